@@ -1,0 +1,114 @@
+//! What names a flow: scope, addresses, protocol and ports.
+
+use crate::Address;
+use std::fmt;
+
+/// An IP protocol number (IANA "Assigned Internet Protocol Numbers").
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Protocol(pub u8);
+
+impl Protocol {
+    /// ICMP for IPv4.
+    pub const ICMP: Self = Self(1);
+    /// IPv4 in IP.
+    pub const IPIP: Self = Self(4);
+    /// TCP.
+    pub const TCP: Self = Self(6);
+    /// UDP.
+    pub const UDP: Self = Self(17);
+    /// Generic routing encapsulation.
+    pub const GRE: Self = Self(47);
+    /// Encapsulating security payload.
+    pub const ESP: Self = Self(50);
+    /// Authentication header.
+    pub const AH: Self = Self(51);
+    /// ICMP for IPv6.
+    pub const ICMPV6: Self = Self(58);
+
+    /// Whether the protocol has ports that a rule can name.
+    #[inline]
+    pub const fn has_ports(self) -> bool {
+        matches!(self, Self::TCP | Self::UDP)
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::ICMP => f.pad("Icmp"),
+            Self::TCP => f.pad("Tcp"),
+            Self::UDP => f.pad("Udp"),
+            Self::ESP => f.pad("Esp"),
+            Self::AH => f.pad("Ah"),
+            Self::ICMPV6 => f.pad("Icmpv6"),
+            Self(number) => f.pad(&format!("protocol {number}")),
+        }
+    }
+}
+
+impl fmt::Debug for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The address space a tuple belongs to: a virtual network or an outside attachment.
+///
+/// Addresses may overlap between scopes, so no tuple means anything without one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Scope(pub u16);
+
+/// Where frames come in and go out: one of the gateway file's attachments, numbered for the daemon's life.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct AttachmentId(pub u16);
+
+/// A packet's tuple **as it was received**, with the scope of the attachment it came in on.
+///
+/// Ports are in host byte order. A protocol without ports has zero in both. An ICMP query carries its
+/// identifier as the port of the side that asks and its request type as the port of the side that answers,
+/// so a reply's key is the request's reversed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct FlowKey {
+    /// Who sent it.
+    pub source: Address,
+    /// Whom it is addressed to.
+    pub destination: Address,
+    /// The sender's port.
+    pub source_port: u16,
+    /// The receiver's port.
+    pub destination_port: u16,
+    /// The address space of both addresses.
+    pub scope: Scope,
+    /// The transport protocol.
+    pub protocol: Protocol,
+}
+
+impl FlowKey {
+    /// The tuple of the answer, in the same scope.
+    #[inline]
+    pub const fn reversed(self) -> Self {
+        Self {
+            source: self.destination,
+            destination: self.source,
+            source_port: self.destination_port,
+            destination_port: self.source_port,
+            scope: self.scope,
+            protocol: self.protocol,
+        }
+    }
+}
+
+impl fmt::Display for FlowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FlowKey { source, destination, source_port, destination_port, protocol, .. } = self;
+        match *protocol {
+            Protocol::TCP | Protocol::UDP => {
+                write!(f, "{protocol} {source}:{source_port} > {destination}:{destination_port}")
+            }
+            Protocol::ICMP | Protocol::ICMPV6 => {
+                write!(f, "{protocol} {source} > {destination} id {}", source_port.max(destination_port))
+            }
+            _ => write!(f, "{protocol} {source} > {destination}"),
+        }
+    }
+}

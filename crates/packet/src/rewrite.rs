@@ -1,0 +1,175 @@
+//! Rewriting in place: addresses, ports, TTL, hardware addresses, with every checksum that covers them.
+
+use crate::checksum::{Change, checksum};
+use crate::parse::{NETWORK_AT, Packet, Quote, Transport};
+use crate::{Address, Checksum, Protocol};
+
+/// The tuple that a packet shall have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tuple {
+    /// The sender.
+    pub source: Address,
+    /// The receiver.
+    pub destination: Address,
+    /// The sender's port, or an ICMP query's identifier as [`crate::FlowKey`] carries it.
+    pub source_port: u16,
+    /// The receiver's port, likewise.
+    pub destination_port: u16,
+}
+
+/// Gives an IPv4 packet another tuple and mends its checksums by difference.
+///
+/// Works on whole packets, super-frames and fragments: a later fragment has only addresses, and the checksum in the
+/// first one covers them for all. An unfinished checksum follows the addresses only, since its sum does not cover
+/// the ports yet. A UDP checksum of zero stays zero (RFC 768).
+#[inline]
+pub fn translate(bytes: &mut [u8], packet: &Packet, state: Checksum, new: &Tuple) {
+    let addresses = rewrite_addresses(bytes, NETWORK_AT, new.source, new.destination);
+    let at = usize::from(packet.transport_at);
+    match packet.transport {
+        Transport::Tcp(_) => {
+            let ports = rewrite_ports(bytes, at, new);
+            mend(bytes, at + 16, state, addresses, ports);
+        }
+        Transport::Udp { .. } => {
+            let ports = rewrite_ports(bytes, at, new);
+            mend_udp(bytes, at + 6, state, addresses, ports);
+        }
+        Transport::Query { reply, .. } => {
+            let identifier = if reply { new.destination_port } else { new.source_port };
+            let change = put_word(bytes, at + 4, identifier);
+            mend(bytes, at + 2, Checksum::Finished, Change::NONE, change);
+        }
+        Transport::IcmpError { .. } | Transport::OtherIcmp { .. } | Transport::Bare => {}
+    }
+}
+
+/// Gives the packet quoted in an ICMP error another tuple, and the error itself other addresses.
+///
+/// The error's own checksum is summed anew, so it must have been verified before.
+///
+/// # Source
+/// RFC 5508, section 4.2.
+pub fn translate_error(
+    bytes: &mut [u8],
+    error: &Packet,
+    quote: &Quote,
+    quoted: &Tuple,
+    outer: (Address, Address),
+) {
+    let end = error.end as usize;
+    let addresses =
+        rewrite_addresses(bytes, usize::from(quote.network_at), quoted.source, quoted.destination);
+    let at = usize::from(quote.transport_at);
+    // The quoted transport checksum follows where the quote reaches so far; nobody verifies it.
+    match quote.protocol {
+        Protocol::TCP => {
+            let ports = rewrite_ports(bytes, at, quoted);
+            if at + 18 <= end {
+                mend(bytes, at + 16, Checksum::Finished, addresses, ports);
+            }
+        }
+        Protocol::UDP => {
+            let ports = rewrite_ports(bytes, at, quoted);
+            mend_udp(bytes, at + 6, Checksum::Finished, addresses, ports);
+        }
+        Protocol::ICMP => {
+            let reply = matches!(bytes.get(at), Some(0 | 14 | 16 | 18));
+            let identifier = if reply { quoted.destination_port } else { quoted.source_port };
+            let change = put_word(bytes, at + 4, identifier);
+            mend(bytes, at + 2, Checksum::Finished, Change::NONE, change);
+        }
+        _ => {}
+    }
+    rewrite_addresses(bytes, NETWORK_AT, outer.0, outer.1);
+    let icmp = usize::from(error.transport_at);
+    if let Some(message) = bytes.get_mut(icmp..end) {
+        put_word(message, 2, 0);
+        let sum = checksum(&[message]);
+        put_word(message, 2, sum);
+    }
+}
+
+/// Takes one from the TTL. The caller has seen that it is at least one.
+#[inline]
+pub fn decrement_ttl(bytes: &mut [u8]) {
+    let at = NETWORK_AT + 8;
+    let old = word(bytes, at);
+    let change = put_word(bytes, at, old.wrapping_sub(0x0100));
+    mend(bytes, NETWORK_AT + 10, Checksum::Finished, Change::NONE, change);
+}
+
+/// Gives an IPv4 packet another identification.
+pub fn set_identification(bytes: &mut [u8], identification: u16) {
+    let change = put_word(bytes, NETWORK_AT + 4, identification);
+    mend(bytes, NETWORK_AT + 10, Checksum::Finished, Change::NONE, change);
+}
+
+/// Writes both hardware addresses.
+#[inline]
+pub fn set_macs(bytes: &mut [u8], destination: [u8; 6], source: [u8; 6]) {
+    if let Some(header) = bytes.first_chunk_mut::<12>() {
+        header[..6].copy_from_slice(&destination);
+        header[6..].copy_from_slice(&source);
+    }
+}
+
+/// Writes both addresses of the IPv4 header at `at`, mends its checksum, and says what changed.
+#[inline]
+fn rewrite_addresses(bytes: &mut [u8], at: usize, source: Address, destination: Address) -> Change {
+    let (Some(source), Some(destination)) = (source.v4_bits(), destination.v4_bits()) else {
+        return Change::NONE;
+    };
+    let change = put_long(bytes, at + 12, source).and(put_long(bytes, at + 16, destination));
+    mend(bytes, at + 10, Checksum::Finished, change, Change::NONE);
+    change
+}
+
+#[inline]
+fn rewrite_ports(bytes: &mut [u8], at: usize, new: &Tuple) -> Change {
+    put_word(bytes, at, new.source_port).and(put_word(bytes, at + 2, new.destination_port))
+}
+
+/// Mends the checksum at `at` for a change of addresses and one of ports.
+#[inline]
+fn mend(bytes: &mut [u8], at: usize, state: Checksum, addresses: Change, ports: Change) {
+    let old = word(bytes, at);
+    let new = match state {
+        Checksum::Partial { .. } => addresses.unfinished(old),
+        Checksum::Finished | Checksum::Verified => addresses.and(ports).finished(old),
+    };
+    put_word(bytes, at, new);
+}
+
+#[inline]
+fn mend_udp(bytes: &mut [u8], at: usize, state: Checksum, addresses: Change, ports: Change) {
+    let partial = matches!(state, Checksum::Partial { .. });
+    if word(bytes, at) == 0 && !partial {
+        return;
+    }
+    mend(bytes, at, state, addresses, ports);
+    if word(bytes, at) == 0 && !partial {
+        put_word(bytes, at, 0xffff);
+    }
+}
+
+#[inline]
+fn word(bytes: &[u8], at: usize) -> u16 {
+    match bytes.get(at..at + 2) {
+        Some(&[high, low]) => u16::from_be_bytes([high, low]),
+        _ => 0,
+    }
+}
+
+#[inline]
+fn put_word(bytes: &mut [u8], at: usize, new: u16) -> Change {
+    let Some(place) = bytes.get_mut(at..at + 2) else { return Change::NONE };
+    let old = u16::from_be_bytes([place[0], place[1]]);
+    place.copy_from_slice(&new.to_be_bytes());
+    Change::NONE.word(old, new)
+}
+
+#[inline]
+fn put_long(bytes: &mut [u8], at: usize, new: u32) -> Change {
+    put_word(bytes, at, (new >> 16) as u16).and(put_word(bytes, at + 2, new as u16))
+}
