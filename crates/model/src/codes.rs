@@ -1,0 +1,119 @@
+//! The codes that diagnostics carry.
+//!
+//! Azure's own where one is known, so that a search for it finds Azure's help; ours where none is, which the
+//! docstring says.
+
+macro_rules! codes {
+    ($($(#[$doc:meta])+ $name:ident = $code:literal;)*) => {$(
+        $(#[$doc])+
+        pub const $name: &str = $code;
+    )*};
+}
+
+// Of any resource.
+codes! {
+    /// A value has the wrong type, is missing, or is none of the words allowed.
+    INVALID_REQUEST_FORMAT = "InvalidRequestFormat";
+    /// A name that Azure's grammar of names refuses.
+    INVALID_RESOURCE_NAME = "InvalidResourceName";
+    /// Two resources of one type, or two children of one resource, with one name.
+    DUPLICATE_RESOURCE_NAME = "DuplicateResourceName";
+    /// A reference to a resource that is not there.
+    INVALID_RESOURCE_REFERENCE = "InvalidResourceReference";
+    /// A child resource whose parent is not there.
+    PARENT_RESOURCE_NOT_FOUND = "ParentResourceNotFound";
+    /// Ours: a reference by name that several resources answer to.
+    AMBIGUOUS_RESOURCE_REFERENCE = "AmbiguousResourceReference";
+    /// Ours: white space around a value.
+    SURROUNDING_WHITESPACE = "SurroundingWhitespace";
+    /// An address prefix that is not in CIDR notation.
+    INVALID_ADDRESS_PREFIX_FORMAT = "InvalidAddressPrefixFormat";
+    /// An address prefix with bits set beyond its length.
+    INVALID_CIDR_NOTATION = "InvalidCIDRNotation";
+    /// Ours: an address that is none.
+    INVALID_IP_ADDRESS_FORMAT = "InvalidIPAddressFormat";
+}
+
+// Of security rules and their groups.
+codes! {
+    /// A priority outside its range.
+    SECURITY_RULE_INVALID_PRIORITY = "SecurityRuleInvalidPriority";
+    /// Two rules with the same priority and direction.
+    SECURITY_RULE_CONFLICT = "SecurityRuleConflict";
+    /// A port that is neither `*`, a port nor a range.
+    SECURITY_RULE_INVALID_PORT_RANGE = "SecurityRuleInvalidPortRange";
+    /// An address that is neither `*`, an address, a prefix nor a known tag.
+    SECURITY_RULE_INVALID_ADDRESS_PREFIX = "SecurityRuleInvalidAddressPrefix";
+    /// `*` or a tag in a list of prefixes.
+    SECURITY_RULE_UNSUPPORTED_VALUE = "SecurityRuleParameterContainsUnsupportedValue";
+    /// Prefixes of one list that overlap.
+    OVERLAPPING_PREFIXES = "OverlappingSubnetsNotPermittedInSecurityRule";
+    /// Neither address nor group, or no port.
+    SECURITY_RULE_PARAMETERS_MISSING = "SecurityRuleParametersMissing";
+    /// Ours: two of the fields that exclude each other.
+    SECURITY_RULE_PARAMETER_CONFLICT = "SecurityRuleParameterConflict";
+    /// IPv4 and IPv6 in one rule.
+    DIFFERENT_ADDRESS_FAMILIES = "ResourceCannotContainAddressPrefixesFromDifferentAddressFamilies";
+    /// Too many rules in one group.
+    SECURITY_RULE_COUNT_LIMIT = "SecurityRuleCountLimitReached";
+    /// Too many addresses or ports in one group.
+    ADDRESSES_OR_PORTS_LIMIT = "SecurityRuleAddressesOrPortsPerSecurityGroupLimitReached";
+    /// Too many application security groups on one side of a rule.
+    ASGS_IN_RULE_LIMIT = "NumberOfApplicationSecurityGroupsReferencedInSecurityRuleLimitReached";
+    /// Ours: too many application security groups in the rules of one group.
+    ASGS_IN_GROUP_LIMIT = "NumberOfApplicationSecurityGroupsReferencedInSecurityGroupLimitReached";
+    /// Application security groups of one rule with members in different virtual networks.
+    ASGS_OF_DIFFERENT_VNETS = "AllApplicationSecurityGroupsInSecurityRuleMustBeFromSameVnet";
+    /// A tag that may only be denied.
+    SECURITY_RULE_INVALID_ACCESS_TYPE = "SecurityRuleInvalidAccessType";
+    /// Ours: a description that is too long.
+    SECURITY_RULE_INVALID_DESCRIPTION = "SecurityRuleInvalidDescription";
+    /// Ours: ports in a rule whose protocol has none.
+    PORTS_WITHOUT_MEANING = "SecurityRulePortsIgnored";
+    /// Ours: a tag in its old spelling.
+    CLASSIC_SERVICE_TAG = "ClassicServiceTag";
+    /// Ours: a tag that the published file does not list for NSGs.
+    SERVICE_TAG_NOT_FOR_NSG = "ServiceTagNotUsableInSecurityRule";
+}
+
+// Of virtual networks, network interfaces and public addresses.
+codes! {
+    /// Ours: a virtual network without an address space.
+    ADDRESS_SPACE_MISSING = "VnetAddressSpaceMissing";
+    /// Ours: an address space that takes in addresses of the platform.
+    ADDRESS_SPACE_NOT_ALLOWED = "VnetAddressSpaceNotAllowed";
+    /// Address spaces that overlap.
+    ADDRESS_SPACES_OVERLAP = "VnetAddressSpacesOverlap";
+    /// A subnet without prefix, or of a size that Azure refuses.
+    INVALID_SUBNET = "NetcfgInvalidSubnet";
+    /// A subnet outside the address space.
+    SUBNET_OUTSIDE_VNET = "NetcfgSubnetRangeOutsideVnet";
+    /// Two subnets that overlap.
+    SUBNETS_OVERLAP = "NetcfgSubnetRangesOverlap";
+    /// Ours: more subnets than a virtual network may have.
+    SUBNET_COUNT_LIMIT = "SubnetCountLimitReached";
+    /// Ours: a network interface without an IP configuration.
+    IP_CONFIGURATION_MISSING = "NetworkInterfaceIpConfigurationMissing";
+    /// Ours: an IP configuration without a subnet.
+    SUBNET_MISSING = "IpConfigurationSubnetMissing";
+    /// IP configurations of one network interface in different virtual networks.
+    SUBNETS_NOT_IN_SAME_VNET = "SubnetsNotInSameVnet";
+    /// Ours: more or fewer than one primary IP configuration.
+    PRIMARY_IP_CONFIGURATION = "NetworkInterfacePrimaryIpConfiguration";
+    /// A private address outside its subnet.
+    ADDRESS_NOT_IN_SUBNET = "PrivateIPAddressNotInSubnet";
+    /// A private address that Azure keeps for itself.
+    ADDRESS_IN_RESERVED_RANGE = "PrivateIPAddressInReservedRange";
+    /// A private address given twice.
+    ADDRESS_IS_ALLOCATED = "PrivateIPAddressIsAllocated";
+    /// A public address used twice.
+    PUBLIC_ADDRESS_IN_USE = "PublicIPAddressInUse";
+    /// Ours: a private and a public address of different families.
+    ADDRESS_VERSIONS_DIFFER = "IPAddressVersionsDiffer";
+    /// Ours: too many groups on one IP configuration.
+    ASGS_OF_IP_CONFIGURATION_LIMIT = "ApplicationSecurityGroupsPerIpConfigurationLimitReached";
+    /// Ours: too many members in one group.
+    ASG_MEMBERS_LIMIT = "IpConfigurationsPerApplicationSecurityGroupLimitReached";
+    /// Ours: members of one group in different virtual networks.
+    ASG_MEMBERS_OF_DIFFERENT_VNETS = "ApplicationSecurityGroupMembersMustBeFromSameVnet";
+}

@@ -1,0 +1,36 @@
+//! The network as Azure names it, validated.
+
+pub mod codes;
+mod defaults;
+mod diagnostic;
+pub mod limits;
+mod lookup;
+mod nearest;
+mod network;
+mod ports;
+pub mod raw;
+mod reference;
+mod tags;
+mod validate;
+
+pub use diagnostic::{At, Diagnostic, Location, Severity};
+pub use nearest::nearest;
+pub use network::{
+    Access, AddressMatch, ApplicationSecurityGroup, AsgIndex, Direction, IpConfiguration, Network,
+    NetworkInterface, NetworkSecurityGroup, NicIndex, NsgIndex, PublicIpAddress, PublicIpIndex, RuleProtocol,
+    SecurityRule, ServiceTag, Subnet, SubnetIndex, TagIndex, VirtualNetwork, VnetIndex,
+};
+pub use ports::PortSet;
+pub use reference::NotFound;
+pub use tags::{NamedTag, ServiceTags};
+pub use validate::validate;
+
+/// What kind of public address it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum PublicIpSku {
+    /// Open to the internet where no NSG stands before it.
+    #[default]
+    Basic,
+    /// Closed to the internet where no NSG allows.
+    Standard,
+}

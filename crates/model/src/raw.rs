@@ -1,0 +1,187 @@
+//! What documents say of a network: read and located, not yet checked.
+//!
+//! A reader fills these in; [`validate`](crate::validate()) makes a [`Network`](crate::Network) of them. A
+//! reference is a string here: a resource id, a short relative one, or a bare name.
+
+use crate::{At, Location};
+
+/// All resources of all documents.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    /// Virtual networks with the subnets written inside them.
+    pub virtual_networks: Vec<VirtualNetwork>,
+    /// Subnets written as resources of their own.
+    pub subnets: Vec<Child<Subnet>>,
+    /// Network interfaces.
+    pub network_interfaces: Vec<NetworkInterface>,
+    /// Network security groups with the rules written inside them.
+    pub security_groups: Vec<NetworkSecurityGroup>,
+    /// Security rules written as resources of their own.
+    pub security_rules: Vec<Child<SecurityRule>>,
+    /// Application security groups.
+    pub application_security_groups: Vec<ApplicationSecurityGroup>,
+    /// Public addresses.
+    pub public_ips: Vec<PublicIpAddress>,
+}
+
+/// A child resource that stands by itself; where its parent has one of that name, this one counts.
+#[derive(Clone, Debug)]
+pub struct Child<T> {
+    /// The parent's id or name.
+    pub parent: At<String>,
+    /// The child.
+    pub value: T,
+}
+
+/// A virtual network.
+#[derive(Clone, Debug)]
+pub struct VirtualNetwork {
+    /// The resource id, where one is written.
+    pub id: Option<At<String>>,
+    /// The name.
+    pub name: At<String>,
+    /// The address space.
+    pub address_space: Vec<At<String>>,
+    /// The subnets.
+    pub subnets: Vec<Subnet>,
+    /// Something in it was unreadable and has been reported, so nothing is reported as missing.
+    pub incomplete: bool,
+}
+
+/// A subnet.
+#[derive(Clone, Debug)]
+pub struct Subnet {
+    /// The resource id, where one is written.
+    pub id: Option<At<String>>,
+    /// The name.
+    pub name: At<String>,
+    /// The address prefixes.
+    pub prefixes: Vec<At<String>>,
+    /// A reference to the NSG.
+    pub security_group: Option<At<String>>,
+    /// Something in it was unreadable and has been reported, so nothing is reported as missing.
+    pub incomplete: bool,
+}
+
+/// A network interface.
+#[derive(Clone, Debug)]
+pub struct NetworkInterface {
+    /// The resource id, where one is written.
+    pub id: Option<At<String>>,
+    /// The name.
+    pub name: At<String>,
+    /// A reference to the NSG.
+    pub security_group: Option<At<String>>,
+    /// `enableIPForwarding`.
+    pub ip_forwarding: bool,
+    /// The IP configurations.
+    pub ip_configurations: Vec<IpConfiguration>,
+    /// Something in it was unreadable and has been reported, so nothing is reported as missing.
+    pub incomplete: bool,
+}
+
+/// An IP configuration of a network interface.
+#[derive(Clone, Debug)]
+pub struct IpConfiguration {
+    /// The name.
+    pub name: At<String>,
+    /// A reference to the subnet.
+    pub subnet: Option<At<String>>,
+    /// The private address.
+    pub private_address: Option<At<String>>,
+    /// A reference to the public address.
+    pub public_ip: Option<At<String>>,
+    /// References to application security groups.
+    pub application_security_groups: Vec<At<String>>,
+    /// `primary`, where it is written.
+    pub primary: Option<At<bool>>,
+    /// Something in it was unreadable and has been reported, so nothing is reported as missing.
+    pub incomplete: bool,
+}
+
+/// A network security group.
+#[derive(Clone, Debug)]
+pub struct NetworkSecurityGroup {
+    /// The resource id, where one is written.
+    pub id: Option<At<String>>,
+    /// The name.
+    pub name: At<String>,
+    /// The user's rules.
+    pub rules: Vec<SecurityRule>,
+}
+
+/// A security rule.
+#[derive(Clone, Debug)]
+pub struct SecurityRule {
+    /// The name.
+    pub name: At<String>,
+    /// The description.
+    pub description: Option<At<String>>,
+    /// The priority, as it is written.
+    pub priority: Option<At<String>>,
+    /// `Inbound` or `Outbound`.
+    pub direction: Option<At<String>>,
+    /// `Allow` or `Deny`.
+    pub access: Option<At<String>>,
+    /// The protocol.
+    pub protocol: Option<At<String>>,
+    /// The sender's addresses.
+    pub source: Addresses,
+    /// The sender's ports.
+    pub source_ports: Ports,
+    /// The receiver's addresses.
+    pub destination: Addresses,
+    /// The receiver's ports.
+    pub destination_ports: Ports,
+    /// Something in it was unreadable and has been reported, so nothing is reported as missing.
+    pub incomplete: bool,
+}
+
+/// One side's addresses: exactly one of the three should be given.
+#[derive(Clone, Debug, Default)]
+pub struct Addresses {
+    /// The singular field.
+    pub prefix: Option<At<String>>,
+    /// The plural field.
+    pub prefixes: Vec<At<String>>,
+    /// References to application security groups.
+    pub application_security_groups: Vec<At<String>>,
+}
+
+/// One side's ports: exactly one of the two should be given.
+#[derive(Clone, Debug, Default)]
+pub struct Ports {
+    /// The singular field.
+    pub range: Option<At<String>>,
+    /// The plural field.
+    pub ranges: Vec<At<String>>,
+}
+
+/// An application security group.
+#[derive(Clone, Debug)]
+pub struct ApplicationSecurityGroup {
+    /// The resource id, where one is written.
+    pub id: Option<At<String>>,
+    /// The name.
+    pub name: At<String>,
+}
+
+/// A public address.
+#[derive(Clone, Debug)]
+pub struct PublicIpAddress {
+    /// The resource id, where one is written.
+    pub id: Option<At<String>>,
+    /// The name.
+    pub name: At<String>,
+    /// The address, where Azure has assigned one.
+    pub address: Option<At<String>>,
+    /// `sku.name`.
+    pub sku: Option<At<String>>,
+}
+
+impl<T> At<T> {
+    /// `value`, written at `at`.
+    pub fn new(value: impl Into<T>, at: &Location) -> Self {
+        Self { value: value.into(), at: at.clone() }
+    }
+}

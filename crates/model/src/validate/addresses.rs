@@ -1,0 +1,235 @@
+//! The address fields of a rule: prefixes, service tags, application security groups.
+
+use super::prefix::{self, BadPrefix};
+use super::rule::{Scope, Side};
+use super::{Report, text};
+use crate::{AddressMatch, AsgIndex, At, Diagnostic, ServiceTag, codes, limits, raw};
+use ipnet::IpNet;
+
+/// One side's addresses as far as they could be read.
+#[derive(Default)]
+pub(super) struct Built<'a> {
+    /// What the side matches, or `None` where it is wrong, which is reported.
+    pub(super) matched: Option<AddressMatch>,
+    /// The first IPv4 prefix.
+    pub(super) v4: Option<&'a At<String>>,
+    /// The first IPv6 prefix.
+    pub(super) v6: Option<&'a At<String>>,
+}
+
+impl<'a> Built<'a> {
+    fn note_family(&mut self, net: &IpNet, written: &'a At<String>) {
+        let first = if matches!(net, IpNet::V4(_)) { &mut self.v4 } else { &mut self.v6 };
+        first.get_or_insert(written);
+    }
+}
+
+/// Reads one side's addresses.
+pub(super) fn build<'a>(
+    raw: &'a raw::Addresses,
+    side: &Side<'_>,
+    scope: &Scope<'_>,
+    report: &mut Report,
+) -> Built<'a> {
+    let mut built = Built::default();
+    let prefix = raw.prefix.as_ref().filter(|prefix| !prefix.value.trim().is_empty());
+    let lone = prefix.and_then(|written| single(written, side, scope, &mut built, report));
+    let listed = several(&raw.prefixes, side, scope, &mut built, report);
+    let grouped = groups(&raw.application_security_groups, side, scope, report);
+
+    let first_asg = raw.application_security_groups.first();
+    let given: Vec<&At<String>> = [prefix, raw.prefixes.first(), first_asg].into_iter().flatten().collect();
+    let fields = ["AddressPrefix", "AddressPrefixes", "ApplicationSecurityGroups"].map(|it| side.field(it));
+    match given.as_slice() {
+        [_] => {
+            // Exactly one of the three was given, so at most one of the three was read.
+            built.matched = lone.or(listed).or(grouped);
+        }
+        [] if side.rule.incomplete => {}
+        [] => {
+            let message = format!("{side} has none of {}", fields.join(", "));
+            let help = format!("write exactly one of them; \"{}\": \"*\" is any address", fields[0]);
+            let at = &side.rule.name.at;
+            report.push(Diagnostic::error(codes::SECURITY_RULE_PARAMETERS_MISSING, at, message).help(help));
+        }
+        several => {
+            let values: Vec<&str> = several.iter().map(|it| it.value.as_str()).collect();
+            let message = format!("{side} has several of {} ({} …)", fields.join(", "), values.join(", "));
+            if let Some(later) = several.iter().map(|it| &it.at).max() {
+                let error = Diagnostic::error(codes::SECURITY_RULE_PARAMETER_CONFLICT, later, message);
+                report.push(error.help("keep exactly one of them"));
+            }
+        }
+    }
+    built
+}
+
+/// The singular field: `*`, an address, a prefix or a tag.
+fn single<'a>(
+    written: &'a At<String>,
+    side: &Side<'_>,
+    scope: &Scope<'_>,
+    built: &mut Built<'a>,
+    report: &mut Report,
+) -> Option<AddressMatch> {
+    let text = text::trimmed(written, report);
+    if is_any(text) {
+        return Some(AddressMatch::Any);
+    }
+    match prefix::parse(text) {
+        Ok(net) => {
+            built.note_family(&net, written);
+            return Some(AddressMatch::Prefixes(vec![net]));
+        }
+        Err(BadPrefix::HostBits(net)) => {
+            host_bits(written, text, net, side, report);
+            return None;
+        }
+        Err(BadPrefix::NotCidr) => {}
+    }
+    let Some((tag, warning)) = find_tag(text, scope) else {
+        let help = if text.contains(',') {
+            format!("write the prefixes one by one in {}", side.field("AddressPrefixes"))
+        } else {
+            unknown_tag_help(text, scope)
+        };
+        let message = format!("{side} has the address prefix '{text}'");
+        let error = Diagnostic::error(codes::SECURITY_RULE_INVALID_ADDRESS_PREFIX, &written.at, message);
+        report.push(error.help(help));
+        return None;
+    };
+    if let Some((code, message, help)) = warning {
+        let message = format!("{side} has the service tag '{text}', {message}");
+        report.push(Diagnostic::warning(code, &written.at, message).help(help));
+    }
+    Some(AddressMatch::Tag(tag))
+}
+
+/// The plural field: addresses and prefixes only, none inside another.
+fn several<'a>(
+    list: &'a [At<String>],
+    side: &Side<'_>,
+    scope: &Scope<'_>,
+    built: &mut Built<'a>,
+    report: &mut Report,
+) -> Option<AddressMatch> {
+    let mut nets = Vec::with_capacity(list.len());
+    let mut places = Vec::with_capacity(list.len());
+    for written in list {
+        let text = text::trimmed(written, report);
+        match prefix::parse(text) {
+            Ok(net) => {
+                built.note_family(&net, written);
+                nets.push(net);
+                places.push(written);
+            }
+            Err(BadPrefix::HostBits(net)) => host_bits(written, text, net, side, report),
+            Err(BadPrefix::NotCidr) if is_any(text) || find_tag(text, scope).is_some() => {
+                let message = format!("{side} lists '{text}', but only addresses and prefixes can be listed");
+                let help = format!("put it alone into {}", side.field("AddressPrefix"));
+                let error = Diagnostic::error(codes::SECURITY_RULE_UNSUPPORTED_VALUE, &written.at, message);
+                report.push(error.help(help));
+            }
+            Err(BadPrefix::NotCidr) => {
+                let message = format!("{side} has the address prefix '{text}'");
+                let help = "list addresses such as 10.0.1.4 and prefixes such as 10.0.1.0/24";
+                let error =
+                    Diagnostic::error(codes::SECURITY_RULE_INVALID_ADDRESS_PREFIX, &written.at, message);
+                report.push(error.help(help));
+            }
+        }
+    }
+    let overlaps = prefix::overlaps(&nets);
+    for &(wide, inner) in &overlaps {
+        let later = (&places[wide].at).max(&places[inner].at);
+        let message = format!("{side} lists [{}, {}], which overlap", nets[wide], nets[inner]);
+        let help = format!("take {} away", nets[inner]);
+        report.push(Diagnostic::error(codes::OVERLAPPING_PREFIXES, later, message).help(help));
+    }
+    let sound = !list.is_empty() && nets.len() == list.len() && overlaps.is_empty();
+    sound.then_some(AddressMatch::Prefixes(nets))
+}
+
+fn groups(
+    list: &[At<String>],
+    side: &Side<'_>,
+    scope: &Scope<'_>,
+    report: &mut Report,
+) -> Option<AddressMatch> {
+    if list.len() > limits::ASGS_PER_RULE_SIDE {
+        let message = format!("{side} names {} application security groups", list.len());
+        let help = format!("name at most {}", limits::ASGS_PER_RULE_SIDE);
+        let at = list.get(limits::ASGS_PER_RULE_SIDE).unwrap_or(&side.rule.name);
+        report.push(Diagnostic::error(codes::ASGS_IN_RULE_LIMIT, &at.at, message).help(help));
+    }
+    let mut groups: Vec<AsgIndex> = Vec::with_capacity(list.len());
+    let mut sound = !list.is_empty();
+    for reference in list {
+        match report.resolve(scope.asgs, reference, format_args!("{side}")) {
+            Some(index) if !groups.contains(&index) => groups.push(index),
+            Some(_) => {}
+            None => sound = false,
+        }
+    }
+    sound.then_some(AddressMatch::ApplicationSecurityGroups(groups))
+}
+
+fn host_bits(written: &At<String>, text: &str, net: IpNet, side: &Side<'_>, report: &mut Report) {
+    let message = format!("{side} has the address prefix '{text}', which has host bits set");
+    let error = Diagnostic::error(codes::SECURITY_RULE_INVALID_ADDRESS_PREFIX, &written.at, message);
+    report.push(error.help(format!("did you mean '{net}'?")));
+}
+
+fn is_any(text: &str) -> bool {
+    text == "*" || text.eq_ignore_ascii_case("any")
+}
+
+/// The tags that are computed, not published.
+const SPECIAL: [(&str, ServiceTag); 6] = [
+    ("VirtualNetwork", ServiceTag::VirtualNetwork),
+    ("AzureLoadBalancer", ServiceTag::AzureLoadBalancer),
+    ("Internet", ServiceTag::Internet),
+    ("AzurePlatformDNS", ServiceTag::AzurePlatformDns),
+    ("AzurePlatformIMDS", ServiceTag::AzurePlatformImds),
+    ("AzurePlatformLKM", ServiceTag::AzurePlatformLkm),
+];
+
+type TagWarning = (&'static str, &'static str, String);
+
+/// The tag of that name, with what is worth a warning about it: code, message and help.
+fn find_tag(text: &str, scope: &Scope<'_>) -> Option<(ServiceTag, Option<TagWarning>)> {
+    let special = |name: &str| SPECIAL.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    // The classic deployment model wrote them in capitals with underscores.
+    let modern = match text.to_ascii_uppercase().as_str() {
+        "VIRTUAL_NETWORK" => Some("VirtualNetwork"),
+        "AZURE_LOADBALANCER" => Some("AzureLoadBalancer"),
+        _ => (text == "INTERNET").then_some("Internet"),
+    };
+    if let Some((name, tag)) = modern.and_then(special) {
+        let help = format!("write {name}");
+        return Some((*tag, Some((codes::CLASSIC_SERVICE_TAG, "its spelling in the classic model", help))));
+    }
+    if let Some((_, tag)) = special(text) {
+        return Some((*tag, None));
+    }
+    let index = scope.tags.find(text)?;
+    let usable = scope.tags.get(index).is_some_and(|tag| tag.usable_in_nsg);
+    let warning = (!usable).then(|| {
+        let help = "Azure may refuse the rule: look for a tag of the same service that lists NSG".to_owned();
+        (codes::SERVICE_TAG_NOT_FOR_NSG, "which the tag file does not list for NSGs", help)
+    });
+    Some((ServiceTag::Named(index), warning))
+}
+
+fn unknown_tag_help(text: &str, scope: &Scope<'_>) -> String {
+    let known = SPECIAL.iter().map(|(name, _)| *name).chain(scope.tags.iter().map(|tag| &*tag.name));
+    if let Some(name) = crate::nearest(text, known) {
+        return format!("did you mean '{name}'?");
+    }
+    let looks_like_tag = text.starts_with(|c: char| c.is_ascii_alphabetic()) && !text.contains([':', '/']);
+    if looks_like_tag && scope.tags.is_empty() {
+        return "write *, an address, a prefix or a service tag; no file of service tags is loaded"
+            .to_owned();
+    }
+    "write *, an address, a prefix such as 10.0.1.0/24, or a service tag".to_owned()
+}

@@ -1,0 +1,97 @@
+//! Child resources put into their parents.
+
+use super::Report;
+use crate::reference::Directory;
+use crate::{At, Diagnostic, NsgIndex, VnetIndex, codes, raw};
+use std::collections::HashMap;
+
+/// Puts every child resource into its parent, in the place of an inline one of the same name.
+pub(super) fn merge(
+    raw: &mut raw::Network,
+    vnets: &Directory<VnetIndex>,
+    nsgs: &Directory<NsgIndex>,
+    report: &mut Report,
+) {
+    let mut seen = HashMap::new();
+    for child in std::mem::take(&mut raw.security_rules) {
+        let Some(nsg) = parent(nsgs, &child.parent, &child.value.name, report) else { continue };
+        if is_repeated(&mut seen, ("rule", nsg.0), &child.value.name, report) {
+            continue;
+        }
+        if let Some(group) = raw.security_groups.get_mut(nsg.0) {
+            put(&mut group.rules, child.value, |rule| &rule.name.value);
+        }
+    }
+    for child in std::mem::take(&mut raw.subnets) {
+        let Some(vnet) = parent(vnets, &child.parent, &child.value.name, report) else { continue };
+        if is_repeated(&mut seen, ("subnet", vnet.0), &child.value.name, report) {
+            continue;
+        }
+        if let Some(vnet) = raw.virtual_networks.get_mut(vnet.0) {
+            put(&mut vnet.subnets, child.value, |subnet| &subnet.name.value);
+        }
+    }
+}
+
+/// Reports every name that was used before in the same parent.
+pub(super) fn names_differ<'a>(
+    names: impl Iterator<Item = &'a At<String>>,
+    what: &'static str,
+    parent: &str,
+    report: &mut Report,
+) {
+    let mut seen: HashMap<String, &At<String>> = HashMap::new();
+    for name in names {
+        if let Some(first) = seen.get(&name.value.to_ascii_lowercase()) {
+            let message =
+                format!("'{parent}' has two {what}s '{}'; the first is at {}", name.value, first.at);
+            let help = "names compare without regard to case; rename one";
+            report.push(Diagnostic::error(codes::DUPLICATE_RESOURCE_NAME, &name.at, message).help(help));
+        } else {
+            seen.insert(name.value.to_ascii_lowercase(), name);
+        }
+    }
+}
+
+fn parent<I: Copy>(
+    directory: &Directory<I>,
+    reference: &At<String>,
+    child: &At<String>,
+    report: &mut Report,
+) -> Option<I> {
+    match directory.find(&reference.value) {
+        Ok(index) => Some(index),
+        Err(error) => {
+            let message = format!("'{}' has no parent: {error}", child.value);
+            let help = error.help();
+            report.push(Diagnostic::error(codes::PARENT_RESOURCE_NOT_FOUND, &child.at, message).help(help));
+            None
+        }
+    }
+}
+
+/// Whether another child resource of the same parent has the name; reported if so.
+fn is_repeated(
+    seen: &mut HashMap<(&'static str, usize, String), At<String>>,
+    (what, parent): (&'static str, usize),
+    name: &At<String>,
+    report: &mut Report,
+) -> bool {
+    let key = (what, parent, name.value.to_ascii_lowercase());
+    let Some(first) = seen.get(&key) else {
+        seen.insert(key, name.clone());
+        return false;
+    };
+    let message = format!("there are two child resources '{}'; the first is at {}", name.value, first.at);
+    report.push(
+        Diagnostic::error(codes::DUPLICATE_RESOURCE_NAME, &name.at, message).help("take one of them away"),
+    );
+    true
+}
+
+fn put<T>(list: &mut Vec<T>, child: T, name: impl Fn(&T) -> &str) {
+    match list.iter_mut().find(|inline| name(inline).eq_ignore_ascii_case(name(&child))) {
+        Some(inline) => *inline = child,
+        None => list.push(child),
+    }
+}

@@ -1,0 +1,194 @@
+//! From what the documents say to a network that holds together, or to everything that is wrong with them.
+//!
+//! Nothing stops at the first error: every part is checked as far as it can be read, and each finding carries
+//! its place, its value and what to do about it.
+
+mod addresses;
+mod children;
+mod group;
+mod nic;
+mod ports;
+mod prefix;
+mod public_ip;
+mod rule;
+mod text;
+mod vnet;
+
+use crate::reference::{Directory, Kind, is_full};
+use crate::{
+    ApplicationSecurityGroup, AsgIndex, At, Diagnostic, Network, NsgIndex, PublicIpIndex, ServiceTags,
+    Severity, SubnetIndex, VnetIndex, codes, raw,
+};
+use std::sync::Arc;
+
+/// Checks what the documents say and links it together.
+///
+/// # Returns
+/// The network, or `None` where any finding is an error; and all findings in the order of their places.
+///
+/// # Cost
+/// About linear in the size of the documents and, once for each unknown name, in the number of known ones.
+///
+/// # Source
+/// Azure "Network security groups", "Azure Virtual Network FAQ", "Networking limits", and the error codes that
+/// Azure's resource manager answers with.
+pub fn validate(mut raw: raw::Network, tags: Arc<ServiceTags>) -> (Option<Network>, Vec<Diagnostic>) {
+    let mut report = Report::default();
+    let directories = Directories::new(&mut raw, &mut report);
+
+    let virtual_networks: Vec<_> =
+        raw.virtual_networks.iter().map(|vnet| vnet::build(vnet, &directories, &mut report)).collect();
+    let public_ips = public_ip::build_all(&raw.public_ips, &mut report);
+    let (network_interfaces, asg_vnets) =
+        nic::build_all(&raw, &virtual_networks, &public_ips, &directories, &mut report);
+    let scope = rule::Scope { tags: &tags, asgs: &directories.asgs, asg_vnets: &asg_vnets };
+    let security_groups: Vec<_> =
+        raw.security_groups.iter().map(|group| group::build(group, &scope, &mut report)).collect();
+    let application_security_groups = raw
+        .application_security_groups
+        .iter()
+        .map(|asg| ApplicationSecurityGroup {
+            id: id_of(Kind::ApplicationSecurityGroup, asg.id.as_ref(), &asg.name.value),
+            name: asg.name.value.as_str().into(),
+        })
+        .collect();
+
+    let network = Network {
+        virtual_networks,
+        network_interfaces,
+        security_groups,
+        application_security_groups,
+        public_ips,
+        service_tags: tags,
+    };
+    report.finish(network)
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Report {
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Report {
+    fn push(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Follows a reference, or says why it leads nowhere. `owner` says whose it is.
+    fn resolve<I: Copy>(
+        &mut self,
+        directory: &Directory<I>,
+        reference: &At<String>,
+        owner: std::fmt::Arguments<'_>,
+    ) -> Option<I> {
+        let error = match directory.find(&reference.value) {
+            Ok(index) => return Some(index),
+            Err(error) => error,
+        };
+        let code = match error {
+            crate::NotFound::Ambiguous { .. } => codes::AMBIGUOUS_RESOURCE_REFERENCE,
+            _ => codes::INVALID_RESOURCE_REFERENCE,
+        };
+        let message = format!("{owner}: {error}");
+        self.push(Diagnostic::error(code, &reference.at, message).help(error.help()));
+        None
+    }
+
+    /// Everything in the order of the files, and the network only where nothing is wrong.
+    fn finish(mut self, network: Network) -> (Option<Network>, Vec<Diagnostic>) {
+        self.diagnostics.sort_by(|a, b| a.at.cmp(&b.at));
+        let sound = self.diagnostics.iter().all(|found| found.severity != Severity::Error);
+        (sound.then_some(network), self.diagnostics)
+    }
+}
+
+/// Every type's resources by reference. Indices are those of the raw lists, and so of the network's.
+struct Directories {
+    subnets: Directory<SubnetIndex>,
+    nsgs: Directory<NsgIndex>,
+    asgs: Directory<AsgIndex>,
+    public_ips: Directory<PublicIpIndex>,
+}
+
+impl Directories {
+    /// Merges child resources into their parents and reports names that are wrong or used twice.
+    fn new(raw: &mut raw::Network, report: &mut Report) -> Self {
+        let vnets = directory(Kind::VirtualNetwork, VnetIndex, heads(&raw.virtual_networks), report);
+        let nsgs = directory(Kind::SecurityGroup, NsgIndex, heads(&raw.security_groups), report);
+        let asg_heads = heads(&raw.application_security_groups);
+        let asgs = directory(Kind::ApplicationSecurityGroup, AsgIndex, asg_heads, report);
+        let public_ips = directory(Kind::PublicIp, PublicIpIndex, heads(&raw.public_ips), report);
+        let nics = heads(&raw.network_interfaces);
+        directory(Kind::NetworkInterface, crate::NicIndex, nics, report);
+        children::merge(raw, &vnets, &nsgs, report);
+
+        let mut subnets = Directory::new(Kind::Subnet);
+        for (nth, vnet) in raw.virtual_networks.iter().enumerate() {
+            children::names_differ(
+                vnet.subnets.iter().map(|it| &it.name),
+                "subnet",
+                &vnet.name.value,
+                report,
+            );
+            for (subnet, it) in vnet.subnets.iter().enumerate() {
+                text::name(&it.name, "subnet", report);
+                let index = SubnetIndex { vnet: VnetIndex(nth), subnet };
+                let name = format!("{}/{}", vnet.name.value, it.name.value);
+                subnets.add(index, &vnet::subnet_id(vnet, it), &name);
+            }
+        }
+        Self { subnets, nsgs, asgs, public_ips }
+    }
+}
+
+/// What every resource has: an id, perhaps, and a name.
+trait Head {
+    fn head(&self) -> (Option<&At<String>>, &At<String>);
+}
+
+macro_rules! heads {
+    ($($type:ident)*) => {$(
+        impl Head for raw::$type {
+            fn head(&self) -> (Option<&At<String>>, &At<String>) {
+                (self.id.as_ref(), &self.name)
+            }
+        }
+    )*};
+}
+
+heads!(VirtualNetwork NetworkInterface NetworkSecurityGroup ApplicationSecurityGroup PublicIpAddress);
+
+fn heads<T: Head>(resources: &[T]) -> impl Iterator<Item = (Option<&At<String>>, &At<String>)> {
+    resources.iter().map(Head::head)
+}
+
+fn directory<'a, I: Copy>(
+    kind: Kind,
+    index: impl Fn(usize) -> I,
+    heads: impl Iterator<Item = (Option<&'a At<String>>, &'a At<String>)>,
+    report: &mut Report,
+) -> Directory<I> {
+    let mut directory = Directory::new(kind);
+    let mut places: Vec<&At<String>> = Vec::new();
+    for (nth, (id, name)) in heads.enumerate() {
+        text::name(name, kind.words(), report);
+        if let Some(other) = directory.add(nth, &id_of(kind, id, &name.value), &name.value) {
+            let first = places.get(other).map(|it: &&At<String>| it.at.to_string()).unwrap_or_default();
+            let message =
+                format!("there are two {}s '{}'; the first is at {first}", kind.words(), name.value);
+            let help = "take one away, or give both the ids of their resource groups";
+            report.push(Diagnostic::error(codes::DUPLICATE_RESOURCE_NAME, &name.at, message).help(help));
+        }
+        places.push(name);
+    }
+    directory.map(index)
+}
+
+/// The id that a resource goes by: the document's, or one of ours.
+fn id_of(kind: Kind, id: Option<&At<String>>, name: &str) -> Arc<str> {
+    match id {
+        Some(id) if is_full(&id.value) => id.value.as_str().into(),
+        _ => kind.local_id(name).into(),
+    }
+}
