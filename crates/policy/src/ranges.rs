@@ -1,0 +1,129 @@
+//! Sets of addresses or ports as sorted ranges.
+//!
+//! Addresses are the 128 bits of [`packet::Address`], so one line of numbers holds both families: IPv4 lies in
+//! its mapped block, and IPv6 is everything else.
+
+use ipnet::IpNet;
+use model::PortSet;
+use packet::Address;
+use std::net::IpAddr;
+
+/// A range of whole numbers, both ends included.
+pub(crate) type Range = (u128, u128);
+
+/// The block of the number line that is IPv4.
+pub(crate) const IPV4: Range = (Address::from_v4_bits(0).bits(), Address::from_v4_bits(u32::MAX).bits());
+
+/// A set of whole numbers as sorted ranges that neither overlap nor touch.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Ranges(Vec<Range>);
+
+impl Ranges {
+    /// Every address of both families.
+    pub(crate) fn every_address() -> Self {
+        Self(vec![(0, u128::MAX)])
+    }
+
+    /// The union of prefixes.
+    pub(crate) fn of_prefixes<'a>(prefixes: impl IntoIterator<Item = &'a IpNet>) -> Self {
+        let mut four = Vec::new();
+        let mut six = Vec::new();
+        for prefix in prefixes {
+            match prefix {
+                IpNet::V4(net) => {
+                    four.push((Address::from(net.network()).bits(), Address::from(net.broadcast()).bits()));
+                }
+                IpNet::V6(net) => six.push((net.network().to_bits(), net.broadcast().to_bits())),
+            }
+        }
+        // An IPv6 prefix never holds an IPv4 address, though `::/0` spans the mapped block.
+        let six = Self::union(six).minus(&Self(vec![IPV4]));
+        Self::union(four.into_iter().chain(six.0))
+    }
+
+    /// The union of single addresses.
+    pub(crate) fn of_addresses(addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        Self::union(addresses.into_iter().map(|ip| {
+            let bits = Address::from(ip).bits();
+            (bits, bits)
+        }))
+    }
+
+    /// The same ports as ranges.
+    pub(crate) fn of_ports(ports: &PortSet) -> Self {
+        Self(ports.ranges().map(|range| (u128::from(*range.start()), u128::from(*range.end()))).collect())
+    }
+
+    /// The union of ranges in any order.
+    pub(crate) fn union(ranges: impl IntoIterator<Item = Range>) -> Self {
+        let mut sorted: Vec<Range> = ranges.into_iter().collect();
+        sorted.sort_unstable();
+        let mut merged: Vec<Range> = Vec::with_capacity(sorted.len());
+        for (start, end) in sorted {
+            match merged.last_mut() {
+                Some(last) if start <= last.1.saturating_add(1) => last.1 = last.1.max(end),
+                _ => merged.push((start, end)),
+            }
+        }
+        Self(merged)
+    }
+
+    /// What lies in this set and not in `other`.
+    pub(crate) fn minus(&self, other: &Self) -> Self {
+        let mut rest = Vec::with_capacity(self.0.len());
+        for &(start, end) in &self.0 {
+            let first = other.0.partition_point(|hole| hole.1 < start);
+            let mut next = Some(start);
+            for &(hole_start, hole_end) in other.0.iter().skip(first).take_while(|hole| hole.0 <= end) {
+                match next {
+                    Some(from) if from < hole_start => rest.push((from, hole_start - 1)),
+                    _ => {}
+                }
+                next = hole_end.checked_add(1);
+            }
+            match next {
+                Some(from) if from <= end => rest.push((from, end)),
+                _ => {}
+            }
+        }
+        Self(rest)
+    }
+
+    /// The ranges in order.
+    pub(crate) fn as_slice(&self) -> &[Range] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefixes(texts: &[&str]) -> Ranges {
+        Ranges::of_prefixes(&texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpNet>>())
+    }
+
+    #[test]
+    fn prefixes_merge_where_they_touch() {
+        assert_eq!(prefixes(&["10.0.0.0/25", "10.0.0.128/25"]), prefixes(&["10.0.0.0/24"]));
+        assert_eq!(prefixes(&["0.0.0.0/1", "128.0.0.0/1"]).as_slice(), [IPV4]);
+        assert_eq!(prefixes(&["::/0", "0.0.0.0/0"]), Ranges::every_address());
+    }
+
+    #[test]
+    fn an_ipv6_prefix_holds_no_ipv4() {
+        let all_v6 = prefixes(&["::/0"]);
+        assert_eq!(all_v6.as_slice(), [(0, IPV4.0 - 1), (IPV4.1 + 1, u128::MAX)]);
+        assert_eq!(prefixes(&["::ffff:0:0/96"]), Ranges::default());
+    }
+
+    #[test]
+    fn minus_leaves_the_rest() {
+        let set = Ranges::union([(0, 9), (20, 29), (40, u128::MAX)]);
+        let holes = Ranges::union([(0, 0), (5, 22), (25, 25), (29, 39), (50, u128::MAX)]);
+        assert_eq!(set.minus(&holes).as_slice(), [(1, 4), (23, 24), (26, 28), (40, 49)]);
+        assert_eq!(set.minus(&Ranges::default()), set);
+        assert_eq!(set.minus(&set), Ranges::default());
+        assert_eq!(Ranges::default().minus(&set), Ranges::default());
+    }
+}

@@ -1,0 +1,47 @@
+//! What a rule looks at, and what it answers.
+
+use packet::{Address, FlowKey, Protocol};
+
+/// The five fields that rules look at.
+///
+/// A port is `None` for a packet without ports (ICMP, ESP, a protocol we do not know) and for a question about
+/// any port; then only the full set of ports holds it. Ports beside a protocol without ports count as `None`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Tuple {
+    /// The transport protocol.
+    pub protocol: Protocol,
+    /// The sender's private address.
+    pub source: Address,
+    /// The sender's port.
+    pub source_port: Option<u16>,
+    /// The receiver's private address.
+    pub destination: Address,
+    /// The receiver's port.
+    pub destination_port: Option<u16>,
+}
+
+impl From<&FlowKey> for Tuple {
+    fn from(key: &FlowKey) -> Self {
+        let ports = key.protocol.has_ports();
+        Self {
+            protocol: key.protocol,
+            source: key.source,
+            source_port: ports.then_some(key.source_port),
+            destination: key.destination,
+            destination_port: ports.then_some(key.destination_port),
+        }
+    }
+}
+
+/// The place of a rule among the rules of its group and direction, by priority.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RuleIndex(pub u16);
+
+/// Who decides over a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Match<Rule = RuleIndex> {
+    /// The first rule that matches; a default rule where no other does.
+    Rule(Rule),
+    /// The platform, which allows it: outbound to one of its own addresses, with no rule naming its tag.
+    Platform,
+}
