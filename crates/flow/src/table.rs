@@ -1,0 +1,312 @@
+//! The table: find, touch, insert, remove.
+
+use crate::hash::{Seed, Words};
+use crate::index::{Index, Link};
+use crate::lists::Lists;
+use crate::record::{Flow, FlowId, Inserted, NewFlow, Refusal, Refused, Side, TooLarge, Touched};
+use crate::slot::{End, Life, Slot};
+use crate::state::{Segment, State};
+use crate::tcp::Tcp;
+use crate::timeouts::{Spans, Timeouts};
+use crate::wheel::Wheel;
+use packet::{FlowKey, Time};
+
+/// Flow records, at most `capacity` of them, each with an action `A`.
+///
+/// # Cost
+/// No call but [`new`](Self::new) allocates. A record takes 192 bytes, `created` and the action, rounded up to whole cache
+/// lines, and 40 to 56 bytes of links beside it.
+#[derive(Debug)]
+pub struct Table<A> {
+    pub(crate) slots: Vec<Slot<A>>,
+    pub(crate) wheel: Wheel,
+    pub(crate) index: Index,
+    /// The records that may have to go, oldest first: [`OVER`] and [`UNANSWERED`].
+    expendable: Lists,
+    /// The free slots below `slots.len()`, linked through their first ends.
+    free: Link,
+    live: usize,
+    capacity: u32,
+    pub(crate) seed: Seed,
+    spans: Spans,
+}
+
+/// Connections that are over, by when they closed.
+const OVER: u32 = 0;
+/// TCP without a complete handshake, and TCP picked up in mid-stream that no responder has answered; by when they began.
+const UNANSWERED: u32 = 1;
+
+/// Links carry a record's number and a side in 32 bits, and there are four chains a record.
+const MOST_RECORDS: usize = 1 << 29;
+
+impl<A> Table<A> {
+    /// An empty table for `capacity` flows (at least one), hashed under the secret `seed`.
+    ///
+    /// # Errors
+    /// If there is no such memory.
+    ///
+    /// # Cost
+    /// All memory is reserved here; its pages are first touched when they are first used.
+    pub fn new(capacity: usize, timeouts: Timeouts, seed: [u64; 2]) -> Result<Self, TooLarge> {
+        let too_large = TooLarge { capacity };
+        if capacity > MOST_RECORDS {
+            return Err(too_large);
+        }
+        let capacity = capacity.max(1);
+        let mut slots = Vec::new();
+        slots.try_reserve_exact(capacity).map_err(|_| too_large)?;
+        Ok(Self {
+            slots,
+            wheel: Wheel::new(capacity).map_err(|_| too_large)?,
+            expendable: Lists::new(2, capacity).map_err(|_| too_large)?,
+            index: Index::new(capacity as u32),
+            free: Link::NONE,
+            live: 0,
+            capacity: capacity as u32,
+            seed: Seed::new(seed),
+            spans: Spans::new(&timeouts),
+        })
+    }
+
+    /// A table whose keys all share one chain.
+    #[cfg(test)]
+    pub(crate) fn with_one_chain(capacity: usize, timeouts: Timeouts) -> Self {
+        let mut table = Self::new(capacity, timeouts, [0, 0]).unwrap();
+        table.index = Index::with_chains(1);
+        table
+    }
+
+    /// The flow that a received packet belongs to, and which end sent it. Changes nothing.
+    ///
+    /// A flow whose time is up is found until [`expire`](Self::expire) takes it.
+    #[inline]
+    pub fn find(&self, key: &FlowKey) -> Option<(FlowId, Side)> {
+        let words = Words::new(key);
+        let (index, side) = self.index.find(&self.slots, &words, self.seed.hash(&words))?;
+        let generation = self.slots[index as usize].life.generation;
+        Some((FlowId { index, generation }, side))
+    }
+
+    /// Counts a packet that `side` sent, follows its connection and prolongs the flow's life.
+    ///
+    /// A packet that must not prolong it (an ICMP error about the flow) is not for this function; RST and whatever
+    /// follows a believed RST are, and do not.
+    ///
+    /// # Units and shape
+    /// `now` should not run backwards; where it does, the later moment counts. A super-frame is `packets` packets.
+    ///
+    /// # Cost
+    /// Two cache lines; timers and lists are only moved when the state changes.
+    #[inline]
+    pub fn touch(
+        &mut self,
+        id: FlowId,
+        side: Side,
+        now: Time,
+        segment: Segment,
+        packets: u32,
+        bytes: u64,
+    ) -> Touched {
+        let Some(slot) =
+            self.slots.get_mut(id.index as usize).filter(|slot| slot.life.generation == id.generation)
+        else {
+            return Touched::Stale;
+        };
+        slot.end_mut(side).count(packets, bytes);
+        let life = &mut slot.life;
+        life.last_seen = life.last_seen.max(now);
+        let before = life.tcp.state();
+        let prolongs = life.tcp.step(side, segment);
+        let state = life.tcp.state();
+        if prolongs {
+            life.deadline = after(life.last_seen, self.spans.of(state, life.idle));
+        }
+        let answers = prolongs && side == Side::Responder && !life.answered;
+        if state == before && !answers {
+            return Touched::Same;
+        }
+        life.answered |= answers;
+        self.changed(id.index);
+        if state == before { Touched::Same } else { Touched::Became(state) }
+    }
+
+    /// Whether this packet begins a new connection on the tuple of one that is over.
+    ///
+    /// The caller then removes the flow and judges the packet as a first one (RFC 9293, section 3.10.7.4; Azure: a SYN
+    /// for a closed flow starts a new record).
+    #[inline]
+    pub fn would_reopen(&self, id: FlowId, segment: Segment) -> bool {
+        segment.opens() && self.live_slot(id).is_some_and(|slot| slot.life.tcp.state().is_over())
+    }
+
+    /// Records a flow and counts its first packet, which the initiator sent.
+    ///
+    /// In a full table the connection that closed first makes room; if none is over, the TCP flow that has waited
+    /// longest for the end of its handshake (or, picked up in mid-stream, for any answer) does.
+    ///
+    /// # Errors
+    /// If no record may go, or if one of the keys belongs to a live flow: two flows never share a key.
+    pub fn insert(
+        &mut self,
+        new: NewFlow<A>,
+        now: Time,
+        segment: Segment,
+        packets: u32,
+        bytes: u64,
+    ) -> Result<Inserted<A>, Refused<A>> {
+        let keys = [new.initiator, new.responder].map(|key| Words::new(&key));
+        let mut ends = keys.map(|key| End::new(key, self.seed.hash(&key)));
+        let is_taken = |side: &Side| {
+            let end = &ends[side.index()];
+            self.index.find(&self.slots, &end.key, end.hash).is_some()
+        };
+        let twin = (keys[0] == keys[1]).then_some(Side::Responder);
+        if let Some(side) = Side::BOTH.into_iter().find(is_taken).or(twin) {
+            return Err(Refused { why: Refusal::Duplicate(side), action: new.action });
+        }
+        let evicted = if self.live < self.capacity as usize { None } else { self.evict() };
+        let Some(index) = self.free_slot() else {
+            return Err(Refused { why: Refusal::Full, action: new.action });
+        };
+        let slot = &mut self.slots[index as usize];
+        ends[0].count(packets, bytes);
+        slot.ends = ends;
+        slot.created = now;
+        slot.action = Some(new.action);
+        let (tcp, idle) = (Tcp::begin(segment), self.spans.idle(new.idle));
+        let deadline = after(now, self.spans.of(tcp.state(), idle));
+        let generation = slot.life.generation;
+        slot.life = Life { last_seen: now, deadline, idle, tcp, generation, answered: false };
+        self.live += 1;
+        for side in Side::BOTH {
+            self.index.enter(&mut self.slots, index, side);
+        }
+        self.wheel.hang(index, deadline);
+        self.changed(index);
+        Ok(Inserted { id: FlowId { index, generation }, evicted })
+    }
+
+    /// Ends a flow and gives it back, or `None` where the id is stale.
+    pub fn remove(&mut self, id: FlowId) -> Option<Flow<A>> {
+        self.live_slot(id)?;
+        self.take(id.index)
+    }
+
+    /// The action of a live flow.
+    #[inline]
+    pub fn get(&self, id: FlowId) -> Option<&A> {
+        self.live_slot(id)?.action.as_ref()
+    }
+
+    /// The action of a live flow, to be changed.
+    #[inline]
+    pub fn get_mut(&mut self, id: FlowId) -> Option<&mut A> {
+        let slot = self.slots.get_mut(id.index as usize)?;
+        if slot.life.generation == id.generation { slot.action.as_mut() } else { None }
+    }
+
+    /// The action of a live flow, and the tuple as received from `side`.
+    #[inline]
+    pub fn action_and_key(&self, id: FlowId, side: Side) -> Option<(&A, FlowKey)> {
+        let slot = self.live_slot(id)?;
+        Some((slot.action.as_ref()?, slot.ends[side.index()].key.key()))
+    }
+
+    /// All that is known of a live flow.
+    pub fn flow(&self, id: FlowId) -> Option<Flow<&A>> {
+        let slot = self.live_slot(id)?;
+        Some(slot.flow(id.index, slot.action.as_ref()?))
+    }
+
+    /// The number of live flows.
+    pub fn len(&self) -> usize {
+        self.live
+    }
+
+    /// Whether no flow lives.
+    pub fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// Whether a new flow would be recorded: there is a free record, or one that may go.
+    pub fn has_room(&self) -> bool {
+        self.live < self.capacity as usize || self.oldest_expendable().is_some()
+    }
+
+    /// The number of flows that may live at once.
+    pub fn capacity(&self) -> usize {
+        self.capacity as usize
+    }
+
+    #[inline]
+    fn live_slot(&self, id: FlowId) -> Option<&Slot<A>> {
+        self.slots.get(id.index as usize).filter(|slot| slot.life.generation == id.generation)
+    }
+
+    /// Puts a record where its new state belongs: nearer on the wheel, on and off the lists of the expendable.
+    fn changed(&mut self, index: u32) {
+        let life = &mut self.slots[index as usize].life;
+        let state = life.tcp.state();
+        if state == State::Closed {
+            life.deadline = life.deadline.min(after(life.last_seen, self.spans.of(state, life.idle)));
+        }
+        self.wheel.hasten(index, life.deadline);
+        let list = match state {
+            State::Closing | State::Closed => Some(OVER),
+            State::SynSent | State::SynReceived => Some(UNANSWERED),
+            State::Established | State::FinWait if !life.answered => Some(UNANSWERED),
+            _ => None,
+        };
+        match list {
+            _ if list == self.expendable.list_of(index) => {}
+            Some(list) => self.expendable.move_to_back(index, list),
+            None => self.expendable.leave(index),
+        }
+    }
+
+    fn evict(&mut self) -> Option<Flow<A>> {
+        self.take(self.oldest_expendable()?)
+    }
+
+    /// The connection that closed first; if none is over, the one that has waited longest for an answer.
+    fn oldest_expendable(&self) -> Option<u32> {
+        self.expendable.front(OVER).or_else(|| self.expendable.front(UNANSWERED))
+    }
+
+    /// A free slot, from the list or fresh; `None` at capacity.
+    fn free_slot(&mut self) -> Option<u32> {
+        if let Some((index, _)) = self.free.target() {
+            self.free = self.slots[index as usize].ends[0].next;
+            return Some(index);
+        }
+        if self.slots.len() >= self.capacity as usize {
+            return None;
+        }
+        self.slots.push(Slot::free());
+        self.wheel.add_record();
+        self.expendable.add_record();
+        Some(self.slots.len() as u32 - 1)
+    }
+
+    /// Ends the flow in a slot; `None` where there is none.
+    pub(crate) fn take(&mut self, index: u32) -> Option<Flow<A>> {
+        let slot = self.slots.get_mut(index as usize)?;
+        let action = slot.action.take()?;
+        let ended = slot.flow(index, action);
+        slot.life.generation = slot.life.generation.wrapping_add(1);
+        for side in Side::BOTH {
+            self.index.forget(&mut self.slots, index, side);
+        }
+        self.wheel.take_down(index);
+        self.expendable.leave(index);
+        self.slots[index as usize].ends[0].next = self.free;
+        self.free = Link::to_record(index);
+        self.live -= 1;
+        Some(ended)
+    }
+}
+
+#[inline]
+fn after(moment: Time, nanos: u64) -> Time {
+    Time::from_nanos(moment.nanos().saturating_add(nanos))
+}

@@ -1,0 +1,376 @@
+//! TCP through the public interface: every state × packet × side, then the stories that need more than one packet.
+
+#![allow(clippy::unwrap_used)] // Tests: what cannot be had ends the test.
+
+mod common;
+
+use common::key;
+use flow::{NewFlow, Segment, Side, State, Table, Timeouts, Touched};
+use packet::Time;
+use packet::parse::{ACK, FIN, RST, SYN};
+use std::time::Duration;
+
+use Side::{Initiator, Responder};
+
+/// One connection in a table of its own; each end's next sequence number is kept by the test.
+struct Talk {
+    table: Table<()>,
+    now: Time,
+    next: [u32; 2],
+}
+
+const ISN: [u32; 2] = [u32::MAX - 50, 5_000];
+
+impl Talk {
+    fn begin(segment: Segment) -> Self {
+        let mut table = Table::new(1, Timeouts::default(), [5, 6]).unwrap();
+        let new = NewFlow { initiator: key(0), responder: key(0).reversed(), idle: None, action: () };
+        table.insert(new, Time::ZERO, segment, 1, 60).unwrap();
+        Self { table, now: Time::ZERO, next: ISN }
+    }
+
+    /// A connection whose initiator has sent its SYN.
+    fn syn_sent() -> Self {
+        let mut talk = Self::begin(tcp(SYN, ISN[0], 0, 0));
+        talk.next[0] = ISN[0].wrapping_add(1);
+        talk
+    }
+
+    fn established() -> Self {
+        let mut talk = Self::syn_sent();
+        talk.says(Responder, SYN | ACK, 0);
+        talk.says(Initiator, ACK, 0);
+        talk.says(Initiator, ACK, 100);
+        talk.says(Responder, ACK, 0);
+        talk
+    }
+
+    fn in_state(state: State) -> Self {
+        let mut talk = match state {
+            State::Open => Self::begin(Segment::Other),
+            State::SynSent => Self::syn_sent(),
+            State::SynReceived => {
+                let mut talk = Self::syn_sent();
+                talk.says(Responder, SYN | ACK, 0);
+                talk
+            }
+            _ => Self::established(),
+        };
+        match state {
+            State::FinWait => talk.says(Initiator, FIN | ACK, 0),
+            State::Closing => {
+                talk.says(Initiator, FIN | ACK, 0);
+                talk.says(Responder, FIN | ACK, 0);
+                talk.says(Initiator, ACK, 0)
+            }
+            State::Closed => talk.says(Responder, RST, 0),
+            _ => talk.state(),
+        };
+        assert_eq!(talk.state(), state, "the way to it");
+        talk
+    }
+
+    /// The next segment in order, acknowledging all that the far end has said.
+    fn says(&mut self, side: Side, flags: u8, payload: u32) -> State {
+        let seq = self.next[side as usize];
+        let ack = self.next[side.other() as usize];
+        let signs = (flags & SYN != 0) as u32 + (flags & FIN != 0) as u32;
+        self.next[side as usize] = seq.wrapping_add(payload).wrapping_add(signs);
+        self.sends(side, tcp(flags, seq, ack, payload))
+    }
+
+    fn sends(&mut self, side: Side, segment: Segment) -> State {
+        let before = self.state();
+        let (id, _) = self.table.find(&key(0)).unwrap();
+        let touched = self.table.touch(id, side, self.now, segment, 1, 60);
+        let after = self.state();
+        assert_eq!(touched, if after == before { Touched::Same } else { Touched::Became(after) });
+        after
+    }
+
+    fn state(&self) -> State {
+        self.flow().state
+    }
+
+    fn flow(&self) -> flow::Flow<&()> {
+        self.table.flow(self.table.find(&key(0)).unwrap().0).unwrap()
+    }
+
+    /// Seconds from now to the end of the record.
+    fn left(&self) -> u64 {
+        self.flow().deadline.since(self.now).as_secs()
+    }
+
+    fn wait(&mut self, seconds: u64) {
+        self.now = self.now + Duration::from_secs(seconds);
+    }
+}
+
+fn tcp(flags: u8, seq: u32, ack: u32, payload_len: u32) -> Segment {
+    Segment::Tcp { flags, seq, ack, payload_len }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Syn,
+    SynAck,
+    Ack,
+    Data,
+    Fin,
+    Rst,
+    RstOffByOne,
+    Refusal,
+    Other,
+}
+
+/// A packet, and what it makes of a state if the initiator sends it and if the responder does.
+type Cell = (Kind, State, State);
+
+#[rustfmt::skip]
+fn table() -> [(State, [Cell; 9]); 7] {
+    use Kind::*;
+    use State::{Closed, Closing, Established, FinWait, Open, SynReceived, SynSent};
+    [
+        (Open, [
+            (Syn, Open, Open), (SynAck, Open, Open), (Ack, Open, Open), (Data, Open, Open), (Fin, Open, Open),
+            (Rst, Open, Open), (RstOffByOne, Open, Open), (Refusal, Open, Open), (Other, Open, Open),
+        ]),
+        (SynSent, [
+            (Syn, SynSent, SynReceived), (SynAck, SynSent, SynReceived), (Ack, SynSent, SynSent),
+            (Data, SynSent, SynSent), (Fin, SynSent, SynSent),
+            (Rst, Closed, SynSent), (RstOffByOne, SynSent, SynSent), (Refusal, SynSent, Closed),
+            (Other, SynSent, SynSent),
+        ]),
+        (SynReceived, [
+            (Syn, SynReceived, SynReceived), (SynAck, Established, SynReceived), (Ack, Established, SynReceived),
+            (Data, Established, SynReceived), (Fin, FinWait, SynReceived),
+            (Rst, Closed, Closed), (RstOffByOne, SynReceived, SynReceived), (Refusal, SynReceived, SynReceived),
+            (Other, SynReceived, SynReceived),
+        ]),
+        (Established, [
+            (Syn, Established, Established), (SynAck, Established, Established), (Ack, Established, Established),
+            (Data, Established, Established), (Fin, FinWait, FinWait),
+            (Rst, Closed, Closed), (RstOffByOne, Established, Established), (Refusal, Established, Established),
+            (Other, Established, Established),
+        ]),
+        (FinWait, [
+            (Syn, FinWait, FinWait), (SynAck, FinWait, FinWait), (Ack, FinWait, FinWait),
+            (Data, FinWait, FinWait), (Fin, FinWait, FinWait),
+            (Rst, Closed, Closed), (RstOffByOne, FinWait, FinWait), (Refusal, FinWait, FinWait),
+            (Other, FinWait, FinWait),
+        ]),
+        (Closing, [
+            (Syn, Closing, Closing), (SynAck, Closing, Closing), (Ack, Closing, Closing),
+            (Data, Closing, Closing), (Fin, Closing, Closing),
+            (Rst, Closed, Closed), (RstOffByOne, Closing, Closing), (Refusal, Closing, Closing),
+            (Other, Closing, Closing),
+        ]),
+        (Closed, [
+            (Syn, Closed, Closed), (SynAck, Closed, Closed), (Ack, Closed, Closed), (Data, Closed, Closed),
+            (Fin, Closed, Closed), (Rst, Closed, Closed), (RstOffByOne, Closed, Closed), (Refusal, Closed, Closed),
+            (Other, Closed, Closed),
+        ]),
+    ]
+}
+
+fn packet(kind: Kind, seq: u32, ack: u32) -> Segment {
+    match kind {
+        Kind::Syn => tcp(SYN, seq, 0, 0),
+        Kind::SynAck => tcp(SYN | ACK, seq, ack, 0),
+        Kind::Ack => tcp(ACK, seq, ack, 0),
+        Kind::Data => tcp(ACK, seq, ack, 10),
+        Kind::Fin => tcp(FIN | ACK, seq, ack, 0),
+        Kind::Rst => tcp(RST, seq, 0, 0),
+        Kind::RstOffByOne => tcp(RST, seq.wrapping_add(1), 0, 0),
+        Kind::Refusal => tcp(RST | ACK, 0, ack, 0),
+        Kind::Other => Segment::Other,
+    }
+}
+
+#[test]
+fn every_state_packet_and_side() {
+    for (state, cells) in table() {
+        for (kind, if_initiator, if_responder) in cells {
+            for (side, expected) in [(Initiator, if_initiator), (Responder, if_responder)] {
+                let mut talk = Talk::in_state(state);
+                let before = talk.flow().deadline;
+                talk.wait(1);
+                let seq = talk.next[side as usize];
+                let ack = talk.next[side.other() as usize];
+                let segment = packet(kind, seq, ack);
+                let found = talk.sends(side, segment);
+                assert_eq!(found, expected, "{kind:?} from {side:?} in {state:?}");
+                let reopens = kind == Kind::Syn && matches!(state, State::Closing | State::Closed);
+                let (id, _) = talk.table.find(&key(0)).unwrap();
+                assert_eq!(talk.table.would_reopen(id, segment), reopens, "{kind:?} in {state:?}");
+                let is_rst = matches!(kind, Kind::Rst | Kind::RstOffByOne | Kind::Refusal);
+                if state == State::Closed || is_rst && state != State::Open {
+                    assert!(talk.flow().deadline <= before, "{kind:?} in {state:?} prolongs a life");
+                } else {
+                    let seconds = match expected {
+                        State::SynSent | State::SynReceived => 30,
+                        State::Closing => 65,
+                        _ => 240,
+                    };
+                    assert_eq!(talk.left(), seconds, "{kind:?} from {side:?} in {state:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn two_syns_that_cross_make_a_connection() {
+    let mut talk = Talk::syn_sent();
+    assert_eq!(talk.says(Responder, SYN, 0), State::SynReceived);
+    talk.sends(Initiator, tcp(SYN | ACK, ISN[0], talk.next[1], 0));
+    assert_eq!(talk.state(), State::SynReceived, "only one SYN is acknowledged");
+    let answer = tcp(SYN | ACK, ISN[1], talk.next[0], 0);
+    assert_eq!(talk.sends(Responder, answer), State::Established);
+}
+
+#[test]
+fn a_wrong_acknowledgement_answers_no_syn() {
+    let mut talk = Talk::syn_sent();
+    for wrong in [ISN[0], talk.next[0].wrapping_add(1), 0x4000_0000] {
+        assert_eq!(talk.sends(Responder, tcp(SYN | ACK, 5_000, wrong, 0)), State::SynSent);
+        assert_eq!(talk.sends(Responder, tcp(RST | ACK, 0, wrong, 0)), State::SynSent);
+    }
+    assert_eq!(talk.says(Responder, SYN | ACK, 0), State::SynReceived);
+    assert_eq!(talk.sends(Initiator, tcp(ACK, talk.next[0], 5_002, 0)), State::SynReceived);
+    assert_eq!(talk.says(Initiator, ACK, 0), State::Established);
+}
+
+#[test]
+fn data_in_the_syn_may_be_acknowledged_or_not() {
+    for acknowledged in [1, 501] {
+        let mut talk = Talk::begin(tcp(SYN, ISN[0], 0, 500));
+        let ack = ISN[0].wrapping_add(acknowledged);
+        assert_eq!(talk.sends(Responder, tcp(SYN | ACK, 5_000, ack, 0)), State::SynReceived);
+        assert_eq!(talk.sends(Initiator, tcp(ACK, ack, 5_001, 0)), State::Established);
+    }
+}
+
+#[test]
+fn a_fin_before_the_handshake_ends_is_remembered() {
+    let mut talk = Talk::begin(tcp(SYN, ISN[0], 0, 500));
+    talk.next[0] = ISN[0].wrapping_add(501);
+    talk.says(Responder, SYN | ACK, 0);
+    talk.says(Responder, ACK, 1_000);
+    assert_eq!(talk.says(Responder, FIN | ACK, 0), State::SynReceived);
+    assert_eq!(talk.says(Initiator, ACK, 0), State::FinWait);
+    assert_eq!(talk.says(Initiator, FIN | ACK, 0), State::FinWait);
+    assert_eq!(talk.says(Responder, ACK, 0), State::Closing);
+}
+
+#[test]
+fn time_that_runs_backwards_shortens_no_life() {
+    let mut talk = Talk::established();
+    talk.wait(100);
+    talk.says(Initiator, ACK, 10);
+    let before = talk.flow();
+    let (deadline, last_seen) = (before.deadline, before.last_seen);
+    talk.now = Time::ZERO;
+    talk.says(Responder, ACK, 10);
+    assert_eq!((talk.flow().deadline, talk.flow().last_seen), (deadline, last_seen));
+}
+
+#[test]
+fn a_half_closed_connection_lives_as_long_as_data_flows() {
+    let mut talk = Talk::established();
+    assert_eq!(talk.says(Initiator, FIN | ACK, 0), State::FinWait);
+    for _ in 0..20 {
+        talk.wait(239);
+        assert!(talk.table.expire(talk.now, 10, |_| panic!("it is alive")));
+        assert_eq!(talk.says(Responder, ACK, 1_000), State::FinWait);
+        talk.says(Initiator, ACK, 0);
+    }
+    assert_eq!(talk.says(Responder, FIN | ACK, 0), State::FinWait);
+    assert_eq!(talk.says(Initiator, ACK, 0), State::Closing);
+    assert_eq!(talk.left(), 65);
+}
+
+#[test]
+fn both_ends_may_close_at_once() {
+    let mut talk = Talk::established();
+    let [initiator, responder] = talk.next;
+    talk.sends(Initiator, tcp(FIN | ACK, initiator, responder, 0));
+    talk.sends(Responder, tcp(FIN | ACK, responder, initiator, 0));
+    talk.sends(Initiator, tcp(ACK, initiator.wrapping_add(1), responder.wrapping_add(1), 0));
+    assert_eq!(talk.state(), State::FinWait, "one FIN is not acknowledged");
+    talk.sends(Responder, tcp(ACK, responder.wrapping_add(1), initiator.wrapping_add(1), 0));
+    assert_eq!(talk.state(), State::Closing);
+}
+
+#[test]
+fn forged_fins_close_nothing() {
+    let mut talk = Talk::established();
+    let [initiator, responder] = talk.next;
+    talk.sends(Initiator, tcp(FIN | ACK, initiator.wrapping_add(7_000), responder, 0));
+    talk.sends(Responder, tcp(FIN | ACK, responder.wrapping_add(9_000), initiator, 0));
+    for _ in 0..10 {
+        talk.says(Initiator, ACK, 1_000);
+        talk.says(Responder, ACK, 1_000);
+    }
+    assert_eq!(talk.state(), State::FinWait);
+    assert_eq!(talk.left(), 240);
+    talk.says(Initiator, FIN | ACK, 0);
+    talk.says(Responder, FIN | ACK, 0);
+    assert_eq!(talk.says(Initiator, ACK, 0), State::Closing, "the true ones still do");
+}
+
+#[test]
+fn a_reset_after_unacknowledged_data_is_believed() {
+    let mut talk = Talk::established();
+    let acknowledged = talk.next[1];
+    talk.says(Responder, ACK, 1_448);
+    talk.says(Responder, ACK, 30_000);
+    let end = talk.next[1];
+    assert_eq!(talk.sends(Responder, tcp(RST, end.wrapping_sub(1), 0, 0)), State::Established);
+    assert_eq!(talk.sends(Responder, tcp(RST | ACK, end, talk.next[0], 0)), State::Closed);
+
+    // The answer to a challenge carries the number that the challenge acknowledged (RFC 5961, section 3.2).
+    let mut talk = Talk::established();
+    talk.says(Responder, ACK, 1_448);
+    assert_eq!(talk.sends(Responder, tcp(RST, acknowledged, 0, 0)), State::Closed);
+}
+
+#[test]
+fn data_beyond_a_gap_moves_no_expectation() {
+    let mut talk = Talk::established();
+    let forged = talk.next[1].wrapping_add(50_000);
+    talk.sends(Responder, tcp(ACK, forged, talk.next[0], 100));
+    assert_eq!(talk.sends(Responder, tcp(RST, forged.wrapping_add(100), 0, 0)), State::Established);
+}
+
+#[test]
+fn a_reset_shortens_a_life_and_never_prolongs_it() {
+    let mut talk = Talk::established();
+    assert_eq!(talk.says(Responder, RST, 0), State::Closed);
+    assert_eq!(talk.left(), 15);
+
+    let mut talk = Talk::established();
+    talk.wait(235);
+    assert_eq!(talk.says(Responder, RST, 0), State::Closed);
+    assert_eq!(talk.left(), 5);
+    talk.wait(4);
+    talk.says(Initiator, ACK, 100);
+    assert_eq!(talk.left(), 1, "nothing prolongs it afterwards");
+}
+
+#[test]
+fn a_flow_is_picked_up_in_mid_stream() {
+    let mut talk = Talk::begin(tcp(ACK, 700, 900, 50));
+    assert_eq!((talk.state(), talk.left()), (State::Established, 240));
+    assert_eq!(talk.sends(Responder, tcp(RST, 899, 0, 0)), State::Established);
+    assert_eq!(talk.sends(Responder, tcp(RST, 900, 0, 0)), State::Closed);
+
+    let mut talk = Talk::begin(tcp(FIN | ACK, 700, 900, 0));
+    assert_eq!(talk.state(), State::FinWait);
+    talk.sends(Responder, tcp(FIN | ACK, 900, 701, 0));
+    assert_eq!(talk.sends(Initiator, tcp(ACK, 701, 901, 0)), State::Closing);
+
+    assert_eq!(Talk::begin(tcp(SYN | ACK, 700, 900, 0)).state(), State::Established);
+    let talk = Talk::begin(tcp(RST, 700, 0, 0));
+    assert_eq!((talk.state(), talk.left()), (State::Closed, 15));
+}
