@@ -1,0 +1,202 @@
+//! Which indexes of a large pool are leased: a bitmap in three levels that grows and shrinks by chunks.
+//!
+//! ```text
+//! header   full: 16 bits, one a chunk         the bitmap's own
+//! chunk    full: 64 bits, one a word          4,096 indexes, 528 bytes, there only while one of them is leased
+//! word     64 bits, one an index              a set bit is a leased index
+//! ```
+
+use crate::CAPACITY;
+
+const CHUNKS: usize = 16;
+const WORDS: usize = 64;
+const CHUNK_BITS: u32 = 12;
+const CHUNK_SIZE: usize = 1 << CHUNK_BITS;
+
+/// The leased indexes of one pool, at most [`CAPACITY`] of them.
+pub(crate) struct Bitmap {
+    /// A bit for each chunk that has no free index.
+    full: u16,
+    /// A missing chunk is one of free indexes only.
+    chunks: [Option<Box<Chunk>>; CHUNKS],
+}
+
+impl Bitmap {
+    pub(crate) fn new() -> Self {
+        Self { full: 0, chunks: [const { None }; CHUNKS] }
+    }
+
+    /// The first free index at `from` or after it, going round the end; there must be one.
+    ///
+    /// Cost: at most four words: the one of `from`, its chunk's summary, the next chunk's summary, and a word there.
+    #[inline]
+    pub(crate) fn next_free(&self, from: u16) -> u16 {
+        let (chunk, offset) = split(from);
+        let here = match &self.chunks[chunk] {
+            Some(leased) => leased.free_from(offset),
+            None => Some(offset),
+        };
+        if let Some(offset) = here {
+            return join(chunk, offset);
+        }
+        // The nearest chunk with a free index; this one comes last, for what is free below `from`.
+        let skipped = (!self.full).rotate_right(chunk as u32 + 1).trailing_zeros() as usize;
+        let next = (chunk + 1 + skipped) % CHUNKS;
+        let there = self.chunks[next].as_ref().map_or(0, |leased| leased.first_free());
+        join(next, there)
+    }
+
+    /// Leases a free index.
+    #[inline]
+    pub(crate) fn set(&mut self, index: u16) {
+        let (chunk, offset) = split(index);
+        let leased = self.chunks[chunk].get_or_insert_with(|| Box::new(Chunk::new(chunk)));
+        leased.set(offset);
+        self.full |= u16::from(leased.is_full()) << chunk;
+    }
+
+    /// Frees a leased index.
+    #[inline]
+    pub(crate) fn clear(&mut self, index: u16) {
+        let (chunk, offset) = split(index);
+        let Some(leased) = &mut self.chunks[chunk] else { return };
+        leased.clear(offset);
+        if leased.used == 0 {
+            self.chunks[chunk] = None;
+        }
+        self.full &= !(1 << chunk);
+    }
+
+    /// The leased indexes, lowest first.
+    pub(crate) fn indexes(&self) -> impl Iterator<Item = u16> {
+        let chunks = self.chunks.iter().enumerate();
+        chunks
+            .filter_map(|(chunk, leased)| Some((chunk, leased.as_ref()?)))
+            .flat_map(|(chunk, leased)| leased.offsets().map(move |offset| join(chunk, offset)))
+            .filter(|&index| usize::from(index) < CAPACITY)
+    }
+}
+
+/// The number of the chunk, below 16, and the offset in it, below 4,096.
+#[inline]
+fn split(index: u16) -> (usize, usize) {
+    (usize::from(index >> CHUNK_BITS), usize::from(index) % CHUNK_SIZE)
+}
+
+#[inline]
+fn join(chunk: usize, offset: usize) -> u16 {
+    (chunk << CHUNK_BITS | offset) as u16
+}
+
+/// 4,096 indexes, at least one of them leased.
+struct Chunk {
+    /// A bit for each word that has no free index.
+    full: u64,
+    used: u16,
+    words: [u64; WORDS],
+}
+
+impl Chunk {
+    /// A chunk of free indexes; those beyond the pool's last are set for ever, so that no search finds them.
+    fn new(chunk: usize) -> Self {
+        let mut new = Self { full: 0, used: 0, words: [0; WORDS] };
+        let size = (CAPACITY - chunk * CHUNK_SIZE).min(CHUNK_SIZE);
+        for beyond in size..CHUNK_SIZE {
+            new.set(beyond);
+        }
+        new.used = 0;
+        new
+    }
+
+    fn is_full(&self) -> bool {
+        self.full == u64::MAX
+    }
+
+    /// The first free offset at `from` or after it in this chunk.
+    #[inline]
+    fn free_from(&self, from: usize) -> Option<usize> {
+        let (word, bit) = (from / 64, from % 64);
+        let free = !self.words[word] & u64::MAX << bit;
+        if free != 0 {
+            return Some(word * 64 + free.trailing_zeros() as usize);
+        }
+        let later = !self.full & (u64::MAX << word) << 1;
+        (later != 0).then(|| self.free_in(later.trailing_zeros() as usize))
+    }
+
+    /// The lowest free offset; there must be one.
+    #[inline]
+    fn first_free(&self) -> usize {
+        self.free_in((!self.full).trailing_zeros() as usize)
+    }
+
+    #[inline]
+    fn free_in(&self, word: usize) -> usize {
+        word * 64 + (!self.words[word % WORDS]).trailing_zeros() as usize
+    }
+
+    #[inline]
+    fn set(&mut self, offset: usize) {
+        let word = &mut self.words[offset / 64];
+        *word |= 1 << (offset % 64);
+        self.full |= u64::from(*word == u64::MAX) << (offset / 64);
+        self.used += 1;
+    }
+
+    #[inline]
+    fn clear(&mut self, offset: usize) {
+        self.words[offset / 64] &= !(1 << (offset % 64));
+        self.full &= !(1 << (offset / 64));
+        self.used -= 1;
+    }
+
+    fn offsets(&self) -> impl Iterator<Item = usize> {
+        (0..CHUNK_SIZE).filter(|offset| self.words[offset / 64] >> (offset % 64) & 1 == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes of a pool's heap memory when every chunk is there.
+    const WORST: usize = size_of::<Bitmap>() + CHUNKS * size_of::<Chunk>();
+    const _: () = assert!(WORST <= 8_704);
+
+    #[test]
+    fn the_last_free_index_is_found_from_everywhere() {
+        let mut bitmap = Bitmap::new();
+        (0..CAPACITY as u16).for_each(|index| bitmap.set(index));
+        assert_eq!(bitmap.full, u16::MAX);
+        for free in [0, 1, 63, 64, 4_095, 4_096, 61_439, 61_440, 64_447, 64_510] {
+            bitmap.clear(free);
+            for from in [0, 1, 63, 64, 4_095, 4_096, 4_097, 30_000, 61_440, 64_510] {
+                assert_eq!(bitmap.next_free(from), free, "from {from}");
+            }
+            bitmap.set(free);
+        }
+    }
+
+    #[test]
+    fn a_chunk_lives_while_one_of_its_indexes_is_leased() {
+        let mut bitmap = Bitmap::new();
+        for index in [0, 4_095, 4_096, 64_510] {
+            bitmap.set(index);
+        }
+        assert_eq!(bitmap.indexes().collect::<Vec<_>>(), [0, 4_095, 4_096, 64_510]);
+        assert_eq!(bitmap.chunks.iter().flatten().count(), 3);
+        for index in [4_096, 0, 64_510, 4_095] {
+            bitmap.clear(index);
+        }
+        assert_eq!((bitmap.full, bitmap.chunks.iter().flatten().count()), (0, 0));
+    }
+
+    #[test]
+    fn nothing_beyond_the_last_index_is_free() {
+        let mut bitmap = Bitmap::new();
+        (61_440..CAPACITY as u16).for_each(|index| bitmap.set(index));
+        assert_eq!(bitmap.full, 1 << 15);
+        assert_eq!(bitmap.next_free(61_440), 0);
+        assert_eq!(bitmap.indexes().count(), CAPACITY - 61_440);
+    }
+}

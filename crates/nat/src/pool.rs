@@ -1,0 +1,269 @@
+//! One pool: which of its indexes are leased, and which comes next.
+//!
+//! A pool counts in **indexes**, 0 to 64,510, and its secret [permutation](crate::permutation) makes ports of them. A
+//! cursor goes round the indexes from a random start. A lease takes the first free index at the cursor or after it, and
+//! the cursor moves past it.
+//!
+//! What that means for a port that was given back: it is not leased again before every index that was free all the time
+//! and lies between the cursor and it has been. Ports given back in the order in which they were taken therefore come
+//! out in that order, after all others. A port that is held for long and given back just as the cursor comes by is used
+//! again earlier; a queue of all free ports would have no such case, and would cost 129 KB a destination. Where
+//! one port is free, that port is next.
+//!
+//! A pool that empties is forgotten, and the place of its cursor with it. The next pool of that key starts at a place of
+//! its own, so its first port is drawn afresh from all 64,511: that a given port is used again at once has a chance of
+//! one in 64,511, as with RFC 6056's algorithm 1. Whoever needs a port to rest after its flow keeps the lease meanwhile.
+
+use crate::CAPACITY;
+use crate::bitmap::Bitmap;
+use std::mem;
+
+/// How many leases a pool holds without memory of its own.
+const FEW: usize = 3;
+
+/// When a large pool becomes a small one again; below [`FEW`], so that a pool at the limit does not go to and fro.
+const SHRINK_AT: u16 = 2;
+
+/// No index: a place of a small pool that holds no lease.
+const VACANT: u16 = u16::MAX;
+
+/// The leases of one destination, as they lie in the directory.
+///
+/// Packed, because most destinations have a flow or two: with padding a destination would cost up to 75 bytes where the
+/// directory has just doubled, without it is 64. A packed field cannot be borrowed; [`Open`] is the form to work with.
+#[repr(Rust, packed)]
+pub(crate) struct Pool {
+    used: u16,
+    cursor: u16,
+    few: [u16; FEW],
+    many: Option<Box<Bitmap>>,
+}
+
+/// A pool taken out of its slot.
+struct Open {
+    used: u16,
+    /// Where the search for the next index begins.
+    cursor: u16,
+    leased: Leased,
+}
+
+enum Leased {
+    /// Up to three, in no order.
+    Few([u16; FEW]),
+    /// More than two: 136 bytes, and 528 for every 4,096 indexes of which one is leased; 8,584 at most.
+    Many(Box<Bitmap>),
+}
+
+impl Pool {
+    /// An empty pool whose first lease takes the index `start`.
+    pub(crate) const fn new(start: u16) -> Self {
+        Self { used: 0, cursor: start, few: [VACANT; FEW], many: None }
+    }
+
+    /// How many indexes are leased.
+    #[inline]
+    pub(crate) fn used(&self) -> usize {
+        self.used.into()
+    }
+
+    /// Leases the next index, or `None` where all are leased.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<u16> {
+        if self.used() == CAPACITY {
+            return None;
+        }
+        Some(self.open(Open::take))
+    }
+
+    /// The index that [`take`](Self::take) would lease, or `None` where all are leased.
+    pub(crate) fn peek(&mut self) -> Option<u16> {
+        if self.used() == CAPACITY {
+            return None;
+        }
+        Some(self.open(|pool| pool.next()))
+    }
+
+    /// Gives a leased index back; says whether it was the pool's last.
+    #[inline]
+    pub(crate) fn give(&mut self, index: u16) -> bool {
+        self.open(|pool| pool.give(index));
+        self.used() == 0
+    }
+
+    #[inline]
+    fn open<T>(&mut self, change: impl FnOnce(&mut Open) -> T) -> T {
+        let Self { used, cursor, few, many } = mem::replace(self, Self::new(0));
+        let mut open = Open { used, cursor, leased: many.map_or(Leased::Few(few), Leased::Many) };
+        let outcome = change(&mut open);
+        let Open { used, cursor, leased } = open;
+        *self = match leased {
+            Leased::Few(few) => Self { used, cursor, few, many: None },
+            Leased::Many(many) => Self { used, cursor, few: [VACANT; FEW], many: Some(many) },
+        };
+        outcome
+    }
+}
+
+impl Open {
+    /// The next index; there must be a free one.
+    #[inline]
+    fn next(&self) -> u16 {
+        match &self.leased {
+            Leased::Few(few) => next_beside(few, self.cursor),
+            Leased::Many(many) => many.next_free(self.cursor),
+        }
+    }
+
+    /// Leases the next index; there must be a free one.
+    #[inline]
+    fn take(&mut self) -> u16 {
+        let index = self.next();
+        self.lease(index);
+        self.used += 1;
+        self.cursor = after(index);
+        index
+    }
+
+    #[inline]
+    fn lease(&mut self, index: u16) {
+        match &mut self.leased {
+            Leased::Few(few) => match few.iter_mut().find(|place| **place == VACANT) {
+                Some(place) => *place = index,
+                None => {
+                    let mut many = Box::new(Bitmap::new());
+                    few.iter().for_each(|&leased| many.set(leased));
+                    many.set(index);
+                    self.leased = Leased::Many(many);
+                }
+            },
+            Leased::Many(many) => many.set(index),
+        }
+    }
+
+    #[inline]
+    fn give(&mut self, index: u16) {
+        self.used -= 1;
+        match &mut self.leased {
+            Leased::Few(few) => {
+                for place in few.iter_mut().filter(|place| **place == index) {
+                    *place = VACANT;
+                }
+            }
+            Leased::Many(many) => {
+                many.clear(index);
+                if self.used == SHRINK_AT {
+                    let mut few = [VACANT; FEW];
+                    few.iter_mut().zip(many.indexes()).for_each(|(place, leased)| *place = leased);
+                    self.leased = Leased::Few(few);
+                }
+            }
+        }
+    }
+}
+
+/// The first index at `from` or after it that is none of `few`.
+#[inline]
+fn next_beside(few: &[u16; FEW], from: u16) -> u16 {
+    let mut index = from;
+    while few.contains(&index) {
+        index = after(index);
+    }
+    index
+}
+
+/// The index after `index`, going round the end.
+#[inline]
+fn after(index: u16) -> u16 {
+    if usize::from(index) + 1 < CAPACITY { index + 1 } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::{BTreeSet, VecDeque};
+
+    const _: () = assert!(size_of::<Pool>() == 18);
+    const _: () = assert!(size_of::<Bitmap>() == 136);
+
+    /// The rule of the module's head, word for word.
+    struct Naive {
+        free: BTreeSet<u16>,
+        cursor: u16,
+    }
+
+    impl Naive {
+        fn take(&mut self) -> Option<u16> {
+            let ahead = self.free.range(self.cursor..).next();
+            let index = *ahead.or(self.free.first())?;
+            self.free.remove(&index);
+            self.cursor = after(index);
+            Some(index)
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Take(usize),
+        /// Give back so many at places that the seed draws.
+        GiveAny(usize, u64),
+        GiveOldest(usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let count = || prop_oneof![4 => 1usize..6, 1 => 1usize..9_000, 1 => Just(CAPACITY)];
+        let step = prop_oneof![
+            count().prop_map(Step::Take),
+            (count(), any::<u64>()).prop_map(|(count, seed)| Step::GiveAny(count, seed)),
+            count().prop_map(Step::GiveOldest),
+        ];
+        prop::collection::vec(step, 1..24)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn a_pool_is_the_naive_cursor_over_a_set(start in 0..CAPACITY as u16, steps in steps()) {
+            let mut naive = Naive { free: (0..CAPACITY as u16).collect(), cursor: start };
+            let mut pool = Pool::new(start);
+            let mut live = VecDeque::new();
+            for step in steps {
+                let (takes, gives, mut seed) = match step {
+                    Step::Take(count) => (count, 0, None),
+                    Step::GiveAny(count, seed) => (0, count, Some(seed)),
+                    Step::GiveOldest(count) => (0, count, None),
+                };
+                for _ in 0..takes {
+                    let index = pool.take();
+                    prop_assert_eq!(index, naive.take());
+                    live.extend(index);
+                }
+                for _ in 0..gives.min(live.len()) {
+                    let at = seed.map_or(0, |seed| (seed >> 33) as usize % live.len());
+                    seed = seed.map(|seed| seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+                    let index = live.remove(at).unwrap();
+                    naive.free.insert(index);
+                    prop_assert_eq!(pool.give(index), live.is_empty());
+                }
+                prop_assert_eq!(pool.used(), live.len());
+                let large = pool.open(|open| matches!(open.leased, Leased::Many(_)));
+                prop_assert!(large || live.len() <= FEW);
+                prop_assert!(!large || live.len() > usize::from(SHRINK_AT));
+            }
+        }
+    }
+
+    #[test]
+    fn ports_given_back_in_order_come_out_in_order_after_all_others() {
+        let mut pool = Pool::new(50_000);
+        let first: Vec<u16> = (0..100).filter_map(|_| pool.take()).collect();
+        first.iter().skip(1).for_each(|&index| assert!(!pool.give(index)));
+        let others: BTreeSet<u16> = (100..CAPACITY).filter_map(|_| pool.take()).collect();
+        assert_eq!(others.len(), CAPACITY - 100);
+        assert!(first.iter().all(|index| !others.contains(index)));
+        let again: Vec<u16> = (1..100).filter_map(|_| pool.take()).collect();
+        assert_eq!(again, first[1..]);
+        assert_eq!(pool.take(), None);
+    }
+}

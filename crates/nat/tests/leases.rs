@@ -1,0 +1,232 @@
+//! What holds for the leases of all pools, against a naive set of ports.
+
+use nat::{CAPACITY, Exhausted, Lease, PORTS, PoolKey, Pools};
+use packet::Protocol;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+const SEED: [u64; 2] = [0x6e73_6761, 0x7465];
+
+fn key(destination: u32) -> PoolKey {
+    PoolKey {
+        public: Ipv4Addr::new(203, 0, 113, 10),
+        protocol: Protocol::TCP,
+        destination: Ipv4Addr::from_bits(destination),
+    }
+}
+
+/// Keys that differ from the first in one field each.
+fn keys() -> [PoolKey; 4] {
+    let first = key(0x0808_0808);
+    [
+        first,
+        PoolKey { public: Ipv4Addr::new(203, 0, 113, 11), ..first },
+        PoolKey { protocol: Protocol::UDP, ..first },
+        PoolKey { destination: Ipv4Addr::new(8, 8, 8, 9), ..first },
+    ]
+}
+
+fn lease_all(pools: &Arc<Pools>, key: PoolKey) -> Vec<Lease> {
+    (0..CAPACITY).map_while(|_| pools.lease(key).ok()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn live_leases_are_a_set(
+        seed in any::<[u64; 2]>(),
+        steps in prop::collection::vec((any::<bool>(), 0..4usize, 1..40usize, any::<prop::sample::Index>()), 1..60),
+    ) {
+        let pools = Pools::new(seed);
+        let mut leases: Vec<Lease> = Vec::new();
+        let mut naive: BTreeSet<(PoolKey, u16)> = BTreeSet::new();
+        for (take, which, count, at) in steps {
+            for _ in 0..count {
+                if take {
+                    let foreseen = pools.peek(&keys()[which]);
+                    let lease = pools.lease(keys()[which]).unwrap();
+                    prop_assert_eq!(foreseen, Some(lease.port()));
+                    prop_assert!(PORTS.contains(&lease.port()));
+                    prop_assert!(naive.insert((lease.key(), lease.port())), "{lease:?} was live");
+                    leases.push(lease);
+                } else if !leases.is_empty() {
+                    let lease = leases.swap_remove(at.index(leases.len()));
+                    prop_assert!(naive.remove(&(lease.key(), lease.port())));
+                }
+            }
+            let mut count = BTreeMap::<PoolKey, usize>::new();
+            naive.iter().for_each(|(key, _)| *count.entry(*key).or_default() += 1);
+            let usage = pools.usage(9);
+            prop_assert!(usage.is_sorted_by_key(|usage| (std::cmp::Reverse(usage.used), usage.key)));
+            prop_assert_eq!(usage.iter().map(|usage| (usage.key, usage.used)).collect::<BTreeMap<_, _>>(), count);
+            prop_assert_eq!(pools.used_total(), leases.len());
+        }
+        drop(leases);
+        prop_assert_eq!((pools.used_total(), pools.destinations()), (0, 0));
+    }
+}
+
+#[test]
+fn exactly_64511_leases_of_one_key_and_each_port_once() {
+    let pools = Pools::new(SEED);
+    let [full, others @ ..] = keys();
+    let mut leases = lease_all(&pools, full);
+    let ports: BTreeSet<u16> = leases.iter().map(Lease::port).collect();
+    assert!(ports.into_iter().eq(PORTS));
+    assert!(!pools.has_free(&full));
+    assert_eq!(pools.peek(&full), None);
+    assert_eq!(pools.lease(full).unwrap_err(), Exhausted { key: full });
+    assert_eq!(pools.used_total(), CAPACITY);
+    for other in others {
+        assert!(pools.has_free(&other));
+        assert_eq!(pools.lease(other).unwrap().key(), other);
+    }
+    // One port comes back: it is the next, and the one after it is refused.
+    for at in [0, 4_095, CAPACITY / 2, CAPACITY - 1] {
+        let given_back = leases.swap_remove(at).port();
+        assert!(pools.has_free(&full));
+        leases.push(pools.lease(full).unwrap());
+        assert_eq!(leases.last().unwrap().port(), given_back);
+        assert!(pools.lease(full).is_err());
+    }
+    drop(leases);
+    assert_eq!((pools.used_total(), pools.destinations()), (0, 0));
+    assert_eq!(pools.usage(9), []);
+}
+
+#[test]
+fn a_freed_port_rests_until_the_others_were_used() {
+    let pools = Pools::new(SEED);
+    let _keeps_the_pool = pools.lease(key(1)).unwrap();
+    let freed = pools.lease(key(1)).unwrap().port();
+    for _ in 2..CAPACITY {
+        assert_ne!(pools.lease(key(1)).unwrap().port(), freed);
+    }
+    assert_eq!(pools.lease(key(1)).unwrap().port(), freed);
+}
+
+#[test]
+fn usage_keeps_the_fullest() {
+    let pools = Pools::new(SEED);
+    let _leases: Vec<Lease> =
+        (1..=20).flat_map(|n| (0..n).map(move |_| key(n))).map(|key| pools.lease(key).unwrap()).collect();
+    let used: Vec<(PoolKey, usize)> = pools.usage(3).iter().map(|usage| (usage.key, usage.used)).collect();
+    assert_eq!(used, [(key(20), 20), (key(19), 19), (key(18), 18)]);
+    assert_eq!(pools.usage(0), []);
+}
+
+/// Pearson's statistic over 64 equal bins: 63 on average, over 120 once in a hundred thousand fair draws.
+fn chi_square(values: impl Iterator<Item = u16>) -> f64 {
+    let mut bins = [0_f64; 64];
+    values.for_each(|value| bins[usize::from(value) * 64 / CAPACITY] += 1.0);
+    let expected = bins.iter().sum::<f64>() / 64.0;
+    bins.iter().map(|seen| (seen - expected).powi(2) / expected).sum()
+}
+
+fn place(port: u16) -> u16 {
+    port - PORTS.start()
+}
+
+#[test]
+fn first_ports_of_many_destinations_are_spread_evenly() {
+    let pools = Pools::new(SEED);
+    let ports: Vec<u16> = (0..20_000).map(|n| pools.lease(key(n)).unwrap().port()).collect();
+    assert!(chi_square(ports.iter().map(|&port| place(port))) < 120.0);
+    let step = |pair: &[u16]| (usize::from(pair[0]) + CAPACITY - usize::from(pair[1])) % CAPACITY;
+    assert!(chi_square(ports.windows(2).map(|pair| step(pair) as u16)) < 120.0);
+}
+
+#[test]
+fn a_pools_next_port_does_not_follow_from_its_last() {
+    let pools = Pools::new(SEED);
+    for destination in 0..8 {
+        let ports: Vec<u16> = lease_all(&pools, key(destination)).iter().map(Lease::port).collect();
+        for apart in [1, 2, 64, 256, 4_096] {
+            let steps = ports.iter().zip(&ports[apart..]);
+            let steps = steps.map(|(&a, &b)| (usize::from(a) + CAPACITY - usize::from(b)) % CAPACITY);
+            assert!(chi_square(steps.map(|step| step as u16)) < 120.0, "{destination}: {apart} apart");
+        }
+        assert!(chi_square(ports.iter().take(4_000).map(|&port| place(port))) < 120.0);
+    }
+}
+
+#[test]
+fn an_emptied_pool_draws_afresh() {
+    let pools = Pools::new(SEED);
+    let ports: Vec<u16> = (0..20_000).map(|_| pools.lease(key(1)).unwrap().port()).collect();
+    assert!(chi_square(ports.iter().map(|&port| place(port))) < 120.0);
+    let again = ports.windows(2).filter(|pair| pair[0] == pair[1]).count();
+    assert!(again <= 3, "{again} ports were used twice running");
+}
+
+#[test]
+fn the_seed_alone_decides_the_order() {
+    let ports = |seed| {
+        let pools = Pools::new(seed);
+        let leases: Vec<Lease> = (0..100).map(|n| pools.lease(key(n % 7)).unwrap()).collect();
+        leases.iter().map(Lease::port).collect::<Vec<_>>()
+    };
+    assert_eq!(ports(SEED), ports(SEED));
+    assert_ne!(ports(SEED), ports([SEED[0], SEED[1] + 1]));
+    assert_ne!(ports(SEED), ports([SEED[0] + 1, SEED[1]]));
+}
+
+/// Two workers take and drop on the same few keys, down to none and up again; at the end the sums are exact.
+#[test]
+fn workers_share_the_pools() {
+    let pools = Pools::new(SEED);
+    let worker = |id: u32| {
+        let pools = Arc::clone(&pools);
+        move || {
+            let mut kept = Vec::new();
+            for round in 0..20_000_u32 {
+                let lease = pools.lease(keys()[(round % 4) as usize]).unwrap();
+                match round % 50 {
+                    0 => kept.push(lease),
+                    49 if id == 0 => kept.clear(),
+                    _ => drop(lease),
+                }
+            }
+            kept
+        }
+    };
+    let workers = [thread::spawn(worker(0)), thread::spawn(worker(1))];
+    let leases: Vec<Lease> = workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect();
+    let distinct: BTreeSet<_> = leases.iter().map(|lease| (lease.key(), lease.port())).collect();
+    assert_eq!(distinct.len(), leases.len());
+    assert_eq!(pools.used_total(), leases.len());
+    assert_eq!(pools.usage(9).iter().map(|usage| usage.used).sum::<usize>(), leases.len());
+    drop(leases);
+    assert_eq!((pools.used_total(), pools.destinations()), (0, 0));
+}
+
+/// Two workers fight for the one free port of a pool: it is never given to both.
+#[test]
+fn workers_fight_for_the_last_port() {
+    let pools = Pools::new(SEED);
+    let mut leases = lease_all(&pools, key(1));
+    let last = leases.pop().unwrap();
+    let port = last.port();
+    drop(last);
+    let held = AtomicBool::new(false);
+    let fight = || {
+        let mut won = 0;
+        while won < 5_000 {
+            let Ok(lease) = pools.lease(key(1)) else { continue };
+            assert!(!held.swap(true, Ordering::SeqCst), "two leases of one port");
+            assert_eq!(lease.port(), port);
+            held.store(false, Ordering::SeqCst);
+            won += 1;
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(fight);
+        scope.spawn(fight);
+    });
+    assert_eq!(pools.usage(1)[0].used, CAPACITY - 1);
+}
