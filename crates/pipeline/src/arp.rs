@@ -1,0 +1,43 @@
+//! ARP: learning who is where, and answering as Azure's fabric does.
+
+use crate::engine::Engine;
+use crate::link::Behind;
+use crate::{DropReason, Ending};
+use packet::make::arp_reply;
+use packet::parse::Arp;
+use packet::{AttachmentId, Time};
+
+impl Engine {
+    /// Takes in an ARP message and answers as Azure's fabric does: for every address but the asker's own, whatever the
+    /// asker's address; on the internet attachment for the public addresses of ours.
+    pub(crate) fn arp(&mut self, now: Time, on: AttachmentId, arp: &Arp) -> Ending {
+        let Some(link) = self.snapshot.link(on) else { return Ending::Dropped(DropReason::AttachmentGone) };
+        let own_mac = link.mac;
+        let (may_be_learnt, answered) = match &link.behind {
+            Behind::Nic { addresses, enforced_mac, .. } => {
+                if enforced_mac.is_some_and(|mac| mac != arp.sender_mac) {
+                    return Ending::Dropped(DropReason::SpoofedMac);
+                }
+                (addresses.contains(&arp.sender), !addresses.contains(&arp.target))
+            }
+            Behind::Internet { host, .. } => {
+                if arp.request && host.contains(&arp.target) {
+                    return Ending::PassedToHost;
+                }
+                (!self.snapshot.answers_for(link, arp.sender), self.snapshot.answers_for(link, arp.target))
+            }
+        };
+        if may_be_learnt {
+            for waiting in self.neighbours.learn(on, arp.sender, arp.sender_mac, now) {
+                self.release(on, waiting, arp.sender_mac, own_mac);
+            }
+        }
+        // A probe has no sender yet, and a gratuitous request asks for itself (RFC 5227): neither wants an answer.
+        let probe = arp.sender.v4_bits() == Some(0) || arp.sender == arp.target;
+        if !arp.request || probe || !answered {
+            return Ending::Consumed;
+        }
+        self.originate(on, |out| arp_reply(out, (own_mac, arp.target), (arp.sender_mac, arp.sender)));
+        Ending::Answered
+    }
+}

@@ -1,0 +1,221 @@
+//! The checks that every packet passes before anybody asks what it is for.
+
+use crate::DropReason;
+pub(crate) use crate::fragments::Datagram;
+use crate::fragments::Fragments;
+use crate::link::{Behind, Link};
+use crate::snapshot::{PLATFORM, Snapshot};
+use flow::Side;
+use packet::checksum::{checksum, pseudo_header};
+use packet::parse::{FIN, Fragment, NETWORK_AT, RST, SYN};
+use packet::{Address, AttachmentId, Checksum, Frame, Packet, Protocol, SegmentKind, Transport};
+use std::ops::Range;
+
+/// Whether the frame is addressed to this gateway, and the packet to one receiver.
+#[inline]
+pub(crate) fn hardware(link: &Link, bytes: &[u8], destination: Address) -> Result<(), DropReason> {
+    let to = bytes.first_chunk::<6>().ok_or(DropReason::BadLength)?;
+    let group = to[0] & 1 == 1;
+    if group || is_multicast(destination) {
+        return Err(DropReason::Multicast);
+    }
+    if *to != link.mac {
+        return Err(DropReason::OtherHost);
+    }
+    Ok(())
+}
+
+/// Whether the offload state speaks of this packet's own headers; a guest may claim anything.
+#[inline]
+pub(crate) fn offload(frame: &Frame<'_>, packet: &Packet) -> Result<(), DropReason> {
+    let offload = &frame.offload;
+    let partial = matches!(offload.checksum, Checksum::Partial { .. });
+    // The device sums and cuts to the frame's end, so what stands behind the packet would become part of it.
+    if (partial || offload.segments.is_some()) && frame.bytes.len() != packet.end as usize {
+        return Err(DropReason::BadOffload);
+    }
+    if let Checksum::Partial { start, offset } = offload.checksum {
+        let place = match packet.transport {
+            Transport::Tcp(_) => 16,
+            Transport::Udp { .. } => 6,
+            _ => return Err(DropReason::BadOffload),
+        };
+        if packet.fragment != Fragment::Whole || start != packet.transport_at || offset != place {
+            return Err(DropReason::BadOffload);
+        }
+    }
+    let Some(segments) = offload.segments else { return Ok(()) };
+    let fits = match segments.kind {
+        SegmentKind::Tcp4 => packet.protocol == Protocol::TCP,
+        SegmentKind::Udp | SegmentKind::UdpFragments => packet.protocol == Protocol::UDP,
+        SegmentKind::Tcp6 => false,
+    };
+    if fits && segments.size > 0 && packet.fragment == Fragment::Whole {
+        Ok(())
+    } else {
+        Err(DropReason::BadOffload)
+    }
+}
+
+/// Whether the sender may use its addresses on this attachment (RFC 2827).
+#[inline]
+pub(crate) fn source(link: &Link, bytes: &[u8], packet: &Packet) -> Result<(), DropReason> {
+    if packet.source == packet.destination {
+        return Err(DropReason::Martian);
+    }
+    match &link.behind {
+        Behind::Nic { addresses, enforced_mac, .. } => {
+            if enforced_mac.is_some_and(|mac| bytes.get(6..12) != Some(&mac)) {
+                return Err(DropReason::SpoofedMac);
+            }
+            if !addresses.contains(&packet.source) {
+                return Err(DropReason::SpoofedSource);
+            }
+            Ok(())
+        }
+        Behind::Internet { on_link, .. } => {
+            if !is_outside(packet.source) {
+                // An error may come from a router between us and the far side, whose own links are private (RFC 5508, REQ-5).
+                let error = matches!(packet.transport, Transport::IcmpError { .. });
+                let near = || on_link.iter().any(|prefix| prefix.contains(&packet.source.ip()));
+                if never_a_source(packet.source) || !(error || near()) {
+                    return Err(DropReason::Martian);
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Whether somebody outside uses an address of ours as its own.
+///
+/// Asked of what belongs to no flow yet: what a flow's far end sends has been let through by this or was asked for.
+pub(crate) fn not_ours(snapshot: &Snapshot, link: &Link, source: Address) -> Result<(), DropReason> {
+    let ours =
+        || snapshot.public(source).is_some() || link.is_gateway(source) || snapshot.in_any_vnet(source);
+    if link.is_internet() && ours() { Err(DropReason::SpoofedSource) } else { Ok(()) }
+}
+
+/// Whether the transport checksum is right, where a wrong one could change what the gateway knows.
+///
+/// Data packets pass unverified: a wrong checksum in them is the receiver's to find, and concerns nobody else.
+///
+/// # Source
+/// RFC 5508, REQ-3 for ICMP.
+#[inline]
+pub(crate) fn checksums(frame: &Frame<'_>, packet: &Packet) -> Result<(), DropReason> {
+    let changes_state = match packet.transport {
+        Transport::Tcp(tcp) => tcp.flags & (SYN | FIN | RST) != 0,
+        Transport::Query { .. } | Transport::IcmpError { .. } | Transport::OtherIcmp { .. } => true,
+        Transport::Udp { .. } | Transport::Bare => false,
+    };
+    if !changes_state || packet.fragment != Fragment::Whole || frame.offload.checksum != Checksum::Finished {
+        return Ok(());
+    }
+    let at = usize::from(packet.transport_at);
+    let message = frame.bytes.get(at..packet.end as usize).ok_or(DropReason::BadLength)?;
+    let sum = if packet.protocol == Protocol::TCP {
+        let pseudo =
+            pseudo_header(packet.source, packet.destination, packet.protocol.0, message.len() as u16);
+        checksum(&[&pseudo, message])
+    } else {
+        checksum(&[message])
+    };
+    if sum == 0 { Ok(()) } else { Err(DropReason::BadChecksum) }
+}
+
+/// Whether an ICMP query's packet is what its flow's end sends: the initiator asks, the responder answers.
+///
+/// A request whose identifier is its own type number has the tuple of an answer, and must not pass for one.
+#[inline]
+pub(crate) fn question_or_answer(packet: &Packet, from: Side) -> Result<(), DropReason> {
+    match (packet.transport, from) {
+        (Transport::Query { reply: true, .. }, Side::Initiator) => Err(DropReason::ReplyWithoutFlow),
+        (Transport::Query { reply: false, .. }, Side::Responder) => Err(DropReason::TupleInUse),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a first fragment may begin a datagram: none of that name is under way.
+pub(crate) fn first_fragment(
+    fragments: &Fragments,
+    on: AttachmentId,
+    packet: &Packet,
+) -> Result<(), DropReason> {
+    let under_way = fragments.is_under_way(&Datagram::of(on, packet));
+    if under_way { Err(DropReason::FragmentOverlap) } else { Ok(()) }
+}
+
+impl Datagram {
+    pub(crate) fn of(on: AttachmentId, packet: &Packet) -> Self {
+        let Packet { source, destination, protocol, identification, .. } = *packet;
+        Self { on, source, destination, protocol, identification }
+    }
+}
+
+/// The bytes of its datagram that a fragment covers.
+pub(crate) fn covered(packet: &Packet) -> Range<u32> {
+    let length = packet.end - u32::from(packet.transport_at);
+    let start = match packet.fragment {
+        Fragment::Later { offset, .. } => u32::from(offset),
+        Fragment::Whole | Fragment::First => 0,
+    };
+    start..start + length
+}
+
+/// Whether a fragment is the last of its datagram.
+pub(crate) fn is_last(packet: &Packet) -> bool {
+    matches!(packet.fragment, Fragment::Later { more: false, .. })
+}
+
+/// The bytes of the largest IP packet that this frame becomes on the wire: the headers and one segment.
+#[inline]
+pub(crate) fn wire_size(frame: &Frame<'_>, packet: &Packet) -> u32 {
+    let Some(segments) = frame.offload.segments else { return packet.length() };
+    let at = u32::from(packet.transport_at);
+    let transport = match packet.transport {
+        Transport::Tcp(tcp) => packet.end - at - tcp.payload,
+        _ if segments.kind == SegmentKind::Udp => 8,
+        _ => return packet.length(),
+    };
+    (at - NETWORK_AT as u32 + transport + u32::from(segments.size)).min(packet.length())
+}
+
+/// How many packets a frame becomes on the wire.
+#[inline]
+pub(crate) fn wire_packets(frame: &Frame<'_>, packet: &Packet) -> u32 {
+    let Some(segments) = frame.offload.segments else { return 1 };
+    let payload = match packet.transport {
+        Transport::Tcp(tcp) => tcp.payload,
+        _ => packet.end - u32::from(packet.transport_at) - 8,
+    };
+    payload.div_ceil(u32::from(segments.size.max(1))).max(1)
+}
+
+/// Multicast, limited broadcast, or the reserved class E.
+fn is_multicast(address: Address) -> bool {
+    address.v4_bits().is_some_and(|bits| bits >> 28 >= 0xe)
+}
+
+/// 169.254.0.0/16 (RFC 3927).
+pub(crate) fn is_link_local(address: Address) -> bool {
+    address.v4_bits().is_some_and(|bits| bits >> 16 == 0xa9fe)
+}
+
+/// Whether the route is None outside every virtual network: RFC 1918, RFC 6598, and what is nobody's (RFC 6890).
+pub(crate) fn is_private_or_reserved(address: Address) -> bool {
+    let Some(bits) = address.v4_bits() else { return false };
+    let private = bits >> 24 == 10 || bits >> 20 == 0xac1 || bits >> 16 == 0xc0a8 || bits >> 22 == 0x191;
+    private || matches!(bits >> 24, 0 | 127) || bits >> 28 >= 0xe
+}
+
+/// Whether an address can be anybody's on the internet.
+fn is_outside(address: Address) -> bool {
+    !is_private_or_reserved(address) && !is_link_local(address) && address != PLATFORM
+}
+
+/// Whether an address can be nobody's at all, on whatever link.
+fn never_a_source(address: Address) -> bool {
+    let special = address.v4_bits().is_none_or(|bits| matches!(bits >> 24, 0 | 127) || bits >> 28 >= 0xe);
+    special || address == PLATFORM
+}

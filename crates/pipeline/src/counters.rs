@@ -1,0 +1,121 @@
+//! What happened, counted: one counter for each ending and one for each rule that denied.
+
+use crate::{Denial, DropReason, Ending, RuleId};
+
+/// Frames and their bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Count {
+    /// Frames; a super-frame is one.
+    pub packets: u64,
+    /// Bytes of those frames, with their Ethernet headers.
+    pub bytes: u64,
+}
+
+impl Count {
+    #[inline]
+    fn add(&mut self, bytes: u64) {
+        self.packets += 1;
+        self.bytes += bytes;
+    }
+}
+
+/// The counters of one worker. Its owner writes, and copies go out between batches.
+///
+/// Received frames are always the sum of all endings and of those that still wait for a neighbour or a first fragment.
+#[derive(Clone, Debug)]
+pub struct Counters {
+    /// Frames received.
+    pub received: Count,
+    /// Frames that the gateway made itself: ARP, ICMP errors, replies. Pieces of a packet that was cut are not counted.
+    pub originated: Count,
+    endings: [Count; 4],
+    drops: [Count; DropReason::ALL.len()],
+    /// By [`RuleId`]; a vector only grows when a reload brings new rules.
+    rules: Vec<Count>,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            received: Count::default(),
+            originated: Count::default(),
+            endings: [Count::default(); 4],
+            drops: [Count::default(); DropReason::ALL.len()],
+            rules: Vec::new(),
+        }
+    }
+}
+
+impl Counters {
+    /// What ended that way.
+    pub fn ended(&self, ending: Ending) -> Count {
+        match ending {
+            Ending::Forwarded => self.endings[0],
+            Ending::Answered => self.endings[1],
+            Ending::Consumed => self.endings[2],
+            Ending::PassedToHost => self.endings[3],
+            Ending::Dropped(reason) => self.drops[reason as usize],
+        }
+    }
+
+    /// What that rule denied.
+    pub fn denied_by(&self, rule: RuleId) -> Count {
+        self.rules.get(rule.0 as usize).copied().unwrap_or_default()
+    }
+
+    /// Every ending, in the order of the packet's path, with its count.
+    pub fn endings(&self) -> impl Iterator<Item = (Ending, Count)> + '_ {
+        let others = [Ending::Forwarded, Ending::Answered, Ending::Consumed, Ending::PassedToHost];
+        let drops = DropReason::ALL.iter().map(|&reason| Ending::Dropped(reason));
+        others.into_iter().chain(drops).map(|ending| (ending, self.ended(ending)))
+    }
+
+    /// Every rule that denied something, with its count.
+    pub fn rules(&self) -> impl Iterator<Item = (RuleId, Count)> + '_ {
+        let counts = self.rules.iter().enumerate();
+        counts.filter(|(_, count)| count.packets > 0).map(|(nth, &count)| (RuleId(nth as u32), count))
+    }
+
+    /// The sum of everything that ended.
+    pub fn total(&self) -> Count {
+        self.endings().fold(Count::default(), |sum, (_, count)| Count {
+            packets: sum.packets + count.packets,
+            bytes: sum.bytes + count.bytes,
+        })
+    }
+
+    pub(crate) fn make_room(&mut self, rules: usize) {
+        if self.rules.len() < rules {
+            self.rules.resize(rules, Count::default());
+        }
+    }
+
+    #[inline]
+    pub(crate) fn receive(&mut self, bytes: usize) {
+        self.received.add(bytes as u64);
+    }
+
+    #[inline]
+    pub(crate) fn originate(&mut self, bytes: usize) {
+        self.originated.add(bytes as u64);
+    }
+
+    #[inline]
+    pub(crate) fn end(&mut self, ending: Ending, bytes: usize) {
+        let count = match ending {
+            Ending::Forwarded => &mut self.endings[0],
+            Ending::Answered => &mut self.endings[1],
+            Ending::Consumed => &mut self.endings[2],
+            Ending::PassedToHost => &mut self.endings[3],
+            Ending::Dropped(reason) => &mut self.drops[reason as usize],
+        };
+        count.add(bytes as u64);
+    }
+
+    pub(crate) fn drop(&mut self, denial: Denial, bytes: usize) {
+        self.end(Ending::Dropped(denial.reason), bytes);
+        if let Some(count) = denial.rule.and_then(|rule| self.rules.get_mut(rule.0 as usize)) {
+            count.add(bytes as u64);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What would happen to a packet now, told stage by stage.
+
+use crate::engine::Engine;
+use crate::observer::{Event, Level, Observer, RouteKind};
+use crate::path::{Refusal, Step, walk};
+use crate::snapshot::Snapshot;
+use crate::{Denial, Ending, IcmpError, RuleName};
+use model::{Access, Direction};
+use packet::{AttachmentId, Frame, Offload};
+
+/// One stage of a packet's walk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stage {
+    /// A short name, stable for machines.
+    pub name: &'static str,
+    /// What was found, for people.
+    pub text: String,
+}
+
+/// A packet's walk and its end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Explanation {
+    /// The stages in order.
+    pub stages: Vec<Stage>,
+    /// How it would end; `None` where it would wait for its first fragment.
+    pub ending: Option<Ending>,
+    /// The rule that denied, if a rule did.
+    pub denied_by: Option<RuleName>,
+    /// Where it would leave.
+    pub egress: Option<AttachmentId>,
+    /// What its sender would be told.
+    pub told: Option<IcmpError>,
+}
+
+impl Engine {
+    /// Walks a frame along the packet's path and tells what it finds; changes nothing.
+    ///
+    /// The code is the data path's own, so the verdict is the one that the frame would get if it came in now.
+    pub fn explain(&self, on: AttachmentId, bytes: &mut [u8], offload: Offload) -> Explanation {
+        let frame = Frame { bytes, offload };
+        let mut recorder = Recorder { snapshot: self.snapshot(), stages: Vec::new(), egress: None };
+        let result = walk(&self.world(), on, &frame, &mut recorder);
+        let Recorder { stages, egress, .. } = recorder;
+        let nothing = Explanation { stages, ending: None, denied_by: None, egress: None, told: None };
+        match result {
+            Ok(step) => Explanation { ending: self.ending_of(&step), egress, ..nothing },
+            Err(Refusal { denial, tell, .. }) => Explanation {
+                ending: Some(Ending::Dropped(denial.reason)),
+                denied_by: denial.rule.and_then(|rule| self.snapshot().rule_name(rule).cloned()),
+                told: tell,
+                ..nothing
+            }
+            .with_verdict(&denial),
+        }
+    }
+
+    fn ending_of(&self, step: &Step) -> Option<Ending> {
+        match step {
+            Step::Arp(_) => Some(Ending::Consumed),
+            Step::Echo(_) => Some(Ending::Answered),
+            Step::PassToHost => Some(Ending::PassedToHost),
+            Step::Hold(_) => None,
+            Step::Follow { .. } | Step::Known { .. } | Step::Related { .. } | Step::First { .. } => {
+                Some(Ending::Forwarded)
+            }
+        }
+    }
+}
+
+impl Explanation {
+    fn with_verdict(mut self, denial: &Denial) -> Self {
+        self.stages.push(Stage { name: "verdict", text: denial.reason.text().into() });
+        self
+    }
+}
+
+/// Writes down what it sees.
+struct Recorder<'a> {
+    snapshot: &'a Snapshot,
+    stages: Vec<Stage>,
+    egress: Option<AttachmentId>,
+}
+
+impl Observer for Recorder<'_> {
+    fn see(&mut self, event: Event<'_>) {
+        let (name, text) = match event {
+            Event::Read(packet) => ("packet", describe(packet)),
+            Event::SourceBelongs => ("source", "the source address belongs to this attachment".into()),
+            Event::FlowFound(key) => ("flow", format!("a live flow has the tuple {key}")),
+            Event::FlowMissing(key) => ("flow", format!("no live flow has the tuple {key}: a first packet")),
+            Event::Judged { direction, level, nic, by } => {
+                (stage_of(direction, level), judged(level, nic, by))
+            }
+            Event::Platform => {
+                ("platform", "the platform's own traffic: only a rule with its tag could deny it".into())
+            }
+            Event::Routed(kind) => ("route", routed(kind)),
+            Event::OneToOne(public) => {
+                ("translation", format!("the source becomes {public}, ports untouched"))
+            }
+            Event::Snat { public, port } => ("translation", format!("the source becomes {public}:{port}")),
+            Event::Inward { private, nic } => {
+                ("translation", format!("the destination becomes {private}, {nic}"))
+            }
+            Event::Leaves(on) => {
+                self.egress = Some(on);
+                let kind = self.snapshot.link(on).map_or("attachment", |link| link.kind());
+                ("egress", format!("leaves by the {kind}"))
+            }
+            Event::Told(error) => ("answer", told(error)),
+        };
+        self.stages.push(Stage { name, text });
+    }
+}
+
+fn describe(packet: &packet::Packet) -> String {
+    let (from, to) = packet.ports();
+    let ports = if packet.protocol.has_ports() { format!(", ports {from} > {to}") } else { String::new() };
+    format!(
+        "{} {} > {}{ports}, TTL {}, {} bytes",
+        packet.protocol,
+        packet.source,
+        packet.destination,
+        packet.ttl,
+        packet.length()
+    )
+}
+
+fn stage_of(direction: Direction, level: Level) -> &'static str {
+    match (direction, level) {
+        (Direction::Outbound, Level::Nic) => "outbound-nic",
+        (Direction::Outbound, Level::Subnet) => "outbound-subnet",
+        (Direction::Inbound, Level::Subnet) => "inbound-subnet",
+        (Direction::Inbound, Level::Nic) => "inbound-nic",
+    }
+}
+
+fn judged(level: Level, nic: &str, by: Option<(&RuleName, Access)>) -> String {
+    let place = match level {
+        Level::Nic => nic.to_string(),
+        Level::Subnet => format!("the subnet of {nic}"),
+    };
+    match by {
+        None => format!("no NSG at {place}: allowed"),
+        Some((rule, access)) => {
+            let verb = if access == Access::Allow { "allowed" } else { "denied" };
+            format!("{verb} at {place} by {} of {}", rule.azure(), rule.nsg)
+        }
+    }
+}
+
+fn routed(kind: RouteKind<'_>) -> String {
+    match kind {
+        RouteKind::VnetLocal(nic) => format!("VnetLocal: {nic}"),
+        RouteKind::Internet => "Internet".into(),
+        RouteKind::Hairpin(nic) => format!("Internet, which is back in: the public address belongs to {nic}"),
+        RouteKind::Nowhere => "None".into(),
+    }
+}
+
+fn told(error: IcmpError) -> String {
+    match error {
+        IcmpError::TimeExceeded => "the sender is told: ICMP time exceeded".into(),
+        IcmpError::FragmentationNeeded { mtu } => {
+            format!("the sender is told: ICMP fragmentation needed, {mtu} bytes")
+        }
+    }
+}

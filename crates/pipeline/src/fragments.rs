@@ -1,0 +1,326 @@
+//! Fragments follow the verdict and the translation of their first one.
+//!
+//! A datagram's later fragments name no ports, so its first one leaves a record here. Those that come before it wait. No
+//! byte of a datagram passes twice, so what the rules saw can not be overwritten behind them.
+//!
+//! Each attachment has bounds of its own, so nobody's fragments crowd out those of another.
+
+use crate::DropReason;
+use flow::{FlowId, Side};
+use packet::{Address, AttachmentId, Offload, Protocol, Time};
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+use std::time::Duration;
+
+/// The most fragmented datagrams on their way at once from one attachment; the oldest makes room for the next.
+const CAPACITY: usize = 1024;
+/// How long a datagram's record lives (RFC 791 suggests no more for reassembly).
+const LIFE: Duration = Duration::from_secs(30);
+/// The most fragments of one attachment that wait for their first one.
+const WAITING: usize = 64;
+/// How long they wait, and how long a datagram keeps its name for itself.
+///
+/// A fast sender comes round to an identification long before [`LIFE`] ends: at 10,000 datagrams a second in 6.5 seconds.
+/// A datagram that has lost a fragment must not cost the next of its name.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The most separate stretches of one datagram that are remembered while its fragments come out of order.
+const STRETCHES: usize = 64;
+
+/// What names a fragmented datagram (RFC 791, section 2.3), on the attachment where it came in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Datagram {
+    pub(crate) on: AttachmentId,
+    pub(crate) source: Address,
+    pub(crate) destination: Address,
+    pub(crate) protocol: Protocol,
+    pub(crate) identification: u16,
+}
+
+/// What became of a datagram's first fragment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Lead {
+    /// It went with this flow, from this side, under another identification if it was translated to a shared address.
+    Follow { flow: FlowId, side: Side, identification: Option<u16> },
+    /// It was dropped.
+    Dropped(DropReason),
+}
+
+#[derive(Debug)]
+struct Record {
+    lead: Lead,
+    since: Time,
+    /// The bytes that have passed, as stretches apart from each other.
+    passed: Vec<Range<u32>>,
+    /// Where the datagram ends, once its last fragment has passed.
+    end: Option<u32>,
+}
+
+/// A fragment that waits for its first one.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) datagram: Datagram,
+    since: Time,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) offload: Offload,
+}
+
+/// The fragmented datagrams on their way.
+#[derive(Debug, Default)]
+pub(crate) struct Fragments {
+    links: HashMap<AttachmentId, OnLink>,
+    /// Of the last tick.
+    now: Time,
+}
+
+/// Those of one attachment.
+#[derive(Debug, Default)]
+struct OnLink {
+    records: HashMap<Datagram, Record>,
+    /// In the order of their beginning; some of them are through and have no record any more.
+    ages: VecDeque<(Time, Datagram)>,
+    held: VecDeque<Held>,
+}
+
+impl Fragments {
+    fn record(&self, datagram: &Datagram) -> Option<&Record> {
+        self.links.get(&datagram.on)?.records.get(datagram)
+    }
+
+    /// What became of the first fragment, if it was seen.
+    pub(crate) fn lead(&self, datagram: &Datagram) -> Option<Lead> {
+        self.record(datagram).map(|record| record.lead)
+    }
+
+    /// Whether a datagram has begun and its other fragments may still be expected, so that no other takes its name.
+    pub(crate) fn is_under_way(&self, datagram: &Datagram) -> bool {
+        self.record(datagram).is_some_and(|record| self.now.since(record.since) < PATIENCE)
+    }
+
+    /// Whether these bytes may still pass.
+    pub(crate) fn is_new(&self, datagram: &Datagram, bytes: &Range<u32>) -> bool {
+        self.record(datagram).is_none_or(|record| {
+            record.passed.len() < STRETCHES
+                && record.passed.iter().all(|p| p.end <= bytes.start || bytes.end <= p.start)
+        })
+    }
+
+    /// Records what became of a first fragment. The caller has looked that its datagram is not under way.
+    pub(crate) fn begin(&mut self, datagram: Datagram, lead: Lead, now: Time) {
+        let link = self.links.entry(datagram.on).or_default();
+        link.records.remove(&datagram);
+        link.make_room();
+        link.records.insert(datagram, Record { lead, since: now, passed: Vec::new(), end: None });
+        link.ages.push_back((now, datagram));
+    }
+
+    /// Records that these bytes pass, the datagram's `last` ones or not. With all its bytes a datagram is through, and
+    /// forgotten: its identification may be used again.
+    pub(crate) fn pass(&mut self, datagram: &Datagram, bytes: Range<u32>, last: bool) {
+        let Some(link) = self.links.get_mut(&datagram.on) else { return };
+        if link.records.get_mut(datagram).is_some_and(|record| record.pass(bytes, last)) {
+            link.records.remove(datagram);
+        }
+    }
+
+    /// Lets a fragment wait for its first one. Returns whether there was room.
+    pub(crate) fn hold(&mut self, datagram: Datagram, now: Time, bytes: &[u8], offload: Offload) -> bool {
+        let held = &mut self.links.entry(datagram.on).or_default().held;
+        if held.len() >= WAITING {
+            return false;
+        }
+        held.push_back(Held { datagram, since: now, bytes: bytes.to_vec(), offload });
+        true
+    }
+
+    /// Whether fragments wait for this datagram's first one.
+    pub(crate) fn is_awaited(&self, datagram: &Datagram) -> bool {
+        let link = self.links.get(&datagram.on);
+        link.is_some_and(|link| link.held.iter().any(|held| held.datagram == *datagram))
+    }
+
+    /// Takes out the fragments that waited for this datagram's first one, in the order in which they came.
+    pub(crate) fn release(&mut self, datagram: &Datagram) -> Vec<Held> {
+        let Some(link) = self.links.get_mut(&datagram.on).filter(|link| !link.held.is_empty()) else {
+            return Vec::new();
+        };
+        let (released, held): (Vec<Held>, _) =
+            link.held.drain(..).partition(|held| held.datagram == *datagram);
+        link.held = VecDeque::from(held);
+        released
+    }
+
+    /// Forgets old datagrams and gives back fragments that waited in vain.
+    pub(crate) fn tick(&mut self, now: Time) -> Vec<Held> {
+        self.now = now;
+        let mut late = Vec::new();
+        self.links.retain(|_, link| {
+            link.forget_old(now);
+            let waited = link.held.partition_point(|held| now.since(held.since) >= PATIENCE);
+            late.extend(link.held.drain(..waited));
+            !(link.ages.is_empty() && link.held.is_empty())
+        });
+        late
+    }
+
+    /// How many fragments wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.links.values().map(|link| link.held.len()).sum()
+    }
+
+    /// How many datagrams have a record.
+    pub(crate) fn len(&self) -> usize {
+        self.links.values().map(|link| link.records.len()).sum()
+    }
+}
+
+impl OnLink {
+    /// Makes room for one more record, and keeps the list of ages short.
+    fn make_room(&mut self) {
+        while self.records.len() >= CAPACITY && self.forget_oldest() {}
+        if self.ages.len() >= 2 * CAPACITY {
+            let records = &self.records;
+            self.ages.retain(|(since, datagram)| records.get(datagram).is_some_and(|r| r.since == *since));
+        }
+    }
+
+    fn forget_old(&mut self, now: Time) {
+        while self.ages.front().is_some_and(|&(since, _)| now.since(since) >= LIFE) {
+            self.forget_oldest();
+        }
+    }
+
+    /// Forgets the first of the ages. Returns whether there was one.
+    fn forget_oldest(&mut self) -> bool {
+        let Some((since, datagram)) = self.ages.pop_front() else { return false };
+        if self.records.get(&datagram).is_some_and(|record| record.since == since) {
+            self.records.remove(&datagram);
+        }
+        true
+    }
+}
+
+impl Record {
+    /// Takes in that these bytes pass. Returns whether all have passed.
+    fn pass(&mut self, bytes: Range<u32>, last: bool) -> bool {
+        if last {
+            self.end = Some(bytes.end);
+        }
+        let at = self.passed.partition_point(|p| p.start < bytes.start);
+        self.passed.insert(at, bytes);
+        self.passed.dedup_by(|next, previous| {
+            let touches = next.start <= previous.end;
+            if touches {
+                previous.end = previous.end.max(next.end);
+            }
+            touches
+        });
+        matches!((self.end, &self.passed[..]), (Some(end), [all]) if *all == (0..end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn datagram(identification: u16) -> Datagram {
+        let address = Address::from_v4_bits(0x0a00_0104);
+        Datagram {
+            on: AttachmentId(0),
+            source: address,
+            destination: address,
+            protocol: Protocol::UDP,
+            identification,
+        }
+    }
+
+    fn at(millis: u64) -> Time {
+        Time::ZERO + Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn no_byte_passes_twice_in_any_order() {
+        let mut fragments = Fragments::default();
+        let d = datagram(1);
+        fragments.begin(d, Lead::Dropped(DropReason::BadLength), at(0));
+        for bytes in [0..8, 16..24, 8..16] {
+            assert!(fragments.is_new(&d, &bytes), "{bytes:?}");
+            fragments.pass(&d, bytes, false);
+        }
+        for bytes in [0..8, 7..9, 0..100, 23..24] {
+            assert!(!fragments.is_new(&d, &bytes), "{bytes:?}");
+        }
+        assert!(fragments.is_new(&d, &(24..32)));
+    }
+
+    #[test]
+    fn a_datagram_with_all_its_bytes_is_forgotten() {
+        let mut fragments = Fragments::default();
+        for (first, rest) in
+            [(0..8, [(16..20, true), (8..16, false)]), (0..8, [(8..16, false), (16..20, true)])]
+        {
+            let d = datagram(1);
+            fragments.begin(d, Lead::Dropped(DropReason::BadLength), at(0));
+            fragments.pass(&d, first, false);
+            for (bytes, last) in rest {
+                assert_eq!(fragments.len(), 1);
+                fragments.pass(&d, bytes, last);
+            }
+            assert_eq!(fragments.len(), 0);
+        }
+    }
+
+    #[test]
+    fn the_order_of_ages_is_bounded() {
+        let mut fragments = Fragments::default();
+        for nth in 0..10 * CAPACITY {
+            let d = datagram(nth as u16);
+            fragments.begin(d, Lead::Dropped(DropReason::BadLength), at(nth as u64 / 1000));
+            fragments.pass(&d, 0..8, true);
+        }
+        assert!(fragments.links[&AttachmentId(0)].ages.len() <= 2 * CAPACITY);
+    }
+
+    #[test]
+    fn an_identification_used_again_lives_its_own_life() {
+        let mut fragments = Fragments::default();
+        let d = datagram(1);
+        fragments.begin(d, Lead::Dropped(DropReason::BadLength), at(0));
+        fragments.pass(&d, 0..8, true);
+        fragments.begin(d, Lead::Dropped(DropReason::BadLength), at(20_000));
+        fragments.tick(at(30_000));
+        assert_eq!(fragments.len(), 1);
+        fragments.tick(at(50_000));
+        assert_eq!(fragments.len(), 0);
+    }
+
+    #[test]
+    fn the_wait_is_bounded_in_number_and_time() {
+        let mut fragments = Fragments::default();
+        let held =
+            (0..100).filter(|&n| fragments.hold(datagram(n), at(0), &[0; 60], Offload::default())).count();
+        assert_eq!(held, WAITING);
+        assert!(fragments.tick(at(999)).is_empty());
+        assert_eq!(fragments.tick(at(1000)).len(), WAITING);
+        assert_eq!(fragments.waiting(), 0);
+    }
+
+    #[test]
+    fn only_the_datagrams_own_fragments_are_released() {
+        let mut fragments = Fragments::default();
+        for identification in [1, 2, 1] {
+            fragments.hold(datagram(identification), at(0), &[0; 60], Offload::default());
+        }
+        assert_eq!(fragments.release(&datagram(1)).len(), 2);
+        assert_eq!(fragments.waiting(), 1);
+    }
+
+    #[test]
+    fn records_end_after_their_life() {
+        let mut fragments = Fragments::default();
+        fragments.begin(datagram(1), Lead::Dropped(DropReason::BadLength), at(0));
+        fragments.tick(at(29_999));
+        assert_eq!(fragments.len(), 1);
+        fragments.tick(at(30_000));
+        assert_eq!((fragments.len(), fragments.links.len()), (0, 0));
+    }
+}

@@ -1,0 +1,43 @@
+//! The packet's path through the gateway: what is asked of a packet, in which order, and how its way ends.
+//!
+//! Read [`path.rs`](../src/pipeline/path.rs.html) first: it shows the order and changes nothing. `act.rs` carries its decisions
+//! out, `engine.rs` holds what packets leave behind, `snapshot.rs` the policy that they are judged by. This crate knows no
+//! sockets and no clock: frames, moments and seeds are arguments.
+
+mod act;
+mod arp;
+mod checks;
+mod closing;
+mod counters;
+mod engine;
+mod explain;
+mod fragments;
+mod gateway;
+mod judge;
+mod link;
+mod member;
+mod names;
+mod neighbours;
+mod observer;
+mod outbox;
+mod path;
+mod route;
+mod send;
+mod snapshot;
+mod verdict;
+mod verify;
+mod view;
+
+pub use counters::{Count, Counters};
+pub use engine::{Action, Engine, Settings};
+pub use explain::{Explanation, Stage};
+pub use gateway::{Attachment, AttachmentKind, Gateway};
+pub use judge::Judgement;
+pub use names::{Names, RuleId, RuleName};
+pub use observer::{Event, Level, Observer, RouteKind, Silent};
+pub use outbox::{Outbox, Outgoing};
+pub use packet::make::IcmpError;
+pub use snapshot::{Snapshot, virtual_network_tag};
+pub use verdict::{Denial, DropReason, Ending};
+pub use verify::FlowVerdict;
+pub use view::FlowView;

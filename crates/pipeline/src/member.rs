@@ -1,0 +1,72 @@
+//! Packets that name no flow of their own but belong to one: later fragments and ICMP errors.
+
+use crate::DropReason;
+use crate::checks::{self, Datagram};
+use crate::fragments::Lead;
+use crate::link::Link;
+use crate::observer::{Event, Observer};
+use crate::path::{Refusal, Step, World, depart_with_flow};
+use flow::{FlowId, Side};
+use packet::parse::{Fragment, parse_quote};
+use packet::{FlowKey, Frame, Packet};
+
+/// A fragment without a transport header: it goes where its first one went.
+pub(crate) fn later_fragment<O: Observer>(
+    world: &World<'_>,
+    link: &Link,
+    frame: &Frame<'_>,
+    packet: Packet,
+    seen: &mut O,
+) -> Result<Step, Refusal> {
+    let datagram = Datagram::of(link.id, &packet);
+    if !world.fragments.is_new(&datagram, &checks::covered(&packet)) {
+        return Err(DropReason::FragmentOverlap.into());
+    }
+    match world.fragments.lead(&datagram) {
+        None if link.is_internet() && world.snapshot.public(packet.destination).is_none() => {
+            Err(DropReason::NotOurs.into())
+        }
+        None => Ok(Step::Hold(datagram)),
+        Some(Lead::Dropped(_)) => Err(DropReason::FragmentOfDropped.into()),
+        Some(Lead::Follow { flow, side, identification }) => {
+            depart_with_flow(world, frame, &packet, (flow, side), seen)?;
+            Ok(Step::Follow { packet, flow, side, identification })
+        }
+    }
+}
+
+/// An ICMP error belongs to the flow of the packet that it quotes, and goes to whoever sent that one (RFC 5508, section 4).
+pub(crate) fn related<O: Observer>(
+    world: &World<'_>,
+    link: &Link,
+    frame: &Frame<'_>,
+    packet: Packet,
+    seen: &mut O,
+) -> Result<Step, Refusal> {
+    checks::not_ours(world.snapshot, link, packet.source)?;
+    let quote = parse_quote(frame.bytes, &packet).ok_or(DropReason::ErrorUnreadable)?;
+    if packet.fragment != Fragment::Whole || packet.destination != quote.source {
+        return Err(DropReason::ErrorWithoutFlow.into());
+    }
+    // Whoever answered the quoted packet would have sent its tuple reversed.
+    let key = FlowKey {
+        source: quote.source,
+        destination: quote.destination,
+        source_port: quote.ports.0,
+        destination_port: quote.ports.1,
+        scope: link.scope,
+        protocol: quote.protocol,
+    }
+    .reversed();
+    // Only who is where the quoted packet went may speak about it: its neighbours in the network could guess the tuple.
+    let went_here = |&(flow, side): &(FlowId, Side)| {
+        world.flows.get(flow).is_some_and(|action| action.hops[side.other() as usize].egress == link.id)
+    };
+    let Some((flow, side)) = world.flows.find(&key).filter(went_here) else {
+        seen.see(Event::FlowMissing(&key));
+        return Err(DropReason::ErrorWithoutFlow.into());
+    };
+    seen.see(Event::FlowFound(&key));
+    depart_with_flow(world, frame, &packet, (flow, side), seen)?;
+    Ok(Step::Related { packet, quote, flow, side })
+}

@@ -1,0 +1,63 @@
+//! Names that are numbered once and kept, so that a flow record outlives the policy that allowed it.
+
+use packet::Scope;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Scopes from here up are those of outside attachments; below are the virtual networks.
+pub(crate) const OUTSIDE_SCOPES: u16 = 0x8000;
+
+/// One rule of one NSG, numbered for the daemon's life.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RuleId(pub u32);
+
+/// What a [`RuleId`] stands for.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct RuleName {
+    /// The NSG.
+    pub nsg: Arc<str>,
+    /// The rule.
+    pub rule: Arc<str>,
+    /// Whether it is one of the six default rules.
+    pub default: bool,
+}
+
+impl RuleName {
+    /// The name as Azure's IP flow verify answers it: `securityRules/web` or `defaultSecurityRules/DenyAllInBound`.
+    pub fn azure(&self) -> String {
+        let kind = if self.default { "defaultSecurityRules" } else { "securityRules" };
+        format!("{kind}/{}", self.rule)
+    }
+}
+
+/// Every rule and every virtual network that any policy since the start had. A name keeps its number over all reloads.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    list: Arc<Vec<RuleName>>,
+    numbers: HashMap<RuleName, RuleId>,
+    scopes: HashMap<String, Scope>,
+}
+
+impl Names {
+    /// The number of a name, a new one if it was never seen.
+    pub fn number(&mut self, name: RuleName) -> RuleId {
+        if let Some(&id) = self.numbers.get(&name) {
+            return id;
+        }
+        let id = RuleId(self.list.len() as u32);
+        Arc::make_mut(&mut self.list).push(name.clone());
+        self.numbers.insert(name, id);
+        id
+    }
+
+    /// The scope of a virtual network by its resource id; `None` when 32,768 are taken.
+    pub fn scope(&mut self, vnet_id: &str) -> Option<Scope> {
+        let next = Scope(u16::try_from(self.scopes.len()).ok().filter(|&n| n < OUTSIDE_SCOPES)?);
+        Some(*self.scopes.entry(vnet_id.to_ascii_lowercase()).or_insert(next))
+    }
+
+    /// All rule names so far, by number.
+    pub fn list(&self) -> Arc<Vec<RuleName>> {
+        Arc::clone(&self.list)
+    }
+}

@@ -1,0 +1,91 @@
+//! What the path says of itself while it goes: nothing on the data path, everything to `explain`.
+
+use crate::IcmpError;
+use crate::names::RuleName;
+use model::{Access, Direction};
+use packet::{Address, AttachmentId, FlowKey, Packet};
+
+/// Watches a packet's walk. The silent one costs nothing: its calls vanish when compiled.
+pub trait Observer {
+    /// Something was found out about the packet.
+    fn see(&mut self, event: Event<'_>);
+}
+
+/// The observer of the data path.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    #[inline(always)]
+    fn see(&mut self, _: Event<'_>) {}
+}
+
+/// Where an NSG stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    /// At the network interface.
+    Nic,
+    /// At its subnet.
+    Subnet,
+}
+
+/// One thing that the path found out, in the order in which it happens.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The packet was read.
+    Read(&'a Packet),
+    /// The source address may be used on this attachment.
+    SourceBelongs,
+    /// A live flow has this tuple.
+    FlowFound(&'a FlowKey),
+    /// No live flow has this tuple.
+    FlowMissing(&'a FlowKey),
+    /// A first packet was judged by the rules of one level; `None` where no NSG stands there.
+    Judged {
+        /// Which way.
+        direction: Direction,
+        /// At which level.
+        level: Level,
+        /// The network interface on whose behalf.
+        nic: &'a str,
+        /// The rule that matched, and what it says.
+        by: Option<(&'a RuleName, Access)>,
+    },
+    /// Traffic to the platform's own address, which no rule but a platform tag's touches.
+    Platform,
+    /// The route was found.
+    Routed(RouteKind<'a>),
+    /// The source becomes a public address with the same port.
+    OneToOne(Address),
+    /// The source becomes a port of a public address; the port is the one that would be taken now.
+    Snat {
+        /// The public address.
+        public: Address,
+        /// The port.
+        port: u16,
+    },
+    /// The public destination stands for a network interface's private address.
+    Inward {
+        /// The private address.
+        private: Address,
+        /// The network interface.
+        nic: &'a str,
+    },
+    /// It would be sent on by this attachment.
+    Leaves(AttachmentId),
+    /// An ICMP error goes back to the sender.
+    Told(IcmpError),
+}
+
+/// A route as Azure names its next hop.
+#[derive(Clone, Copy, Debug)]
+pub enum RouteKind<'a> {
+    /// `VnetLocal`: a network interface of the same virtual network.
+    VnetLocal(&'a str),
+    /// `Internet`.
+    Internet,
+    /// The public address of a network interface of ours: `Internet`, and back in.
+    Hairpin(&'a str),
+    /// `None`, the platform, or nobody.
+    Nowhere,
+}

@@ -1,0 +1,56 @@
+//! Frames that leave otherwise than straight out of where they were received.
+
+use packet::{AttachmentId, Offload};
+
+/// The most buffers kept for the next frames.
+const SPARE: usize = 64;
+
+/// A frame to be sent.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// Where.
+    pub to: AttachmentId,
+    /// What the device is to do.
+    pub offload: Offload,
+    /// The frame.
+    pub bytes: Vec<u8>,
+}
+
+/// Frames waiting to be sent, in order. Buffers are used again.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    frames: Vec<Outgoing>,
+    spare: Vec<Vec<u8>>,
+}
+
+impl Outbox {
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Hands every frame to `send`, in order, and forgets it.
+    pub fn drain(&mut self, mut send: impl FnMut(&Outgoing)) {
+        for frame in self.frames.drain(..) {
+            send(&frame);
+            if self.spare.len() < SPARE {
+                self.spare.push(frame.bytes);
+            }
+        }
+    }
+
+    /// Adds the frame that `write` writes, and returns its length.
+    pub(crate) fn push(
+        &mut self,
+        to: AttachmentId,
+        offload: Offload,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> usize {
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        bytes.clear();
+        write(&mut bytes);
+        let length = bytes.len();
+        self.frames.push(Outgoing { to, offload, bytes });
+        length
+    }
+}

@@ -1,0 +1,363 @@
+//! THE PATH: what happens to a packet, in order.
+//!
+//! [`walk`] reads and decides but changes nothing, so `explain` runs it as it is, with an observer that listens. What it
+//! decides is a [`Step`]; `act.rs` carries steps out.
+//!
+//! ```text
+//! walk          parse ─► for the gateway itself? ─► checks ─► later fragment? ─► ICMP error? ─► flow lookup
+//!                                                                                  hit │          │ miss
+//!                                                                                      ▼          ▼
+//! first_packet                                                          Step::Known      from_nic or from_internet
+//! from_nic        outbound NSGs: NIC, subnet ─► route ─► to a NIC: inbound NSGs there: subnet, NIC
+//!                                                    ├─► to the internet: one to one, or a port of the default address
+//!                                                    └─► to a public address of ours: both, and back in
+//! from_internet   public → private ─► inbound NSGs: subnet, NIC
+//! departure       TTL and size against the link that it leaves by
+//! ```
+
+use crate::checks::{self, Datagram};
+use crate::closing::Closing;
+use crate::fragments::Fragments;
+use crate::judge::{Judgement, inbound, inbound_from_internet, outbound};
+use crate::link::{Behind, Link};
+use crate::member::{later_fragment, related};
+use crate::observer::{Event, Observer};
+use crate::route::{Route, attachment_of, outward, route};
+use crate::snapshot::{Public, Snapshot};
+use crate::{Denial, DropReason, IcmpError};
+use flow::{FlowId, Segment, Side};
+use nat::{PoolKey, Pools};
+use packet::parse::{Arp, Fragment, Quote};
+use packet::{AttachmentId, FlowKey, Frame, Packet, Parsed, Protocol, Scope, Transport, parse};
+
+/// Everything that a packet's way depends on, to be read only.
+pub(crate) struct World<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) flows: &'a flow::Table<crate::Action>,
+    pub(crate) fragments: &'a Fragments,
+    pub(crate) pools: &'a Pools,
+    pub(crate) closing: &'a Closing,
+}
+
+/// What is to be done with a frame.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Take in an ARP message, and answer it where it asks for us.
+    Arp(Arp),
+    /// Answer a ping to the gateway's own address.
+    Echo(Packet),
+    /// Leave it to the host.
+    PassToHost,
+    /// Keep a fragment until its first one comes.
+    Hold(Datagram),
+    /// Send a later fragment after its first one.
+    Follow { packet: Packet, flow: FlowId, side: Side, identification: Option<u16> },
+    /// Send a packet of a live flow.
+    Known { packet: Packet, flow: FlowId, side: Side },
+    /// Send an ICMP error about a packet of a live flow.
+    Related { packet: Packet, quote: Quote, flow: FlowId, side: Side },
+    /// Begin a flow and send its first packet.
+    First { packet: Packet, plan: Plan },
+}
+
+/// What the record of a new flow will say.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) initiator: FlowKey,
+    pub(crate) responder: FlowKey,
+    /// Whose port `responder.destination_port` is.
+    pub(crate) snat: Option<PoolKey>,
+    /// Where packets of the initiator and of the responder leave.
+    pub(crate) egress: [AttachmentId; 2],
+    /// Whether this is a hop: TTL counts down everywhere but inside a subnet.
+    pub(crate) routed: bool,
+    pub(crate) rules: Judgement,
+    /// The record of a closed connection of the same tuple, which makes room.
+    pub(crate) replaces: Option<FlowId>,
+}
+
+/// A packet that ends here.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) denial: Denial,
+    /// The packet, as far as it could be read.
+    pub(crate) packet: Option<Packet>,
+    /// What its sender is told.
+    pub(crate) tell: Option<IcmpError>,
+}
+
+impl<T: Into<Denial>> From<T> for Refusal {
+    fn from(denial: T) -> Self {
+        Self { denial: denial.into(), packet: None, tell: None }
+    }
+}
+
+/// Decides what becomes of a frame.
+///
+/// # Cost
+/// For a packet of a live flow: a parse, a few comparisons, one probe of the flow table. Nothing is allocated or locked.
+#[inline]
+pub(crate) fn walk<O: Observer>(
+    world: &World<'_>,
+    on: AttachmentId,
+    frame: &Frame<'_>,
+    seen: &mut O,
+) -> Result<Step, Refusal> {
+    let link = world.snapshot.link(on).ok_or(DropReason::AttachmentGone)?;
+    let packet = match parse(frame.bytes).map_err(DropReason::from)? {
+        Parsed::Ipv4(packet) => packet,
+        Parsed::Arp(arp) => return Ok(Step::Arp(arp)),
+        Parsed::Ipv6 => return Err(DropReason::Ipv6.into()),
+        Parsed::Vlan => return Err(DropReason::Vlan.into()),
+        Parsed::Other(_) => return Err(DropReason::UnknownEtherType.into()),
+    };
+    seen.see(Event::Read(&packet));
+    walk_packet(world, link, frame, packet, seen)
+        .map_err(|refusal| Refusal { packet: Some(packet), ..refusal })
+}
+
+#[inline]
+fn walk_packet<O: Observer>(
+    world: &World<'_>,
+    link: &Link,
+    frame: &Frame<'_>,
+    packet: Packet,
+    seen: &mut O,
+) -> Result<Step, Refusal> {
+    checks::hardware(link, frame.bytes, packet.destination)?;
+    if let Some(step) = for_the_gateway(world.snapshot, link, frame, &packet)? {
+        return Ok(step);
+    }
+    checks::offload(frame, &packet)?;
+    checks::source(link, frame.bytes, &packet)?;
+    checks::checksums(frame, &packet)?;
+    seen.see(Event::SourceBelongs);
+    match packet.fragment {
+        Fragment::Whole => {}
+        Fragment::First => checks::first_fragment(world.fragments, link.id, &packet)?,
+        Fragment::Later { .. } => return later_fragment(world, link, frame, packet, seen),
+    }
+    if let Transport::IcmpError { .. } = packet.transport {
+        return related(world, link, frame, packet, seen);
+    }
+    let key = key_of(link.scope, &packet);
+    match world.flows.find(&key) {
+        Some((flow, side)) if !world.flows.would_reopen(flow, segment_of(&packet)) => {
+            seen.see(Event::FlowFound(&key));
+            checks::question_or_answer(&packet, side)?;
+            depart_with_flow(world, frame, &packet, (flow, side), seen)?;
+            Ok(Step::Known { packet, flow, side })
+        }
+        closed => {
+            seen.see(Event::FlowMissing(&key));
+            let plan = first_packet(world, link, &packet, key, seen)?;
+            let out = world.snapshot.link(plan.egress[0]).ok_or(DropReason::AttachmentGone)?;
+            departure(out, frame, &packet, plan.routed, seen)?;
+            let plan = Plan { replaces: closed.map(|(flow, _)| flow), ..plan };
+            room(world, &plan)?;
+            Ok(Step::First { packet, plan })
+        }
+    }
+}
+
+/// Whether the record of a new flow would be taken: no live flow has its tuples, and the table has a place.
+fn room(world: &World<'_>, plan: &Plan) -> Result<(), DropReason> {
+    let makes_room = |flow| {
+        let gives_its_port_up = || world.closing.oldest(world.flows, &plan.snat?);
+        Some(flow) == plan.replaces || Some(flow) == gives_its_port_up()
+    };
+    let taken = world.flows.find(&plan.responder).is_some_and(|(flow, _)| !makes_room(flow));
+    if taken || plan.initiator == plan.responder {
+        return Err(DropReason::TupleInUse);
+    }
+    if plan.replaces.is_some() || world.flows.has_room() { Ok(()) } else { Err(DropReason::FlowTableFull) }
+}
+
+/// The tuple of a packet as it was received.
+#[inline]
+fn key_of(scope: Scope, packet: &Packet) -> FlowKey {
+    let (source_port, destination_port) = packet.ports();
+    let Packet { source, destination, protocol, .. } = *packet;
+    FlowKey { source, destination, source_port, destination_port, scope, protocol }
+}
+
+/// What a packet means for the state of its flow.
+#[inline]
+pub(crate) fn segment_of(packet: &Packet) -> Segment {
+    match packet.transport {
+        Transport::Tcp(tcp) => Segment::Tcp {
+            flags: tcp.flags,
+            seq: tcp.sequence,
+            ack: tcp.acknowledgement,
+            payload_len: tcp.payload,
+        },
+        _ => Segment::Other,
+    }
+}
+
+/// On the internet attachment: what is addressed to the host is the host's, and a ping to the gateway is answered.
+fn for_the_gateway(
+    snapshot: &Snapshot,
+    link: &Link,
+    frame: &Frame<'_>,
+    packet: &Packet,
+) -> Result<Option<Step>, Refusal> {
+    let Behind::Internet { own, host, .. } = &link.behind else { return Ok(None) };
+    if host.contains(&packet.destination) {
+        return Ok(Some(Step::PassToHost));
+    }
+    if !own.contains(&packet.destination) {
+        return Ok(None);
+    }
+    let ping = matches!(packet.transport, Transport::Query { kind: 8, reply: false, .. });
+    match snapshot.public(packet.destination) {
+        Some(Public::OneToOne(..)) => Ok(None),
+        _ if ping && packet.fragment == Fragment::Whole => {
+            checks::source(link, frame.bytes, packet)?;
+            checks::not_ours(snapshot, link, packet.source)?;
+            checks::checksums(frame, packet)?;
+            Ok(Some(Step::Echo(*packet)))
+        }
+        Some(Public::Shared) => Ok(None),
+        None => Err(DropReason::GatewayAddress.into()),
+    }
+}
+
+/// Decides on the first packet of a flow.
+fn first_packet<O: Observer>(
+    world: &World<'_>,
+    link: &Link,
+    packet: &Packet,
+    key: FlowKey,
+    seen: &mut O,
+) -> Result<Plan, Refusal> {
+    checks::not_ours(world.snapshot, link, packet.source)?;
+    match packet.transport {
+        Transport::Query { reply: true, .. } => return Err(DropReason::ReplyWithoutFlow.into()),
+        Transport::OtherIcmp { .. } => return Err(DropReason::UnsupportedIcmp.into()),
+        _ => {}
+    }
+    // Azure's network carries no others (Azure "Virtual network FAQ", protocols).
+    if !matches!(
+        packet.protocol,
+        Protocol::TCP | Protocol::UDP | Protocol::ICMP | Protocol::ESP | Protocol::AH
+    ) {
+        return Err(DropReason::UnsupportedProtocol.into());
+    }
+    match &link.behind {
+        Behind::Nic { .. } => from_nic(world, link, packet, key, seen),
+        Behind::Internet { .. } => from_internet(world, link, key, seen),
+    }
+}
+
+/// From a NIC: its outbound rules, then the route, then whatever stands before the destination.
+fn from_nic<O: Observer>(
+    world: &World<'_>,
+    link: &Link,
+    packet: &Packet,
+    key: FlowKey,
+    seen: &mut O,
+) -> Result<Plan, Refusal> {
+    let snapshot = world.snapshot;
+    let sender = snapshot.private(link.scope, key.source).ok_or(DropReason::SpoofedSource)?;
+    let mut rules = Judgement::default();
+    outbound(snapshot, sender, &key, &mut rules, seen)?;
+    let (responder, snat, to, routed) = match route(snapshot, link.scope, key.destination, seen)? {
+        Route::VnetLocal(receiver) => {
+            inbound(snapshot, &receiver, &key, &mut rules, seen)?;
+            let routed = sender.subnet != receiver.subnet;
+            (key.reversed(), None, attachment_of(snapshot, &receiver)?, routed)
+        }
+        Route::Internet(to) => {
+            let (outside, snat) = outward(world, sender, packet, key, seen)?;
+            let scope = snapshot.link(to).ok_or(DropReason::NoInternet)?.scope;
+            (FlowKey { scope, ..outside.reversed() }, snat, to, true)
+        }
+        Route::Hairpin(scope, private) => {
+            let (outside, snat) = outward(world, sender, packet, key, seen)?;
+            let arriving = FlowKey { destination: private, scope, ..outside };
+            let to = inward(snapshot, &arriving, &mut rules, seen)?;
+            (arriving.reversed(), snat, to, true)
+        }
+    };
+    Ok(Plan { initiator: key, responder, snat, egress: [to, link.id], routed, rules, replaces: None })
+}
+
+/// From the internet: the public address stands for a private one, whose rules decide.
+fn from_internet<O: Observer>(
+    world: &World<'_>,
+    link: &Link,
+    key: FlowKey,
+    seen: &mut O,
+) -> Result<Plan, Refusal> {
+    let snapshot = world.snapshot;
+    let (scope, private) = match snapshot.public(key.destination) {
+        Some(Public::OneToOne(scope, private)) => (scope, private),
+        Some(Public::Shared) => return Err(DropReason::NoMapping.into()),
+        None => return Err(DropReason::NotOurs.into()),
+    };
+    let arriving = FlowKey { destination: private, scope, ..key };
+    let mut rules = Judgement::default();
+    let to = inward(snapshot, &arriving, &mut rules, seen)?;
+    Ok(Plan {
+        initiator: key,
+        responder: arriving.reversed(),
+        snat: None,
+        egress: [to, link.id],
+        routed: true,
+        rules,
+        replaces: None,
+    })
+}
+
+/// What came by a public address meets the rules before the private one. Returns where that is attached.
+fn inward<O: Observer>(
+    snapshot: &Snapshot,
+    arriving: &FlowKey,
+    rules: &mut Judgement,
+    seen: &mut O,
+) -> Result<AttachmentId, Refusal> {
+    let private = arriving.destination;
+    let receiver = snapshot.private(arriving.scope, private).ok_or(DropReason::UnknownDestination)?;
+    seen.see(Event::Inward { private, nic: &snapshot.nic(receiver.nic).name });
+    inbound_from_internet(snapshot, receiver, arriving, rules, seen)?;
+    Ok(attachment_of(snapshot, receiver)?)
+}
+
+/// [`departure`] for a packet of a flow, which says where it leaves.
+#[inline]
+pub(crate) fn depart_with_flow<O: Observer>(
+    world: &World<'_>,
+    frame: &Frame<'_>,
+    packet: &Packet,
+    (flow, side): (FlowId, Side),
+    seen: &mut O,
+) -> Result<(), Refusal> {
+    let record = world.flows.action_and_key(flow, side.other());
+    let (action, far) = record.ok_or(DropReason::FragmentOfDropped)?;
+    // A reload may have put something else behind that interface than the far end.
+    let out = world.snapshot.link(action.hops[side as usize].egress).filter(|out| out.scope == far.scope);
+    departure(out.ok_or(DropReason::AttachmentGone)?, frame, packet, action.routed, seen)
+}
+
+/// Whether a packet may leave by a link: it has a hop left, and it fits or may be cut.
+#[inline]
+fn departure<O: Observer>(
+    out: &Link,
+    frame: &Frame<'_>,
+    packet: &Packet,
+    routed: bool,
+    seen: &mut O,
+) -> Result<(), Refusal> {
+    let (reason, error) = if routed && packet.ttl <= 1 {
+        (DropReason::TtlExceeded, IcmpError::TimeExceeded)
+    } else if packet.dont_fragment && checks::wire_size(frame, packet) > out.mtu {
+        let mtu = u16::try_from(out.mtu).unwrap_or(u16::MAX);
+        (DropReason::TooBig, IcmpError::FragmentationNeeded { mtu })
+    } else {
+        seen.see(Event::Leaves(out.id));
+        return Ok(());
+    };
+    seen.see(Event::Told(error));
+    Err(Refusal { tell: Some(error), ..reason.into() })
+}

@@ -1,0 +1,99 @@
+//! Where a packet from a NIC goes, and as whom it leaves for the internet.
+
+use crate::DropReason;
+use crate::checks;
+use crate::observer::{Event, Observer, RouteKind};
+use crate::path::World;
+use crate::snapshot::{PLATFORM, Private, Public, Snapshot};
+use nat::{Lease, PoolKey};
+use packet::parse::{ACK, SYN};
+use packet::{Address, AttachmentId, FlowKey, Packet, Scope, Transport};
+
+/// Where a packet from a NIC goes.
+pub(crate) enum Route {
+    /// To a NIC of the same virtual network.
+    VnetLocal(Private),
+    /// Out by the internet attachment.
+    Internet(AttachmentId),
+    /// To the private address behind a public address of ours.
+    Hairpin(Scope, Address),
+}
+
+/// The system routes of a virtual network (Azure "Virtual network traffic routing"), and what never leaves.
+pub(crate) fn route<O: Observer>(
+    snapshot: &Snapshot,
+    scope: Scope,
+    destination: Address,
+    seen: &mut O,
+) -> Result<Route, DropReason> {
+    if let Some(receiver) = snapshot.private(scope, destination) {
+        seen.see(Event::Routed(RouteKind::VnetLocal(&snapshot.nic(receiver.nic).name)));
+        return Ok(Route::VnetLocal(*receiver));
+    }
+    if let Some(Public::OneToOne(to, private)) = snapshot.public(destination) {
+        let nic = snapshot.private(to, private).map_or("", |receiver| &snapshot.nic(receiver.nic).name);
+        seen.see(Event::Routed(RouteKind::Hairpin(nic)));
+        return Ok(Route::Hairpin(to, private));
+    }
+    let internet = snapshot.internet.and_then(|id| snapshot.link(id));
+    let nowhere = if destination == PLATFORM {
+        DropReason::PlatformAddress
+    } else if checks::is_link_local(destination) {
+        DropReason::LinkLocal
+    } else if snapshot.in_vnet(scope, destination) {
+        DropReason::UnknownDestination
+    } else if checks::is_private_or_reserved(destination) {
+        DropReason::RouteNone
+    } else if snapshot.public(destination).is_some() {
+        DropReason::NoMapping
+    } else if internet.is_some_and(|link| link.is_gateway(destination)) {
+        DropReason::GatewayAddress
+    } else if let Some(link) = internet.filter(|link| link.next_hop(destination).is_some()) {
+        seen.see(Event::Routed(RouteKind::Internet));
+        return Ok(Route::Internet(link.id));
+    } else {
+        DropReason::NoInternet
+    };
+    seen.see(Event::Routed(RouteKind::Nowhere));
+    Err(nowhere)
+}
+
+/// The tuple with which a packet leaves for the internet, and whose port it then has.
+pub(crate) fn outward<O: Observer>(
+    world: &World<'_>,
+    sender: &Private,
+    packet: &Packet,
+    key: FlowKey,
+    seen: &mut O,
+) -> Result<(FlowKey, Option<PoolKey>), DropReason> {
+    if let Some(public) = sender.public.filter(|public| public.is_v4() == key.source.is_v4()) {
+        seen.see(Event::OneToOne(public));
+        return Ok((FlowKey { source: public, ..key }, None));
+    }
+    let public = world.snapshot.default_public.ok_or(DropReason::NoPublicAddress)?;
+    match packet.transport {
+        Transport::Udp { .. } | Transport::Query { .. } => {}
+        // Without its SYN nobody knows which port the far side knows it by.
+        Transport::Tcp(tcp) if tcp.flags & (SYN | ACK) != SYN => return Err(DropReason::SnatMidstream),
+        Transport::Tcp(_) => {}
+        _ => return Err(DropReason::SnatProtocol),
+    }
+    let (Some(from), Some(to)) = (public.v4(), key.destination.v4()) else {
+        return Err(DropReason::NoPublicAddress);
+    };
+    let pool = PoolKey { public: from, protocol: key.protocol, destination: to };
+    let port = world.pools.peek(&pool).or_else(|| given_up(world, &pool));
+    let port = port.ok_or(DropReason::SnatPortsExhausted)?;
+    seen.see(Event::Snat { public, port });
+    Ok((FlowKey { source: public, source_port: port, ..key }, Some(pool)))
+}
+
+/// The port of the connection of a pool that has been closed longest.
+fn given_up(world: &World<'_>, pool: &PoolKey) -> Option<u16> {
+    let oldest = world.closing.oldest(world.flows, pool)?;
+    world.flows.get(oldest)?.lease.as_ref().map(Lease::port)
+}
+
+pub(crate) fn attachment_of(snapshot: &Snapshot, receiver: &Private) -> Result<AttachmentId, DropReason> {
+    snapshot.nic(receiver.nic).attachment.ok_or(DropReason::DetachedDestination)
+}

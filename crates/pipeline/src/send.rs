@@ -1,0 +1,179 @@
+//! Sending a packet on: rewritten as its flow's record says, cut where it must be, kept until the next hop is known.
+
+use crate::act::Outcome;
+use crate::checks;
+use crate::engine::{Engine, Hop};
+use crate::neighbours::Waiting;
+use crate::path::Refusal;
+use crate::{DropReason, Ending};
+use flow::{FlowId, Side};
+use packet::parse::Quote;
+use packet::{
+    Address, AttachmentId, FlowKey, Frame, Mac, Offload, Packet, Parsed, SegmentKind, Time, Tuple, cut,
+    decrement_ttl, parse, set_identification, set_macs, shrink_segments, translate, translate_error,
+};
+
+impl Engine {
+    /// Rewrites a packet as its flow's record says and sends it.
+    #[inline]
+    pub(crate) fn send(
+        &mut self,
+        now: Time,
+        frame: &mut Frame<'_>,
+        packet: &Packet,
+        (flow, side): (FlowId, Side),
+        identification: Option<u16>,
+    ) -> Result<Outcome, Refusal> {
+        let record = self.flows.action_and_key(flow, side.other());
+        let (action, far) = record.ok_or(DropReason::FragmentOfDropped)?;
+        // The far end knows this packet by the reverse of what it itself sends.
+        let there = far.reversed();
+        let (hop, routed, translated) = (action.hops[side as usize], action.routed, action.translated);
+        if routed {
+            decrement_ttl(frame.bytes);
+        }
+        if translated {
+            translate(frame.bytes, packet, frame.offload.checksum, &tuple_of(&there));
+        }
+        if let Some(identification) = identification {
+            set_identification(frame.bytes, identification);
+        }
+        self.leave(now, frame, packet, (flow, side), hop, there.destination)
+    }
+
+    /// Translates an ICMP error about a packet of a live flow and sends it to whoever sent that packet.
+    pub(crate) fn related(
+        &mut self,
+        now: Time,
+        frame: &mut Frame<'_>,
+        packet: &Packet,
+        quote: &Quote,
+        (flow, side): (FlowId, Side),
+    ) -> Result<Outcome, Refusal> {
+        let record = self.flows.flow(flow).ok_or(DropReason::ErrorWithoutFlow)?;
+        let (action, keys) = (record.action, record.keys);
+        let (hop, routed) = (action.hops[side as usize], action.routed);
+        let (here, there) = (*keys.of(side), *keys.of(side.other()));
+        if routed {
+            decrement_ttl(frame.bytes);
+        }
+        // A router on the way keeps its own address; the end itself, and whatever is inside, takes the one it is known by.
+        let to_internet = self.snapshot.link(hop.egress).is_some_and(|link| link.is_internet());
+        let from =
+            if packet.source == here.source || to_internet { there.destination } else { packet.source };
+        translate_error(frame.bytes, packet, quote, &tuple_of(&there), (from, there.source));
+        self.leave(now, frame, packet, (flow, side), hop, there.source)
+    }
+
+    /// Puts the hardware addresses on, or lets the packet wait until the next hop's is known; cuts it where it must be.
+    #[inline]
+    pub(crate) fn leave(
+        &mut self,
+        now: Time,
+        frame: &mut Frame<'_>,
+        packet: &Packet,
+        (flow, side): (FlowId, Side),
+        hop: Hop,
+        destination: Address,
+    ) -> Result<Outcome, Refusal> {
+        let link = self.snapshot.link(hop.egress).ok_or(DropReason::AttachmentGone)?;
+        let (own_mac, mtu) = (link.mac, link.mtu);
+        if hop.epoch != Some(self.neighbours.epoch(hop.egress)) {
+            let next_hop = link.next_hop(destination).ok_or(DropReason::NoInternet)?;
+            let Some(mac) = self.neighbours.find(hop.egress, next_hop, now) else {
+                return self.wait_for(now, frame, hop.egress, next_hop);
+            };
+            if let Some(action) = self.flows.get_mut(flow) {
+                action.hops[side as usize] =
+                    Hop { mac, epoch: Some(self.neighbours.epoch(hop.egress)), ..hop };
+            }
+            set_macs(frame.bytes, mac, own_mac);
+        } else {
+            set_macs(frame.bytes, hop.mac, own_mac);
+        }
+        if checks::wire_size(frame, packet) <= mtu {
+            return Ok(Outcome::Leaves(hop.egress));
+        }
+        self.cut(frame, packet, hop.egress, mtu)
+    }
+
+    /// Makes a packet that may be cut small enough for the link.
+    #[cold]
+    pub(crate) fn cut(
+        &mut self,
+        frame: &mut Frame<'_>,
+        packet: &Packet,
+        egress: AttachmentId,
+        mtu: u32,
+    ) -> Result<Outcome, Refusal> {
+        // The walk has looked, but a reload may have made the link narrower since.
+        if packet.dont_fragment {
+            return Err(DropReason::TooBig.into());
+        }
+        let kind = frame.offload.segments.map(|segments| segments.kind);
+        match kind {
+            Some(SegmentKind::Tcp4) if shrink_segments(frame, packet, mtu) => {
+                return Ok(Outcome::Leaves(egress));
+            }
+            // Datagrams of a batch that are each too big are not worth a path of their own: senders set DF on these.
+            Some(SegmentKind::Tcp4 | SegmentKind::Tcp6 | SegmentKind::Udp) => {
+                return Err(DropReason::TooBig.into());
+            }
+            Some(SegmentKind::UdpFragments) | None => {}
+        }
+        let outbox = &mut self.outbox;
+        let pieces = cut(frame, packet, mtu, |piece| {
+            outbox.push(egress, Offload::default(), |out| out.extend_from_slice(piece));
+        });
+        if pieces == 0 { Err(DropReason::TooBig.into()) } else { Ok(Outcome::Ends(Ending::Forwarded)) }
+    }
+
+    #[cold]
+    pub(crate) fn wait_for(
+        &mut self,
+        now: Time,
+        frame: &Frame<'_>,
+        egress: AttachmentId,
+        next_hop: Address,
+    ) -> Result<Outcome, Refusal> {
+        // Asked for even where the packet can not wait: the next one finds it.
+        if self.neighbours.seek(egress, next_hop, now) {
+            self.ask(egress, next_hop, None);
+        }
+        let waiting = || Waiting { bytes: frame.bytes.to_vec(), offload: frame.offload };
+        let waits = self.neighbours.wait(egress, next_hop, waiting);
+        if waits { Ok(Outcome::Waits) } else { Err(DropReason::NeighboursFull.into()) }
+    }
+
+    /// Sends a packet that had waited for its next hop.
+    pub(crate) fn release(&mut self, egress: AttachmentId, waiting: Waiting, mac: Mac, own_mac: Mac) {
+        let Waiting { mut bytes, offload } = waiting;
+        let length = bytes.len();
+        set_macs(&mut bytes, mac, own_mac);
+        let mtu = self.snapshot.link(egress).map_or(0, |link| link.mtu);
+        let mut frame = Frame { bytes: &mut bytes, offload };
+        let Ok(Parsed::Ipv4(packet)) = parse(frame.bytes) else {
+            return self.counters.end(Ending::Dropped(DropReason::BadLength), length);
+        };
+        let outcome = if checks::wire_size(&frame, &packet) <= mtu {
+            Ok(Outcome::Leaves(egress))
+        } else {
+            self.cut(&mut frame, &packet, egress, mtu)
+        };
+        match outcome {
+            Ok(Outcome::Leaves(_)) => {
+                let (bytes, offload) = (&*frame.bytes, frame.offload);
+                self.outbox.push(egress, offload, |out| out.extend_from_slice(bytes));
+                self.counters.end(Ending::Forwarded, length);
+            }
+            Ok(Outcome::Ends(ending)) => self.counters.end(ending, length),
+            Ok(Outcome::Waits) => {}
+            Err(refusal) => self.counters.drop(refusal.denial, length),
+        }
+    }
+}
+
+fn tuple_of(key: &FlowKey) -> Tuple {
+    let FlowKey { source, destination, source_port, destination_port, .. } = *key;
+    Tuple { source, destination, source_port, destination_port }
+}

@@ -1,0 +1,61 @@
+//! Azure's IP flow verify: what the rules of one NIC say of a packet, without sending one.
+
+use crate::RuleName;
+use crate::snapshot::Snapshot;
+use model::{Access, Direction, NicIndex, PublicIpSku};
+use packet::Address;
+use policy::{Match, Tuple};
+
+/// What the rules say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FlowVerdict {
+    /// Whether the packet may pass.
+    pub access: Access,
+    /// The rule that denied, or of all that allowed the one asked last; `None` where no NSG had a say.
+    pub rule: Option<RuleName>,
+}
+
+impl Snapshot {
+    /// Asks the rules before one NIC, as Azure's IP flow verify does: rules only, no live flows, no routes.
+    ///
+    /// The NIC's own address stands in the tuple as source (outbound) or destination (inbound). Returns `None` where that
+    /// address is none of the NIC's.
+    ///
+    /// # Source
+    /// Azure Network Watcher, *IP flow verify*.
+    pub fn test_ip_flow(&self, nic: NicIndex, direction: Direction, tuple: &Tuple) -> Option<FlowVerdict> {
+        let (local, remote) = match direction {
+            Direction::Inbound => (tuple.destination, tuple.source),
+            Direction::Outbound => (tuple.source, tuple.destination),
+        };
+        let of = self.private_of(nic, local)?;
+        let classes = self.policy.classes(tuple);
+        let (at_nic, at_subnet) = (self.nic(nic.0).group, of.subnet_group);
+        let order = match direction {
+            Direction::Inbound => [at_subnet, at_nic],
+            Direction::Outbound => [at_nic, at_subnet],
+        };
+        let mut verdict = FlowVerdict { access: Access::Allow, rule: None };
+        for group in order.into_iter().flatten() {
+            let Match::Rule(index) = self.policy.first_match(group, direction, &classes) else { continue };
+            let rule = self.rule(group, direction, usize::from(index.0));
+            let access = self.policy.rule(group, direction, index).map_or(Access::Deny, |rule| rule.access);
+            verdict = FlowVerdict { access, rule: rule.and_then(|rule| self.rule_name(rule).cloned()) };
+            if access == Access::Deny {
+                return Some(verdict);
+            }
+        }
+        let closed = direction == Direction::Inbound
+            && order == [None, None]
+            && of.sku == PublicIpSku::Standard
+            && of.public.is_some()
+            && !self.in_any_vnet(remote);
+        Some(if closed { FlowVerdict { access: Access::Deny, rule: None } } else { verdict })
+    }
+
+    fn private_of(&self, nic: NicIndex, address: Address) -> Option<crate::snapshot::Private> {
+        let vnet = self.network.network_interfaces.get(nic.0)?.vnet()?;
+        let private = self.private(self.scope_of(vnet)?, address)?;
+        (private.nic == nic.0).then_some(*private)
+    }
+}

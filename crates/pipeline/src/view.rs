@@ -1,0 +1,55 @@
+//! Live flows as people see them.
+
+use crate::engine::Engine;
+use crate::{Judgement, RuleName};
+use packet::{FlowKey, Protocol, Time};
+use std::time::Duration;
+
+/// A live flow, for people.
+#[derive(Clone, Debug)]
+pub struct FlowView {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The tuple as the initiator sends it.
+    pub initiator: FlowKey,
+    /// The tuple as the responder sends it.
+    pub responder: FlowKey,
+    /// Where it stands.
+    pub state: flow::State,
+    /// How long it has lived.
+    pub age: Duration,
+    /// How long it has been silent.
+    pub idle: Duration,
+    /// How long until it dies of silence.
+    pub remaining: Duration,
+    /// What the initiator sent.
+    pub sent: flow::Counters,
+    /// What the responder sent.
+    pub answered: flow::Counters,
+    /// The rules that allowed it, in the order in which they were asked.
+    pub rules: Vec<RuleName>,
+}
+
+impl Engine {
+    /// Live flows from place `start` on, looking at no more than `limit` places; and where to go on, if there is more.
+    pub fn flows(&self, now: Time, start: usize, limit: usize) -> (Vec<FlowView>, Option<usize>) {
+        let (page, next) = self.flows.page(start, limit);
+        let views = page.map(|flow| {
+            let Judgement { outbound_nic, outbound_subnet, inbound_subnet, inbound_nic } = flow.action.rules;
+            let rules = [outbound_nic, outbound_subnet, inbound_subnet, inbound_nic].into_iter().flatten();
+            FlowView {
+                protocol: flow.keys.initiator.protocol,
+                initiator: flow.keys.initiator,
+                responder: flow.keys.responder,
+                state: flow.state,
+                age: now.since(flow.created),
+                idle: now.since(flow.last_seen),
+                remaining: flow.deadline.since(now),
+                sent: flow.sent.initiator,
+                answered: flow.sent.responder,
+                rules: rules.filter_map(|rule| self.snapshot.rule_name(rule).cloned()).collect(),
+            }
+        });
+        (views.collect(), next)
+    }
+}
