@@ -1,0 +1,167 @@
+//! Rewriting in place: every checksum as if it had been summed anew.
+#![allow(clippy::unwrap_used)] // Tests: what cannot be had ends the test.
+
+mod common;
+
+use common::{addresses, finished_frames, frames, packet_in, plain_frames};
+use packet::parse::parse_quote;
+use packet::{
+    Address, Checksum, Tuple, decrement_ttl, set_identification, set_macs, translate, translate_error,
+};
+use proptest::prelude::*;
+use testkit::build::{Sum, Transport, fragments, ipv4, read, reassemble, wire};
+
+fn tuple(source: &str, destination: &str, source_port: u16, destination_port: u16) -> Tuple {
+    let address = |text: &str| Address::from(text.parse::<std::net::Ipv4Addr>().unwrap());
+    Tuple { source: address(source), destination: address(destination), source_port, destination_port }
+}
+
+fn tuples() -> impl Strategy<Value = Tuple> {
+    (addresses(), addresses(), any::<(u16, u16)>())
+        .prop_map(|(from, to, (sport, dport))| tuple(from, to, sport, dport))
+}
+
+/// Whether the frame carries the tuple, as far as its protocol has one.
+fn carries(bytes: &[u8], tuple: &Tuple) -> bool {
+    let seen = read(bytes).unwrap();
+    let packet = seen.ipv4();
+    let ports = match packet.transport {
+        Transport::Tcp { .. } | Transport::Udp { .. } => {
+            packet.ports() == Some((tuple.source_port, tuple.destination_port))
+        }
+        Transport::Icmp { kind: 8, .. } => packet.echo_identifier() == Some(tuple.source_port),
+        Transport::Icmp { .. } => packet.echo_identifier() == Some(tuple.destination_port),
+        _ => true,
+    };
+    (packet.source, packet.destination) == (tuple.source.v4().unwrap(), tuple.destination.v4().unwrap())
+        && ports
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn a_translated_packet_holds(frame in frames(), to in tuples()) {
+        let mut bytes = frame.bytes.clone();
+        let before = read(&bytes).unwrap();
+        let packet = packet_in(&bytes);
+        translate(&mut bytes, &packet, frame.offload.checksum, &to);
+        prop_assert!(carries(&bytes, &to));
+        let after = read(&bytes).unwrap();
+        prop_assert!(after.ipv4().ip_checksum);
+        // What the device makes of an unfinished one is looked at below.
+        if frame.offload.checksum == Checksum::Finished {
+            prop_assert_eq!(after.ipv4().checksum, before.ipv4().checksum, "right stays right, absent absent");
+        }
+        prop_assert_eq!(&after.ipv4().payload, &before.ipv4().payload);
+        for frame in wire(&bytes, frame.offload) {
+            let packet = read(&frame).unwrap();
+            prop_assert!(packet.ipv4().ip_checksum);
+            prop_assert!(matches!(packet.ipv4().checksum, Sum::Right | Sum::Absent | Sum::Unknown), "{packet}");
+        }
+    }
+
+    #[test]
+    fn there_and_back_is_the_same_packet(frame in finished_frames(), to in tuples()) {
+        let mut bytes = frame.bytes.clone();
+        let packet = packet_in(&bytes);
+        let (source_port, destination_port) = packet.ports();
+        let from = Tuple { source: packet.source, destination: packet.destination, source_port, destination_port };
+        translate(&mut bytes, &packet, frame.offload.checksum, &to);
+        let packet = packet_in(&bytes);
+        translate(&mut bytes, &packet, frame.offload.checksum, &from);
+        prop_assert_eq!(read(&bytes).unwrap(), read(&frame.bytes).unwrap());
+    }
+
+    #[test]
+    fn translated_fragments_join_to_a_sound_packet(frame in finished_frames(), to in tuples(), eights in 8usize..20) {
+        let translated: Vec<Vec<u8>> = fragments(&frame.bytes, eights * 8)
+            .into_iter()
+            .map(|mut piece| {
+                let packet = packet_in(&piece);
+                translate(&mut piece, &packet, Checksum::Finished, &to);
+                piece
+            })
+            .collect();
+        let whole = reassemble(&translated).unwrap();
+        prop_assert!(carries(&whole, &to));
+        prop_assert!(matches!(read(&whole).unwrap().ipv4().checksum, Sum::Right | Sum::Absent | Sum::Unknown));
+    }
+
+    #[test]
+    fn hops_and_identifications_hold(frame in frames(), identification: u16) {
+        let mut bytes = frame.bytes;
+        let ttl = packet_in(&bytes).ttl;
+        if ttl > 0 {
+            decrement_ttl(&mut bytes);
+            prop_assert_eq!(packet_in(&bytes).ttl, ttl - 1);
+        }
+        set_identification(&mut bytes, identification);
+        set_macs(&mut bytes, [7; 6], [8; 6]);
+        prop_assert_eq!(packet_in(&bytes).identification, identification);
+        let seen = read(&bytes).unwrap();
+        prop_assert_eq!((seen.destination_mac, seen.source_mac), ([7; 6], [8; 6]));
+    }
+
+    #[test]
+    fn an_error_and_its_quote_hold(
+        frame in plain_frames(), to in tuples(), outer in (addresses(), addresses()), reach in 8usize..400, kind in 0usize..3,
+    ) {
+        let quoted = wire(&frame.bytes, frame.offload).remove(0);
+        let draft = ipv4("203.0.113.9", "203.0.113.10");
+        let error = match kind {
+            0 => draft.unreachable(3),
+            1 => draft.time_exceeded(),
+            _ => draft.fragmentation_needed(1400),
+        };
+        let mut bytes = error.quoting(&quoted, reach).bytes();
+        let packet = packet_in(&bytes);
+        let quote = parse_quote(&bytes, &packet).unwrap();
+        let outer = tuple(outer.0, outer.1, 0, 0);
+        translate_error(&mut bytes, &packet, &quote, &to, (outer.source, outer.destination));
+        let seen = read(&bytes).unwrap();
+        prop_assert!(seen.ipv4().checksums_hold(), "{}", seen);
+        let Transport::Icmp { quoted: Some(inside), .. } = &seen.ipv4().transport else { panic!("no quote") };
+        prop_assert_eq!((inside.source, inside.destination), (to.source.v4().unwrap(), to.destination.v4().unwrap()));
+        prop_assert!(inside.ip_checksum);
+        prop_assert!(!matches!(inside.checksum, Sum::Wrong), "{}", seen);
+        let after = parse_quote(&bytes, &packet_in(&bytes)).unwrap();
+        if matches!(quote.protocol.0, 6 | 17) {
+            prop_assert_eq!(after.ports, (to.source_port, to.destination_port));
+        }
+        if quote.protocol.0 == 1 {
+            let asks = quote.ports.1 == 8 && frame.bytes[usize::from(packet_in(&frame.bytes).transport_at)] == 8;
+            let identifier = if asks { after.ports.0 } else { after.ports.1 };
+            prop_assert_eq!(identifier, if asks { to.source_port } else { to.destination_port });
+        }
+    }
+
+    #[test]
+    fn rewriting_what_does_not_fit_leaves_the_rest_alone(
+        frame in frames(), to in tuples(), keep in any::<prop::sample::Index>(),
+    ) {
+        let packet = packet_in(&frame.bytes);
+        let mut bytes = frame.bytes[..keep.index(frame.bytes.len())].to_vec();
+        translate(&mut bytes, &packet, frame.offload.checksum, &to);
+        decrement_ttl(&mut bytes);
+        set_identification(&mut bytes, 1);
+        set_macs(&mut bytes, [1; 6], [2; 6]);
+    }
+}
+
+#[test]
+fn a_udp_checksum_that_becomes_zero_is_written_as_ones() {
+    let mut seen = false;
+    for port in 0..=u16::MAX {
+        let mut bytes = ipv4("10.0.1.4", "10.0.2.4").udp(5000, 53).data(9).bytes();
+        let packet = packet_in(&bytes);
+        translate(&mut bytes, &packet, Checksum::Finished, &tuple("10.0.1.4", "10.0.2.4", port, 53));
+        let field = u16::from_be_bytes([bytes[40], bytes[41]]);
+        assert_ne!(field, 0, "port {port}");
+        if field == 0xffff {
+            seen = true;
+            assert!(read(&bytes).unwrap().ipv4().checksums_hold());
+        }
+    }
+    assert!(seen, "some port makes it so");
+}

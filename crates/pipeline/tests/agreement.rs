@@ -1,0 +1,180 @@
+//! The reference evaluator, `test_ip_flow`, `explain` and the dataplane say the same of every first packet.
+#![allow(clippy::unwrap_used, clippy::panic)] // Tests: what cannot be had ends the test.
+
+mod common;
+
+use common::*;
+use model::{Access, Direction, NicIndex};
+use packet::{AttachmentId, Frame, Time};
+use pipeline::{DropReason, Ending, Engine, Names, Settings, Snapshot};
+use policy::Tuple;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use testkit::lab::Blueprint;
+
+/// What the rules alone foretell: a denial with its `nsg/rule`, or whatever lies behind an allow.
+#[derive(Debug, PartialEq)]
+enum Foretold {
+    Denied(DropReason, Option<String>),
+    Admitted,
+    /// The rules allow, and it goes nowhere for another reason.
+    Nowhere,
+    /// A hairpin whose source port only the engine knows.
+    Open,
+}
+
+/// Asks the rules before a NIC both ways and compares the answers.
+fn ask(
+    snapshot: &Snapshot,
+    nic: NicIndex,
+    direction: Direction,
+    tuple: &Tuple,
+) -> Result<(), (DropReason, Option<String>)> {
+    let (access, rule) = by_reference(&snapshot.network, nic, direction, tuple);
+    let verified = snapshot.test_ip_flow(nic, direction, tuple).unwrap();
+    let name = verified.rule.map(|rule| format!("{}/{}", rule.nsg, rule.rule));
+    assert_eq!((access, &rule), (verified.access, &name), "test_ip_flow of {tuple:?}");
+    match (access, direction, &rule) {
+        (Access::Allow, ..) => Ok(()),
+        (Access::Deny, Direction::Inbound, None) => Err((DropReason::SecureByDefault, rule)),
+        (Access::Deny, Direction::Inbound, _) => Err((DropReason::DeniedInbound, rule)),
+        (Access::Deny, Direction::Outbound, _) => Err((DropReason::DeniedOutbound, rule)),
+    }
+}
+
+fn foretell(snapshot: &Snapshot, first: &First) -> Foretold {
+    if first.source == first.destination || first.protocol.0 == 47 {
+        return Foretold::Nowhere;
+    }
+    let network = &snapshot.network;
+    let inbound = |nic: NicIndex, source: &str, destination: &str| {
+        ask(snapshot, nic, Direction::Inbound, &first.tuple(source, destination))
+    };
+    let private_of = |public: &str| match public {
+        PUBLIC1 => Some(VM1),
+        PUBLIC3 => Some(VM3),
+        _ => None,
+    };
+    let verdict = if first.from == "internet" {
+        match private_of(first.destination) {
+            Some(private) => inbound(nic_of(network, private).unwrap(), first.source, private),
+            None => return Foretold::Nowhere,
+        }
+    } else {
+        let sender = nic_of(network, first.source).unwrap();
+        let outbound =
+            ask(snapshot, sender, Direction::Outbound, &first.tuple(first.source, first.destination));
+        let own =
+            [(VM1, PUBLIC1), (VM3, PUBLIC3)].iter().find(|(vm, _)| *vm == first.source).map(|(_, own)| *own);
+        match (outbound, private_of(first.destination), nic_of(network, first.destination)) {
+            (Err(denied), ..) => Err(denied),
+            (Ok(()), Some(private), _) if first.destination != own.unwrap_or_default() => match own {
+                Some(own) => inbound(nic_of(network, private).unwrap(), own, private),
+                None => return Foretold::Open,
+            },
+            (Ok(()), Some(_), _) => return Foretold::Open,
+            (Ok(()), None, Some(receiver)) => inbound(receiver, first.source, first.destination),
+            (Ok(()), None, None) if first.destination == FAR || first.destination == "198.51.100.6" => {
+                let snat = own.is_some() || !matches!(first.protocol.0, 50 | 51);
+                return if snat { Foretold::Admitted } else { Foretold::Nowhere };
+            }
+            (Ok(()), None, None) => return Foretold::Nowhere,
+        }
+    };
+    match verdict {
+        Ok(()) => Foretold::Admitted,
+        Err((reason, rule)) => Foretold::Denied(reason, rule),
+    }
+}
+
+/// How the engine ends a packet: the reason and the rule, or that it went on.
+fn really(engine: &mut Engine, on: AttachmentId, first: &First) -> (Option<DropReason>, Option<String>) {
+    let mut frame = first.frame();
+    testkit::lab::address(on, &mut frame);
+    let explained = engine.explain(on, &mut frame.bytes.clone(), frame.offload);
+    let offload = frame.offload;
+    engine.receive(Time::from_nanos(1), on, &mut Frame { bytes: &mut frame.bytes, offload });
+    let ended = engine.counters().endings().find(|(_, count)| count.packets > 0).map(|(ending, _)| ending);
+    let rule = engine.counters().rules().next().and_then(|(id, _)| engine.snapshot().rule_name(id).cloned());
+    assert_eq!(explained.denied_by, rule, "{first:?}");
+    let name = rule.map(|rule| format!("{}/{}", rule.nsg, rule.rule));
+    let reason = match ended {
+        // Nobody has answered ARP here, so what is admitted waits for its next hop.
+        None => None,
+        Some(Ending::Dropped(reason)) => Some(reason),
+        Some(other) => panic!("{first:?} ended as {other:?}"),
+    };
+    let foretold = reason.map_or(Ending::Forwarded, Ending::Dropped);
+    assert_eq!(explained.ending, Some(foretold), "explain of {first:?}");
+    (reason, name)
+}
+
+fn compare(blueprint: &Blueprint, firsts: &[First]) -> BTreeSet<&'static str> {
+    let snapshot = blueprint.snapshot(&mut Names::default());
+    let mut seen = BTreeSet::new();
+    for first in firsts {
+        let settings = Settings { capacity: 4, timeouts: flow::Timeouts::default(), seed: [1, 2] };
+        let mut engine = Engine::new(Arc::clone(&snapshot), settings, nat::Pools::new([3, 4])).unwrap();
+        let on = ["internet", "vm1", "vm2", "vm3"].iter().position(|&name| name == first.from).unwrap();
+        let (reason, rule) = really(&mut engine, AttachmentId(on as u16), first);
+        let denies = |reason| {
+            matches!(
+                reason,
+                DropReason::DeniedInbound | DropReason::DeniedOutbound | DropReason::SecureByDefault
+            )
+        };
+        match foretell(&snapshot, first) {
+            Foretold::Denied(said, by) => assert_eq!((Some(said), by), (reason, rule), "{first:?}"),
+            Foretold::Admitted => assert_eq!(reason, None, "{first:?}"),
+            Foretold::Nowhere => {
+                assert!(reason.is_some_and(|reason| !denies(reason)), "{first:?}: {reason:?}")
+            }
+            Foretold::Open => {}
+        }
+        seen.insert(reason.map_or("forwarded", DropReason::slug));
+    }
+    seen
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn four_ways_to_ask_one_answer(
+        blueprint in blueprints(),
+        firsts in proptest::collection::vec(firsts(), 16),
+    ) {
+        compare(&blueprint, &firsts);
+    }
+}
+
+#[test]
+fn the_generators_reach_what_matters() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let mut seen = BTreeSet::new();
+    for _ in 0..100 {
+        let blueprint = blueprints().new_tree(&mut runner).unwrap().current();
+        let firsts = proptest::collection::vec(firsts(), 32).new_tree(&mut runner).unwrap().current();
+        seen.extend(compare(&blueprint, &firsts));
+    }
+    for slug in [
+        "forwarded",
+        "denied-inbound",
+        "denied-outbound",
+        "secure-by-default",
+        "route-none",
+        "not-ours",
+        "no-mapping",
+        "platform-address",
+        "link-local",
+        "unknown-destination",
+        "snat-protocol",
+        "unsupported-protocol",
+        "martian",
+    ] {
+        assert!(seen.contains(slug), "{slug} was never reached: {seen:?}");
+    }
+}

@@ -1,0 +1,196 @@
+//! Random policies and packets, and what the reference evaluator says of them.
+// Each test file uses its own part, and a test may panic.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use model::{Access, Direction, IpConfiguration, Network, NicIndex, PublicIpSku, SecurityRule};
+use packet::Protocol;
+use pipeline::virtual_network_tag;
+use policy::{Match, Tuple, reference};
+use proptest::prelude::*;
+use testkit::build::{OwnedFrame, ipv4};
+use testkit::lab::Blueprint;
+
+pub(crate) const VM1: &str = "10.0.1.4";
+pub(crate) const VM2: &str = "10.0.1.5";
+pub(crate) const VM3: &str = "10.0.2.4";
+pub(crate) const FAR: &str = "198.51.100.7";
+pub(crate) const PUBLIC1: &str = "203.0.113.21";
+pub(crate) const PUBLIC3: &str = "203.0.113.23";
+
+const ADDRESSES: [&str; 18] = [
+    "*",
+    "*",
+    "VirtualNetwork",
+    "Internet",
+    "AzureLoadBalancer",
+    "@fronts",
+    "@stores",
+    VM1,
+    VM3,
+    "10.0.1.0/24",
+    "10.0.1.4/31",
+    "10.0.0.0/16",
+    "10.0.1.4,10.0.2.4",
+    "0.0.0.0/0",
+    FAR,
+    "198.51.100.6/31",
+    "203.0.113.0/24",
+    "168.63.129.16",
+];
+const PORTS: [&str; 11] =
+    ["*", "*", "0", "80", "1-1023", "1024-65535", "65535", "0-65535", "53,80,443", "79-81", "8"];
+const EDGES: [u16; 13] = [0, 1, 8, 52, 53, 79, 80, 81, 443, 1023, 1024, 65_534, 65_535];
+
+/// A lab with up to six rules at each of four places; `vm1` has a Basic and `vm3` a Standard public address.
+pub(crate) fn blueprints() -> impl Strategy<Value = Blueprint> {
+    let groups = proptest::collection::vec(proptest::option::of(rules()), 4);
+    groups.prop_map(|groups| {
+        let base = Blueprint::default().asg("fronts", &["vm1", "vm2"]).asg("stores", &["vm3"]);
+        let base = base.public("vm1", PUBLIC1).standard_public("vm3", PUBLIC3);
+        ["web", "db", "vm1", "vm3"].into_iter().zip(groups).fold(base, |lab, (place, rules)| match rules {
+            Some(rules) => lab.guard(place, &rules.iter().map(String::as_str).collect::<Vec<_>>()),
+            None => lab,
+        })
+    })
+}
+
+fn rules() -> impl Strategy<Value = Vec<String>> {
+    let side =
+        || (0..ADDRESSES.len(), 0..PORTS.len()).prop_map(|(a, p)| format!("{}:{}", ADDRESSES[a], PORTS[p]));
+    let head = (any::<bool>(), prop::bool::weighted(0.6), 0usize..6);
+    let rule = (head, side(), side()).prop_map(|((inbound, allow, protocol), from, to)| {
+        let direction = if inbound { "in" } else { "out" };
+        let access = if allow { "allow" } else { "deny" };
+        let protocol = ["any", "tcp", "udp", "icmp", "esp", "ah"][protocol];
+        format!("{direction} {access} {protocol} {from} > {to}")
+    });
+    proptest::collection::vec(rule, 0..6).prop_map(|rules| {
+        let numbered = rules.into_iter().enumerate();
+        numbered.map(|(nth, rule)| format!("{} {rule}", 100 + nth)).collect()
+    })
+}
+
+/// A first packet: who sends it, its ends, its protocol and ports.
+#[derive(Clone, Debug)]
+pub(crate) struct First {
+    pub(crate) from: &'static str,
+    pub(crate) source: &'static str,
+    pub(crate) destination: &'static str,
+    pub(crate) protocol: Protocol,
+    pub(crate) ports: (u16, u16),
+}
+
+pub(crate) fn firsts() -> impl Strategy<Value = First> {
+    const SENDERS: [(&str, &str); 6] = [
+        ("vm1", VM1),
+        ("vm2", VM2),
+        ("vm3", VM3),
+        ("internet", FAR),
+        ("internet", "198.51.100.6"),
+        ("internet", "203.0.113.77"),
+    ];
+    const DESTINATIONS: [&str; 12] = [
+        VM1,
+        VM2,
+        VM3,
+        PUBLIC1,
+        PUBLIC3,
+        FAR,
+        "198.51.100.6",
+        "203.0.113.10",
+        "172.31.0.9",
+        "168.63.129.16",
+        "10.0.1.200",
+        "169.254.169.254",
+    ];
+    const PROTOCOLS: [u8; 8] = [6, 6, 17, 17, 1, 50, 51, 47];
+    let ends = (0..SENDERS.len(), 0..DESTINATIONS.len(), 0..PROTOCOLS.len());
+    (ends, 0..EDGES.len(), 0..EDGES.len()).prop_map(|((sender, destination, protocol), sport, dport)| First {
+        from: SENDERS[sender].0,
+        source: SENDERS[sender].1,
+        destination: DESTINATIONS[destination],
+        protocol: Protocol(PROTOCOLS[protocol]),
+        ports: (EDGES[sport], EDGES[dport]),
+    })
+}
+
+impl First {
+    pub(crate) fn frame(&self) -> OwnedFrame {
+        let draft = ipv4(self.source, self.destination);
+        match self.protocol {
+            Protocol::TCP => draft.tcp(self.ports.0, self.ports.1).syn().data(20).into(),
+            Protocol::UDP => draft.udp(self.ports.0, self.ports.1).data(20).into(),
+            Protocol::ICMP => draft.echo_request(self.ports.0, 1).data(20).into(),
+            Protocol(number) => draft.protocol(number).data(28).into(),
+        }
+    }
+
+    /// The tuple with other ends.
+    pub(crate) fn tuple(&self, source: &str, destination: &str) -> Tuple {
+        let ports = self.protocol.has_ports();
+        let address = |text: &str| text.parse::<std::net::IpAddr>().unwrap().into();
+        Tuple {
+            protocol: self.protocol,
+            source: address(source),
+            source_port: ports.then_some(self.ports.0),
+            destination: address(destination),
+            destination_port: ports.then_some(self.ports.1),
+        }
+    }
+}
+
+/// What the rules before a NIC say of a tuple, one rule after the other: the verdict and `nsg/rule`, where an NSG had a say.
+pub(crate) fn by_reference(
+    network: &Network,
+    nic: NicIndex,
+    direction: Direction,
+    tuple: &Tuple,
+) -> (Access, Option<String>) {
+    let interface = &network.network_interfaces[nic.0];
+    let subnet = interface.ip_configurations[0].subnet;
+    let at_subnet = network.virtual_networks[subnet.vnet.0].subnets[subnet.subnet].security_group;
+    let order = match direction {
+        Direction::Inbound => [at_subnet, interface.security_group],
+        Direction::Outbound => [interface.security_group, at_subnet],
+    };
+    let tag = virtual_network_tag(network, subnet.vnet.0);
+    let meaning = reference::Meaning { network, vnet: subnet.vnet, virtual_network: &tag };
+    let mut verdict = (Access::Allow, None);
+    for nsg in order.into_iter().flatten() {
+        let nsg = &network.security_groups[nsg.0];
+        let rules: Vec<_> = nsg.rules.iter().cloned().chain(SecurityRule::defaults(direction)).collect();
+        let Some(Match::Rule(rule)) = reference::first_match(&rules, direction, tuple, &meaning) else {
+            continue;
+        };
+        verdict = (rule.access, Some(format!("{}/{}", nsg.name, rule.name)));
+        if rule.access == Access::Deny {
+            return verdict;
+        }
+    }
+    if direction == Direction::Inbound
+        && order == [None, None]
+        && closed(network, interface.ip_configurations.first(), tuple)
+    {
+        verdict = (Access::Deny, None);
+    }
+    verdict
+}
+
+/// Whether a Standard public address keeps a NIC without any NSG closed to this tuple.
+fn closed(network: &Network, configuration: Option<&IpConfiguration>, tuple: &Tuple) -> bool {
+    let inside = |prefix: &ipnet::IpNet| prefix.contains(&tuple.source.ip());
+    let from_inside = network.virtual_networks.iter().flat_map(|vnet| &vnet.address_space).any(inside);
+    let public = configuration.and_then(|configuration| configuration.public_ip);
+    let standard = public.is_some_and(|public| network.public_ips[public.0].sku == PublicIpSku::Standard);
+    standard && !from_inside
+}
+
+/// The NIC with a private or public address.
+pub(crate) fn nic_of(network: &Network, address: &str) -> Option<NicIndex> {
+    let address: std::net::IpAddr = address.parse().unwrap();
+    let has = |configuration: &IpConfiguration| {
+        let public = configuration.public_ip.and_then(|public| network.public_ips[public.0].address);
+        configuration.private_address == Some(address) || public == Some(address)
+    };
+    network.network_interfaces.iter().position(|nic| nic.ip_configurations.iter().any(has)).map(NicIndex)
+}

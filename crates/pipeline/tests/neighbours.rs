@@ -1,0 +1,259 @@
+//! ARP, as Azure's fabric answers it, and finding out who is where.
+#![allow(clippy::unwrap_used)] // Tests: what cannot be had ends the test.
+
+use model::NicIndex;
+use packet::{AttachmentId, Frame, Offload};
+use pipeline::{Attachment, AttachmentKind, DropReason, Ending, Gateway, Names, Snapshot};
+use std::sync::Arc;
+use std::time::Duration;
+use testkit::build::{arp_reply, arp_request, ipv4};
+use testkit::lab::{Blueprint, Lab};
+
+const VM1: &str = "10.0.1.4";
+const VM2: &str = "10.0.1.5";
+const FAR: &str = "198.51.100.7";
+
+#[test]
+fn a_vm_gets_an_answer_for_every_address_but_its_own() {
+    let mut lab = Blueprint::default().build();
+    let mac = lab.host_mac("vm1");
+    for asked in ["10.0.1.1", VM2, "10.0.2.4", "10.0.1.99", FAR, "169.254.169.254"] {
+        let answer = lab.send("vm1", arp_request(mac, VM1, asked));
+        assert_eq!(answer.lines(), [format!("vm1: arp {asked} is at 02:00:00:01:00:01 for 10.0.1.4")]);
+        lab.expect([("answered", 1), ("originated", 1)]);
+    }
+    // Whatever the asker calls itself.
+    let answer = lab.send("vm1", arp_request(mac, "192.168.9.9", "10.0.1.1"));
+    assert_eq!(answer.lines(), ["vm1: arp 10.0.1.1 is at 02:00:00:01:00:01 for 192.168.9.9"]);
+    lab.expect([("answered", 1), ("originated", 1)]);
+    for (sender, asked) in
+        [("0.0.0.0", VM1), ("0.0.0.0", VM2), (VM1, VM1), ("10.0.1.77", "10.0.1.77"), ("10.0.1.9", VM1)]
+    {
+        assert_eq!(
+            lab.send("vm1", arp_request(mac, sender, asked)).lines(),
+            [""; 0],
+            "{sender} asks {asked}"
+        );
+        lab.expect([("consumed", 1)]);
+    }
+}
+
+#[test]
+fn the_outside_gets_an_answer_for_our_addresses() {
+    let mut lab = Blueprint::default().public("vm1", "203.0.113.20").build();
+    let mac = lab.host_mac("internet");
+    for sender in ["203.0.113.1", "192.0.2.9"] {
+        for asked in ["203.0.113.2", "203.0.113.10", "203.0.113.20"] {
+            let answer = lab.send("internet", arp_request(mac, sender, asked));
+            assert_eq!(
+                answer.lines(),
+                [format!("internet: arp {asked} is at 02:00:00:01:00:00 for {sender}")]
+            );
+            lab.expect([("answered", 1), ("originated", 1)]);
+        }
+        for asked in ["203.0.113.1", "203.0.113.77", VM1, "10.0.1.1"] {
+            lab.send("internet", arp_request(mac, sender, asked));
+            lab.expect([("consumed", 1)]);
+        }
+    }
+}
+
+#[test]
+fn the_host_answers_for_itself() {
+    let mut lab = Blueprint::default().host(&["203.0.113.2"]).build();
+    let mac = lab.host_mac("internet");
+    lab.send("internet", arp_request(mac, "203.0.113.1", "203.0.113.2"));
+    lab.expect([("passed-to-host", 1)]);
+    lab.send("internet", arp_request(mac, "203.0.113.1", "203.0.113.10"));
+    lab.expect([("answered", 1), ("originated", 1)]);
+}
+
+#[test]
+fn a_silent_vm_is_asked_for_and_found() {
+    let mut lab = Blueprint::default().build();
+    lab.silence("vm2");
+    let asked = lab.send("vm1", ipv4(VM1, VM2).udp(5000, 53));
+    assert_eq!(asked.lines(), ["vm2: arp who has 10.0.1.5? tell 10.0.1.1"]);
+    assert_eq!(lab.send("vm1", ipv4(VM1, VM2).udp(5000, 54)).lines(), [""; 0]);
+    lab.expect([("waiting", 2), ("originated", 1)]);
+    lab.wake("vm2");
+    let sent = lab.advance(Duration::from_secs(2));
+    assert_eq!(
+        sent.lines(),
+        ["vm2: udp 10.0.1.4:5000 > 10.0.1.5:53 ttl 64", "vm2: udp 10.0.1.4:5000 > 10.0.1.5:54 ttl 64"]
+    );
+    assert_eq!(sent.frames[0].seen().destination_mac, lab.host_mac("vm2"));
+    lab.expect([("waiting", -2), ("forwarded", 2)]);
+}
+
+#[test]
+fn a_host_that_never_answers_is_given_up() {
+    let mut lab = Blueprint::default().build();
+    lab.silence("internet");
+    for port in 0..10 {
+        lab.send("vm1", ipv4(VM1, FAR).udp(5000 + port, 53));
+    }
+    lab.expect([("waiting", 8), ("neighbours-full", 2), ("originated", 1)]);
+    lab.advance(Duration::from_secs(4));
+    lab.expect([("waiting", -8), ("no-neighbour", 8), ("originated", 2)]);
+    lab.wake("internet");
+    lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53));
+    lab.expect([("forwarded", 1)]);
+}
+
+#[test]
+fn only_who_was_asked_for_is_believed_and_only_at_home() {
+    let mut lab = Blueprint::default().build();
+    for vm in ["vm1", "vm2"] {
+        lab.silence(vm);
+    }
+    lab.send("vm3", ipv4("10.0.2.4", VM1).udp(5000, 53));
+    lab.expect([("waiting", 1), ("originated", 1)]);
+    // vm2 claims vm1's address; then vm1 tells the truth.
+    let thief = lab.host_mac("vm2");
+    lab.send("vm2", arp_reply(thief, VM1, lab.gateway_mac("vm2"), "10.0.1.1"));
+    lab.expect([("consumed", 1)]);
+    let mac = lab.host_mac("vm1");
+    let sent = lab.send("vm1", arp_reply(mac, VM1, lab.gateway_mac("vm1"), "10.0.1.1"));
+    assert_eq!(sent.lines(), ["vm1: udp 10.0.2.4:5000 > 10.0.1.4:53 ttl 63"]);
+    lab.expect([("consumed", 1), ("waiting", -1), ("forwarded", 1)]);
+    // A group address is nobody's, whoever says so.
+    lab.send("vm1", arp_reply([0xff; 6], VM1, lab.gateway_mac("vm1"), "10.0.1.1"));
+    lab.expect([("bad-arp", 1)]);
+}
+
+#[test]
+fn a_hardware_address_that_is_enforced_is_enforced_in_arp() {
+    let mut lab = Blueprint::default().enforce_mac("vm1").build();
+    lab.send("vm1", arp_request([2, 9, 9, 9, 9, 9], VM1, "10.0.1.1"));
+    lab.expect([("spoofed-mac", 1)]);
+    lab.send("vm1", arp_request(lab.host_mac("vm1"), VM1, "10.0.1.1"));
+    lab.expect([("answered", 1), ("originated", 1)]);
+}
+
+#[test]
+fn a_live_flow_follows_a_new_hardware_address() {
+    let mut lab = Blueprint::default().build();
+    lab.send("vm1", ipv4(VM1, VM2).udp(5000, 53));
+    let moved = [2, 7, 7, 7, 7, 7];
+    lab.send("vm2", arp_reply(moved, VM2, lab.gateway_mac("vm2"), "10.0.1.1"));
+    let sent = lab.send("vm1", ipv4(VM1, VM2).udp(5000, 53));
+    assert_eq!(sent.only().seen().destination_mac, moved);
+}
+
+#[test]
+fn a_busy_flow_never_waits_again() {
+    let mut lab = Blueprint::default().build();
+    lab.send("vm1", ipv4(VM1, VM2).udp(5000, 53));
+    lab.expect([("forwarded", 1)]);
+    for _ in 0..900 {
+        lab.advance(Duration::from_secs(1));
+        let sent = lab.send_directly("vm1", ipv4(VM1, VM2).udp(5000, 53));
+        assert_eq!(sent.frames.len(), 1);
+    }
+    lab.expect([("forwarded", 900)]);
+}
+
+#[test]
+fn a_neighbour_that_falls_silent_is_forgotten() {
+    let mut lab = Blueprint::default().build();
+    lab.send("vm1", ipv4(VM1, VM2).udp(5000, 53));
+    lab.expect([("forwarded", 1)]);
+    lab.silence("vm2");
+    lab.advance(Duration::from_secs(40));
+    lab.expect([("originated", 3)]);
+    lab.send("vm1", ipv4(VM1, VM2).udp(5000, 53));
+    lab.expect([("waiting", 1), ("originated", 1)]);
+}
+
+#[test]
+fn malformed_messages_are_counted() {
+    let mut lab = Blueprint::default().build();
+    let whole = arp_request(lab.host_mac("vm1"), VM1, "10.0.1.1");
+    lab.send("vm1", whole[..41].to_vec());
+    for (at, byte) in [(15, 6), (17, 6), (18, 8), (19, 16), (21, 3)] {
+        let mut frame = whole.clone();
+        frame[at] = byte;
+        lab.send("vm1", frame);
+    }
+    lab.expect([("bad-arp", 6)]);
+}
+
+#[test]
+fn what_waits_for_an_attachment_that_goes_is_counted() {
+    let mut lab = Blueprint::default().build();
+    lab.silence("vm3");
+    lab.send("vm1", ipv4(VM1, "10.0.2.4").udp(5000, 53));
+    lab.expect([("waiting", 1), ("originated", 1)]);
+    lab.reload(|blueprint| blueprint.detached("vm3"));
+    lab.expect([("waiting", -1), ("attachment-gone", 1)]);
+}
+
+#[test]
+fn who_asks_for_many_silent_neighbours_does_not_hide_another() {
+    let mut lab = Blueprint::default().build();
+    lab.silence("internet");
+    for host in 20..60 {
+        for _ in 0..8 {
+            lab.send("vm1", ipv4(VM1, &format!("203.0.113.{host}")).udp(5000, 53));
+        }
+    }
+    let lost = lab.send("vm1", ipv4(VM1, "10.0.2.4").udp(5000, 53));
+    assert_eq!(lost.lines(), [""; 0], "there is no room to wait");
+    let sent = lab.send("vm1", ipv4(VM1, "10.0.2.4").udp(5000, 53));
+    assert_eq!(sent.lines(), ["vm3: udp 10.0.1.4:5000 > 10.0.2.4:53 ttl 63"], "but it was asked for");
+}
+
+/// The same network with vm3's interface become the internet's.
+fn vm3_becomes_the_internet(lab: &mut Lab) {
+    let network = Arc::clone(&lab.engine().snapshot().network);
+    let attachment = |id, kind| Attachment {
+        id: AttachmentId(id),
+        interface: format!("veth{id}").into(),
+        mac: [2, 0, 0, 1, 0, id as u8],
+        mtu: 1500,
+        kind,
+    };
+    let internet = AttachmentKind::Internet {
+        addresses: vec!["203.0.113.2/24".parse().unwrap()],
+        next_hops: vec!["203.0.113.1".parse().unwrap()],
+        host_addresses: Vec::new(),
+    };
+    let vm1 = AttachmentKind::Nic { nic: NicIndex(0), enforced_mac: None };
+    let gateway = Gateway {
+        network,
+        attachments: vec![attachment(1, vm1), attachment(3, internet)],
+        default_public_ip: None,
+        flow_idle: Duration::from_secs(240),
+        snat_idle: Duration::from_secs(240),
+    };
+    let snapshot = Snapshot::build(&gateway, &mut Names::default()).unwrap();
+    lab.engine_mut().replace(Arc::new(snapshot));
+}
+
+#[test]
+fn what_was_for_a_vm_does_not_leave_by_what_its_interface_becomes() {
+    for is_known in [false, true] {
+        let mut lab = Blueprint::default().build();
+        if !is_known {
+            lab.silence("vm3");
+        }
+        lab.send("vm1", ipv4(VM1, "10.0.2.4").udp(5000, 53));
+        vm3_becomes_the_internet(&mut lab);
+        let (on, mut again) = lab.ready("vm1", ipv4(VM1, "10.0.2.4").udp(5000, 53));
+        let now = lab.now();
+        let engine = lab.engine_mut();
+        assert_eq!(engine.receive(now, on, &mut again.frame()), None);
+        for sender in ["10.0.2.4", "203.0.113.1"] {
+            let mut reply = arp_reply([6; 6], sender, [2, 0, 0, 1, 0, 3], "203.0.113.2");
+            engine.receive(
+                now,
+                AttachmentId(3),
+                &mut Frame { bytes: &mut reply, offload: Offload::default() },
+            );
+        }
+        engine.outbox().drain(|out| assert_eq!(out.bytes[12..14], [8, 6], "only ARP leaves"));
+        let gone = engine.counters().ended(Ending::Dropped(DropReason::AttachmentGone)).packets;
+        assert_eq!(gone, if is_known { 1 } else { 2 });
+    }
+}

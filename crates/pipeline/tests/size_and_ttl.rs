@@ -1,0 +1,177 @@
+//! The way out: hops and sizes.
+
+use packet::{Offload, SegmentKind, Segments};
+use testkit::build::{Sum, ipv4, read, reassemble};
+use testkit::lab::Blueprint;
+
+const VM1: &str = "10.0.1.4";
+const FAR: &str = "198.51.100.7";
+const PUBLIC: &str = "203.0.113.20";
+
+#[test]
+fn the_last_hop_names_itself() {
+    let mut lab = Blueprint::default().public("vm1", PUBLIC).build();
+    let told = lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53).ttl(1).data(20));
+    assert_eq!(
+        told.lines(),
+        ["vm1: icmp 10.0.1.1 > 10.0.1.4 time exceeded [udp 10.0.1.4:5000 > 198.51.100.7:53] ttl 64"]
+    );
+    assert!(told.only().seen().ipv4().checksums_hold());
+    lab.expect([("ttl-exceeded", 1), ("originated", 1)]);
+    let told = lab.send("internet", ipv4(FAR, PUBLIC).udp(5000, 53).ttl(1).data(20));
+    assert_eq!(
+        told.lines(),
+        [
+            "internet: icmp 203.0.113.2 > 198.51.100.7 time exceeded [udp 198.51.100.7:5000 > 203.0.113.20:53] ttl 64"
+        ]
+    );
+    lab.expect([("ttl-exceeded", 1), ("originated", 1)]);
+    assert_eq!(lab.engine().held(), [0, 0, 0], "no record for a packet that goes nowhere");
+    lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53).ttl(0));
+    lab.expect([("ttl-exceeded", 1), ("originated", 1)]);
+}
+
+#[test]
+fn a_live_flow_counts_hops_too() {
+    let mut lab = Blueprint::default().build();
+    lab.send("vm1", ipv4(VM1, "10.0.2.4").udp(5000, 53));
+    let told = lab.send("vm3", ipv4("10.0.2.4", VM1).udp(53, 5000).ttl(1));
+    assert_eq!(
+        told.lines(),
+        ["vm3: icmp 10.0.2.1 > 10.0.2.4 time exceeded [udp 10.0.2.4:53 > 10.0.1.4:5000] ttl 64"]
+    );
+    lab.expect([("forwarded", 1), ("ttl-exceeded", 1), ("originated", 1)]);
+}
+
+#[test]
+fn an_error_that_dies_on_the_way_tells_nobody() {
+    let mut lab = Blueprint::default().public("vm1", PUBLIC).build();
+    let sent = lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53));
+    let error = ipv4(FAR, PUBLIC).unreachable(3).quoting(&sent.only().bytes, 8).ttl(1);
+    assert_eq!(lab.send("internet", error).lines(), [""; 0]);
+    lab.expect([("forwarded", 1), ("ttl-exceeded", 1)]);
+}
+
+#[test]
+fn the_gateway_sends_only_so_many_errors_a_second() {
+    let mut lab = Blueprint::default().build();
+    let told = (0..1500).filter(|_| !lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53).ttl(1)).frames.is_empty());
+    assert_eq!(told.count(), 1000);
+    lab.advance(std::time::Duration::from_secs(1));
+    assert_eq!(lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53).ttl(1)).frames.len(), 1);
+}
+
+#[test]
+fn who_causes_many_errors_does_not_silence_those_of_others() {
+    let mut lab = Blueprint::default().build();
+    for _ in 0..1500 {
+        lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53).ttl(1));
+    }
+    assert_eq!(lab.send("vm2", ipv4("10.0.1.5", FAR).udp(5000, 53).ttl(1)).frames.len(), 1);
+}
+
+#[test]
+fn too_big_and_not_to_be_cut_is_answered_as_its_sender_knew_it() {
+    let mut lab = Blueprint::default().mtu("internet", 1400).mtu("vm3", 1300).build();
+    let told = lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53).dont_fragment().data(1373));
+    assert_eq!(
+        told.lines(),
+        [
+            "vm1: icmp 10.0.1.1 > 10.0.1.4 fragmentation needed 1400 [udp 10.0.1.4:5000 > 198.51.100.7:53] ttl 64"
+        ]
+    );
+    assert!(told.only().bytes.len() <= 14 + 576);
+    lab.expect([("too-big", 1), ("originated", 1)]);
+    lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53).dont_fragment().data(1372));
+    lab.expect([("forwarded", 1)]);
+    let told = lab.send("vm1", ipv4(VM1, "10.0.2.4").echo_request(3, 1).dont_fragment().data(1400));
+    assert_eq!(
+        told.lines(),
+        ["vm1: icmp 10.0.1.1 > 10.0.1.4 fragmentation needed 1300 [icmp 10.0.1.4 > 10.0.2.4 id 3] ttl 64"]
+    );
+    lab.expect([("too-big", 1), ("originated", 1)]);
+}
+
+#[test]
+fn what_waits_is_not_cut_when_a_reload_narrows_its_link() {
+    let mut lab = Blueprint::default().build();
+    lab.silence("vm3");
+    lab.send("vm1", ipv4(VM1, "10.0.2.4").udp(5000, 53).dont_fragment().data(1200));
+    lab.reload(|blueprint| blueprint.mtu("vm3", 1000));
+    lab.wake("vm3");
+    assert_eq!(lab.advance(std::time::Duration::from_secs(2)).lines(), [""; 0]);
+    lab.expect([("originated", 1), ("too-big", 1)]);
+}
+
+#[test]
+fn what_may_be_cut_is_cut_and_joins_again() {
+    let mut lab = Blueprint::default().mtu("internet", 1400).build();
+    for (draft, pieces) in [
+        (ipv4(VM1, FAR).udp(5000, 53).data(1373).frame(), 2),
+        (ipv4(VM1, FAR).udp(5000, 53).data(20_001).frame(), 15),
+        (ipv4(VM1, FAR).udp(5000, 53).data(20_001).partial().frame(), 15),
+        (ipv4(VM1, FAR).udp(5000, 53).data(3000).ip_options(&[1, 1, 1, 0]).frame(), 3),
+        (ipv4(VM1, FAR).echo_request(5, 1).data(3000).frame(), 3),
+        (ipv4(VM1, FAR).tcp(5000, 80).syn().data(1461).partial().frame(), 2),
+    ] {
+        let sent = lab.send("vm1", draft);
+        let frames: Vec<Vec<u8>> = sent.frames.iter().map(|out| out.bytes.clone()).collect();
+        assert_eq!(frames.len(), pieces);
+        assert!(sent.frames.iter().all(|out| out.offload == Offload::default() && out.bytes.len() <= 1414));
+        let whole = read(&reassemble(&frames).unwrap()).unwrap();
+        assert_eq!(whole.ipv4().checksum, Sum::Right);
+        assert_eq!(whole.ipv4().source.to_string(), "203.0.113.10");
+        lab.expect([("forwarded", 1)]);
+    }
+}
+
+#[test]
+fn super_frames_are_judged_by_their_segments() {
+    let mut lab = Blueprint::default().mtu("vm3", 1400).build();
+    let tcp =
+        |size, length| ipv4(VM1, "10.0.2.4").tcp(5000, 80).ack(1).data(length).segments(size).dont_fragment();
+    let sent = lab.send("vm1", tcp(1360, 50_000));
+    assert!(sent.only().on_the_wire().iter().all(|frame| frame.len() <= 1414));
+    lab.expect([("forwarded", 1)]);
+    let told = lab.send("vm1", tcp(1361, 50_000));
+    assert_eq!(
+        told.lines(),
+        ["vm1: icmp 10.0.1.1 > 10.0.1.4 fragmentation needed 1400 [tcp 10.0.1.4:5000 > 10.0.2.4:80] ttl 64"]
+    );
+    lab.expect([("too-big", 1), ("originated", 1)]);
+    lab.send("vm1", tcp(1448, 1300));
+    lab.expect([("forwarded", 1)]);
+}
+
+#[test]
+fn super_frames_that_may_be_cut_get_smaller_segments() {
+    let mut lab = Blueprint::default().mtu("vm3", 1400).build();
+    let sent = lab.send("vm1", ipv4(VM1, "10.0.2.4").tcp(5000, 80).ack(1).data(50_000).segments(1448));
+    let out = sent.only();
+    assert_eq!(out.offload.segments.map(|segments| segments.size), Some(1360));
+    let wire = out.on_the_wire();
+    assert!(wire.iter().all(|frame| frame.len() <= 1414 && read(frame).unwrap().ipv4().checksums_hold()));
+    lab.expect([("forwarded", 1)]);
+}
+
+#[test]
+fn one_large_datagram_is_cut_by_the_device_or_by_us() {
+    let mut lab = Blueprint::default().build();
+    let mut frame = ipv4(VM1, "10.0.2.4").udp(5000, 53).data(9000).partial().frame();
+    frame.offload.segments =
+        Some(Segments { kind: SegmentKind::UdpFragments, size: 1480, header: 0, ecn: false });
+    let sent = lab.send("vm1", frame);
+    let wire: Vec<_> = sent.frames.iter().flat_map(|out| out.on_the_wire()).collect();
+    assert!(wire.iter().all(|frame| frame.len() <= 1514));
+    assert!(read(&reassemble(&wire).unwrap()).unwrap().ipv4().checksums_hold());
+    lab.expect([("forwarded", 1)]);
+}
+
+#[test]
+fn a_batch_of_datagrams_each_too_big_is_dropped() {
+    let mut lab = Blueprint::default().mtu("vm3", 1400).build();
+    lab.send("vm1", ipv4(VM1, "10.0.2.4").udp(5000, 53).data(5000).segments(1373));
+    lab.expect([("too-big", 1)]);
+    lab.send("vm1", ipv4(VM1, "10.0.2.4").udp(5000, 53).data(5000).segments(1372));
+    lab.expect([("forwarded", 1)]);
+}

@@ -1,0 +1,118 @@
+//! From a blueprint to the model that the gateway is built from.
+
+use super::blueprint::{Blueprint, INTERNET, SubnetPlan, Vm, gateway_mac, host_mac};
+use super::rule::parse_rule;
+use ipnet::IpNet;
+use model::{
+    ApplicationSecurityGroup, AsgIndex, IpConfiguration, Network, NetworkInterface, NetworkSecurityGroup,
+    NicIndex, NsgIndex, PublicIpAddress, PublicIpIndex, Subnet, SubnetIndex, VirtualNetwork, VnetIndex,
+};
+use packet::AttachmentId;
+use pipeline::{Attachment, AttachmentKind, Gateway};
+use std::sync::Arc;
+
+impl Blueprint {
+    /// The network as the gateway's model.
+    pub fn network(&self) -> Network {
+        let nsg = |(name, rules): &(String, Vec<String>)| NetworkSecurityGroup {
+            id: name.as_str().into(),
+            name: name.as_str().into(),
+            rules: rules.iter().map(|rule| parse_rule(rule, |asg| self.asg_index(asg))).collect(),
+        };
+        let asg = |(name, _): &(String, Vec<String>)| ApplicationSecurityGroup {
+            id: name.as_str().into(),
+            name: name.as_str().into(),
+        };
+        let mut public_ips = Vec::new();
+        let nics = self.vms.iter().map(|vm| self.nic(vm, &mut public_ips)).collect();
+        Network {
+            virtual_networks: self
+                .vnets
+                .iter()
+                .enumerate()
+                .map(|(nth, vnet)| self.virtual_network(nth, vnet))
+                .collect(),
+            network_interfaces: nics,
+            security_groups: self.nsgs.iter().map(nsg).collect(),
+            application_security_groups: self.asgs.iter().map(asg).collect(),
+            public_ips,
+            ..Network::default()
+        }
+    }
+
+    /// The gateway on `network`.
+    pub(super) fn gateway(&self, network: Arc<Network>) -> Gateway {
+        let nics = self.vms.iter().enumerate().filter_map(|(nth, vm)| {
+            let kind = AttachmentKind::Nic {
+                nic: NicIndex(nth),
+                enforced_mac: vm.enforced_mac.then(|| host_mac(AttachmentId(vm.attachment.unwrap_or(0)))),
+            };
+            Some(attachment(AttachmentId(vm.attachment?), &vm.name, vm.mtu, kind))
+        });
+        let internet = self.internet.iter().map(|internet| {
+            let kind = AttachmentKind::Internet {
+                addresses: internet.addresses.clone(),
+                next_hops: internet.next_hop.into_iter().map(Into::into).collect(),
+                host_addresses: internet.host.iter().copied().map(Into::into).collect(),
+            };
+            attachment(INTERNET, "internet", internet.mtu, kind)
+        });
+        Gateway {
+            network,
+            attachments: internet.chain(nics).collect(),
+            default_public_ip: self.default_public,
+            flow_idle: self.flow_idle,
+            snat_idle: self.snat_idle,
+        }
+    }
+
+    fn virtual_network(&self, nth: usize, (name, space): &(String, IpNet)) -> VirtualNetwork {
+        let subnet = |plan: &SubnetPlan| Subnet {
+            id: plan.name.as_str().into(),
+            name: plan.name.as_str().into(),
+            prefixes: vec![plan.prefix],
+            security_group: plan.nsg.map(NsgIndex),
+        };
+        VirtualNetwork {
+            id: name.as_str().into(),
+            name: name.as_str().into(),
+            address_space: vec![*space],
+            subnets: self.subnets.iter().filter(|plan| plan.vnet == nth).map(subnet).collect(),
+        }
+    }
+
+    fn nic(&self, vm: &Vm, public_ips: &mut Vec<PublicIpAddress>) -> NetworkInterface {
+        let plan = &self.subnets[vm.subnet];
+        let before = self.subnets[..vm.subnet].iter().filter(|other| other.vnet == plan.vnet).count();
+        let public_ip = vm.public.map(|(address, sku)| {
+            let name = format!("{}-ip", vm.name);
+            let id = name.as_str().into();
+            public_ips.push(PublicIpAddress { id, name: name.into(), address: Some(address.into()), sku });
+            PublicIpIndex(public_ips.len() - 1)
+        });
+        let groups = self.asgs.iter().enumerate().filter(|(_, (_, members))| members.contains(&vm.name));
+        let configuration = IpConfiguration {
+            name: "ipconfig1".into(),
+            subnet: SubnetIndex { vnet: VnetIndex(plan.vnet), subnet: before },
+            private_address: Some(vm.address.into()),
+            public_ip,
+            application_security_groups: groups.map(|(nth, _)| AsgIndex(nth)).collect(),
+            primary: true,
+        };
+        NetworkInterface {
+            id: vm.name.as_str().into(),
+            name: vm.name.as_str().into(),
+            security_group: vm.nsg.map(NsgIndex),
+            ip_forwarding: false,
+            ip_configurations: vec![configuration],
+        }
+    }
+
+    fn asg_index(&self, name: &str) -> AsgIndex {
+        AsgIndex(self.asgs.iter().position(|(known, _)| known == name).expect("an ASG named before the rule"))
+    }
+}
+
+fn attachment(id: AttachmentId, interface: &str, mtu: u32, kind: AttachmentKind) -> Attachment {
+    Attachment { id, interface: interface.into(), mac: gateway_mac(id), mtu, kind }
+}

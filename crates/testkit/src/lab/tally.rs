@@ -1,0 +1,60 @@
+//! Every counter of an engine by name, and how they moved.
+
+use pipeline::{DropReason, Ending, Engine, Explanation};
+use std::collections::BTreeMap;
+
+/// Every counter that is not zero, by name: endings, denying rules as `nsg/rule`, `received`, `originated`, `waiting`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Tally(BTreeMap<String, i64>);
+
+impl Tally {
+    pub(super) fn of(engine: &Engine) -> Self {
+        let counters = engine.counters();
+        let names = engine.snapshot();
+        let endings =
+            counters.endings().map(|(ending, count)| (ending.slug().to_string(), count.packets as i64));
+        let rules = counters.rules().filter_map(|(id, count)| {
+            let name = names.rule_name(id)?;
+            Some((format!("{}/{}", name.nsg, name.rule), count.packets as i64))
+        });
+        let mut tally = Self(endings.chain(rules).collect());
+        tally.add("received", counters.received.packets as i64);
+        tally.add("originated", counters.originated.packets as i64);
+        tally.add("waiting", engine.waiting() as i64);
+        tally
+    }
+
+    pub(super) fn add(&mut self, name: &str, count: i64) {
+        *self.0.entry(name.into()).or_default() += count;
+    }
+
+    pub(super) fn get(&self, name: &str) -> i64 {
+        self.0.get(name).copied().unwrap_or(0)
+    }
+
+    /// What moved since `before`.
+    pub(super) fn since(&self, before: &Self) -> Self {
+        let names = self.0.keys().chain(before.0.keys());
+        let moved = names.map(|name| (name.clone(), self.get(name) - before.get(name)));
+        Self(moved.filter(|(_, count)| *count != 0).collect())
+    }
+
+    /// One line for each counter that is not as said: what was said and what it did.
+    pub(super) fn difference(&self, said: &Self) -> String {
+        let lines = self.since(said).0.into_keys();
+        lines.map(|name| format!("  {name}: said {}, moved {}\n", said.get(&name), self.get(&name))).collect()
+    }
+}
+
+/// Whether what happened is what `explain` had said. It knows nothing of neighbours that do not answer.
+#[track_caller]
+pub(super) fn assert_foretold(foretold: &Explanation, moved: &Tally) {
+    let ended = |ending: Ending| moved.get(ending.slug()) > 0;
+    let held = moved.get("waiting") > 0 || ended(Ending::Dropped(DropReason::NeighboursFull));
+    let right = match foretold.ending {
+        Some(Ending::Forwarded) => ended(Ending::Forwarded) || held,
+        Some(ending) => ended(ending),
+        None => held || ended(Ending::Dropped(DropReason::FragmentsFull)),
+    };
+    assert!(right, "explain foretold {:?}, and this moved: {moved:?}", foretold.ending);
+}

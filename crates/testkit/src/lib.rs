@@ -1,0 +1,11 @@
+//! Packet builder, virtual lab and network namespaces for tests.
+
+pub mod allocations;
+pub mod build;
+pub mod echo;
+pub mod gateway_file;
+pub mod lab;
+pub mod netns;
+pub mod probe;
+pub mod raw;
+pub mod site;

@@ -1,0 +1,251 @@
+//! A small site for real traffic: a gateway host, three machines behind it and an internet.
+//!
+//! ```text
+//!   vm1 10.0.1.4 ──┐ vm1                      ┌── eth0 203.0.113.1, and all of 198.51.100.0/24
+//!   vm2 10.0.1.5 ──┤ vm2   gateway   eth0 ────┤   internet
+//!   vm3 10.0.2.4 ──┘ vm3                      └── knows no private address
+//! ```
+#![expect(clippy::panic, clippy::expect_used, reason = "the caller is a test")]
+
+use crate::echo;
+use crate::gateway_file::GatewayFile;
+use crate::netns::{self, Namespace, Process, eventually, veth};
+use crate::probe::{self, Outcome};
+use serde_json::Value;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+/// How long a probe waits before it says that nobody answers.
+pub const PATIENCE: Duration = Duration::from_millis(800);
+
+/// The namespaces and their wires; removed on drop.
+#[derive(Debug)]
+pub struct Site {
+    /// The host that runs the daemon; its kernel forwards nothing.
+    pub gateway: Namespace,
+    /// 10.0.1.4, in the subnet `web`.
+    pub vm1: Namespace,
+    /// 10.0.1.5, in the subnet `web`, with the public address 203.0.113.20.
+    pub vm2: Namespace,
+    /// 10.0.2.4, in the subnet `data`.
+    pub vm3: Namespace,
+    /// 203.0.113.1, and every address of 198.51.100.0/24.
+    pub internet: Namespace,
+    /// The processor that the daemon is kept on, where measuring needs it.
+    pub pin: Option<usize>,
+    directory: tempfile::TempDir,
+}
+
+impl Site {
+    /// The whole site, without the daemon. Every veth keeps its default offloads.
+    pub fn new() -> Self {
+        let gateway = Namespace::new("gateway");
+        let internet = Namespace::new("internet");
+        let [vm1, vm2, vm3] = [
+            ("vm1", "10.0.1.4", "10.0.1.1"),
+            ("vm2", "10.0.1.5", "10.0.1.1"),
+            ("vm3", "10.0.2.4", "10.0.2.1"),
+        ]
+        .map(|(name, address, first_hop)| {
+            let machine = Namespace::new(name);
+            veth((&machine, "eth0"), (&gateway, name));
+            machine.address("eth0", &format!("{address}/24"));
+            machine.route("default", first_hop);
+            machine
+        });
+        veth((&internet, "eth0"), (&gateway, "eth0"));
+        internet.address("eth0", "203.0.113.1/24");
+        internet.ip("route add local 198.51.100.0/24 dev lo");
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self { gateway, vm1, vm2, vm3, internet, pin: None, directory }
+    }
+
+    /// The site with the daemon running on `file`, or `None`, aloud, where this process may not make namespaces.
+    pub fn with(nsgate: &str, file: &GatewayFile) -> Option<(Self, Daemon)> {
+        netns::available().then(|| {
+            let site = Self::new();
+            let daemon = site.start(Path::new(nsgate), file);
+            (site, daemon)
+        })
+    }
+
+    /// Writes the gateway file and starts the daemon, ready when this returns.
+    ///
+    /// # Panics
+    /// Where the daemon does not answer on its socket within some seconds, with its log.
+    pub fn start(&self, nsgate: &Path, file: &GatewayFile) -> Daemon {
+        let daemon = self.launch(nsgate, file);
+        daemon.wait_until_ready()
+    }
+
+    /// The same, without waiting for it to be ready.
+    pub fn launch(&self, nsgate: &Path, file: &GatewayFile) -> Daemon {
+        let directory = self.directory.path().to_owned();
+        let config = directory.join("gateway.yaml");
+        fs::write(&config, file.text()).expect("writing the gateway file");
+        let pin = self.pin.map_or_else(String::new, |cpu| format!("taskset -c {cpu} "));
+        let run = format!("{pin}{} run --config {}", nsgate.display(), config.display());
+        let process = self.gateway.start(&run, &directory.join("nsgate.log"));
+        Daemon { process, nsgate: nsgate.to_owned(), directory }
+    }
+
+    /// Starts an echo server for TCP and UDP on `port` of a machine.
+    pub fn serve(&self, machine: &Namespace, port: u16) {
+        machine.enter(|| echo::serve(port)).unwrap_or_else(|error| panic!("serving on port {port}: {error}"));
+    }
+
+    /// Starts a server program in the internet and waits until it listens on the TCP port `port`.
+    ///
+    /// # Panics
+    /// Where it does not within some seconds.
+    pub fn serve_with(&self, command: &str, port: u16) -> Process {
+        let log = self.directory.path().join("server.log");
+        let server = self.internet.start(command, &log);
+        let listens = || self.internet.run("ss -Hltn").contains(&format!(":{port} ")).then_some(());
+        let ready = eventually(Duration::from_secs(5), listens);
+        assert!(ready.is_some(), "`{command}`: {}", fs::read_to_string(&log).unwrap_or_default());
+        server
+    }
+
+    /// Loads nftables rules on the gateway, one command a line.
+    pub fn load_nft(&self, rules: &str) {
+        let file = self.directory.path().join("rules.nft");
+        fs::write(&file, rules).expect("writing the rules");
+        self.gateway.run(&format!("nft -f {}", file.display()));
+    }
+
+    /// Tries an echo server from a machine by TCP.
+    pub fn tcp(&self, from: &Namespace, to: &str) -> Outcome {
+        let to = socket_address(to);
+        from.enter(|| probe::tcp(to, PATIENCE))
+    }
+
+    /// Tries an echo server from a machine by UDP.
+    pub fn udp(&self, from: &Namespace, to: &str) -> Outcome {
+        let to = socket_address(to);
+        from.enter(|| probe::udp(to, PATIENCE))
+    }
+
+    /// Sends one ping of ordinary size; whether it was answered.
+    pub fn ping(&self, from: &Namespace, to: &str) -> bool {
+        from.attempt(&format!("ping -n -c 1 -W 1 {to}")).success
+    }
+}
+
+impl Default for Site {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A running `nsgate run`, killed on drop.
+#[derive(Debug)]
+pub struct Daemon {
+    process: Process,
+    nsgate: PathBuf,
+    directory: PathBuf,
+}
+
+impl Daemon {
+    /// What it wrote to stderr so far, over all starts at this site.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.join("nsgate.log")).unwrap_or_default()
+    }
+
+    /// The path of the gateway file.
+    pub fn config(&self) -> PathBuf {
+        self.directory.join("gateway.yaml")
+    }
+
+    /// The answer of `nsgate <command>` over the control socket.
+    ///
+    /// # Panics
+    /// Where the command fails or answers no JSON.
+    pub fn ask(&self, command: &str) -> Value {
+        let output = self.attempt(&format!("{command} --output json"));
+        assert!(output.status.success(), "nsgate {command}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("nsgate {command} is no JSON ({error})"))
+    }
+
+    /// Runs `nsgate <command>` over the control socket; it may fail.
+    pub fn attempt(&self, command: &str) -> std::process::Output {
+        let mut nsgate = std::process::Command::new(&self.nsgate);
+        nsgate.args(command.split_whitespace()).arg("--socket").arg(self.directory.join("control.sock"));
+        nsgate.output().expect("running nsgate")
+    }
+
+    /// How many packets were dropped so far for `reason`, `nsg` and `rule`; an empty string is any.
+    pub fn dropped(&self, reason: &str, nsg: &str, rule: &str) -> u64 {
+        let matches = |drop: &Value, key: &str, wanted: &str| wanted.is_empty() || drop[key] == wanted;
+        let drops = self.ask("drops");
+        let drops = drops.as_array().expect("drops is a list").iter();
+        drops
+            .filter(|drop| {
+                matches(drop, "reason", reason) && matches(drop, "nsg", nsg) && matches(drop, "rule", rule)
+            })
+            .filter_map(|drop| drop["packets"].as_u64())
+            .sum()
+    }
+
+    /// Asserts that `work` makes the daemon drop packets by `rule` of `nsg`; gives back what `work` does.
+    pub fn denies<T>(&self, nsg: &str, rule: &str, work: impl FnOnce() -> T) -> T {
+        let before = self.dropped("", nsg, rule);
+        let result = work();
+        assert!(
+            self.dropped("", nsg, rule) > before,
+            "nothing dropped by {nsg}/{rule}: {:#}",
+            self.ask("drops")
+        );
+        result
+    }
+
+    /// Writes a new gateway file and has it reloaded; the exit status is the answer's.
+    pub fn reload(&self, text: &str) -> std::process::Output {
+        fs::write(self.config(), text).expect("writing the gateway file");
+        self.attempt("reload")
+    }
+
+    /// Sends the signal `name`, such as `HUP`.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// SIGTERM, then its exit status, or `None` where it does not end within 5 seconds.
+    pub fn stop(&mut self) -> Option<ExitStatus> {
+        self.process.signal("TERM");
+        self.process.wait(Duration::from_secs(5))
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.process.signal("KILL");
+        self.process.wait(Duration::from_secs(5)).expect("a killed process ends");
+    }
+
+    /// Its exit status, where it ends within `limit`.
+    pub fn ended(&mut self, limit: Duration) -> Option<ExitStatus> {
+        self.process.wait(limit)
+    }
+
+    /// Waits until it answers on its socket.
+    ///
+    /// # Panics
+    /// Where it does not within some seconds, with its log.
+    #[must_use]
+    pub fn wait_until_ready(mut self) -> Self {
+        let ready = eventually(Duration::from_secs(10), || {
+            let answers = self.attempt("status").status.success();
+            (answers || self.process.ended().is_some()).then_some(answers)
+        });
+        assert_eq!(ready, Some(true), "nsgate is not ready:\n{}", self.log());
+        self
+    }
+}
+
+fn socket_address(text: &str) -> SocketAddr {
+    text.parse().unwrap_or_else(|_| panic!("{text} is no address with a port"))
+}
