@@ -1,0 +1,251 @@
+//! The ingress drop's program: pass what is the host's own, drop the rest.
+//!
+//! It reads the packet through `bpf_skb_load_bytes`, which also reads packets that do not lie in one piece. A direct
+//! load (`LD_ABS`) would end the program with "pass" where the packet is too short.
+
+use super::HostAddresses;
+use super::assembler::{Assembler, FRAME, Label, R0, R1, R2, R3, R4, R6, Width};
+
+/// Let later filters and then the stack have it (`TC_ACT_UNSPEC`).
+const PASS: i32 = -1;
+/// `TC_ACT_SHOT`.
+const DROP: i32 = 2;
+
+/// `bpf_skb_load_bytes`.
+const LOAD_BYTES: i32 = 26;
+
+/// `vlan_present` in `struct __sk_buff`.
+const VLAN_PRESENT: i16 = 20;
+
+const ETHER_TYPE: i32 = 12;
+const IPV4_DESTINATION: i32 = 14 + 16;
+const IPV6_DESTINATION: i32 = 14 + 24;
+
+/// Where on the stack the packet's bytes are put.
+const LOADED: i16 = -16;
+
+/// The program for a host with these addresses; without any, it drops everything.
+pub(super) fn assemble(host: &HostAddresses) -> Vec<u64> {
+    let mut code = Assembler::default();
+    let (pass, drop) = (code.label(), code.label());
+    if !host.v4.is_empty() || !host.v6.is_empty() {
+        judge(&mut code, host, pass, drop);
+        code.place(pass);
+        code.set(R0, PASS);
+        code.exit();
+    }
+    code.place(drop);
+    code.set(R0, DROP);
+    code.exit();
+    code.finish()
+}
+
+fn judge(code: &mut Assembler, host: &HostAddresses, pass: Label, drop: Label) {
+    let (v4, v6) = (code.label(), code.label());
+    code.copy(R6, R1);
+    // A tag takes the packet to another interface, whose addresses these are not.
+    code.load(R1, Width::Word, R6, VLAN_PRESENT);
+    code.jump_if_not(R1, 0, drop);
+    load_packet(code, ETHER_TYPE, 2, drop);
+    code.load(R1, Width::Half, FRAME, LOADED);
+    if !host.v4.is_empty() {
+        code.jump_if_equal(R1, network(libc::ETH_P_ARP), pass);
+        code.jump_if_equal(R1, network(libc::ETH_P_IP), v4);
+    }
+    if !host.v6.is_empty() {
+        code.jump_if_equal(R1, network(libc::ETH_P_IPV6), v6);
+    }
+    code.jump(drop);
+    code.place(v4);
+    if !host.v4.is_empty() {
+        load_packet(code, IPV4_DESTINATION, 4, drop);
+        code.load(R1, Width::Word, FRAME, LOADED);
+        for address in &host.v4 {
+            code.jump_if_equal(R1, u32::from_ne_bytes(address.octets()), pass);
+        }
+        code.jump(drop);
+    }
+    code.place(v6);
+    if !host.v6.is_empty() {
+        load_packet(code, IPV6_DESTINATION, 16, drop);
+        code.load(R1, Width::Half, FRAME, LOADED);
+        code.jump_if_equal(R1, u32::from(0xff02_u16.to_be()), pass);
+        code.load(R1, Width::Double, FRAME, LOADED);
+        code.load(R2, Width::Double, FRAME, LOADED + 8);
+        for address in &host.v6 {
+            compare_v6(code, address.octets(), pass);
+        }
+        code.jump(drop);
+    }
+}
+
+/// Jumps to `pass` where the address in R1 and R2 is this one.
+fn compare_v6(code: &mut Assembler, address: [u8; 16], pass: Label) {
+    let next = code.label();
+    let bits = u128::from_be_bytes(address);
+    for (register, half) in [(R1, (bits >> 64) as u64), (R2, bits as u64)] {
+        code.set_double(R3, half.to_be());
+        code.jump_if_different(register, R3, next);
+    }
+    code.jump(pass);
+    code.place(next);
+}
+
+/// Loads bytes of the packet onto the stack, or jumps to `drop` where it does not have them.
+fn load_packet(code: &mut Assembler, offset: i32, length: i32, drop: Label) {
+    code.copy(R1, R6);
+    code.set(R2, offset);
+    code.copy(R3, FRAME);
+    code.add(R3, LOADED.into());
+    code.set(R4, length);
+    code.call(LOAD_BYTES);
+    code.jump_if_not(R0, 0, drop);
+}
+
+/// An Ethernet type as it stands in memory.
+fn network(kind: i32) -> u32 {
+    u32::from((kind as u16).to_be())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    /// What the program says about a frame, run by an interpreter of the instructions it uses.
+    fn run(program: &[u64], frame: &[u8], is_tagged: bool) -> i32 {
+        let (mut registers, mut stack) = ([0u64; 11], [0u8; 16]);
+        let mut at = 0;
+        loop {
+            let [code, pair, o0, o1, v @ ..] = program[at].to_le_bytes();
+            let (to, from) = (usize::from(pair & 15), usize::from(pair >> 4));
+            let (jump, value) = (i16::from_le_bytes([o0, o1]), i32::from_le_bytes(v));
+            at += 1;
+            let place = (jump - LOADED) as usize;
+            let take = match code {
+                0xb7 => {
+                    registers[to] = value as i64 as u64;
+                    false
+                }
+                0xbf => {
+                    registers[to] = registers[from];
+                    false
+                }
+                0x07 => {
+                    registers[to] = registers[to].wrapping_add(value as i64 as u64);
+                    false
+                }
+                0x18 => {
+                    registers[to] = u64::from(value as u32) | program[at] >> 32 << 32;
+                    at += 1;
+                    false
+                }
+                0x61 if from == 6 => {
+                    registers[to] = is_tagged.into();
+                    false
+                }
+                0x61 => {
+                    registers[to] = u32::from_ne_bytes(stack[place..place + 4].try_into().unwrap()).into();
+                    false
+                }
+                0x69 => {
+                    registers[to] = u16::from_ne_bytes(stack[place..place + 2].try_into().unwrap()).into();
+                    false
+                }
+                0x79 => {
+                    registers[to] = u64::from_ne_bytes(stack[place..place + 8].try_into().unwrap());
+                    false
+                }
+                0x85 => {
+                    let (offset, length) = (registers[2] as usize, registers[4] as usize);
+                    registers[0] = match frame.get(offset..offset + length) {
+                        Some(bytes) => {
+                            stack[..length].copy_from_slice(bytes);
+                            0
+                        }
+                        None => -14i64 as u64,
+                    };
+                    false
+                }
+                0x05 => true,
+                0x16 => registers[to] as u32 == value as u32,
+                0x56 => registers[to] as u32 != value as u32,
+                0x5d => registers[to] != registers[from],
+                0x95 => return registers[0] as i32,
+                other => panic!("instruction {other:#x}"),
+            };
+            at += if take { jump as usize } else { 0 };
+        }
+    }
+
+    fn v4(to: Ipv4Addr) -> Vec<u8> {
+        [&[0; 12][..], &[0x08, 0x00], &[0; 16], &to.octets(), &[0; 20]].concat()
+    }
+
+    fn v6(to: Ipv6Addr) -> Vec<u8> {
+        [&[0; 12][..], &[0x86, 0xdd], &[0; 24], &to.octets(), &[0; 20]].concat()
+    }
+
+    fn arp() -> Vec<u8> {
+        [&[0; 12][..], &[0x08, 0x06], &[0; 28]].concat()
+    }
+
+    fn host() -> HostAddresses {
+        let v4 = (0..32).map(|last| Ipv4Addr::new(203, 0, 113, last)).collect();
+        let v6 = (0..32).map(|last| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last)).collect();
+        HostAddresses { v4, v6 }
+    }
+
+    #[test]
+    fn every_address_of_the_host_passes_and_no_other() {
+        let host = host();
+        let program = assemble(&host);
+        for address in &host.v4 {
+            assert_eq!(run(&program, &v4(*address), false), PASS, "{address}");
+        }
+        for address in &host.v6 {
+            assert_eq!(run(&program, &v6(*address), false), PASS, "{address}");
+        }
+        assert_eq!(run(&program, &arp(), false), PASS);
+        assert_eq!(run(&program, &v6("ff02::1:ff00:4".parse().unwrap()), false), PASS);
+        for address in ["203.0.113.32", "10.0.1.4", "255.255.255.255", "224.0.0.1"] {
+            assert_eq!(run(&program, &v4(address.parse().unwrap()), false), DROP, "{address}");
+        }
+        for address in ["2001:db8::20", "2001:db8:0:1::1", "ff05::1", "::"] {
+            assert_eq!(run(&program, &v6(address.parse().unwrap()), false), DROP, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_host_without_a_family_gets_nothing_of_it() {
+        let only_v4 = assemble(&HostAddresses { v6: Vec::new(), ..host() });
+        assert_eq!(run(&only_v4, &v6("2001:db8::1".parse().unwrap()), false), DROP);
+        assert_eq!(run(&only_v4, &v6("ff02::1".parse().unwrap()), false), DROP);
+        assert_eq!(run(&only_v4, &arp(), false), PASS);
+        let only_v6 = assemble(&HostAddresses { v4: Vec::new(), ..host() });
+        assert_eq!(run(&only_v6, &arp(), false), DROP);
+        assert_eq!(run(&only_v6, &v4("203.0.113.1".parse().unwrap()), false), DROP);
+        assert_eq!(run(&only_v6, &v6("2001:db8::1".parse().unwrap()), false), PASS);
+    }
+
+    #[test]
+    fn without_addresses_everything_is_dropped() {
+        let program = assemble(&HostAddresses::default());
+        for frame in [arp(), v4("203.0.113.1".parse().unwrap()), Vec::new()] {
+            assert_eq!(run(&program, &frame, false), DROP);
+        }
+    }
+
+    #[test]
+    fn a_short_or_tagged_packet_is_dropped() {
+        let program = assemble(&host());
+        for whole in [v4("203.0.113.1".parse().unwrap()), v6("2001:db8::1".parse().unwrap())] {
+            let needed = if whole[12] == 8 { 34 } else { 54 };
+            for length in 0..needed {
+                assert_eq!(run(&program, &whole[..length], false), DROP, "{length} bytes");
+            }
+            assert_eq!(run(&program, &whole[..needed], false), PASS);
+            assert_eq!(run(&program, &whole, true), DROP, "tagged");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The network interfaces of this network namespace.
+
+use crate::{Error, sys};
+use pnet_datalink::NetworkInterface;
+use std::net::IpAddr;
+
+/// A network interface that carries Ethernet frames.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Interface {
+    /// Its name in this network namespace.
+    pub name: String,
+    /// The kernel's number for it, never used twice in a namespace's life.
+    pub index: u32,
+    /// Its Ethernet address.
+    pub mac: [u8; 6],
+    /// The longest packet it sends, in bytes without the Ethernet header.
+    pub mtu: u32,
+    /// The addresses that the host holds on it, each with its prefix length.
+    pub addresses: Vec<(IpAddr, u8)>,
+    /// Whether the administrator has set it up.
+    pub is_up: bool,
+    /// Whether it has a carrier.
+    pub is_running: bool,
+}
+
+/// The interface with this name.
+///
+/// # Errors
+/// [`Error::NoSuchInterface`] with the most similar name that exists; [`Error::NotEthernet`].
+pub fn find(name: &str) -> Result<Interface, Error> {
+    let all = pnet_datalink::interfaces();
+    let Some(found) = all.iter().find(|interface| interface.name == name) else {
+        let names = all.iter().map(|interface| interface.name.as_str());
+        return Err(Error::NoSuchInterface { name: name.into(), nearest: nearest(name, names) });
+    };
+    describe(found)
+}
+
+/// The names of all interfaces, in the kernel's order.
+pub fn names() -> Vec<String> {
+    pnet_datalink::interfaces().into_iter().map(|interface| interface.name).collect()
+}
+
+fn describe(found: &NetworkInterface) -> Result<Interface, Error> {
+    let name = found.name.clone();
+    // A tunnel shows an address of zeros.
+    let Some(mac) = found.mac.filter(|mac| !found.is_loopback() && !mac.is_zero()) else {
+        return Err(Error::NotEthernet(name));
+    };
+    let mtu = sys::device::mtu(&name).map_err(Error::system("reading the MTU", "CAP_NET_ADMIN"))?;
+    Ok(Interface {
+        index: found.index,
+        mac: mac.octets(),
+        mtu,
+        addresses: found.ips.iter().map(|network| (network.ip(), network.prefix())).collect(),
+        is_up: found.is_up(),
+        is_running: found.is_running(),
+        name,
+    })
+}
+
+/// The candidate that takes the fewest edits to reach, unless it would be another word altogether.
+fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
+    let (distance, best) = candidates
+        .map(|candidate| (edits(name, candidate), candidate))
+        .min_by_key(|(distance, _)| *distance)?;
+    (distance <= name.len().max(best.len()) / 2).then(|| best.into())
+}
+
+/// How many bytes must be inserted, removed or changed to make one name of the other (Levenshtein).
+fn edits(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.bytes().enumerate() {
+        let mut diagonal = i;
+        row[0] = i + 1;
+        for (j, b) in to.bytes().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_close_or_not_named() {
+        let names = ["lo", "eth0", "eth1", "veth-web1"];
+        let nearest = |name| nearest(name, names.into_iter());
+        assert_eq!(nearest("veth-web"), Some("veth-web1".into()));
+        assert_eq!(nearest("ethO"), Some("eth0".into()));
+        assert_eq!(nearest("wlan0"), None);
+        assert_eq!(super::nearest("eth0", [].into_iter()), None);
+    }
+
+    #[test]
+    fn edits_count_as_the_definition_says() {
+        for (from, to, count) in [("", "", 0), ("abc", "", 3), ("", "abc", 3), ("kitten", "sitting", 3)] {
+            assert_eq!(edits(from, to), count);
+        }
+    }
+
+    #[test]
+    fn a_missing_interface_is_named_and_loopback_is_refused() {
+        let error = find("no-such-interface").unwrap_err();
+        assert!(error.to_string().starts_with("no interface is named `no-such-interface`"), "{error}");
+        assert!(matches!(find("lo"), Err(Error::NotEthernet(_))));
+    }
+}

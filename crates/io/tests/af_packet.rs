@@ -1,0 +1,392 @@
+//! Packet sockets on real veth pairs, offloads as the kernel sets them. Needs root.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{Bridge, L, PATIENCE, R, Site, relay_all};
+use io::{AfPacket, Event, Interface, LinkState, Links, Reception, interface};
+use packet::{Checksum, Offload, SegmentKind, checksum};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+use testkit::build::{ethernet, ipv4};
+use testkit::netns::eventually;
+use testkit::raw::Raw;
+
+/// An experimental Ethernet type (RFC 5342), which no stack answers.
+const EXPERIMENT: u16 = 0x88b5;
+
+/// A frame with a number, of which every byte is known.
+fn numbered(to: [u8; 6], number: u32, length: usize) -> Vec<u8> {
+    let mut payload = number.to_be_bytes().to_vec();
+    payload.extend((4..length - 14).map(|at| (at as u32).wrapping_mul(31).wrapping_add(number) as u8));
+    let mut frame = ethernet(EXPERIMENT, &payload);
+    frame[..6].copy_from_slice(&to);
+    frame
+}
+
+fn number(frame: &[u8]) -> Option<u32> {
+    (frame.get(12..14)? == EXPERIMENT.to_be_bytes()).then_some(())?;
+    Some(u32::from_be_bytes(frame.get(14..18)?.try_into().ok()?))
+}
+
+/// A length for each number, from the smallest to the largest frame.
+fn length(number: u32) -> usize {
+    match number % 4 {
+        0 => 60,
+        1 => 1514,
+        2 => 60_000 + (number as usize * 97) % 5_500,
+        _ => 1_900 + (number as usize * 41) % 200,
+    }
+}
+
+/// Lets frames of 64 KiB travel without being super-frames, past a ring that is laid out for 1,500.
+fn wide(site: &Site) -> (AfPacket, Raw, [u8; 6]) {
+    site.left.mtu("eth0", 65_535);
+    site.gateway.mtu("vl", 65_535);
+    let interface = Interface { mtu: 1500, ..site.interface("vl") };
+    let mut links = site.gateway.enter(|| {
+        let mut links = AfPacket::new().unwrap();
+        links.attach(L, &interface, Reception::Own).unwrap();
+        links
+    });
+    // What the kernel says on its own when an MTU changes.
+    while links.relay(L, 64, |_| None).unwrap() > 0 {}
+    (links, Raw::open(&site.left, "eth0"), interface.mac)
+}
+
+#[test]
+fn a_transfer_crosses_whole_in_both_directions_as_super_frames() {
+    const SIZE: usize = 32 << 20;
+    let site = Site::new();
+    site.left.address("eth0", "10.9.9.1/24");
+    site.right.address("eth0", "10.9.9.2/24");
+    let (longest, plain) = (Arc::new(Mutex::new([0; 2])), Arc::new(Mutex::new(0)));
+    let seen = (longest.clone(), plain.clone());
+    let bridge = Bridge::start(site.attach(), move |from, frame| {
+        let Some(segments) = frame.offload.segments else { return };
+        assert_eq!(segments.kind, SegmentKind::Tcp4);
+        assert!(usize::from(segments.size) <= 1460, "{segments:?}");
+        let longest = &mut seen.0.lock().unwrap()[usize::from(from.0)];
+        *longest = frame.bytes.len().max(*longest);
+        // A veth leaves the checksum of what it is given to whoever comes last.
+        if !matches!(frame.offload.checksum, Checksum::Partial { start: 34, offset: 16 }) {
+            *seen.1.lock().unwrap() += 1;
+        }
+    });
+    let listener = site.right.enter(|| TcpListener::bind("10.9.9.2:5000")).unwrap();
+    let echo = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut back = stream.try_clone().unwrap();
+        std::io::copy(&mut stream, &mut back).unwrap();
+    });
+    let mut stream = site.left.enter(|| TcpStream::connect("10.9.9.2:5000")).unwrap();
+    let mut sender = stream.try_clone().unwrap();
+    let sent: Vec<u8> = (0..SIZE).map(|at| (at ^ at >> 8 ^ at >> 16) as u8).collect();
+    let received = thread::scope(|scope| {
+        scope.spawn(|| {
+            sender.write_all(&sent).unwrap();
+            sender.shutdown(std::net::Shutdown::Write).unwrap();
+        });
+        let mut received = Vec::with_capacity(SIZE);
+        stream.read_to_end(&mut received).unwrap();
+        received
+    });
+    assert!(received == sent, "{} of {SIZE} bytes came back, and not as sent", received.len());
+    echo.join().unwrap();
+    let links = bridge.stop();
+    let longest = *longest.lock().unwrap();
+    assert!(longest.iter().all(|length| *length > 30_000), "the longest frames had {longest:?} bytes");
+    assert_eq!(*plain.lock().unwrap(), 0);
+    for id in [L, R] {
+        let counted = links.statistics(id);
+        assert_eq!((counted.malformed, counted.refused, counted.foreign), (0, 0, 0), "{counted:?}");
+    }
+}
+
+#[test]
+fn slots_and_queue_stay_in_step_through_mixed_sizes() {
+    let site = Site::new();
+    let (mut links, left, mac) = wide(&site);
+    for first in (0..800).step_by(40) {
+        for number in first..first + 40 {
+            left.send(&numbered(mac, number, length(number)));
+        }
+        let mut expected = first;
+        relay_all(&mut links, L, 40, |frame| {
+            let whole = numbered(mac, expected, length(expected));
+            assert!(frame.bytes.get(6..) == whole.get(6..), "frame {expected} is another or has changed");
+            expected += 1;
+            None
+        });
+    }
+    let counted = links.statistics(L);
+    assert_eq!((counted.received, counted.truncated, counted.ring_drops), (800, 0, 0), "{counted:?}");
+}
+
+#[test]
+fn a_full_queue_costs_the_frames_that_found_no_room_and_no_other() {
+    // Fewer than there are slots, and more bytes than the queue takes.
+    const COUNT: u32 = 3000;
+    let site = Site::new();
+    let (mut links, left, mac) = wide(&site);
+    (0..COUNT).for_each(|number| left.send(&numbered(mac, number, length(number))));
+    let mut seen = Vec::new();
+    relay_all(&mut links, L, COUNT as usize, |frame| {
+        let number = number(frame.bytes).unwrap();
+        assert!(
+            frame.bytes.get(6..) == numbered(mac, number, length(number)).get(6..),
+            "frame {number} has changed"
+        );
+        seen.push(number);
+        None
+    });
+    assert!(seen.is_sorted());
+    assert!((0..COUNT).filter(|number| length(*number) < 1900).all(|number| seen.contains(&number)));
+    let counted = links.statistics(L);
+    assert!(counted.truncated > 0, "the queue took everything: {counted:?}");
+    assert_eq!(counted.received + counted.truncated, u64::from(COUNT), "{counted:?}");
+    // And the next frame is itself again.
+    left.send(&numbered(mac, 7002, 50_000));
+    relay_all(&mut links, L, 1, |frame| {
+        assert_eq!((number(frame.bytes), frame.bytes.len()), (Some(7002), 50_000));
+        None
+    });
+}
+
+#[test]
+fn what_the_judge_changes_is_what_arrives() {
+    let site = Site::new();
+    site.left.address("eth0", "10.9.9.1/24");
+    site.right.address("eth0", "10.9.9.2/24");
+    let partial = Arc::new(Mutex::new(0));
+    let seen = partial.clone();
+    let bridge = Bridge::start(site.attach(), move |_, frame| {
+        // The first byte of a UDP payload, and then the checksum that the sender left open.
+        if let Checksum::Partial { start: 34, offset: 6 } = frame.offload.checksum {
+            frame.bytes[42] = b'J';
+            checksum::finish(frame.bytes, 34, 6);
+            frame.offload.checksum = Checksum::Finished;
+            *seen.lock().unwrap() += 1;
+        }
+    });
+    let right = site.right.enter(|| UdpSocket::bind("10.9.9.2:5001")).unwrap();
+    right.set_read_timeout(Some(PATIENCE)).unwrap();
+    let left = site.left.enter(|| UdpSocket::bind("10.9.9.1:5001")).unwrap();
+    left.send_to(b"jello", "10.9.9.2:5001").unwrap();
+    let mut received = [0; 16];
+    let (length, _) = right.recv_from(&mut received).unwrap();
+    assert_eq!(&received[..length], b"Jello");
+    bridge.stop();
+    assert_eq!(*partial.lock().unwrap(), 1);
+}
+
+#[test]
+fn what_the_gateway_sends_itself_arrives_with_its_offload() {
+    let site = Site::new();
+    site.right.address("eth0", "10.9.9.2/24");
+    let mut links = site.attach();
+    let right = site.right.enter(|| UdpSocket::bind("10.9.9.2:5002")).unwrap();
+    right.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mac = site.right.mac("eth0");
+    let finished = ipv4("10.9.9.1", "10.9.9.2").udp(1, 5002).payload(b"own").macs([2; 6], mac);
+    links.send(R, &finished.bytes(), Offload::default());
+    let open = ipv4("10.9.9.1", "10.9.9.2").udp(1, 5002).payload(b"open").macs([2; 6], mac).partial();
+    let open = open.frame();
+    assert!(matches!(open.offload.checksum, Checksum::Partial { .. }));
+    links.send(R, &open.bytes, open.offload);
+    for expected in [&b"own"[..], b"open"] {
+        let mut received = [0; 16];
+        let (length, _) = right.recv_from(&mut received).unwrap();
+        assert_eq!(&received[..length], expected);
+    }
+    assert_eq!(links.statistics(R).sent, 2);
+}
+
+#[test]
+fn a_tagged_frame_is_seen_as_it_was_on_the_wire() {
+    let site = Site::new();
+    let (mut links, left, mac) = wide(&site);
+    for (tag, length) in
+        [([0x81, 0x00, 0x20, 0x64], 60), ([0x88, 0xa8, 0x00, 0x07], 1514), ([0x81, 0, 0, 1], 30_000)]
+    {
+        let mut sent = numbered(mac, 5, length);
+        sent.splice(12..12, tag);
+        left.send(&sent);
+        relay_all(&mut links, L, 1, |frame| {
+            assert!(frame.bytes == sent, "{tag:x?}, {length} bytes: {:x?}", &frame.bytes[..20]);
+            None
+        });
+    }
+    assert_eq!(links.statistics(L).malformed, 0);
+}
+
+#[test]
+fn frames_for_other_machines_are_ours_only_when_asked_for() {
+    let site = Site::new();
+    let left = Raw::open(&site.left, "eth0");
+    let interface = site.interface("vl");
+    let frames = [interface.mac, [0xff; 6], [0x01, 0, 0x5e, 0, 0, 1], [0x02, 9, 9, 9, 9, 9]];
+    for (reception, expected) in [(Reception::Own, vec![0, 1, 2]), (Reception::All, vec![0, 1, 2, 3])] {
+        let mut links = site.gateway.enter(|| {
+            let mut links = AfPacket::new().unwrap();
+            links.attach(L, &interface, reception).unwrap();
+            links
+        });
+        (0u32..).zip(frames).for_each(|(number, to)| left.send(&numbered(to, number, 60)));
+        let mut seen = Vec::new();
+        relay_all(&mut links, L, 4, |frame| {
+            seen.extend(number(frame.bytes));
+            None
+        });
+        assert_eq!(seen, expected, "{reception:?}");
+        assert_eq!(links.statistics(L).foreign, 4 - expected.len() as u64);
+    }
+}
+
+#[test]
+fn every_frame_is_counted_when_the_ring_is_full() {
+    const COUNT: u32 = 5000;
+    let site = Site::new();
+    let mut links = site.attach();
+    let left = Raw::open(&site.left, "eth0");
+    let mac = site.interface("vl").mac;
+    (0..COUNT).for_each(|number| left.send(&numbered(mac, number, 60)));
+    let mut expected = 0;
+    relay_all(&mut links, L, 4096, |frame| {
+        assert_eq!(number(frame.bytes), Some(expected));
+        expected += 1;
+        None
+    });
+    let counted = links.statistics(L);
+    assert_eq!((counted.received, counted.ring_drops), (4096, u64::from(COUNT) - 4096), "{counted:?}");
+    assert_eq!(links.statistics(L), counted, "asking again changes nothing");
+}
+
+#[test]
+fn a_frame_that_is_refused_does_not_take_the_others_with_it() {
+    let site = Site::new();
+    site.right.mtu("eth0", 1000);
+    site.gateway.mtu("vr", 1000);
+    let mut links = site.attach();
+    let (left, right) = (Raw::open(&site.left, "eth0"), Raw::open(&site.right, "eth0"));
+    let mac = site.interface("vl").mac;
+    let lengths = [60, 1014, 1514, 60, 1100, 60];
+    (0u32..).zip(lengths).for_each(|(number, length)| left.send(&numbered(mac, number, length)));
+    relay_all(&mut links, L, lengths.len(), |_| Some(R));
+    for expected in [0, 1, 3, 5] {
+        let heard = right.hear(PATIENCE, |frame| number(frame).is_some());
+        assert_eq!(heard.as_deref().and_then(number), Some(expected));
+    }
+    let counted = links.statistics(R);
+    assert_eq!((counted.sent, counted.refused, counted.send_failures), (4, 2, 0), "{counted:?}");
+    // To nowhere: counted where it came from.
+    left.send(&numbered(mac, 9, 60));
+    relay_all(&mut links, L, 1, |_| Some(packet::AttachmentId(9)));
+    assert_eq!(links.statistics(L).refused, 1);
+}
+
+#[test]
+fn one_batch_goes_to_several_receivers_and_back() {
+    let site = Site::new();
+    let mut links = site.attach();
+    let (left, right) = (Raw::open(&site.left, "eth0"), Raw::open(&site.right, "eth0"));
+    let mac = site.interface("vl").mac;
+    (0..100).for_each(|number| left.send(&numbered(mac, number, 60)));
+    relay_all(&mut links, L, 100, |frame| {
+        // So that the sender's ears can tell what came back.
+        frame.bytes[6] = 0x66;
+        if number(frame.bytes)? % 3 == 0 { Some(L) } else { Some(R) }
+    });
+    let came_back = |frame: &[u8]| number(frame).is_some() && frame[6] == 0x66;
+    for (end, expected) in [(&left, 0), (&right, 1)] {
+        for expected in (0..100).filter(|number| (number % 3 == 0) == (expected == 0)) {
+            let heard = end.hear(PATIENCE, came_back);
+            assert_eq!(heard.as_deref().and_then(number), Some(expected));
+        }
+    }
+}
+
+#[test]
+fn a_wait_ends_by_a_frame_a_call_or_the_clock() {
+    let site = Site::new();
+    let mut links = site.attach();
+    let left = Raw::open(&site.left, "eth0");
+    let mac = site.interface("vl").mac;
+    while links.relay(L, 64, |_| None).unwrap() + links.relay(R, 64, |_| None).unwrap() > 0 {}
+    let waker = links.waker();
+    let mut waited = |limit| {
+        let start = Instant::now();
+        links.wait(limit).unwrap();
+        start.elapsed()
+    };
+    let (moment, soon) = (Duration::from_millis(30), PATIENCE / 2);
+    assert!(waited(moment) >= moment, "nothing happened");
+    waker.wake();
+    waker.wake();
+    assert!(waited(PATIENCE) < soon, "a call that came before");
+    assert!(waited(moment) >= moment, "two calls are one");
+    let later = thread::spawn(move || {
+        thread::sleep(moment);
+        waker.wake();
+    });
+    assert!(waited(PATIENCE) < soon, "a call from another thread");
+    later.join().unwrap();
+    assert!(waited(moment) >= moment, "it has been answered");
+    left.send(&numbered(mac, 1, 60));
+    assert!(waited(PATIENCE) < soon, "a frame");
+}
+
+#[test]
+fn a_link_that_goes_down_or_away_leaves_the_others_alone() {
+    let site = Site::new();
+    let (left, right) = (Raw::open(&site.left, "eth0"), Raw::open(&site.right, "eth0"));
+    let mut links = site.attach();
+    assert_eq!(links.next_event(), None);
+    // The whole daemon lives in the gateway's namespace.
+    site.gateway.enter(|| {
+        let expect = |links: &mut AfPacket, state| {
+            let event = eventually(PATIENCE, || {
+                links.wait(Duration::from_millis(1)).unwrap();
+                links.next_event()
+            });
+            assert_eq!(event, Some(Event { attachment: R, state }));
+            assert_eq!(links.next_event(), None);
+        };
+        site.gateway.ip("link set vr down");
+        expect(&mut links, LinkState::Down);
+        let before = links.statistics(R).send_failures;
+        left.send(&numbered(interface::find("vl").unwrap().mac, 1, 60));
+        relay_all(&mut links, L, 1, |_| Some(R));
+        assert_eq!(links.statistics(R).send_failures, before + 1);
+        site.gateway.ip("link set vr up");
+        expect(&mut links, LinkState::Up);
+        let mac = interface::find("vr").unwrap().mac;
+        let arrived = eventually(PATIENCE, || {
+            right.send(&numbered(mac, 2, 60));
+            let mut seen = None;
+            links.wait(Duration::from_millis(10)).unwrap();
+            links
+                .relay(R, 64, |frame| {
+                    seen = seen.or(number(frame.bytes));
+                    None
+                })
+                .unwrap();
+            seen
+        });
+        assert_eq!(arrived, Some(2));
+        site.gateway.ip("link delete vr");
+        expect(&mut links, LinkState::Gone);
+        left.send(&numbered(interface::find("vl").unwrap().mac, 3, 60));
+        let mut seen = Vec::new();
+        relay_all(&mut links, L, 1, |frame| {
+            seen.extend(number(frame.bytes));
+            Some(L)
+        });
+        assert_eq!(seen, [3]);
+        links.detach(R);
+        assert_eq!(links.relay(R, 1, |_| None).unwrap_err().kind(), std::io::ErrorKind::NotFound);
+    });
+}

@@ -1,0 +1,82 @@
+//! What is refused by name: a second daemon, a missing capability, a missing interface. Needs root.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{L, Site};
+use io::guard::{self, HostAddresses};
+use io::lock::Lock;
+use io::{AfPacket, Error, Interface, Reception, interface};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+#[test]
+fn an_interface_is_locked_once_in_its_namespace() {
+    let (site, elsewhere) = (Site::new(), Site::new());
+    let interface = site.interface("vl");
+    let take = |site: &Site, interface: &Interface| site.gateway.enter(|| Lock::take(interface));
+    let held = take(&site, &interface).unwrap();
+    let refused = take(&site, &interface).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "interface vl is attached by another nsgate daemon in this network namespace; stop that one first"
+    );
+    take(&site, &site.interface("vr")).expect("another interface");
+    take(&elsewhere, &interface).expect("the same number in another namespace");
+    drop(held);
+    take(&site, &interface).expect("released");
+}
+
+#[test]
+fn an_interface_is_described_as_it_is() {
+    let site = Site::new();
+    site.gateway.address("vl", "10.9.1.254/24");
+    site.gateway.mtu("vl", 1400);
+    let found = site.interface("vl");
+    assert_eq!((found.name.as_str(), found.mtu, found.mac), ("vl", 1400, site.gateway.mac("vl")));
+    assert_eq!(found.addresses, [("10.9.1.254".parse().unwrap(), 24)]);
+    assert!(found.is_up && found.is_running);
+    site.gateway.ip("link set vr down");
+    assert!(!site.interface("vr").is_up);
+    let names = site.gateway.enter(interface::names);
+    assert!(["lo", "vl", "vr"].iter().all(|name| names.iter().any(|found| found == name)), "{names:?}");
+}
+
+/// Runs itself again as nobody, who has no capabilities.
+#[test]
+fn a_missing_capability_is_named() {
+    const INSIDE: &str = "NSGATE_TEST_AS_NOBODY";
+    if std::env::var_os(INSIDE).is_some() {
+        return without_capabilities();
+    }
+    // Nobody may not read the directory this was built in. Copied by another process: a file that is open for writing
+    // cannot be run, and other tests' children would hold ours open.
+    let copy = std::env::temp_dir().join(format!("nsgate-io-{}", std::process::id()));
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&copy).status().unwrap();
+    assert!(copied.success());
+    let test = ["--exact", "a_missing_capability_is_named", "--nocapture"];
+    let output =
+        Command::new(&copy).args(test).env(INSIDE, "1").uid(65_534).gid(65_534).current_dir("/").output();
+    std::fs::remove_file(&copy).unwrap();
+    let output = output.expect("running a test as another user needs root");
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+fn without_capabilities() {
+    // None with this number exists here; permission is asked for first.
+    let addresses = Vec::new();
+    let interface = Interface {
+        name: "none".into(),
+        index: 999_999,
+        mac: [2; 6],
+        mtu: 1500,
+        addresses,
+        is_up: true,
+        is_running: true,
+    };
+    let attached = AfPacket::new().unwrap().attach(L, &interface, Reception::Own);
+    assert!(matches!(attached, Err(Error::MissingCapability("CAP_NET_RAW"))), "{attached:?}");
+    let installed = guard::install(interface.index, &HostAddresses::default());
+    assert!(matches!(installed, Err(Error::MissingCapability("CAP_BPF"))), "{installed:?}");
+}
