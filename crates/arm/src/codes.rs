@@ -1,0 +1,24 @@
+//! The codes of what is wrong with a document itself; all of them are ours.
+
+/// The file cannot be read.
+pub const UNREADABLE_FILE: &str = "UnreadableFile";
+/// The text is not JSON.
+pub const INVALID_JSON: &str = "InvalidJson";
+/// A key stands twice in one object.
+pub const DUPLICATE_PROPERTY: &str = "DuplicateProperty";
+/// A property that no resource of the type has.
+pub const UNKNOWN_PROPERTY: &str = "UnknownProperty";
+/// A value of another type than Azure's, but plain enough to be read.
+pub const LOOSE_TYPE: &str = "LooselyTypedValue";
+/// An object that is no resource, or does not say of which type.
+pub const UNKNOWN_RESOURCE: &str = "UnknownResource";
+/// A list that goes on in another answer of Azure's.
+pub const INCOMPLETE_LIST: &str = "IncompleteList";
+/// A template, or an expression of one.
+pub const TEMPLATE_NOT_SUPPORTED: &str = "TemplateNotSupported";
+/// The shape that Azure's CLI prints.
+pub const FLATTENED_NOT_SUPPORTED: &str = "FlattenedShapeNotSupported";
+/// A file of service tags that is none.
+pub const INVALID_SERVICE_TAGS: &str = "InvalidServiceTags";
+/// Something that a resource asks for and nsgate does not do.
+pub const NOT_HONOURED: &str = "NotHonoured";

@@ -1,0 +1,227 @@
+//! JSON as people keep it: with comments, trailing commas, CRLF and a byte-order mark.
+
+use crate::{Entry, Node, Value, codes};
+use jsonc_parser::ast::{self, ObjectPropName};
+use jsonc_parser::common::Ranged;
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use model::{At, Diagnostic, Location};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// How many arrays and objects may stand in each other; Azure's own documents need about ten.
+pub const MAX_DEPTH: usize = 64;
+
+/// Reads one JSON document. `file` is the name that locations carry.
+///
+/// # Errors
+/// The place and reason of the first mistake in the syntax, and every key that stands twice in one object.
+///
+/// # Cost
+/// Linear in the text.
+pub fn read_json(file: &str, text: &str) -> Result<Node, Vec<Diagnostic>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut places = Places::new(file, text);
+    if let Some(offset) = too_deep(text) {
+        let message = format!("arrays and objects stand more than {MAX_DEPTH} deep in each other");
+        return Err(vec![Diagnostic::error(codes::INVALID_JSON, &places.at(offset), message)]);
+    }
+    let parsed = parse_to_ast(text, &CollectOptions::default(), &options()).map_err(|error| {
+        let at = places.at(error.range().start);
+        vec![Diagnostic::error(codes::INVALID_JSON, &at, reason(&error.kind().to_string()))]
+    })?;
+    let Some(value) = parsed.value else {
+        let message = "there is nothing in it";
+        let help = "an empty list of resources is []";
+        return Err(vec![Diagnostic::error(codes::INVALID_JSON, &places.at(0), message).help(help)]);
+    };
+    let mut repeated = Vec::new();
+    let node = convert(value, &mut places, &mut repeated);
+    if repeated.is_empty() { Ok(node) } else { Err(repeated) }
+}
+
+/// What Azure's resource manager reads beyond JSON: comments and trailing commas.
+fn options() -> ParseOptions {
+    ParseOptions {
+        allow_comments: true,
+        allow_trailing_commas: true,
+        allow_loose_object_property_names: false,
+        allow_missing_commas: false,
+        allow_single_quoted_strings: false,
+        allow_hexadecimal_numbers: false,
+        allow_unary_plus_numbers: false,
+        allow_bare_decimal_point_numbers: false,
+        allow_non_finite_numbers: false,
+        allow_extended_string_escapes: false,
+    }
+}
+
+/// The parser's reason as the middle of a sentence.
+fn reason(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
+/// Where the text first goes deeper than [`MAX_DEPTH`].
+///
+/// The parser recurses, so this comes before it.
+fn too_deep(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut depth = 0usize;
+    let mut nth = 0;
+    while let Some(&byte) = bytes.get(nth) {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'"' => nth = end_of_string(bytes, nth),
+            b'/' if bytes.get(nth + 1) == Some(&b'/') => nth = end_of_line(bytes, nth),
+            b'/' if bytes.get(nth + 1) == Some(&b'*') => nth = end_of_comment(bytes, nth),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Some(nth);
+        }
+        nth += 1;
+    }
+    None
+}
+
+fn end_of_string(bytes: &[u8], start: usize) -> usize {
+    let mut nth = start + 1;
+    while let Some(&byte) = bytes.get(nth) {
+        match byte {
+            b'\\' => nth += 2,
+            b'"' => return nth,
+            _ => nth += 1,
+        }
+    }
+    nth
+}
+
+fn end_of_line(bytes: &[u8], start: usize) -> usize {
+    let rest = bytes.get(start..).unwrap_or_default();
+    start + rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len())
+}
+
+fn end_of_comment(bytes: &[u8], start: usize) -> usize {
+    let rest = bytes.get(start + 2..).unwrap_or_default();
+    start + 2 + rest.windows(2).position(|pair| pair == b"*/").map_or(rest.len(), |at| at + 1)
+}
+
+fn convert(value: ast::Value<'_>, places: &mut Places<'_>, repeated: &mut Vec<Diagnostic>) -> Node {
+    let at = places.at(value.range().start);
+    let value = match value {
+        ast::Value::NullKeyword(_) => Value::Null,
+        ast::Value::BooleanLit(it) => Value::Bool(it.value),
+        ast::Value::NumberLit(it) => Value::Number(it.value.to_owned()),
+        ast::Value::StringLit(it) => Value::String(it.value.into_owned()),
+        ast::Value::Array(it) => {
+            Value::Array(it.elements.into_iter().map(|item| convert(item, places, repeated)).collect())
+        }
+        ast::Value::Object(it) => Value::Object(entries(it, places, repeated)),
+    };
+    Node::new(value, at)
+}
+
+fn entries(object: ast::Object<'_>, places: &mut Places<'_>, repeated: &mut Vec<Diagnostic>) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::with_capacity(object.properties.len());
+    let mut seen: HashSet<String> = HashSet::with_capacity(object.properties.len());
+    for property in object.properties {
+        let key = match property.name {
+            ObjectPropName::String(it) => At { at: places.at(it.range.start), value: it.value.into_owned() },
+            ObjectPropName::Word(it) => At { at: places.at(it.range.start), value: it.value.to_owned() },
+        };
+        if !seen.insert(key.value.to_ascii_lowercase()) {
+            let message = format!("the key '{}' stands twice in one object", key.value);
+            let help = "keys compare without regard to case; take one away";
+            repeated.push(Diagnostic::error(codes::DUPLICATE_PROPERTY, &key.at, message).help(help));
+        }
+        entries.push(Entry { key, value: convert(property.value, places, repeated) });
+    }
+    entries
+}
+
+/// Byte offsets as lines and columns. Offsets mostly grow, and then each costs only its distance to the last.
+pub(crate) struct Places<'a> {
+    file: Arc<str>,
+    text: &'a str,
+    offset: usize,
+    line: u32,
+    column: u32,
+}
+
+impl<'a> Places<'a> {
+    pub(crate) fn new(file: &str, text: &'a str) -> Self {
+        Self { file: file.into(), text, offset: 0, line: 1, column: 1 }
+    }
+
+    /// The place of a byte; of an offset inside a character, that of the character after it.
+    pub(crate) fn at(&mut self, offset: usize) -> Location {
+        if offset < self.offset {
+            (self.offset, self.line, self.column) = (0, 1, 1);
+        }
+        let rest = self.text.get(self.offset..).unwrap_or_default();
+        for (nth, character) in rest.char_indices() {
+            if self.offset + nth >= offset {
+                self.offset += nth;
+                return self.here();
+            }
+            if character == '\n' {
+                (self.line, self.column) = (self.line.saturating_add(1), 1);
+            } else {
+                self.column = self.column.saturating_add(1);
+            }
+        }
+        self.offset = self.text.len();
+        self.here()
+    }
+
+    fn here(&self) -> Location {
+        Location { file: self.file.clone(), line: self.line, column: self.column }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        read_json("a.json", text).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn places_are_lines_and_characters() {
+        let node = read_json("a.json", "\u{feff}{\r\n  // say\r\n  \"ä\": [true, 1.5,],\r\n}").unwrap();
+        assert_eq!(node.at.to_string(), "a.json:1:1");
+        let entry = &node.entries()[0];
+        assert_eq!(entry.key.at.to_string(), "a.json:3:3");
+        let Value::Array(items) = &entry.value.value else { panic!("{entry:?}") };
+        assert_eq!(items[0].at.to_string(), "a.json:3:9");
+        assert_eq!(items[1].value, Value::Number("1.5".to_owned()));
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_place() {
+        assert!(
+            error("{\n  \"a\" 1\n}").starts_with("a.json:2:7: error[InvalidJson]: "),
+            "{}",
+            error("{\n  \"a\" 1\n}")
+        );
+        assert!(error("").contains("there is nothing in it"));
+        assert!(error("{'a': 1}").starts_with("a.json:1:2: "));
+        assert!(error("[1] [2]").starts_with("a.json:1:5: "));
+        assert!(error("{\"a\": 1, \"A\": 2}").starts_with("a.json:1:10: error[DuplicateProperty]"));
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(read_json("a.json", &nested(MAX_DEPTH)).is_ok());
+        assert!(error(&nested(MAX_DEPTH + 1)).starts_with("a.json:1:65: "));
+        assert!(error(&nested(1_000_000)).contains("64 deep"));
+        let text = format!("\"{}\\\"[\" // {}\n/* {} */", "[".repeat(100), "[".repeat(100), "[".repeat(100));
+        assert!(read_json("a.json", &text).is_ok());
+    }
+}

@@ -1,0 +1,81 @@
+//! A tree of values that know where they were written, whatever language they were written in.
+
+use model::{At, Location};
+
+/// A value and its place.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Node {
+    /// Where it begins.
+    pub at: Location,
+    /// What it is.
+    pub value: Value,
+}
+
+/// What a node holds.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Value {
+    /// Nothing; the same as leaving the key out.
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// A number, as it is written.
+    Number(String),
+    /// A text.
+    String(String),
+    /// A list.
+    Array(Vec<Node>),
+    /// Keys and values in the order they are written.
+    Object(Vec<Entry>),
+}
+
+/// A key with its value.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Entry {
+    /// The key.
+    pub key: At<String>,
+    /// The value.
+    pub value: Node,
+}
+
+impl Node {
+    /// A value at a place.
+    pub fn new(value: Value, at: Location) -> Self {
+        Self { at, value }
+    }
+
+    /// The value of `key`, whatever its case, or `None` for a null and for what is no object.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        let found = self.entries().iter().find(|entry| entry.key.value.eq_ignore_ascii_case(key))?;
+        (found.value.value != Value::Null).then_some(&found.value)
+    }
+
+    /// The entries of an object; of anything else, none.
+    pub fn entries(&self) -> &[Entry] {
+        match &self.value {
+            Value::Object(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl Value {
+    /// The type in a message's words.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Number(_) => "a number",
+            Self::String(_) => "a string",
+            Self::Array(_) => "an array",
+            Self::Object(_) => "an object",
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Which type a resource is of: as it says, else as its id says, else as its properties say.
+
+use crate::codes;
+use crate::place::{Place, Report};
+use model::Diagnostic;
+
+/// The types that are modelled, and all others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    VirtualNetwork,
+    Subnet,
+    NetworkInterface,
+    SecurityGroup,
+    SecurityRule,
+    ApplicationSecurityGroup,
+    PublicIp,
+    Other(String),
+}
+
+impl Kind {
+    const MODELLED: [Self; 7] = [
+        Self::VirtualNetwork,
+        Self::Subnet,
+        Self::NetworkInterface,
+        Self::SecurityGroup,
+        Self::SecurityRule,
+        Self::ApplicationSecurityGroup,
+        Self::PublicIp,
+    ];
+
+    /// The full type, as Azure spells it.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::VirtualNetwork => "Microsoft.Network/virtualNetworks",
+            Self::Subnet => "Microsoft.Network/virtualNetworks/subnets",
+            Self::NetworkInterface => "Microsoft.Network/networkInterfaces",
+            Self::SecurityGroup => "Microsoft.Network/networkSecurityGroups",
+            Self::SecurityRule => "Microsoft.Network/networkSecurityGroups/securityRules",
+            Self::ApplicationSecurityGroup => "Microsoft.Network/applicationSecurityGroups",
+            Self::PublicIp => "Microsoft.Network/publicIPAddresses",
+            Self::Other(name) => name,
+        }
+    }
+
+    fn named(name: &str) -> Self {
+        let known = Self::MODELLED.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name));
+        known.unwrap_or_else(|| Self::Other(name.to_owned()))
+    }
+}
+
+/// The type of the resource, or `None` where nothing tells it. A child inside its parent says only its last word.
+pub(super) fn of(place: &Place<'_>, parent: Option<&Kind>, report: &mut Report) -> Option<Kind> {
+    if place.get("type").is_some() {
+        let name = report.string(place, "type")?.value;
+        return Some(match parent {
+            Some(parent) if !name.contains('/') => Kind::named(&format!("{}/{name}", parent.name())),
+            _ => Kind::named(&name),
+        });
+    }
+    if let Some(id) = place.get("id")
+        && let Some(name) = id.node.as_str().and_then(type_of_id)
+    {
+        return Some(Kind::named(&name));
+    }
+    from_properties(&place.get("properties")?)
+}
+
+/// The type in a resource id: the provider and every second word after it.
+fn type_of_id(id: &str) -> Option<String> {
+    let words: Vec<&str> = id.split('/').filter(|word| !word.is_empty()).collect();
+    let provider = words.iter().rposition(|word| word.eq_ignore_ascii_case("providers"))?;
+    let types = words.iter().skip(provider + 2).step_by(2);
+    let name: Vec<&str> = words.get(provider + 1).into_iter().chain(types).copied().collect();
+    (name.len() > 1).then(|| name.join("/"))
+}
+
+fn from_properties(properties: &Place<'_>) -> Option<Kind> {
+    let has = |key| properties.get(key).is_some();
+    if has("securityRules") || has("defaultSecurityRules") {
+        Some(Kind::SecurityGroup)
+    } else if has("addressSpace") {
+        Some(Kind::VirtualNetwork)
+    } else if has("priority") && has("direction") {
+        Some(Kind::SecurityRule)
+    } else if (has("addressPrefix") || has("addressPrefixes")) && !has("nextHopType") {
+        Some(Kind::Subnet)
+    } else if has("ipConfigurations") {
+        Some(Kind::NetworkInterface)
+    } else if has("publicIPAllocationMethod") || has("ipAddress") {
+        Some(Kind::PublicIp)
+    } else {
+        None
+    }
+}
+
+/// The error for an object that no one can tell the type of.
+pub(super) fn unknown(place: &Place<'_>) -> Diagnostic {
+    let flattened = ["securityRules", "ipConfigurations", "addressSpace", "priority", "ipAddress", "NewNSG"];
+    if flattened.iter().any(|key| place.get(key).is_some()) {
+        return self::flattened(place);
+    }
+    let help = "write its type, such as \"type\": \"Microsoft.Network/networkSecurityGroups\"";
+    place.error(codes::UNKNOWN_RESOURCE, "nothing says what type of resource this is").help(help)
+}
+
+/// The error for a resource whose properties stand beside its name.
+pub(super) fn flattened(place: &Place<'_>) -> Diagnostic {
+    let message = "the properties stand beside the name, as `az … show` prints them; this is not read yet";
+    let help = "put them under \"properties\", as `az rest --method get` prints them";
+    place.error(codes::FLATTENED_NOT_SUPPORTED, message).help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_tell_their_type() {
+        let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/a";
+        assert_eq!(type_of_id(id).map(|name| Kind::named(&name)), Some(Kind::Subnet));
+        assert_eq!(type_of_id("networkSecurityGroups/web"), None);
+        assert_eq!(type_of_id("/providers"), None);
+        assert_eq!(type_of_id("/providers/Microsoft.Network"), None);
+        assert_eq!(Kind::named("MICROSOFT.NETWORK/PUBLICIPADDRESSES"), Kind::PublicIp);
+    }
+}

@@ -1,0 +1,177 @@
+//! Documents in the shapes of Azure's REST interface: a resource, an array of them, an answer with a `value`
+//! list, or an API example with the answer inside.
+
+mod group;
+mod keys;
+mod kind;
+mod nic;
+mod resource;
+mod vnet;
+
+use crate::place::{Place, Report};
+use crate::{Node, Value, codes};
+use kind::Kind;
+use model::{Diagnostic, Location, codes as azure, raw};
+use resource::Head;
+
+/// What the documents say.
+#[derive(Clone, Debug, Default)]
+pub struct Resources {
+    /// The resources that are modelled.
+    pub network: raw::Network,
+    /// What is not modelled.
+    pub ignored: Vec<Ignored>,
+    /// What is wrong with the shape of the documents.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A resource, or a part of one, that nsgate does not model.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ignored {
+    /// The resource type, or the property.
+    pub what: String,
+    /// The name of the resource, as far as it has one.
+    pub name: String,
+    /// Where it stands.
+    pub at: Location,
+}
+
+/// Finds the resources in `documents`, which may have been written in any language that makes a [`Node`].
+///
+/// # Cost
+/// Linear in the documents.
+pub fn read_resources(documents: &[Node]) -> Resources {
+    let mut reader = Reader::default();
+    for document in documents {
+        reader.document(&Place::root(document));
+    }
+    Resources { network: reader.network, ignored: reader.ignored, diagnostics: reader.report.diagnostics }
+}
+
+#[derive(Default)]
+struct Reader {
+    network: raw::Network,
+    ignored: Vec<Ignored>,
+    report: Report,
+}
+
+impl Reader {
+    fn document(&mut self, place: &Place<'_>) {
+        match &place.node.value {
+            Value::Array(_) => self.list(place),
+            Value::Object(_) => self.wrapped(place),
+            other => {
+                let message = format_args!("{} stands where resources should", other.kind());
+                let help = "write a resource, an array of resources, or {\"value\": […]}";
+                self.report.push(place.error(azure::INVALID_REQUEST_FORMAT, message).help(help));
+            }
+        }
+    }
+
+    fn list(&mut self, place: &Place<'_>) {
+        for item in place.elements() {
+            self.resource(&item, None);
+        }
+    }
+
+    /// A resource, or one of the shapes around resources.
+    fn wrapped(&mut self, place: &Place<'_>) {
+        if let Some(schema) = place.get("$schema") {
+            return self.schema(&schema);
+        }
+        if let Some(responses) = place.get("responses") {
+            return self.example(&responses);
+        }
+        let typed = ["type", "id", "properties"].iter().any(|key| place.get(key).is_some());
+        if typed {
+            return self.resource(place, None);
+        }
+        if let Some(resources) = place.get("resources") {
+            let error = resources.error(
+                codes::TEMPLATE_NOT_SUPPORTED,
+                "this looks like a template; templates are not read yet",
+            );
+            return self.report.push(error.help(TEMPLATE_HELP));
+        }
+        let Some(value) = place.get("value") else { return self.resource(place, None) };
+        if self.report.array(&value) {
+            self.list(&value);
+        }
+        if let Some(next) = place.get("nextLink").filter(|it| it.node.as_str() != Some("")) {
+            let warning = next.warning(codes::INCOMPLETE_LIST, "the list goes on in another answer");
+            self.report.push(warning.help("add the answers of the following links to the files"));
+        }
+    }
+
+    fn schema(&mut self, schema: &Place<'_>) {
+        let text = schema.node.as_str().unwrap_or_default();
+        let (message, help) = if text.to_ascii_lowercase().contains("parameters") {
+            ("this is a parameter file, not a list of resources", "give the resources that are deployed")
+        } else {
+            ("this is a template; templates are not read yet", TEMPLATE_HELP)
+        };
+        self.report.push(schema.error(codes::TEMPLATE_NOT_SUPPORTED, message).help(help));
+    }
+
+    /// The answer inside an example of the API's documentation.
+    fn example(&mut self, responses: &Place<'_>) {
+        let good = |code: &&str| responses.get(code).is_some_and(|it| it.get("body").is_some());
+        let Some(code) = ["200", "201"].iter().copied().find(good) else {
+            let error = responses.error(codes::UNKNOWN_RESOURCE, "there is no response 200 with a body");
+            return self.report.push(error.help("give the answer itself"));
+        };
+        let response = responses.get(code);
+        if let Some(body) = response.as_ref().and_then(|it| it.get("body")) {
+            match body.node.value {
+                // Examples do not stand in each other.
+                Value::Object(_) if body.get("responses").is_none() => self.wrapped(&body),
+                _ => self.list(&body),
+            }
+        }
+    }
+
+    /// One resource; `parent` is set for one that stands in its parent's `resources`.
+    fn resource(&mut self, place: &Place<'_>, parent: Option<(&Kind, &Head)>) {
+        if !self.report.object(place) {
+            return;
+        }
+        if let Some(copy) = place.get("copy") {
+            let error = copy.error(
+                codes::TEMPLATE_NOT_SUPPORTED,
+                "this is a copy loop of a template; templates are not read yet",
+            );
+            return self.report.push(error.help(TEMPLATE_HELP));
+        }
+        let before = self.report.errors();
+        let kind = kind::of(place, parent.map(|(kind, _)| kind), &mut self.report);
+        let condition = self.report.boolean(place, "condition");
+        let Some(kind) = kind else {
+            if self.report.errors() == before {
+                self.report.push(kind::unknown(place));
+            }
+            return;
+        };
+        let head = Head::read(place, &mut self.report);
+        if condition.is_some_and(|it| !it.value) {
+            // Whoever wrote this does not want it to be there.
+            return;
+        }
+        self.known(place, kind, head, parent.map(|(_, head)| head));
+    }
+
+    fn ignore(&mut self, what: String, name: &str, at: &Location) {
+        self.ignored.push(Ignored { what, name: name.to_owned(), at: at.clone() });
+    }
+
+    /// Lists the properties that say something which is not modelled.
+    fn ignore_properties(&mut self, properties: &Place<'_>, keys: &[&str], name: &str) {
+        for &key in keys {
+            let Some(place) = properties.get(key) else { continue };
+            if !matches!(&place.node.value, Value::Array(items) if items.is_empty()) {
+                self.ignore(key.to_owned(), name, &place.node.at);
+            }
+        }
+    }
+}
+
+const TEMPLATE_HELP: &str = "deploy it and give the resources as JSON, as `az rest --method get` prints them";

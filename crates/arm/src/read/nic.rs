@@ -1,0 +1,72 @@
+//! Network interfaces.
+
+use super::resource::Head;
+use super::{Reader, keys};
+use crate::place::Place;
+use model::raw;
+
+impl Reader {
+    pub(super) fn network_interface(&mut self, place: &Place<'_>, head: Head) {
+        let before = self.report.errors();
+        let Head { id, name } = head;
+        let mut nic = raw::NetworkInterface {
+            id,
+            name,
+            security_group: None,
+            ip_forwarding: false,
+            ip_configurations: Vec::new(),
+            incomplete: false,
+        };
+        if let Some(properties) = place.get("properties") {
+            keys::check(&properties, keys::NETWORK_INTERFACE, &mut self.report);
+            nic.security_group = self.report.reference(&properties, "networkSecurityGroup");
+            let forwarding = self.report.boolean(&properties, "enableIPForwarding");
+            nic.ip_forwarding = forwarding.is_some_and(|it| it.value);
+            if let Some(list) = properties.get("ipConfigurations") {
+                self.report.array(&list);
+                let owner = nic.name.value.as_str();
+                let read = list.elements().filter_map(|it| self.ip_configuration(&it, owner));
+                nic.ip_configurations = read.collect();
+            }
+        }
+        nic.incomplete = self.report.errors() > before;
+        self.network.network_interfaces.push(nic);
+    }
+
+    fn ip_configuration(&mut self, place: &Place<'_>, nic: &str) -> Option<raw::IpConfiguration> {
+        if !self.report.object(place) || !self.is_nested(place, keys::IP_CONFIGURATION) {
+            return None;
+        }
+        let before = self.report.errors();
+        keys::check(place, keys::RESOURCE, &mut self.report);
+        let name = Head::read(place, &mut self.report).name;
+        let mut configuration = raw::IpConfiguration {
+            name,
+            subnet: None,
+            private_address: None,
+            public_ip: None,
+            application_security_groups: Vec::new(),
+            primary: None,
+            incomplete: false,
+        };
+        if let Some(properties) = place.get("properties") {
+            keys::check(&properties, keys::IP_CONFIGURATION, &mut self.report);
+            let report = &mut self.report;
+            configuration.subnet = report.reference(&properties, "subnet");
+            configuration.private_address = report.string(&properties, "privateIPAddress");
+            configuration.public_ip = report.reference(&properties, "publicIPAddress");
+            configuration.application_security_groups =
+                report.references(&properties, "applicationSecurityGroups");
+            configuration.primary = report.boolean(&properties, "primary");
+            let beyond = [
+                "loadBalancerBackendAddressPools",
+                "loadBalancerInboundNatRules",
+                "applicationGatewayBackendAddressPools",
+                "gatewayLoadBalancer",
+            ];
+            self.ignore_properties(&properties, &beyond, nic);
+        }
+        configuration.incomplete = self.report.errors() > before;
+        Some(configuration)
+    }
+}

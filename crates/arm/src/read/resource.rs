@@ -1,0 +1,137 @@
+//! What all resources have in common, and the small ones.
+
+use super::kind::{self, Kind};
+use super::{Reader, keys};
+use crate::place::{Place, Report};
+use model::{At, Location, codes, raw};
+
+/// The id and the name of a resource.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    pub(super) id: Option<At<String>>,
+    /// As written, or the last word of the id, or empty.
+    pub(super) name: At<String>,
+}
+
+impl Head {
+    pub(super) fn read(place: &Place<'_>, report: &mut Report) -> Self {
+        let id = report.string(place, "id");
+        let name = report.string(place, "name").or_else(|| {
+            let id = id.as_ref()?;
+            Some(At::new(id.value.rsplit('/').find(|word| !word.is_empty())?, &id.at))
+        });
+        // Without any, the name is empty, which validation reports.
+        Self { name: name.unwrap_or_else(|| At::new("", &place.node.at)), id }
+    }
+
+    /// Takes the parent out of a child's name `parent/child`, else out of its id.
+    fn split_parent(&mut self) -> Option<At<String>> {
+        let At { value, at } = self.name.clone();
+        let in_name = value.split_once('/');
+        if let Some((_, child)) = in_name {
+            self.name = At::new(child, &at);
+        }
+        if let Some(id) = self.id.as_ref().filter(|id| is_full(&id.value)) {
+            // …/networkSecurityGroups/web/securityRules/allow → …/networkSecurityGroups/web
+            if let Some(parent) = id.value.trim_end_matches('/').rsplitn(3, '/').nth(2) {
+                return Some(At::new(parent, &id.at));
+            }
+        }
+        in_name.map(|(parent, _)| At::new(parent, &at))
+    }
+}
+
+/// Whether an id says its subscription, and so its parent's whole id.
+fn is_full(id: &str) -> bool {
+    let first = id.split('/').find(|word| !word.is_empty());
+    first.is_some_and(|word| word.eq_ignore_ascii_case("subscriptions"))
+}
+
+impl Reader {
+    /// A resource whose type is known.
+    pub(super) fn known(&mut self, place: &Place<'_>, kind: Kind, mut head: Head, enclosing: Option<&Head>) {
+        let known = match &kind {
+            Kind::VirtualNetwork => keys::VIRTUAL_NETWORK,
+            Kind::Subnet => keys::SUBNET,
+            Kind::NetworkInterface => keys::NETWORK_INTERFACE,
+            Kind::SecurityGroup => keys::SECURITY_GROUP,
+            Kind::SecurityRule => keys::SECURITY_RULE,
+            Kind::ApplicationSecurityGroup => keys::APPLICATION_SECURITY_GROUP,
+            Kind::PublicIp => keys::PUBLIC_IP,
+            Kind::Other(name) => return self.ignore(name.clone(), &head.name.value, &place.node.at),
+        };
+        if !self.is_nested(place, known) {
+            return;
+        }
+        keys::check(place, keys::RESOURCE, &mut self.report);
+        for child in place.get("resources").iter().flat_map(Place::elements) {
+            self.resource(&child, Some((&kind, &head)));
+        }
+        match kind {
+            Kind::VirtualNetwork => self.virtual_network(place, head),
+            Kind::NetworkInterface => self.network_interface(place, head),
+            Kind::SecurityGroup => self.security_group(place, head),
+            Kind::ApplicationSecurityGroup => self.application_security_group(place, head),
+            Kind::PublicIp => self.public_ip(place, head),
+            Kind::Subnet => {
+                let Some(parent) = self.parent(&mut head, enclosing, &place.node.at) else { return };
+                let value = self.subnet(place, head);
+                self.network.subnets.push(raw::Child { parent, value });
+            }
+            Kind::SecurityRule => {
+                let Some(parent) = self.parent(&mut head, enclosing, &place.node.at) else { return };
+                let value = self.security_rule(place, head);
+                self.network.security_rules.push(raw::Child { parent, value });
+            }
+            Kind::Other(_) => {}
+        }
+    }
+
+    /// Whether a resource keeps its properties under `properties`; reported if not, or if they are no object.
+    pub(super) fn is_nested(&mut self, place: &Place<'_>, known: &[&str]) -> bool {
+        if let Some(properties) = place.get("properties") {
+            return self.report.object(&properties);
+        }
+        // A few properties of resources have the name of one of theirs; those prove nothing.
+        let own =
+            |key: &str| known.iter().any(|it| it.eq_ignore_ascii_case(key)) && !keys::RESOURCE.contains(&key);
+        let flattened = place.node.entries().iter().any(|entry| own(&entry.key.value));
+        if flattened {
+            self.report.push(kind::flattened(place));
+        }
+        !flattened
+    }
+
+    /// The parent of a child resource: the one around it, or the one in its id or name.
+    fn parent(&mut self, head: &mut Head, enclosing: Option<&Head>, at: &Location) -> Option<At<String>> {
+        let written = head.split_parent();
+        let around = enclosing.map(|parent| parent.id.clone().unwrap_or_else(|| parent.name.clone()));
+        let found = around.or(written);
+        if found.is_none() {
+            let message = format!("the child resource '{}' does not name its parent", head.name.value);
+            let error = model::Diagnostic::error(codes::INVALID_RESOURCE_NAME, at, message);
+            self.report.push(error.help("write its name as parent/child, or its id"));
+        }
+        found
+    }
+
+    fn application_security_group(&mut self, place: &Place<'_>, head: Head) {
+        if let Some(properties) = place.get("properties") {
+            keys::check(&properties, keys::APPLICATION_SECURITY_GROUP, &mut self.report);
+        }
+        let Head { id, name } = head;
+        self.network.application_security_groups.push(raw::ApplicationSecurityGroup { id, name });
+    }
+
+    fn public_ip(&mut self, place: &Place<'_>, head: Head) {
+        let properties = place.get("properties");
+        if let Some(properties) = &properties {
+            keys::check(properties, keys::PUBLIC_IP, &mut self.report);
+        }
+        let address = properties.and_then(|it| self.report.string(&it, "ipAddress"));
+        let sku = place.get("sku").filter(|it| self.report.object(it));
+        let sku = sku.and_then(|it| self.report.string(&it, "name"));
+        let Head { id, name } = head;
+        self.network.public_ips.push(raw::PublicIpAddress { id, name, address, sku });
+    }
+}

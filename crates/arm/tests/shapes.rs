@@ -1,0 +1,200 @@
+//! The shapes that documents may have, and what is said of those they may not.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use arm::codes;
+use common::{Outcome, check, check_all, group, group_of, rule};
+use model::codes as azure;
+
+#[track_caller]
+fn error(text: &str, needle: &str, code: &str) -> String {
+    check(text).one_error(text, needle, code)
+}
+
+fn group_names(outcome: Outcome) -> Vec<String> {
+    outcome.clean().security_groups.iter().map(|group| group.name.to_string()).collect()
+}
+
+#[test]
+fn one_resource_a_list_and_every_wrapper() {
+    let one = group_of("web", &[rule("a", &[])]);
+    for text in [
+        one.clone(),
+        format!("[{one}]"),
+        format!("{{\"value\": [{one}], \"nextLink\": null}}"),
+        format!("{{\"parameters\": {{}}, \"responses\": {{\"200\": {{\"body\": {one}}}}}}}"),
+        format!("{{\"responses\": {{\"201\": {{\"body\": {{\"value\": [{one}]}}}}, \"202\": {{}}}}}}"),
+        format!("\u{feff}// a comment\r\n[{one}, /* and */\r\n]"),
+    ] {
+        assert_eq!(group_names(check(&text)), ["web"], "{text}");
+    }
+    assert_eq!(group_names(check_all(&[&one, &group_of("b", &[])])), ["web", "b"]);
+    assert_eq!(group_names(check("[]")), [""; 0]);
+}
+
+#[test]
+fn a_list_that_goes_on_elsewhere_is_worth_a_warning() {
+    let text = "{\"value\": [], \"nextLink\": \"https://management.azure.com/next\"}";
+    check(text).one_warning(text, "\"https", codes::INCOMPLETE_LIST);
+}
+
+#[test]
+fn the_type_is_told_by_the_id_or_the_properties() {
+    let untyped =
+        |text: String| text.replacen("\"type\": \"Microsoft.Network/networkSecurityGroups\", ", "", 1);
+    assert_eq!(group_names(check(&untyped(group(&[rule("a", &[])])))), ["web"]);
+    let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/applicationSecurityGroups/asg";
+    let network = check(&format!("{{\"id\": \"{id}\", \"location\": \"westus\"}}")).clean();
+    assert_eq!(&*network.application_security_groups[0].name, "asg");
+    let vnet =
+        "{\"name\": \"v\", \"properties\": {\"addressSpace\": {\"addressPrefixes\": [\"10.0.0.0/8\"]}}}";
+    assert_eq!(check(vnet).clean().virtual_networks.len(), 1);
+    let public = "{\"name\": \"p\", \"properties\": {\"publicIPAllocationMethod\": \"Static\"}}";
+    assert_eq!(check(public).clean().public_ips.len(), 1);
+    error("[\n  {\"name\": \"x\", \"properties\": {}}]", "{\"name\"", codes::UNKNOWN_RESOURCE);
+    error("{\"status\": \"ok\"}", "{", codes::UNKNOWN_RESOURCE);
+}
+
+#[test]
+fn other_types_are_listed_not_refused() {
+    let text = "[{\"type\": \"Microsoft.Compute/virtualMachines\", \"name\": \"vm\", \"properties\": {\"priority\": \"Spot\"}},\n {\"type\": \"Microsoft.Network/routeTables\", \"name\": \"rt\"}]";
+    let resources = arm::read_resources(&[arm::read_json("net.json", text).unwrap()]);
+    assert!(resources.diagnostics.is_empty());
+    let listed: Vec<String> =
+        resources.ignored.iter().map(|it| format!("{} {} {}", it.at, it.what, it.name)).collect();
+    assert_eq!(
+        listed,
+        [
+            "net.json:1:2 Microsoft.Compute/virtualMachines vm",
+            "net.json:2:2 Microsoft.Network/routeTables rt"
+        ]
+    );
+}
+
+#[test]
+fn parts_beyond_the_model_are_listed() {
+    let text = "{\"type\": \"Microsoft.Network/virtualNetworks\", \"name\": \"v\", \"properties\": {\"addressSpace\": {\"addressPrefixes\": [\"10.0.0.0/8\"]}, \"virtualNetworkPeerings\": [{}], \"subnets\": [{\"name\": \"s\", \"properties\": {\"addressPrefix\": \"10.0.0.0/16\", \"serviceEndpoints\": [], \"routeTable\": {\"id\": \"rt\"}}}]}}";
+    let resources = arm::read_resources(&[arm::read_json("net.json", text).unwrap()]);
+    let listed: Vec<(&str, &str)> =
+        resources.ignored.iter().map(|it| (it.what.as_str(), it.name.as_str())).collect();
+    assert_eq!(listed, [("routeTable", "s"), ("virtualNetworkPeerings", "v")]);
+}
+
+#[test]
+fn wrong_types_are_named_with_their_path() {
+    for (changes, needle, path) in [
+        (&[("protocol", "6")][..], "6,", "properties.securityRules[0].properties.protocol"),
+        (&[("priority", "[1]")], "[1]", "properties.securityRules[0].properties.priority"),
+        (
+            &[("destinationPortRange", "true")],
+            "true",
+            "properties.securityRules[0].properties.destinationPortRange",
+        ),
+        (
+            &[("sourceAddressPrefix", ""), ("sourceAddressPrefixes", "[\"10.0.0.1\", {}]")],
+            "{}]",
+            "properties.securityRules[0].properties.sourceAddressPrefixes[1]",
+        ),
+        (
+            &[("sourceAddressPrefix", ""), ("sourceApplicationSecurityGroups", "[\"web\"]")],
+            "\"web\"]",
+            "properties.securityRules[0].properties.sourceApplicationSecurityGroups[0]",
+        ),
+    ] {
+        // The last line has no comma, so the protocol gets one to be found by.
+        let text = group_of("nsg", &[rule("a", changes)])
+            .replace("\"protocol\": 6", "\"protocol\": 6, \"description\": \"d\"");
+        let message = error(&text, needle, azure::INVALID_REQUEST_FORMAT);
+        assert!(message.starts_with(&format!("{path}: ")), "{message}");
+    }
+    let text = group(&[]).replace("[\n\n  ]", "{}");
+    let message = error(&text, "{}", azure::INVALID_REQUEST_FORMAT);
+    assert!(
+        message.starts_with("[0].properties.securityRules: an object stands where an array should"),
+        "{message}"
+    );
+    error("5", "5", azure::INVALID_REQUEST_FORMAT);
+    error("[5]", "5", azure::INVALID_REQUEST_FORMAT);
+}
+
+#[test]
+fn a_misspelt_property_is_no_silent_gap() {
+    let text = group(&[rule("a", &[("sourcePortRnage", "\"*\"")])]);
+    let message = error(&text, "\"sourcePortRnage\"", codes::UNKNOWN_PROPERTY);
+    assert!(message.ends_with("did you mean 'sourcePortRange'?"), "{message}");
+    let text = group(&[rule("a", &[("colour", "\"red\"")])]);
+    check(&text).one_warning(&text, "\"colour\"", codes::UNKNOWN_PROPERTY);
+    let text =
+        "[{\"type\": \"Microsoft.Network/networkSecurityGroups\", \"name\": \"a\", \"propertes\": {}}]";
+    error(text, "\"propertes\"", codes::UNKNOWN_PROPERTY);
+}
+
+#[test]
+fn templates_and_their_expressions_are_refused_by_name() {
+    let template = "{\"$schema\": \"https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#\", \"resources\": []}";
+    error(template, "\"https", codes::TEMPLATE_NOT_SUPPORTED);
+    error(
+        &template.replace("deploymentTemplate", "deploymentParameters"),
+        "\"https",
+        codes::TEMPLATE_NOT_SUPPORTED,
+    );
+    error("{\"contentVersion\": \"1.0.0.0\", \"resources\": []}", "[]", codes::TEMPLATE_NOT_SUPPORTED);
+    for (field, value) in [
+        ("sourceAddressPrefix", "\"[parameters('from')]\""),
+        ("priority", "\"[add(100, 1)]\""),
+        ("destinationPortRange", "\"[variables('port')]\""),
+        ("sourceAddressPrefixes", "\"[variables('all')]\""),
+    ] {
+        let text = group(&[rule("a", &[("sourceAddressPrefix", ""), (field, value)])]);
+        // What an expression would say is unknown, so nothing is called missing.
+        check(&text).one_error(&text, value, codes::TEMPLATE_NOT_SUPPORTED);
+    }
+    let text = group(&[]).replacen("\"name\"", "\"copy\": {\"name\": \"c\", \"count\": 2}, \"name\"", 1);
+    error(&text, "{\"name\": \"c\"", codes::TEMPLATE_NOT_SUPPORTED);
+}
+
+#[test]
+fn flattened_shapes_are_refused_by_name() {
+    let flat =
+        "{\"name\": \"web\", \"type\": \"Microsoft.Network/networkSecurityGroups\",\n \"securityRules\": []}";
+    error(flat, "{", codes::FLATTENED_NOT_SUPPORTED);
+    error("{\"NewNSG\": {}}", "{", codes::FLATTENED_NOT_SUPPORTED);
+    let rule = "{\"name\": \"a\", \"access\": \"Allow\", \"direction\": \"Inbound\", \"priority\": 100}";
+    let text = group(&[rule.to_owned()]);
+    error(&text, rule, codes::FLATTENED_NOT_SUPPORTED);
+}
+
+#[test]
+fn what_azure_adds_to_its_answers_is_passed_over() {
+    let text = "{\"type\": \"Microsoft.Network/networkSecurityGroups\", \"name\": \"a\", \"etag\": \"W/x\", \"properties\": {\"provisioningState\": \"Succeeded\", \"resourceGuid\": \"x\", \"securityRules\": [], \"defaultSecurityRules\": [{\"name\": \"x\", \"properties\": {\"priority\": 65000}}], \"subnets\": [{\"id\": \"x\"}]}}";
+    assert!(check(text).clean().security_groups[0].rules.is_empty());
+    let text = text.replacen("\"resourceGuid\"", "\"flushConnection\": true, \"resourceGuid\"", 1);
+    check(&text).one_warning(&text, "true", codes::NOT_HONOURED);
+}
+
+#[test]
+fn load_says_what_is_wrong_with_every_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let good = write("good.json", group(&[rule("a", &[])]).as_bytes());
+    let broken = write("broken.json", b"[\n  {\"name\" \"a\"}]");
+    let wide = write("wide.json", b"\xff\xfe[\0]\0");
+    let latin = write("latin.json", b"[\"\xe4\"]");
+    let missing = folder.path().join("missing.json");
+    let resources = arm::load(&[&good, &broken, &wide, &latin, &missing]);
+    assert_eq!(resources.network.security_groups.len(), 1);
+    let messages: Vec<String> = resources.diagnostics.iter().map(ToString::to_string).collect();
+    assert_eq!(messages.len(), 4, "{messages:?}");
+    assert!(
+        messages[0].starts_with(&format!("{}:2:11: error[InvalidJson]", broken.display())),
+        "{messages:?}"
+    );
+    assert!(messages[1].contains("is UTF-16"));
+    assert!(messages[2].contains("is not UTF-8 at byte 2"));
+    assert!(messages[3].contains("cannot read") && messages[3].contains("missing.json"));
+}
