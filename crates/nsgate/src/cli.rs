@@ -1,0 +1,266 @@
+//! The words of the command line. Where Azure's CLI has the verb, ours has its name and takes its flags.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Azure's network policy on a Linux gateway.
+#[derive(Debug, Parser)]
+#[command(name = "nsgate", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the gateway in the foreground. SIGHUP reloads, SIGTERM stops.
+    Run(Run),
+    /// Give the attached interfaces back to the host after the daemon has stopped.
+    Release(Release),
+    /// Load and validate a gateway file, or Azure's documents alone, and list every error and warning.
+    Check(Check),
+    /// Azure's IP flow verify: is this packet allowed, and by which rule?
+    #[command(name = "test-ip-flow")]
+    TestIpFlow(TestIpFlow),
+    /// The whole walk of one packet: each stage, rule, route and translation, and the verdict.
+    Explain(Explain),
+    /// What the running gateway is doing.
+    Status(Ask),
+    /// The live flows of the running gateway.
+    Flows(Ask),
+    /// The SNAT ports in use, per public address, protocol and destination.
+    Snat(Ask),
+    /// What was dropped, by reason, NSG and rule.
+    Drops(Ask),
+    /// Load the gateway file again; a broken file changes nothing.
+    Reload(Ask),
+}
+
+/// How an answer is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `nsgate run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The gateway file.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// How log lines are written to stderr.
+    #[arg(long, value_enum, default_value_t)]
+    pub log_format: LogFormat,
+    /// Which log lines are written: error, warn, info, debug, trace, or a tracing filter.
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log_level: String,
+}
+
+/// `nsgate release`.
+#[derive(Debug, Args)]
+pub struct Release {
+    /// The gateway file.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// How the answer is written.
+    #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// `nsgate check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The gateway file.
+    #[arg(long, value_name = "FILE", conflicts_with = "documents", required_unless_present = "documents")]
+    pub config: Option<PathBuf>,
+    /// Azure's documents, to be checked without a gateway file.
+    #[arg(value_name = "FILE")]
+    pub documents: Vec<PathBuf>,
+    /// The published service-tag file that the documents' rules refer to.
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    pub service_tags: Option<PathBuf>,
+    /// The parameters of a template.
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    pub parameters: Option<PathBuf>,
+    /// How the answer is written.
+    #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// Whom to ask: a gateway file, or the daemon behind a socket.
+#[derive(Debug, Args)]
+pub struct Whom {
+    /// The gateway file. Offline for questions about policy; for the others it names the daemon's socket.
+    #[arg(long, value_name = "FILE", conflicts_with = "socket")]
+    pub config: Option<PathBuf>,
+    /// The control socket of a running daemon [default: /run/nsgate/control.sock where one runs].
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+}
+
+/// A question about the running daemon.
+#[derive(Debug, Args)]
+pub struct Ask {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub whom: Whom,
+    /// How the answer is written.
+    #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// `nsgate test-ip-flow`, with the flags of `az network watcher test-ip-flow`.
+#[derive(Debug, Args)]
+pub struct TestIpFlow {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub whom: Whom,
+    /// The network interface, by name or resource id.
+    #[arg(long, visible_alias = "name", value_name = "NIC")]
+    pub nic: String,
+    /// Which way the packet goes, seen from the network interface.
+    #[arg(long, ignore_case = true, value_enum)]
+    pub direction: Way,
+    /// TCP or UDP.
+    #[arg(long, ignore_case = true, value_enum)]
+    pub protocol: VerifiedProtocol,
+    /// The network interface's end. The port may be `*` where it is the source.
+    #[arg(long, value_name = "IP:PORT")]
+    pub local: String,
+    /// The other end. The port may be `*` where it is the source.
+    #[arg(long, value_name = "IP:PORT")]
+    pub remote: String,
+    /// How the answer is written.
+    #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
+    pub output: Output,
+    /// Flags of Azure's CLI that change nothing here.
+    #[command(flatten)]
+    pub azure: AzureFlags,
+}
+
+/// Flags that Azure's CLI takes and that mean nothing to a gateway; scripts may keep them.
+#[derive(Debug, Args)]
+pub struct AzureFlags {
+    /// Accepted for the sake of scripts: the network interface says enough.
+    #[arg(long, hide = true)]
+    pub vm: Option<String>,
+    /// Accepted for the sake of scripts.
+    #[arg(long, short = 'g', hide = true)]
+    pub resource_group: Option<String>,
+    /// Accepted for the sake of scripts.
+    #[arg(long, hide = true)]
+    pub subscription: Option<String>,
+    /// Accepted for the sake of scripts.
+    #[arg(long, hide = true)]
+    pub only_show_errors: bool,
+    /// Accepted for the sake of scripts.
+    #[arg(long, hide = true)]
+    pub verbose: bool,
+    /// Accepted for the sake of scripts.
+    #[arg(long, hide = true)]
+    pub debug: bool,
+}
+
+/// The direction of a verified flow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Way {
+    /// To the network interface.
+    #[value(name = "Inbound")]
+    Inbound,
+    /// From the network interface.
+    #[value(name = "Outbound")]
+    Outbound,
+}
+
+/// The protocols that IP flow verify knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum VerifiedProtocol {
+    /// TCP.
+    #[value(name = "TCP")]
+    Tcp,
+    /// UDP.
+    #[value(name = "UDP")]
+    Udp,
+}
+
+/// `nsgate explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub whom: Whom,
+    /// Where the packet comes in: a network interface, by name or resource id, or `internet`.
+    #[arg(long, value_name = "NIC|internet")]
+    pub from: String,
+    /// The packet: `tcp 10.0.1.4:40000 8.8.8.8:443`, `udp A:P B:P`, `icmp A B`, `esp A B` or `ah A B`, and then any of
+    /// `flags=syn|ack|rst|fin`, `ttl=1`, `size=1500`, `df`.
+    #[arg(value_name = "PACKET", required = true, num_args = 1..)]
+    pub packet: Vec<String>,
+    /// How the answer is written.
+    #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn azures_own_command_line_is_understood() {
+        let cli = Cli::try_parse_from([
+            "nsgate",
+            "test-ip-flow",
+            "-g",
+            "rg",
+            "--vm",
+            "vm1",
+            "--name",
+            "web1-nic",
+            "--direction",
+            "inbound",
+            "--protocol",
+            "tcp",
+            "--local",
+            "10.0.1.4:443",
+            "--remote",
+            "1.2.3.4:*",
+            "-o",
+            "JSON",
+        ])
+        .unwrap();
+        let Command::TestIpFlow(asked) = cli.command else { panic!("{cli:?}") };
+        assert_eq!((asked.nic.as_str(), asked.direction), ("web1-nic", Way::Inbound));
+        assert_eq!((asked.protocol, asked.output), (VerifiedProtocol::Tcp, Output::Json));
+    }
+
+    #[test]
+    fn two_sources_of_truth_are_refused() {
+        let both = ["nsgate", "status", "--config", "a.yaml", "--socket", "b.sock"];
+        assert!(Cli::try_parse_from(both).is_err());
+        let both = ["nsgate", "check", "--config", "a.yaml", "nsg.json"];
+        assert!(Cli::try_parse_from(both).is_err());
+        assert!(Cli::try_parse_from(["nsgate", "check"]).is_err());
+    }
+}

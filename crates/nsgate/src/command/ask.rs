@@ -1,0 +1,83 @@
+//! Questions to a gateway file or to the daemon.
+
+use super::{Place, answer, offline, place, socket};
+use crate::cli::{Ask, Explain, Output, TestIpFlow, VerifiedProtocol, Way};
+use crate::print::{self, Colour};
+use crate::words::Words;
+use anyhow::anyhow;
+use control::answer::{Drop, FlowPage, IpFlow, Reloaded, SnatPool, Status, Walk};
+use control::{PAGE, Question, Request, ask};
+use std::io::Write;
+
+pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::Result<()> {
+    let question = Question {
+        nic: args.nic.clone(),
+        direction: match args.direction {
+            Way::Inbound => "Inbound".into(),
+            Way::Outbound => "Outbound".into(),
+        },
+        protocol: match args.protocol {
+            VerifiedProtocol::Tcp => "TCP".into(),
+            VerifiedProtocol::Udp => "UDP".into(),
+        },
+        local: args.local.clone(),
+        remote: args.remote.clone(),
+    };
+    let verdict: IpFlow = match place(&args.whom)? {
+        Place::File(file) => offline::test_ip_flow(&file, &question)?,
+        Place::Daemon(socket) => ask(&socket, &Request::TestIpFlow(question))?,
+    };
+    let azures = IpFlow { nsg: None, ..verdict.clone() };
+    match args.output {
+        Output::Json => answer(out, args.output, &azures, |_, _| Ok(())),
+        Output::Text => answer(out, args.output, &verdict, |out, it| print::ip_flow(out, it, colour())),
+    }
+}
+
+pub(super) fn explain(args: &Explain, out: &mut impl Write) -> anyhow::Result<()> {
+    let words = Words::parse(&args.packet).map_err(|why| anyhow!(why))?;
+    let walk: Walk = match place(&args.whom)? {
+        Place::File(file) => offline::explain(&file, &args.from, &words)?,
+        Place::Daemon(socket) => {
+            let packet = args.packet.join(" ");
+            ask(&socket, &Request::Explain { from: args.from.clone(), packet })?
+        }
+    };
+    answer(out, args.output, &walk, |out, it| print::walk(out, it, colour()))
+}
+
+pub(super) fn status(args: &Ask, out: &mut impl Write) -> anyhow::Result<()> {
+    let status: Status = ask(&socket(&args.whom)?, &Request::Status {})?;
+    answer(out, args.output, &status, |out, it| print::status(out, it))
+}
+
+pub(super) fn flows(args: &Ask, out: &mut impl Write) -> anyhow::Result<()> {
+    let socket = socket(&args.whom)?;
+    let mut flows = Vec::new();
+    let mut from = Some(0);
+    while let Some(start) = from {
+        let page: FlowPage = ask(&socket, &Request::Flows { from: start, limit: PAGE })?;
+        flows.extend(page.flows);
+        from = page.next;
+    }
+    answer(out, args.output, &flows, |out, it| print::flows(out, it))
+}
+
+pub(super) fn snat(args: &Ask, out: &mut impl Write) -> anyhow::Result<()> {
+    let pools: Vec<SnatPool> = ask(&socket(&args.whom)?, &Request::Snat {})?;
+    answer(out, args.output, &pools, |out, it| print::snat(out, it))
+}
+
+pub(super) fn drops(args: &Ask, out: &mut impl Write) -> anyhow::Result<()> {
+    let drops: Vec<Drop> = ask(&socket(&args.whom)?, &Request::Drops {})?;
+    answer(out, args.output, &drops, |out, it| print::drops(out, it))
+}
+
+pub(super) fn reload(args: &Ask, out: &mut impl Write) -> anyhow::Result<()> {
+    let reloaded: Reloaded = ask(&socket(&args.whom)?, &Request::Reload {})?;
+    answer(out, args.output, &reloaded, |out, it| print::reloaded(out, it))
+}
+
+fn colour() -> Colour {
+    Colour::of(&std::io::stdout())
+}

@@ -1,0 +1,85 @@
+//! `nsgate check`: everything that is wrong, at once.
+
+use crate::cli::{Check, Output};
+use crate::gateway::{self, Host, Ids};
+use crate::print::{self, Colour};
+use ::io::AfPacket;
+use anyhow::bail;
+use model::{Diagnostic, Network, Severity};
+use pipeline::{Names, Snapshot};
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+pub(super) fn check(args: &Check, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    if args.parameters.is_some() {
+        bail!("--parameters is not built yet: templates come later");
+    }
+    let (found, about) = match &args.config {
+        Some(file) => check_gateway(file),
+        None => check_documents(args),
+    };
+    let errors = found.iter().filter(|one| one.severity == Severity::Error).count();
+    let warnings = found.len() - errors;
+    let counts = format!("{}, {}", counted(errors, "error"), counted(warnings, "warning"));
+    let summary = if errors == 0 { format!("ok: {about}; {counts}") } else { counts };
+    match args.output {
+        Output::Json => {
+            print::diagnostics_json(out, &found)?;
+            writeln!(io::stderr(), "{summary}")?;
+        }
+        Output::Text => {
+            print::diagnostics(&mut io::stderr().lock(), &found, Colour::of(&io::stderr()))?;
+            writeln!(out, "{summary}")?;
+        }
+    }
+    Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::from(super::NO) })
+}
+
+fn check_gateway(file: &Path) -> (Vec<Diagnostic>, String) {
+    let loaded = match gateway::load(file, &mut Ids::default(), &Host::Seen(&io_find)) {
+        Ok(loaded) => loaded,
+        Err(found) => return (found, String::new()),
+    };
+    let mut found = loaded.warnings;
+    if let Err(errors) = Snapshot::build(&loaded.gateway, &mut Names::default()) {
+        found.extend(errors.into_iter().map(gateway::policy_too_large));
+    }
+    let attachments = loaded.gateway.attachments.len();
+    let rings = match attachments {
+        0 => "no attachments".into(),
+        some => format!(
+            "{}, rings {some} x {} MiB = {} MiB and at most {} MiB waiting",
+            counted(some, "attachment"),
+            AfPacket::RING_MIB,
+            some * AfPacket::RING_MIB,
+            some * AfPacket::QUEUE_MIB,
+        ),
+    };
+    let capacity = loaded.settings.flow_capacity;
+    (found, format!("{}; {rings}; room for {capacity} flows", inventory(&loaded.gateway.network)))
+}
+
+fn check_documents(args: &Check) -> (Vec<Diagnostic>, String) {
+    let (network, found) = gateway::load_documents(&args.documents, args.service_tags.as_deref());
+    (found, network.as_ref().map(inventory).unwrap_or_default())
+}
+
+fn inventory(network: &Network) -> String {
+    let rules = network.security_groups.iter().map(|group| group.rules.len()).sum();
+    format!(
+        "{}, {}, {} with {}",
+        counted(network.virtual_networks.len(), "virtual network"),
+        counted(network.network_interfaces.len(), "network interface"),
+        counted(network.security_groups.len(), "NSG"),
+        counted(rules, "rule"),
+    )
+}
+
+fn io_find(name: &str) -> Result<::io::Interface, ::io::Error> {
+    ::io::interface::find(name)
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,116 @@
+//! The commands: each takes its arguments, asks a file or the daemon, and prints.
+
+mod ask;
+mod check;
+mod offline;
+mod release;
+
+use crate::cli::{Cli, Command, Output, Whom};
+use crate::gateway;
+use crate::print::{self, Colour};
+use anyhow::anyhow;
+use clap::Parser as _;
+use control::{DEFAULT_SOCKET, Refusal};
+use model::Diagnostic;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The daemon or the file says no.
+const NO: u8 = 1;
+/// The question cannot be answered as it was put: wrong usage, or a file that does not load.
+const UNUSABLE: u8 = 2;
+
+/// A file with errors, which stderr shows line by line.
+#[derive(Debug, thiserror::Error)]
+#[error("{} errors and warnings", .0.len())]
+pub(crate) struct Broken(pub(crate) Vec<Diagnostic>);
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = io::stdout().lock();
+    let done = run(&cli.command, &mut out).and_then(|code| Ok(out.flush().map(|()| code)?));
+    drop(out);
+    done.unwrap_or_else(|error| ExitCode::from(report(&error)))
+}
+
+impl Broken {
+    /// Every diagnostic on a line of its own, for logs and the control socket.
+    pub(crate) fn one_line_each(&self) -> String {
+        let lines: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        lines.join("\n")
+    }
+}
+
+fn run(command: &Command, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(args) => crate::daemon::run(args)?,
+        Command::Release(args) => release::release(args, out)?,
+        Command::Check(args) => return check::check(args, out),
+        Command::TestIpFlow(args) => ask::test_ip_flow(args, out)?,
+        Command::Explain(args) => ask::explain(args, out)?,
+        Command::Status(args) => ask::status(args, out)?,
+        Command::Flows(args) => ask::flows(args, out)?,
+        Command::Snat(args) => ask::snat(args, out)?,
+        Command::Drops(args) => ask::drops(args, out)?,
+        Command::Reload(args) => ask::reload(args, out)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes an error to stderr and says which exit status it is.
+fn report(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+        // Whoever read our output has enough.
+        return 0;
+    }
+    let mut err = io::stderr().lock();
+    // There is nobody left to tell where stderr fails.
+    let _ = match error.downcast_ref::<Broken>() {
+        Some(Broken(found)) => print::diagnostics(&mut err, found, Colour::of(&io::stderr())),
+        None => writeln!(err, "nsgate: {error:#}"),
+    };
+    if error.is::<Refusal>() || error.is::<crate::daemon::CannotStart>() { NO } else { UNUSABLE }
+}
+
+/// Whom a question goes to.
+enum Place {
+    /// A gateway file.
+    File(PathBuf),
+    /// The daemon behind this socket.
+    Daemon(PathBuf),
+}
+
+fn place(whom: &Whom) -> anyhow::Result<Place> {
+    match (&whom.config, &whom.socket) {
+        (Some(file), _) => Ok(Place::File(file.clone())),
+        (None, Some(socket)) => Ok(Place::Daemon(socket.clone())),
+        (None, None) if Path::new(DEFAULT_SOCKET).exists() => Ok(Place::Daemon(DEFAULT_SOCKET.into())),
+        (None, None) => Err(anyhow!(
+            "nobody to ask: no daemon has {DEFAULT_SOCKET}; give --config FILE for a gateway file, \
+             or --socket PATH for a running daemon"
+        )),
+    }
+}
+
+/// The daemon's socket; of a gateway file, the one that it names.
+fn socket(whom: &Whom) -> anyhow::Result<PathBuf> {
+    match place(whom)? {
+        Place::Daemon(socket) => Ok(socket),
+        Place::File(file) => Ok(gateway::socket_of(&file).map_err(Broken)?),
+    }
+}
+
+fn answer<W: Write, T: serde::Serialize>(
+    out: &mut W,
+    output: Output,
+    answer: &T,
+    text: impl FnOnce(&mut W, &T) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    match output {
+        Output::Json => print::json(out, answer)?,
+        Output::Text => text(out, answer)?,
+    }
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! Changing what is in force: a reload, an interface that comes back, an address that the host takes.
+//!
+//! All three end in [`State::apply`], which does everything or nothing.
+
+use super::hold::Holds;
+use super::link::{Command, Worker};
+use super::views::Directions;
+use crate::command::Broken;
+use crate::gateway::{self, Host, Ids, Loaded};
+use control::answer::{Reloaded, Reloads};
+use io::Interface;
+use packet::AttachmentId;
+use pipeline::{AttachmentKind, Gateway, Names, Snapshot};
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use tracing::{info, warn};
+
+/// What is in force, and what came before it as far as that still counts.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) loaded: Loaded,
+    pub(super) ids: Ids,
+    pub(super) names: Names,
+    /// The policy in force.
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) holds: Holds,
+    /// Attachments whose interface is away.
+    pub(super) missing: HashSet<AttachmentId>,
+    pub(super) reloads: Reloads,
+    pub(super) directions: Directions,
+}
+
+impl State {
+    /// The interface of an attachment.
+    pub(super) fn interface_name(&self, id: AttachmentId) -> String {
+        let mut attachments = self.loaded.gateway.attachments.iter();
+        attachments
+            .find(|attachment| attachment.id == id)
+            .map(|found| found.interface.to_string())
+            .unwrap_or_default()
+    }
+
+    /// Loads the gateway file again and puts it in force. On an error nothing has changed.
+    ///
+    /// # Errors
+    /// Everything that is wrong, a line each.
+    pub(super) fn reload(&mut self, worker: &Worker) -> Result<Reloaded, String> {
+        // An interface that is away keeps its place: one that vanishes must not keep the others from new rules.
+        let away = |name: &str| {
+            let mut known = self.loaded.gateway.attachments.iter().zip(&self.loaded.interfaces);
+            let (_, interface) = known.find(|(attachment, _)| {
+                &*attachment.interface == name && self.missing.contains(&attachment.id)
+            })?;
+            interface.clone()
+        };
+        let find = |name: &str| match io::interface::find(name) {
+            Err(error @ io::Error::NoSuchInterface { .. }) => away(name).ok_or(error),
+            found => found,
+        };
+        let mut ids = self.ids.clone();
+        let loaded = gateway::load(&self.loaded.settings.file, &mut ids, &Host::Needed(&find));
+        let mut loaded = loaded.map_err(|found| Broken(found).one_line_each())?;
+        if loaded.gateway.attachments.is_empty() {
+            return Err("there are no attachments".into());
+        }
+        self.keep_what_needs_a_start(&mut loaded);
+        self.ids = ids;
+        let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+        let (attached, detached) = self.apply(worker, loaded)?;
+        Ok(Reloaded { attached, detached, warnings })
+    }
+
+    /// What memory and threads depend on stays as it was at the start.
+    fn keep_what_needs_a_start(&self, loaded: &mut Loaded) {
+        let (old, new) = (&self.loaded.settings, &loaded.settings);
+        for (key, changed) in [
+            ("flows.capacity", old.flow_capacity != new.flow_capacity),
+            ("control.socket", old.socket != new.socket),
+        ] {
+            if changed {
+                loaded.warnings.push(gateway::needs_a_start(&self.loaded.settings.file, key));
+            }
+        }
+        loaded.settings = old.clone();
+    }
+
+    /// Puts a loaded gateway in force: interfaces taken and guarded, rings opened, the policy swapped, and what is
+    /// no longer attached given back. Returns the names of interfaces attached and given back.
+    fn apply(&mut self, worker: &Worker, loaded: Loaded) -> Result<(Vec<String>, Vec<String>), String> {
+        let snapshot =
+            Snapshot::build(&loaded.gateway, &mut self.names).map_err(|errors| errors.join("; "))?;
+        let snapshot = Arc::new(snapshot);
+        let old: HashMap<AttachmentId, u32> =
+            self.present().map(|(id, interface)| (id, interface.index)).collect();
+        let is_away = |id: &AttachmentId, interface: &Interface| {
+            self.missing.contains(id) && io::interface::find(&interface.name).is_err()
+        };
+        let pairs = loaded.gateway.attachments.iter().zip(&loaded.interfaces);
+        let pairs: Vec<_> = pairs
+            .filter_map(|(attachment, interface)| Some((attachment, interface.as_ref()?)))
+            .filter(|(attachment, interface)| !is_away(&attachment.id, interface))
+            .collect();
+        let is_new = |id: AttachmentId, index: u32| old.get(&id) != Some(&index);
+        let attach: Vec<_> = pairs
+            .iter()
+            .filter(|(attachment, interface)| is_new(attachment.id, interface.index))
+            .map(|(attachment, interface)| (attachment.id, (*interface).clone()))
+            .collect();
+        let kept: HashSet<AttachmentId> = loaded.gateway.attachments.iter().map(|a| a.id).collect();
+        let gone = self.loaded.gateway.attachments.iter().filter(|attachment| !kept.contains(&attachment.id));
+        let (detach, detached): (Vec<_>, Vec<_>) = gone.map(|a| (a.id, a.interface.to_string())).unzip();
+
+        let known: HashSet<AttachmentId> = self.loaded.gateway.attachments.iter().map(|a| a.id).collect();
+        let replaced =
+            self.holds.lock(pairs.iter().copied()).and_then(|()| Holds::guard(pairs.iter().copied()));
+        let replaced = replaced.and_then(|()| {
+            worker.ask(|reply| Command::Replace {
+                snapshot: Arc::clone(&snapshot),
+                attach: attach.clone(),
+                detach: detach.clone(),
+                reply,
+            })?
+        });
+        if let Err(why) = replaced {
+            for (id, _) in attach.iter().filter(|(id, _)| !old.contains_key(id)) {
+                // An interface of the file in force stays guarded, whatever happens to it.
+                if known.contains(id) { self.holds.forget(*id) } else { self.holds.give_back(*id) }
+            }
+            return Err(why);
+        }
+        detach.iter().for_each(|id| self.holds.give_back(*id));
+        self.missing.retain(|id| kept.contains(id) && !attach.iter().any(|(attached, _)| attached == id));
+        self.directions.learn(&loaded.gateway.network);
+        self.snapshot = snapshot;
+        self.loaded = loaded;
+        Ok((attach.into_iter().map(|(_, interface)| interface.name).collect(), detached))
+    }
+
+    /// The interfaces that are there, with their attachments.
+    fn present(&self) -> impl Iterator<Item = (AttachmentId, &Interface)> {
+        let pairs = self.loaded.gateway.attachments.iter().zip(&self.loaded.interfaces);
+        pairs
+            .filter_map(|(attachment, interface)| Some((attachment.id, interface.as_ref()?)))
+            .filter(|(id, _)| !self.missing.contains(id))
+    }
+
+    /// Looks at the interfaces of some attachments again, and follows what has changed.
+    pub(super) fn look_again(&mut self, worker: &Worker, which: impl Fn(AttachmentId) -> bool) {
+        let mut gateway: Gateway = self.loaded.gateway.clone();
+        let mut interfaces = self.loaded.interfaces.clone();
+        let mut changed = Vec::new();
+        for (attachment, interface) in gateway.attachments.iter_mut().zip(&mut interfaces) {
+            if !which(attachment.id) {
+                continue;
+            }
+            let Ok(found) = io::interface::find(&attachment.interface) else { continue };
+            let away = self.missing.contains(&attachment.id);
+            if !away && interface.as_ref().is_some_and(|known| same(known, &found)) {
+                continue;
+            }
+            changed.push(found.name.clone());
+            attachment.mac = found.mac;
+            attachment.mtu = found.mtu;
+            if let AttachmentKind::Internet { host_addresses, .. } = &mut attachment.kind {
+                *host_addresses = addresses(&found);
+            }
+            *interface = Some(found);
+        }
+        if changed.is_empty() {
+            return;
+        }
+        let (settings, warnings) = (self.loaded.settings.clone(), Vec::new());
+        match self.apply(worker, Loaded { gateway, settings, interfaces, warnings }) {
+            Ok((attached, _)) => info!(changed = ?changed, ?attached, "followed a change of interfaces"),
+            Err(why) => {
+                warn!(interfaces = ?changed, "an interface has changed and cannot be followed: {why}")
+            }
+        }
+    }
+}
+
+/// Whether everything that the pipeline or the guard knows of an interface is as it was.
+fn same(known: &Interface, found: &Interface) -> bool {
+    (known.index, known.mac, known.mtu, &known.addresses)
+        == (found.index, found.mac, found.mtu, &found.addresses)
+}
+
+fn addresses(interface: &Interface) -> Vec<IpAddr> {
+    interface.addresses.iter().map(|(address, _)| *address).collect()
+}

@@ -1,0 +1,173 @@
+//! From what the data path counts to what people read.
+
+use crate::questions::role;
+use control::answer::{AttachmentStatus, Drop, Ending, Flow, FlowRule, SnatPool, Tuple, Usage};
+use flow::State;
+use io::Statistics;
+use model::{Direction, Network, SecurityRule};
+use packet::FlowKey;
+use pipeline::{Attachment, Count, Counters, DropReason, FlowView, Gateway, RuleName, Snapshot};
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+/// Which way each rule looks: the counters of rules do not say, and a drop's reason does.
+#[derive(Debug, Default)]
+pub(super) struct Directions(HashMap<(String, String), Direction>);
+
+impl Directions {
+    /// Takes in the rules of a network; those of earlier ones stay known, because their counters stay.
+    pub(super) fn learn(&mut self, network: &Network) {
+        for group in &network.security_groups {
+            let defaults = [Direction::Inbound, Direction::Outbound].map(SecurityRule::defaults);
+            for rule in group.rules.iter().chain(defaults.iter().flatten()) {
+                self.0.insert((group.name.to_string(), rule.name.to_string()), rule.direction);
+            }
+        }
+    }
+
+    fn of(&self, rule: &RuleName) -> Option<Direction> {
+        self.0.get(&(rule.nsg.to_string(), rule.rule.to_string())).copied()
+    }
+}
+
+/// Every drop that happened, those by a rule with the rule.
+pub(super) fn drops(counters: &Counters, snapshot: &Snapshot, directions: &Directions) -> Vec<Drop> {
+    let mut drops = Vec::new();
+    for (ending, count) in counters.endings() {
+        let pipeline::Ending::Dropped(reason) = ending else { continue };
+        let direction = match reason {
+            DropReason::DeniedInbound => Some(Direction::Inbound),
+            DropReason::DeniedOutbound => Some(Direction::Outbound),
+            _ => None,
+        };
+        let mut rest = count;
+        for (id, by_rule) in counters.rules().filter(|_| direction.is_some()) {
+            let Some(rule) = snapshot.rule_name(id).filter(|rule| directions.of(rule) == direction) else {
+                continue;
+            };
+            let (nsg, name) = (Some(rule.nsg.to_string()), Some(rule.rule.to_string()));
+            drops.push(drop_of(reason, nsg, name, by_rule));
+            rest.packets = rest.packets.saturating_sub(by_rule.packets);
+            rest.bytes = rest.bytes.saturating_sub(by_rule.bytes);
+        }
+        if rest.packets > 0 {
+            drops.push(drop_of(reason, None, None, rest));
+        }
+    }
+    drops
+}
+
+fn drop_of(reason: DropReason, nsg: Option<String>, rule: Option<String>, count: Count) -> Drop {
+    Drop { reason: reason.slug().into(), nsg, rule, packets: count.packets, bytes: count.bytes }
+}
+
+/// Every ending that happened.
+pub(super) fn endings(counters: &Counters) -> Vec<Ending> {
+    let happened = counters.endings().filter(|(_, count)| count.packets > 0);
+    happened
+        .map(|(ending, count)| Ending {
+            ending: ending.slug().into(),
+            meaning: meaning(ending).into(),
+            packets: count.packets,
+            bytes: count.bytes,
+        })
+        .collect()
+}
+
+fn meaning(ending: pipeline::Ending) -> &'static str {
+    match ending {
+        pipeline::Ending::Forwarded => "Sent on.",
+        pipeline::Ending::Answered => "Answered by the gateway itself.",
+        pipeline::Ending::Consumed => "Taken in by the gateway.",
+        pipeline::Ending::PassedToHost => "Left to this host's own network stack.",
+        pipeline::Ending::Dropped(reason) => reason.text(),
+    }
+}
+
+/// One interface.
+pub(super) fn attachment(
+    gateway: &Gateway,
+    attachment: &Attachment,
+    statistics: Option<Statistics>,
+    missing: bool,
+) -> AttachmentStatus {
+    let counted = statistics.unwrap_or_default();
+    AttachmentStatus {
+        interface: attachment.interface.to_string(),
+        role: role(gateway, attachment),
+        state: if missing || statistics.is_none() { "missing" } else { "attached" }.into(),
+        received: counted.received,
+        sent: counted.sent,
+        ring_drops: counted.ring_drops,
+        broken: counted.truncated.saturating_add(counted.malformed),
+        foreign: counted.foreign,
+        send_failures: counted.send_failures.saturating_add(counted.refused),
+    }
+}
+
+/// One live flow.
+pub(super) fn flow(view: &FlowView) -> Flow {
+    let (initiator, responder) = (tuple(&view.initiator), tuple(&view.responder));
+    // What the responder answers to is what the initiator's packets say when they leave.
+    let translated = Tuple {
+        source: responder.destination,
+        source_port: responder.destination_port,
+        destination: responder.source,
+        destination_port: responder.source_port,
+    };
+    Flow {
+        protocol: view.protocol.to_string(),
+        initiator,
+        responder,
+        translated: (translated != initiator).then_some(translated),
+        state: state(view.state).into(),
+        age_seconds: view.age.as_secs(),
+        idle_seconds: view.idle.as_secs(),
+        sent_packets: view.sent.packets,
+        sent_bytes: view.sent.bytes,
+        received_packets: view.answered.packets,
+        received_bytes: view.answered.bytes,
+        rules: view
+            .rules
+            .iter()
+            .map(|rule| FlowRule { nsg: rule.nsg.to_string(), rule: rule.rule.to_string() })
+            .collect(),
+    }
+}
+
+fn state(state: State) -> &'static str {
+    match state {
+        State::Open => "open",
+        State::SynSent => "syn-sent",
+        State::SynReceived => "syn-received",
+        State::Established => "established",
+        State::FinWait => "fin-wait",
+        State::Closing => "closing",
+        State::Closed => "closed",
+    }
+}
+
+fn tuple(key: &FlowKey) -> Tuple {
+    Tuple {
+        source: key.source.ip(),
+        source_port: key.source_port,
+        destination: key.destination.ip(),
+        destination_port: key.destination_port,
+    }
+}
+
+/// One SNAT pool.
+pub(super) fn pool(usage: &nat::Usage) -> SnatPool {
+    SnatPool {
+        public_ip: usage.key.public,
+        protocol: usage.key.protocol.to_string(),
+        destination: IpAddr::V4(usage.key.destination),
+        used: usage.used as u64,
+        capacity: usage.capacity as u64,
+    }
+}
+
+/// How much of something is in use.
+pub(super) fn usage((used, capacity): (usize, usize)) -> Usage {
+    Usage { used: used as u64, capacity: capacity as u64 }
+}

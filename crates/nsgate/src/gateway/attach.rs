@@ -1,0 +1,317 @@
+//! The attachments of the file, held against the network and the host.
+
+use super::address::may_have;
+use super::codes;
+use super::documents::Documents;
+use super::host::{Host, Ids, Seen};
+use super::written::{self, Behind, Written};
+use ipnet::IpNet;
+use model::{At, Diagnostic, IpConfiguration, Location, Network, NicIndex};
+use pipeline::{Attachment, AttachmentKind};
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+/// What the file says of attachments, ready for the pipeline.
+#[derive(Debug, Default)]
+pub(super) struct Attached {
+    /// In the file's order.
+    pub(super) attachments: Vec<Attachment>,
+    /// The Linux interfaces that could be looked at, in the same order.
+    pub(super) interfaces: Vec<Option<io::Interface>>,
+}
+
+/// Compares everything with everything; what is wrong is written to `out`.
+///
+/// The network gets the private addresses that the attachments give. Where it is broken, and so is not there, the rest
+/// is compared all the same.
+pub(super) fn attach(
+    written: &Written,
+    documents: &mut Documents,
+    ids: &mut Ids,
+    host: &Host<'_>,
+    out: &mut Vec<Diagnostic>,
+) -> Attached {
+    let Documents { network, nics: known } = documents;
+    let mut desk = Desk {
+        network: network.as_mut(),
+        known: known.as_deref(),
+        host,
+        out,
+        nics: HashMap::new(),
+        attached: Attached::default(),
+    };
+    let mut interfaces: HashMap<&str, &Location> = HashMap::new();
+    for attachment in &written.attachments {
+        let At { value: interface, at } = &attachment.interface;
+        if let Some(first) = interfaces.insert(interface, at) {
+            let message = format!("interface {interface} is attached twice; first at {first}");
+            desk.out.push(Diagnostic::error(codes::DUPLICATE_INTERFACE, at, message));
+            continue;
+        }
+        let Some(id) = ids.number(interface) else {
+            let message = format!("interface {interface}: more interfaces than can be numbered");
+            desk.out.push(Diagnostic::error(codes::INTERFACE, at, message));
+            continue;
+        };
+        let seen = desk.host.look(id, &attachment.interface, desk.out);
+        let kind = match &attachment.behind {
+            Behind::Nic { nic, address, mac } => {
+                desk.no_host_address(&attachment.interface, &seen);
+                desk.nic(nic, address.as_ref()).map(|nic| AttachmentKind::Nic { nic, enforced_mac: *mac })
+            }
+            Behind::Internet { at, addresses, next_hops } => {
+                Some(desk.internet(at, addresses, next_hops, &seen))
+            }
+        };
+        let Some(kind) = kind else { continue };
+        let interface = Arc::from(interface.as_str());
+        desk.attached.attachments.push(Attachment { id, interface, mac: seen.mac, mtu: seen.mtu, kind });
+        desk.attached.interfaces.push(seen.interface);
+    }
+    desk.one_internet(written);
+    desk.public_addresses(written);
+    desk.attached
+}
+
+/// The work in progress.
+struct Desk<'a> {
+    network: Option<&'a mut Network>,
+    /// The names and ids of the network interfaces, whatever else may be wrong with them.
+    known: Option<&'a [String]>,
+    host: &'a Host<'a>,
+    out: &'a mut Vec<Diagnostic>,
+    /// Attached network interfaces, and where.
+    nics: HashMap<NicIndex, Location>,
+    attached: Attached,
+}
+
+impl Desk<'_> {
+    fn error(&mut self, code: &'static str, at: &Location, message: String, help: &str) {
+        self.out.push(Diagnostic::error(code, at, message).help(help));
+    }
+
+    /// Packets to an address of the host go to the host's own stack, past every rule. A link-local address of the
+    /// kernel's own making reaches nothing.
+    fn no_host_address(&mut self, interface: &At<String>, seen: &Seen) {
+        for address in &seen.addresses {
+            if matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local()) {
+                continue;
+            }
+            let message = format!("interface {} holds {address}, an address of this host", interface.value);
+            let help = "it would bypass the network security groups; take it off with `ip address del`";
+            self.error(codes::HOST_ADDRESS, &interface.at, message, help);
+        }
+    }
+
+    fn nic(&mut self, wanted: &At<String>, address: Option<&At<IpAddr>>) -> Option<NicIndex> {
+        let Some(network) = self.network.as_deref() else {
+            self.must_be_named(wanted);
+            return None;
+        };
+        let nic = match network.find_nic(&wanted.value) {
+            Ok(nic) => nic,
+            Err(missing) => {
+                self.out.push(Diagnostic::error(codes::UNKNOWN_NIC, &wanted.at, missing.to_string()));
+                return None;
+            }
+        };
+        if let Some(first) = self.nics.insert(nic, wanted.at.clone()) {
+            let message = format!("network interface {} is attached twice; first at {first}", wanted.value);
+            self.out.push(Diagnostic::error(codes::DUPLICATE_NIC, &wanted.at, message));
+            return None;
+        }
+        if let Some(address) = address {
+            self.give_address(nic, wanted, address);
+        }
+        self.needs_addresses(nic, wanted, address.is_some());
+        Some(nic)
+    }
+
+    /// What can be said of a reference into a network that is broken elsewhere.
+    fn must_be_named(&mut self, wanted: &At<String>) {
+        let name = wanted.value.rsplit('/').next().unwrap_or_default();
+        let is =
+            |known: &String| known.rsplit('/').next().is_some_and(|known| known.eq_ignore_ascii_case(name));
+        if self.known.is_some_and(|known| !known.iter().any(is)) {
+            let message = format!("no network interface is named \"{}\"", wanted.value);
+            self.out.push(Diagnostic::error(codes::UNKNOWN_NIC, &wanted.at, message));
+        }
+    }
+
+    /// Fills in the address that the model leaves open.
+    fn give_address(&mut self, nic: NicIndex, wanted: &At<String>, address: &At<IpAddr>) {
+        let Some(network) = self.network.as_deref() else { return };
+        let configurations =
+            network.network_interfaces.get(nic.0).map(|nic| nic.ip_configurations.as_slice());
+        let open = |configuration: &IpConfiguration| configuration.private_address.is_none();
+        let configurations = configurations.unwrap_or_default();
+        let Some(place) = configurations.iter().position(open) else {
+            let known: Vec<_> =
+                configurations.iter().filter_map(|c| c.private_address).map(|a| a.to_string()).collect();
+            let message = format!("{} already has the address {}", wanted.value, known.join(" and "));
+            self.error(
+                codes::ADDRESS,
+                &address.at,
+                message,
+                "an attachment gives an address only where the network leaves it open",
+            );
+            return;
+        };
+        if let Err(why) = may_have(network, &configurations[place], address.value) {
+            self.out.push(Diagnostic::error(
+                codes::ADDRESS,
+                &address.at,
+                format!("{}: {why}", address.value),
+            ));
+            return;
+        }
+        let nic = self.network.as_deref_mut().and_then(|network| network.network_interfaces.get_mut(nic.0));
+        if let Some(configuration) = nic.and_then(|nic| nic.ip_configurations.get_mut(place)) {
+            configuration.private_address = Some(address.value);
+        }
+    }
+
+    fn needs_addresses(&mut self, nic: NicIndex, wanted: &At<String>, given: bool) {
+        let Some(network) = self.network.as_deref() else { return };
+        let Some(nic) = network.network_interfaces.get(nic.0) else { return };
+        let mut found = Vec::new();
+        for configuration in &nic.ip_configurations {
+            if configuration.private_address.is_none() && !given {
+                let message =
+                    format!("IP configuration {} of {} has no private address", configuration.name, nic.name);
+                let error = Diagnostic::error(codes::ADDRESS, &wanted.at, message);
+                found.push(error.help("give the attachment an address"));
+            }
+            let public = configuration.public_ip.and_then(|index| network.public_ips.get(index.0));
+            if let Some(public) = public.filter(|public| public.address.is_none()) {
+                let message = format!("public address {} of {} has no value yet", public.name, nic.name);
+                let warning = Diagnostic::warning(codes::PUBLIC_ADDRESS_MISSING, &wanted.at, message);
+                found.push(warning.help("its traffic uses outbound.defaultPublicIp until ipAddress is set"));
+            }
+        }
+        self.out.extend(found);
+    }
+
+    fn internet(
+        &mut self,
+        at: &Location,
+        addresses: &[At<IpNet>],
+        next_hops: &[At<IpAddr>],
+        seen: &Seen,
+    ) -> AttachmentKind {
+        for At { value: prefix, at } in addresses {
+            let edge = prefix.prefix_len() < prefix.max_prefix_len() - 1
+                && (prefix.addr() == prefix.network() || prefix.addr() == prefix.broadcast());
+            if edge {
+                let message = format!("{prefix}: the first and the last address of a prefix are nobody's");
+                self.error(
+                    codes::INTERNET,
+                    at,
+                    message,
+                    "give the gateway's own address, such as 203.0.113.2/24",
+                );
+            }
+        }
+        for At { value: hop, at } in next_hops {
+            if addresses.iter().any(|own| own.value.addr() == *hop) {
+                self.out.push(Diagnostic::error(
+                    codes::INTERNET,
+                    at,
+                    format!("nextHop {hop} is the gateway's own address"),
+                ));
+            } else if !addresses.is_empty() && !addresses.iter().any(|own| own.value.contains(hop)) {
+                let prefixes: Vec<_> = addresses.iter().map(|own| own.value.trunc().to_string()).collect();
+                let message = format!("nextHop {hop} is outside {}", prefixes.join(" and "));
+                self.error(codes::INTERNET, at, message, "a router is reached on the link itself");
+            }
+        }
+        if next_hops.is_empty() {
+            let warning = Diagnostic::warning(codes::INTERNET, at, "the internet has no nextHop");
+            self.out.push(warning.help("only addresses of the link's own prefix can be reached"));
+        }
+        AttachmentKind::Internet {
+            addresses: addresses.iter().map(|own| own.value).collect(),
+            next_hops: next_hops.iter().map(|hop| hop.value).collect(),
+            host_addresses: seen.addresses.clone(),
+        }
+    }
+
+    fn one_internet(&mut self, written: &Written) {
+        let internet = written.attachments.iter().filter_map(|attachment| match &attachment.behind {
+            Behind::Internet { at, .. } => Some(at),
+            Behind::Nic { .. } => None,
+        });
+        let mut internet = internet.peekable();
+        if let Some(public) = &written.default_public_ip
+            && internet.peek().is_none()
+            && !written.attachments.is_empty()
+        {
+            let message = format!("defaultPublicIp {} needs an internet attachment", public.value);
+            self.error(codes::INTERNET, &public.at, message, "give one of the attachments internet");
+        }
+        for at in internet.skip(1) {
+            self.out.push(super::fields::not_built(at, "more than one internet attachment"));
+        }
+    }
+
+    /// No public address may be two things at once.
+    fn public_addresses(&mut self, written: &Written) {
+        let held: Vec<(Ipv4Addr, Arc<str>)> = self.host_addresses();
+        if let Some(At { value, at }) = &written.default_public_ip {
+            if let Some(nic) = self.owner(IpAddr::V4(*value)) {
+                let message = format!("defaultPublicIp {value} is the public address of {nic} alone");
+                self.error(
+                    codes::DEFAULT_PUBLIC_IP,
+                    at,
+                    message,
+                    "choose an address that no network interface has",
+                );
+            }
+            if let Some((_, interface)) = held.iter().find(|(address, _)| address == value) {
+                let message = format!(
+                    "defaultPublicIp {value} is this host's own address on {interface}: sharing it (outbound.ports) is not built yet"
+                );
+                self.error(
+                    codes::NOT_BUILT_YET,
+                    at,
+                    message,
+                    "choose an address that the host does not hold",
+                );
+            }
+        }
+        for (address, interface) in held {
+            let Some(nic) = self.owner(IpAddr::V4(address)) else { continue };
+            let at = written.attachments.iter().find(|attachment| *attachment.interface.value == *interface);
+            let Some(written::Attachment { interface: At { at, .. }, .. }) = at else { continue };
+            let message = format!("interface {interface} holds {address}, the public address of {nic}");
+            self.error(codes::INTERNET, at, message, "take it off the host: nsgate answers for it");
+        }
+    }
+
+    /// What the host holds on the internet attachment.
+    fn host_addresses(&self) -> Vec<(Ipv4Addr, Arc<str>)> {
+        let mut held = Vec::new();
+        for attachment in &self.attached.attachments {
+            let AttachmentKind::Internet { host_addresses, .. } = &attachment.kind else { continue };
+            for address in host_addresses {
+                if let IpAddr::V4(v4) = address {
+                    held.push((*v4, Arc::clone(&attachment.interface)));
+                }
+            }
+        }
+        held
+    }
+
+    /// The network interface with this instance-level public address.
+    fn owner(&self, public: IpAddr) -> Option<Arc<str>> {
+        let network = self.network.as_deref()?;
+        let has = |configuration: &IpConfiguration| {
+            let index = configuration.public_ip;
+            index.and_then(|index| network.public_ips.get(index.0)).and_then(|public| public.address)
+                == Some(public)
+        };
+        let owner = network.network_interfaces.iter().find(|nic| nic.ip_configurations.iter().any(has));
+        owner.map(|nic| Arc::clone(&nic.name))
+    }
+}

@@ -1,0 +1,135 @@
+//! The documents that the file names, found and read.
+
+use super::codes;
+use super::written::Written;
+use arm::{Ignored, Node, Resources};
+use model::{At, Diagnostic, Network, ServiceTags};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The most files that the patterns of `network.files` may match together.
+const MAX_FILES: usize = 1000;
+
+/// What the documents say.
+#[derive(Debug, Default)]
+pub(super) struct Documents {
+    /// The network, unless an error in it leaves none.
+    pub(super) network: Option<Network>,
+    /// The names and ids of all network interfaces; `None` where a document could not be read.
+    pub(super) nics: Option<Vec<String>>,
+}
+
+/// Reads the network of a gateway file.
+pub(super) fn read_network(written: &Written, directory: &Path, out: &mut Vec<Diagnostic>) -> Documents {
+    let mut nodes = Vec::new();
+    let mut complete = true;
+    for file in find_files(&written.files, directory, out) {
+        match arm::read_json_file(&file.value) {
+            Ok(node) => nodes.push(node),
+            Err(errors) => {
+                complete = false;
+                out.extend(errors.into_iter().map(|error| placed(error, &file)));
+            }
+        }
+    }
+    nodes.extend(written.resources.clone());
+    let tags = match &written.service_tags {
+        None => ServiceTags::default(),
+        Some(file) => {
+            let file = At { value: directory.join(&file.value), at: file.at.clone() };
+            match arm::read_service_tags_file(&file.value) {
+                Ok(tags) => tags,
+                Err(errors) => {
+                    complete = false;
+                    out.extend(errors.into_iter().map(|error| placed(error, &file)));
+                    ServiceTags::default()
+                }
+            }
+        }
+    };
+    judge(&nodes, tags, complete, out)
+}
+
+/// Reads and validates documents.
+///
+/// Where one could not be read, what it might have held would be reported as missing, so nothing is validated then.
+pub(super) fn judge(
+    nodes: &[Node],
+    tags: ServiceTags,
+    complete: bool,
+    out: &mut Vec<Diagnostic>,
+) -> Documents {
+    let Resources { network, ignored, diagnostics } = arm::read_resources(nodes);
+    out.extend(diagnostics);
+    out.extend(ignored.iter().filter_map(not_honoured));
+    if !complete {
+        return Documents::default();
+    }
+    let mut nics = Vec::with_capacity(2 * network.network_interfaces.len());
+    for nic in &network.network_interfaces {
+        nics.push(nic.name.value.clone());
+        nics.extend(nic.id.as_ref().map(|id| id.value.clone()));
+    }
+    let (network, findings) = model::validate(network, Arc::new(tags));
+    out.extend(findings);
+    Documents { network, nics: Some(nics) }
+}
+
+/// A part of the network that Azure would heed and nsgate does not; resources of other kinds, such as virtual
+/// machines, say nothing about packets.
+fn not_honoured(Ignored { what, name, at }: &Ignored) -> Option<Diagnostic> {
+    let provider = what.split_once('/').map(|(provider, _)| provider);
+    if provider.is_some_and(|provider| !provider.eq_ignore_ascii_case("Microsoft.Network")) {
+        return None;
+    }
+    let message = format!("{what} of '{name}' is not honoured yet");
+    let warning = Diagnostic::warning(arm::codes::NOT_HONOURED, at, message);
+    Some(warning.help("nsgate acts as though it were not there"))
+}
+
+/// An unreadable file stands where it was named.
+fn placed(error: Diagnostic, file: &At<PathBuf>) -> Diagnostic {
+    Diagnostic { at: error.at.or_else(|| Some(file.at.clone())), ..error }
+}
+
+fn find_files(patterns: &[At<String>], directory: &Path, out: &mut Vec<Diagnostic>) -> Vec<At<PathBuf>> {
+    let mut files: Vec<At<PathBuf>> = Vec::new();
+    for pattern in patterns {
+        match matches(&pattern.value, directory) {
+            Ok(found) => {
+                for path in found {
+                    // Two patterns may match one file; its resources are there once.
+                    if !files.iter().any(|file| file.value == path) {
+                        files.push(At { value: path, at: pattern.at.clone() });
+                    }
+                }
+            }
+            Err(why) => out.push(Diagnostic::error(codes::FILE, &pattern.at, why)),
+        }
+    }
+    files
+}
+
+fn matches(pattern: &str, directory: &Path) -> Result<Vec<PathBuf>, String> {
+    if !pattern.contains(['*', '?', '[']) {
+        return Ok(vec![directory.join(pattern)]);
+    }
+    // The directory is the user's, and may itself have a bracket in its name.
+    let directory = glob::Pattern::escape(&directory.to_string_lossy());
+    let whole = Path::new(&directory).join(pattern);
+    let paths = glob::glob(&whole.to_string_lossy()).map_err(|error| format!("\"{pattern}\": {error}"))?;
+    let mut found = Vec::new();
+    for path in paths {
+        let path = path.map_err(|error| format!("\"{pattern}\": {error}"))?;
+        if !path.is_dir() {
+            found.push(path);
+        }
+        if found.len() > MAX_FILES {
+            return Err(format!("\"{pattern}\" matches more than {MAX_FILES} files"));
+        }
+    }
+    if found.is_empty() {
+        return Err(format!("\"{pattern}\" matches no file"));
+    }
+    Ok(found)
+}

@@ -1,0 +1,169 @@
+//! Reading mappings key by key, with every mistake written down and none of them final.
+
+use super::codes;
+use arm::{Entry, Node, Value};
+use model::{At, Diagnostic};
+use std::time::Duration;
+
+/// What the mapping without a name is called.
+const WHOLE: &str = "the gateway file";
+
+/// What a key is to this daemon.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Known {
+    /// It is read.
+    Built(&'static str),
+    /// It is of the design, and its feature comes later.
+    Later(&'static str),
+}
+
+impl Known {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Built(name) | Self::Later(name) => name,
+        }
+    }
+}
+
+/// A mapping whose keys have been checked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fields<'a> {
+    /// The mapping itself; `None` where it is absent or empty.
+    entries: &'a [Entry],
+}
+
+impl<'a> Fields<'a> {
+    /// Reads `node` as the mapping called `name`; unknown keys and later ones become errors.
+    pub(super) fn read(
+        node: Option<&'a Node>,
+        name: &str,
+        known: &[Known],
+        out: &mut Vec<Diagnostic>,
+    ) -> Self {
+        let entries = match node.map(|node| (&node.value, &node.at)) {
+            None | Some((Value::Null, _)) => &[][..],
+            Some((Value::Object(entries), _)) => entries,
+            Some((_, at)) => {
+                let name = if name.is_empty() { WHOLE } else { name };
+                let message = format!("{name}: expected keys and values");
+                out.push(Diagnostic::error(codes::INVALID_VALUE, at, message));
+                &[]
+            }
+        };
+        for Entry { key, .. } in entries {
+            match known.iter().find(|known| known.name() == key.value) {
+                Some(Known::Built(_)) => {}
+                Some(Known::Later(_)) => out.push(later(name, key)),
+                None => out.push(unknown(name, key, known)),
+            }
+        }
+        Self { entries }
+    }
+
+    /// The value of a key, `None` where it is absent or null.
+    pub(super) fn get(&self, key: &str) -> Option<&'a Node> {
+        let entry = self.entries.iter().find(|entry| entry.key.value == key)?;
+        (entry.value.value != Value::Null).then_some(&entry.value)
+    }
+
+    /// Where a key stands, whatever its value.
+    pub(super) fn key(&self, key: &str) -> Option<&'a At<String>> {
+        self.entries.iter().map(|entry| &entry.key).find(|known| known.value == key)
+    }
+
+    /// A text.
+    pub(super) fn text(&self, key: &str, out: &mut Vec<Diagnostic>) -> Option<At<String>> {
+        text(self.get(key)?, key, out)
+    }
+
+    /// A list of texts, or one text.
+    pub(super) fn texts(&self, key: &str, out: &mut Vec<Diagnostic>) -> Vec<At<String>> {
+        match self.get(key) {
+            None => Vec::new(),
+            Some(Node { value: Value::Array(items), .. }) => {
+                items.iter().filter_map(|item| text(item, key, out)).collect()
+            }
+            Some(node) => text(node, key, out).into_iter().collect(),
+        }
+    }
+
+    /// A text that `parse` understands.
+    pub(super) fn parsed<T>(
+        &self,
+        key: &str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+        out: &mut Vec<Diagnostic>,
+    ) -> Option<At<T>> {
+        parsed(self.text(key, out)?, key, expected, parse, out)
+    }
+
+    /// A list of texts, or one text, all of which `parse` understands.
+    pub(super) fn parsed_list<T>(
+        &self,
+        key: &str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+        out: &mut Vec<Diagnostic>,
+    ) -> Vec<At<T>> {
+        let texts = self.texts(key, out);
+        texts.into_iter().filter_map(|text| parsed(text, key, expected, &parse, out)).collect()
+    }
+
+    /// A duration such as `4m`, between one second and two hours: the span that Azure's idle timeouts may have,
+    /// and a shorter one for tests.
+    pub(super) fn duration(&self, key: &str, out: &mut Vec<Diagnostic>) -> Option<Duration> {
+        let allowed = Duration::from_secs(1)..=Duration::from_secs(120 * 60);
+        let parse = |text: &str| humantime::parse_duration(text).ok().filter(|span| allowed.contains(span));
+        let span = self.parsed(key, "a duration between 1s and 120m, such as 4m or 90s", parse, out)?;
+        Some(span.value)
+    }
+}
+
+fn text(node: &Node, key: &str, out: &mut Vec<Diagnostic>) -> Option<At<String>> {
+    match &node.value {
+        Value::String(text) | Value::Number(text) => Some(At::new(text.as_str(), &node.at)),
+        _ => {
+            let message = format!("{key}: expected one value");
+            out.push(Diagnostic::error(codes::INVALID_VALUE, &node.at, message));
+            None
+        }
+    }
+}
+
+fn parsed<T>(
+    text: At<String>,
+    key: &str,
+    expected: &str,
+    parse: impl Fn(&str) -> Option<T>,
+    out: &mut Vec<Diagnostic>,
+) -> Option<At<T>> {
+    let Some(value) = parse(text.value.trim()) else {
+        let message = format!("{key}: \"{}\" is not {expected}", text.value);
+        out.push(Diagnostic::error(codes::INVALID_VALUE, &text.at, message));
+        return None;
+    };
+    Some(At { value, at: text.at })
+}
+
+fn later(name: &str, key: &At<String>) -> Diagnostic {
+    let path = if name.is_empty() { key.value.clone() } else { format!("{name}.{}", key.value) };
+    not_built(&key.at, &path)
+}
+
+/// The error for a feature that comes later.
+pub(super) fn not_built(at: &model::Location, what: &str) -> Diagnostic {
+    Diagnostic::error(codes::NOT_BUILT_YET, at, format!("{what} is not built yet"))
+        .help("take it out; this version refuses what it cannot do rather than ignore it")
+}
+
+fn unknown(name: &str, key: &At<String>, known: &[Known]) -> Diagnostic {
+    let place = if name.is_empty() { WHOLE } else { name };
+    let error =
+        Diagnostic::error(codes::UNKNOWN_KEY, &key.at, format!("{place} has no key \"{}\"", key.value));
+    let names: Vec<&str> = known.iter().map(|known| known.name()).collect();
+    match model::nearest(&key.value, names.iter().copied()) {
+        Some(near) => error.help(format!("did you mean \"{near}\"?")),
+        None => error.help(format!("its keys are {}", names.join(", "))),
+    }
+}

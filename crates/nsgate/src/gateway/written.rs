@@ -1,0 +1,271 @@
+//! The gateway file as it is written: every key read, nothing yet compared with the network or the host.
+
+use super::codes;
+use super::fields::{Fields, Known, not_built};
+use Known::{Built, Later};
+use arm::{Node, Value};
+use ipnet::IpNet;
+use model::{At, Diagnostic, Location};
+use packet::Mac;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+/// The flow records there may be; each takes a few hundred bytes from the start.
+const CAPACITY: std::ops::RangeInclusive<u64> = 1..=16_000_000;
+
+/// Every key of the file.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// `network.files`.
+    pub(super) files: Vec<At<String>>,
+    /// `network.resources`.
+    pub(super) resources: Option<Node>,
+    /// `serviceTags`.
+    pub(super) service_tags: Option<At<String>>,
+    /// `attachments`.
+    pub(super) attachments: Vec<Attachment>,
+    /// `outbound.defaultPublicIp`.
+    pub(super) default_public_ip: Option<At<Ipv4Addr>>,
+    /// `outbound.idleTimeout`.
+    pub(super) snat_idle: Option<Duration>,
+    /// `flows.idleTimeout`.
+    pub(super) flow_idle: Option<Duration>,
+    /// `flows.capacity`.
+    pub(super) flow_capacity: Option<u64>,
+    /// `control.socket`.
+    pub(super) socket: Option<At<String>>,
+}
+
+/// An attachment that could be read.
+#[derive(Debug)]
+pub(super) struct Attachment {
+    /// The Linux interface.
+    pub(super) interface: At<String>,
+    /// What is behind it.
+    pub(super) behind: Behind,
+}
+
+/// What is behind an attachment.
+#[derive(Debug)]
+pub(super) enum Behind {
+    /// A network interface of the model.
+    Nic {
+        /// Its name or resource id.
+        nic: At<String>,
+        /// The private address, where the model leaves it open.
+        address: Option<At<IpAddr>>,
+        /// The hardware address that is enforced.
+        mac: Option<Mac>,
+    },
+    /// The internet.
+    Internet {
+        /// Where the key stands.
+        at: Location,
+        /// The gateway's own addresses and the prefixes on the link.
+        addresses: Vec<At<IpNet>>,
+        /// The routers.
+        next_hops: Vec<At<IpAddr>>,
+    },
+}
+
+impl Written {
+    /// Reads the whole file; what is wrong is written to `out` and left out.
+    pub(super) fn read(root: &Node, out: &mut Vec<Diagnostic>) -> Self {
+        let keys = [
+            Built("network"),
+            Built("serviceTags"),
+            Built("attachments"),
+            Built("outbound"),
+            Built("flows"),
+            Built("engine"),
+            Built("control"),
+            Later("flowLogs"),
+            Later("metrics"),
+        ];
+        let file = Fields::read(Some(root), "", &keys, out);
+        let mut written = Self { service_tags: file.text("serviceTags", out), ..Self::default() };
+        match file.get("network") {
+            Some(network) => written.read_network(network, out),
+            None => {
+                let error =
+                    Diagnostic::error(codes::MISSING_KEY, &root.at, "the gateway file has no \"network\"");
+                out.push(error.help(
+                    "name Azure's documents in network.files, or write resources in network.resources",
+                ));
+            }
+        }
+        written.attachments = read_attachments(file.get("attachments"), out);
+        written.read_outbound(file.get("outbound"), out);
+        written.read_flows(file.get("flows"), out);
+        read_engine(file.get("engine"), out);
+        let control = Fields::read(file.get("control"), "control", &[Built("socket")], out);
+        let path = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        written.socket = control.parsed("socket", "the path of a socket", path, out);
+        written
+    }
+
+    fn read_network(&mut self, node: &Node, out: &mut Vec<Diagnostic>) {
+        let keys = [Built("files"), Later("parameters"), Built("resources")];
+        let network = Fields::read(Some(node), "network", &keys, out);
+        self.files = network.texts("files", out);
+        self.resources = network.get("resources").cloned();
+    }
+
+    fn read_outbound(&mut self, node: Option<&Node>, out: &mut Vec<Diagnostic>) {
+        let keys = [
+            Built("profile"),
+            Built("defaultPublicIp"),
+            Built("idleTimeout"),
+            Built("portsPerVm"),
+            Later("ports"),
+        ];
+        let outbound = Fields::read(node, "outbound", &keys, out);
+        only(&outbound, "outbound", "profile", &["azure2017"], out);
+        only(&outbound, "outbound", "portsPerVm", &["64511"], out);
+        let public = |text: &str| text.parse().ok().filter(|address: &Ipv4Addr| usable(*address));
+        self.default_public_ip = outbound.parsed("defaultPublicIp", "an IPv4 address", public, out);
+        self.snat_idle = outbound.duration("idleTimeout", out);
+    }
+
+    fn read_flows(&mut self, node: Option<&Node>, out: &mut Vec<Diagnostic>) {
+        let flows = Fields::read(node, "flows", &[Built("idleTimeout"), Built("capacity")], out);
+        self.flow_idle = flows.duration("idleTimeout", out);
+        let count = |text: &str| text.replace('_', "").parse().ok().filter(|count| CAPACITY.contains(count));
+        let expected = format!("a number between {} and {}", CAPACITY.start(), CAPACITY.end());
+        self.flow_capacity = flows.parsed("capacity", &expected, count, out).map(|count| count.value);
+    }
+}
+
+fn read_engine(node: Option<&Node>, out: &mut Vec<Diagnostic>) {
+    let engine = Fields::read(node, "engine", &[Built("workers"), Built("io")], out);
+    only(&engine, "engine", "workers", &["auto", "1"], out);
+    only(&engine, "engine", "io", &["auto", "af_packet"], out);
+}
+
+/// Values of the design that this version does not offer are named as such; the key says what there will be.
+fn only(fields: &Fields<'_>, name: &str, key: &str, built: &[&str], out: &mut Vec<Diagnostic>) {
+    let Some(text) = fields.text(key, out) else { return };
+    if built.contains(&text.value.as_str()) {
+        return;
+    }
+    let possible = match key {
+        "workers" | "portsPerVm" => text.value.parse::<u32>().is_ok_and(|number| number > 0),
+        "io" => ["tap", "pnet"].contains(&text.value.as_str()),
+        _ => true,
+    };
+    let what = format!("{name}.{key}: {}", text.value);
+    out.push(if possible {
+        let error = Diagnostic::error(codes::NOT_BUILT_YET, &text.at, format!("{what} is not built yet"));
+        error.help(format!("this version has {}", built.join(" and ")))
+    } else {
+        let message = format!("{key}: \"{}\" is not one of {}", text.value, built.join(", "));
+        Diagnostic::error(codes::INVALID_VALUE, &text.at, message)
+    });
+}
+
+fn read_attachments(node: Option<&Node>, out: &mut Vec<Diagnostic>) -> Vec<Attachment> {
+    match node.map(|node| (&node.value, &node.at)) {
+        None => Vec::new(),
+        Some((Value::Array(items), _)) => {
+            let mut attachments = Vec::with_capacity(items.len());
+            for (nth, item) in items.iter().enumerate() {
+                attachments.extend(read_attachment(item, &format!("attachments[{nth}]"), out));
+            }
+            attachments
+        }
+        Some((_, at)) => {
+            out.push(Diagnostic::error(codes::INVALID_VALUE, at, "attachments: expected a list"));
+            Vec::new()
+        }
+    }
+}
+
+fn read_attachment(node: &Node, name: &str, out: &mut Vec<Diagnostic>) -> Option<Attachment> {
+    let keys = [
+        Built("interface"),
+        Later("tap"),
+        Built("nic"),
+        Built("address"),
+        Built("mac"),
+        Later("subnet"),
+        Built("internet"),
+        Later("onPremises"),
+    ];
+    let before = out.len();
+    let fields = Fields::read(Some(node), name, &keys, out);
+    let interface = fields.parsed("interface", "the name of a Linux interface", interface_name, out);
+    let nic = fields.text("nic", out);
+    let address = fields.parsed("address", "an IP address", |text| text.parse().ok(), out);
+    let mac = fields.parsed("mac", "a hardware address such as 02:00:00:00:00:04", parse_mac, out);
+    let internet =
+        fields.key("internet").map(|key| read_internet(fields.get("internet"), &key.at, name, out));
+    let wrong = |message: String| Diagnostic::error(codes::CONTRADICTION, &node.at, message);
+    match (&nic, &internet) {
+        (Some(_), Some(_)) => out.push(wrong(format!("{name} is both a nic and the internet"))),
+        (None, None) if out.len() == before => {
+            let error =
+                Diagnostic::error(codes::MISSING_KEY, &node.at, format!("{name} does not say what it is"));
+            out.push(error.help("give it nic or internet"));
+        }
+        (None, Some(_)) => {
+            for key in ["address", "mac"].into_iter().filter_map(|key| fields.key(key)) {
+                let message = format!("{name}: {} belongs to a nic attachment", key.value);
+                out.push(Diagnostic::error(codes::CONTRADICTION, &key.at, message));
+            }
+        }
+        _ => {}
+    }
+    if interface.is_none() && out.len() == before {
+        let error = Diagnostic::error(codes::MISSING_KEY, &node.at, format!("{name} has no \"interface\""));
+        out.push(error.help("name the Linux interface"));
+    }
+    let behind = match (nic, internet) {
+        (Some(nic), None) => Behind::Nic { nic, address, mac: mac.map(|mac| mac.value) },
+        (None, Some(internet)) => internet,
+        _ => return None,
+    };
+    Some(Attachment { interface: interface?, behind })
+}
+
+fn read_internet(node: Option<&Node>, at: &Location, name: &str, out: &mut Vec<Diagnostic>) -> Behind {
+    let name = format!("{name}.internet");
+    let fields = Fields::read(node, &name, &[Built("address"), Built("nextHop")], out);
+    if fields.get("address").is_none() {
+        let error = Diagnostic::error(codes::MISSING_KEY, at, format!("{name} has no \"address\""));
+        out.push(error.help("give the gateway's own address with its prefix, such as 203.0.113.2/24"));
+    }
+    let prefix = |text: &str| text.parse().ok();
+    let addresses =
+        fields.parsed_list("address", "an address with its prefix, such as 203.0.113.2/24", prefix, out);
+    let next_hops = fields.parsed_list("nextHop", "an IP address", |text| text.parse().ok(), out);
+    let v6 =
+        addresses.iter().filter(|prefix: &&At<IpNet>| prefix.value.addr().is_ipv6()).map(|prefix| &prefix.at);
+    let v6 = v6.chain(next_hops.iter().filter(|hop: &&At<IpAddr>| hop.value.is_ipv6()).map(|hop| &hop.at));
+    out.extend(v6.map(|at| not_built(at, &format!("IPv6 in {name}"))));
+    Behind::Internet { at: at.clone(), addresses, next_hops }
+}
+
+/// What the kernel takes as an interface's name (`dev_valid_name`).
+fn interface_name(text: &str) -> Option<String> {
+    let sound = !text.is_empty()
+        && text.len() < 16
+        && text != "."
+        && text != ".."
+        && !text.contains(|c: char| c == '/' || c == ':' || c.is_whitespace() || c.is_control());
+    sound.then(|| text.to_owned())
+}
+
+fn parse_mac(text: &str) -> Option<Mac> {
+    let mut mac = [0; 6];
+    let mut parts = text.split([':', '-']);
+    for byte in &mut mac {
+        let part = parts.next().filter(|part| part.len() == 2)?;
+        *byte = u8::from_str_radix(part, 16).ok()?;
+    }
+    // A group address can be nobody's own.
+    (parts.next().is_none() && mac != [0; 6] && mac[0] & 1 == 0).then_some(mac)
+}
+
+fn usable(address: Ipv4Addr) -> bool {
+    !(address.is_unspecified() || address.is_multicast() || address.is_loopback() || address.is_broadcast())
+}

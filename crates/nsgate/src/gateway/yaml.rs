@@ -1,0 +1,252 @@
+//! YAML as a tree in which every key and value knows its line and column.
+
+use super::codes;
+use arm::{Entry, Node, Value};
+use model::{At, Diagnostic, Location};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::Spanned;
+use std::fmt;
+use std::sync::Arc;
+
+/// How deep mappings and lists may be nested; Azure's resources need about ten.
+const MAX_DEPTH: usize = 64;
+/// How many values one file may have, aliases expanded; a thousand rules have about fifteen thousand.
+const MAX_NODES: usize = 2_000_000;
+
+/// Reads a whole document.
+///
+/// # Errors
+/// One diagnostic where the text is not YAML, has a key twice in one mapping, or passes the limits.
+pub(super) fn read(file: &Arc<str>, text: &str) -> Result<Node, Box<Diagnostic>> {
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: MAX_DEPTH,
+            flow_nesting_limit: MAX_DEPTH,
+            max_nodes: MAX_NODES,
+            max_events: 2 * MAX_NODES,
+        },
+        with_snippet: false,
+        // YAML 1.2: a resource may be called `on` or `no`.
+        strict_booleans: true,
+    };
+    match serde_saphyr::from_str_with_options::<Option<Spanned<Tree>>>(text, options) {
+        Ok(Some(tree)) => Ok(place(tree, file)),
+        Ok(None) => Ok(Node { at: location(file, 1, 1), value: Value::Null }),
+        Err(error) => {
+            let place = error.location();
+            let (line, column) = place.map_or((1, 1), |at| (at.line(), at.column()));
+            let message = format!("not readable as YAML: {}", sentence(&error.to_string()));
+            Err(Box::new(Diagnostic::error(codes::INVALID_YAML, &location(file, line, column), message)))
+        }
+    }
+}
+
+/// The reader's words without the place, which the diagnostic has, and without its advice to programmers.
+fn sentence(error: &str) -> &str {
+    let first = error.lines().next().unwrap_or(error);
+    let words = first.rsplit_once(" at line ").map_or(first, |(words, _)| words);
+    let advice = words.find(", set ").or_else(|| words.find("; use "));
+    advice.map_or(words, |advice| &words[..advice])
+}
+
+/// A value as the YAML reader hands it over.
+enum Tree {
+    Null,
+    Bool(bool),
+    Number(String),
+    String(String),
+    Array(Vec<Spanned<Tree>>),
+    Object(Vec<(Spanned<String>, Spanned<Tree>)>),
+}
+
+fn place(tree: Spanned<Tree>, file: &Arc<str>) -> Node {
+    let at = location(file, tree.referenced.line(), tree.referenced.column());
+    let value = match tree.value {
+        Tree::Null => Value::Null,
+        Tree::Bool(value) => Value::Bool(value),
+        Tree::Number(text) => Value::Number(text),
+        Tree::String(text) => Value::String(text),
+        Tree::Array(items) => Value::Array(items.into_iter().map(|item| place(item, file)).collect()),
+        Tree::Object(entries) => Value::Object(
+            entries
+                .into_iter()
+                .map(|(key, value)| {
+                    let at = location(file, key.referenced.line(), key.referenced.column());
+                    Entry { key: At { value: key.value, at }, value: place(value, file) }
+                })
+                .collect(),
+        ),
+    };
+    Node { at, value }
+}
+
+fn location(file: &Arc<str>, line: u64, column: u64) -> Location {
+    let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).max(1);
+    Location { file: Arc::clone(file), line: small(line), column: small(column) }
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Tree;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_unit<E>(self) -> Result<Tree, E> {
+                Ok(Tree::Null)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
+                Ok(Tree::Bool(value))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
+                Ok(Tree::Number(value.to_string()))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
+                Ok(Tree::Number(value.to_string()))
+            }
+
+            fn visit_i128<E>(self, value: i128) -> Result<Tree, E> {
+                Ok(Tree::Number(value.to_string()))
+            }
+
+            fn visit_u128<E>(self, value: u128) -> Result<Tree, E> {
+                Ok(Tree::Number(value.to_string()))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
+                Ok(Tree::Number(value.to_string()))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Tree, E> {
+                Ok(Tree::String(value.to_owned()))
+            }
+
+            fn visit_string<E>(self, value: String) -> Result<Tree, E> {
+                Ok(Tree::String(value))
+            }
+
+            fn visit_bytes<E: de::Error>(self, _: &[u8]) -> Result<Tree, E> {
+                Err(E::custom("binary values mean nothing here"))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Tree, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    items.push(item);
+                }
+                Ok(Tree::Array(items))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Tree::Object(entries))
+            }
+        }
+
+        deserializer.deserialize_any(Any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn node(text: &str) -> Node {
+        read(&"g.yaml".into(), text).unwrap()
+    }
+
+    fn get<'a>(node: &'a Node, key: &str) -> &'a Node {
+        node.get(key).unwrap()
+    }
+
+    #[test]
+    fn values_know_their_place() {
+        let root = node("a: 1\nb:\n  - x\n  - {c: 4m, d: [10.0.1.4, 02:00:00:00:00:04]}\n");
+        assert_eq!((get(&root, "a").at.line, get(&root, "a").at.column), (1, 4));
+        let Value::Array(items) = &get(&root, "b").value else { panic!() };
+        assert_eq!((items[0].at.line, items[0].at.column), (3, 5));
+        let c = get(&items[1], "c");
+        assert_eq!((c.at.line, c.at.column), (4, 9));
+        assert_eq!(c.value, Value::String("4m".into()));
+        let entry = &items[1].entries()[1];
+        assert_eq!((entry.key.at.line, entry.key.at.column), (4, 13));
+        let Value::Array(d) = &entry.value.value else { panic!() };
+        assert_eq!(d[0].value, Value::String("10.0.1.4".into()));
+        assert_eq!(d[1].value, Value::String("02:00:00:00:00:04".into()));
+    }
+
+    #[test]
+    fn only_true_and_false_are_booleans() {
+        for (text, value) in [
+            ("a: true", Value::Bool(true)),
+            ("a: False", Value::Bool(false)),
+            ("a: off", Value::String("off".into())),
+            ("a: no", Value::String("no".into())),
+            ("a: \"true\"", Value::String("true".into())),
+        ] {
+            assert_eq!(get(&node(text), "a").value, value, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_document_is_null() {
+        for text in ["", "# nothing\n", "---\n"] {
+            assert_eq!(node(text).value, Value::Null, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn json_is_yaml() {
+        assert_eq!(get(&node("{\n  \"a\": \"b\",\n  \"c\": null }"), "a").value, Value::String("b".into()));
+    }
+
+    #[test]
+    fn broken_text_is_refused_with_its_place() {
+        for (text, line) in [
+            ("a: [1,\n", 2),
+            ("a: 1\na: 2\n", 2),
+            ("a: 1\n b: 2\n", 2),
+            ("a: *nobody\n", 1),
+            ("a: 1\n---\nb: 2\n", 3),
+            ("\t: [", 1),
+        ] {
+            let error = read(&"g.yaml".into(), text).unwrap_err();
+            let at = error.at.as_ref().unwrap();
+            assert!(at.line <= line && at.line + 1 >= line, "{text:?}: {error}");
+            assert!(!error.message.contains("line ") && !error.message.contains("Policy"), "{error}");
+            assert!(!error.message.contains("; use"), "{error}");
+        }
+    }
+
+    #[test]
+    fn bombs_and_towers_are_refused() {
+        let tower = format!("a: {}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(read(&"g.yaml".into(), &tower).is_err());
+        let block: String = (0..5000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+        assert!(read(&"g.yaml".into(), &block).is_err());
+        let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        for n in 1..12 {
+            let items = vec![format!("*a{}", n - 1); 10].join(", ");
+            bomb.push_str(&format!("a{n}: &a{n} [{items}]\n"));
+        }
+        assert!(read(&"g.yaml".into(), &bomb).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "([a-z]{1,3}|[:\\[\\]{},&*!|>\"'# \n-]|\\PC){0,60}") {
+            let _ = read(&"g.yaml".into(), &text);
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Tables for people.
+
+use super::Colour;
+use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
+use control::answer::{Drop, Flow, FlowRule, IpFlow, Reloaded, SnatPool, Status, Tuple, Walk};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What the daemon is doing.
+///
+/// # Errors
+/// Those of the writer.
+pub fn status(out: &mut impl Write, status: &Status) -> io::Result<()> {
+    let uptime = humantime::format_duration(Duration::from_secs(status.uptime_seconds));
+    writeln!(out, "nsgate {} on {}, up {uptime}, process {}", status.version, status.config, status.pid)?;
+    writeln!(
+        out,
+        "{} worker{}, {} of {} flows, {} SNAT ports in use, {} reload{} done, {} refused",
+        status.workers,
+        plural(u64::from(status.workers)),
+        status.flows.used,
+        status.flows.capacity,
+        status.snat_ports_used,
+        status.reloads.done,
+        plural(status.reloads.done),
+        status.reloads.refused,
+    )?;
+    if let Some(refusal) = &status.reloads.last_refusal {
+        writeln!(out, "the last reload was refused: {refusal}")?;
+    }
+    let mut attachments = table(&[
+        "interface",
+        "role",
+        "state",
+        "received",
+        "sent",
+        "ring drops",
+        "broken",
+        "foreign",
+        "send failures",
+    ]);
+    for a in &status.attachments {
+        let mut row = vec![Cell::new(&a.interface), Cell::new(&a.role), Cell::new(&a.state)];
+        row.extend([a.received, a.sent, a.ring_drops, a.broken, a.foreign, a.send_failures].map(number));
+        attachments.add_row(row);
+    }
+    writeln!(out, "{attachments}")?;
+    let mut endings = table(&["ending", "packets", "bytes", "meaning"]);
+    for ending in &status.endings {
+        endings.add_row(vec![
+            Cell::new(&ending.ending),
+            number(ending.packets),
+            number(ending.bytes),
+            Cell::new(&ending.meaning),
+        ]);
+    }
+    writeln!(out, "{endings}")
+}
+
+/// Live flows.
+///
+/// # Errors
+/// Those of the writer.
+pub fn flows(out: &mut impl Write, flows: &[Flow]) -> io::Result<()> {
+    let mut table = table(&[
+        "protocol",
+        "initiator",
+        "translated to",
+        "state",
+        "age",
+        "idle",
+        "sent",
+        "bytes",
+        "received",
+        "bytes",
+        "allowed by",
+    ]);
+    for flow in flows {
+        table.add_row(vec![
+            Cell::new(&flow.protocol),
+            Cell::new(one_way(&flow.protocol, &flow.initiator)),
+            Cell::new(
+                flow.translated.as_ref().map(|tuple| one_way(&flow.protocol, tuple)).unwrap_or_default(),
+            ),
+            Cell::new(&flow.state),
+            seconds(flow.age_seconds),
+            seconds(flow.idle_seconds),
+            number(flow.sent_packets),
+            number(flow.sent_bytes),
+            number(flow.received_packets),
+            number(flow.received_bytes),
+            Cell::new(rules(&flow.rules)),
+        ]);
+    }
+    writeln!(out, "{table}")?;
+    writeln!(out, "{} flow{}", flows.len(), plural(flows.len() as u64))
+}
+
+/// SNAT ports in use.
+///
+/// # Errors
+/// Those of the writer.
+pub fn snat(out: &mut impl Write, pools: &[SnatPool]) -> io::Result<()> {
+    let mut table = table(&["public address", "protocol", "destination", "used", "of"]);
+    for pool in pools {
+        table.add_row(vec![
+            Cell::new(pool.public_ip),
+            Cell::new(&pool.protocol),
+            Cell::new(pool.destination),
+            number(pool.used),
+            number(pool.capacity),
+        ]);
+    }
+    writeln!(out, "{table}")
+}
+
+/// What was dropped.
+///
+/// # Errors
+/// Those of the writer.
+pub fn drops(out: &mut impl Write, drops: &[Drop]) -> io::Result<()> {
+    let mut table = table(&["reason", "NSG", "rule", "packets", "bytes"]);
+    for drop in drops {
+        table.add_row(vec![
+            Cell::new(&drop.reason),
+            Cell::new(drop.nsg.as_deref().unwrap_or_default()),
+            Cell::new(drop.rule.as_deref().unwrap_or_default()),
+            number(drop.packets),
+            number(drop.bytes),
+        ]);
+    }
+    writeln!(out, "{table}")
+}
+
+/// A reload that was done.
+///
+/// # Errors
+/// Those of the writer.
+pub fn reloaded(out: &mut impl Write, reloaded: &Reloaded) -> io::Result<()> {
+    writeln!(out, "reloaded; live flows go on, new ones meet the new rules")?;
+    for (what, interfaces) in [("attached", &reloaded.attached), ("given back", &reloaded.detached)] {
+        if !interfaces.is_empty() {
+            writeln!(out, "{what}: {}", interfaces.join(", "))?;
+        }
+    }
+    for warning in &reloaded.warnings {
+        writeln!(out, "{warning}")?;
+    }
+    Ok(())
+}
+
+/// The verdict of IP flow verify.
+///
+/// # Errors
+/// Those of the writer.
+pub fn ip_flow(out: &mut impl Write, answer: &IpFlow, colour: Colour) -> io::Result<()> {
+    let access = painted(&answer.access, answer.access == "Allow", colour);
+    match (&answer.rule_name, &answer.nsg) {
+        (Some(rule), Some(nsg)) => writeln!(out, "{access}: {rule} of {nsg}"),
+        (Some(rule), None) => writeln!(out, "{access}: {rule}"),
+        (None, _) => writeln!(out, "{access}: no network security group applies"),
+    }
+}
+
+/// The walk of a packet.
+///
+/// # Errors
+/// Those of the writer.
+pub fn walk(out: &mut impl Write, walk: &Walk, colour: Colour) -> io::Result<()> {
+    writeln!(out, "{} from {}", walk.packet, walk.from)?;
+    let mut table = table(&["stage", "outcome"]);
+    for stage in &walk.stages {
+        table.add_row(vec![Cell::new(&stage.stage), Cell::new(&stage.outcome)]);
+    }
+    writeln!(out, "{table}")?;
+    let verdict = painted(&walk.verdict, walk.allowed, colour);
+    writeln!(out, "{verdict}: {}", walk.summary)
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED).set_header(header);
+    table
+}
+
+fn number(number: u64) -> Cell {
+    Cell::new(number).set_alignment(CellAlignment::Right)
+}
+
+fn seconds(seconds: u64) -> Cell {
+    Cell::new(humantime::format_duration(Duration::from_secs(seconds))).set_alignment(CellAlignment::Right)
+}
+
+fn one_way(protocol: &str, tuple: &Tuple) -> String {
+    let Tuple { source, source_port, destination, destination_port } = *tuple;
+    match protocol {
+        "Tcp" | "Udp" => {
+            format!(
+                "{} > {}",
+                SocketAddr::new(source, source_port),
+                SocketAddr::new(destination, destination_port)
+            )
+        }
+        // One of both is the identifier, the other the query's type.
+        "Icmp" => format!("{source} > {destination} id {}", source_port.max(destination_port)),
+        _ => format!("{source} > {destination}"),
+    }
+}
+
+fn rules(rules: &[FlowRule]) -> String {
+    let rules: Vec<String> = rules.iter().map(|rule| format!("{}/{}", rule.nsg, rule.rule)).collect();
+    rules.join("\n")
+}
+
+fn painted(text: &str, good: bool, colour: Colour) -> String {
+    match (colour, good) {
+        (Colour::No, _) => text.to_owned(),
+        (Colour::Yes, true) => format!("\x1b[1;32m{text}\x1b[0m"),
+        (Colour::Yes, false) => format!("\x1b[1;31m{text}\x1b[0m"),
+    }
+}
+
+fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}

@@ -1,0 +1,87 @@
+//! Explaining a packet: from words to a frame, and from the engine's walk to an answer.
+
+use crate::words::Words;
+use control::answer::{Stage, Walk};
+use packet::{AttachmentId, Mac};
+use pipeline::{Attachment, AttachmentKind, Ending, Explanation, Gateway};
+
+/// The hardware address of an imagined sender, locally administered.
+const SENDER: Mac = [0x02, 0, 0, 0, 0xff, 0xff];
+
+/// A packet that is to be explained.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    /// Where it comes in.
+    pub(crate) on: AttachmentId,
+    /// The same in words.
+    pub(crate) from: String,
+    /// The frame.
+    pub(crate) frame: Vec<u8>,
+}
+
+impl Asked {
+    /// Finds the attachment and builds the frame as it would come in there.
+    ///
+    /// # Errors
+    /// One sentence on what is wrong with the question.
+    pub(crate) fn new(gateway: &Gateway, from: &str, words: &Words) -> Result<Self, String> {
+        let attachment = find(gateway, from)?;
+        let sender = match &attachment.kind {
+            AttachmentKind::Nic { enforced_mac: Some(mac), .. } => *mac,
+            _ => SENDER,
+        };
+        Ok(Self {
+            on: attachment.id,
+            from: role(gateway, attachment),
+            frame: words.frame(sender, attachment.mac),
+        })
+    }
+
+    /// The engine's walk as an answer.
+    pub(crate) fn answer(&self, gateway: &Gateway, words: &Words, walk: Explanation) -> Walk {
+        let stages =
+            walk.stages.iter().map(|s| Stage { stage: s.name.into(), outcome: s.text.clone() }).collect();
+        let egress =
+            walk.egress.and_then(|id| gateway.attachments.iter().find(|attachment| attachment.id == id));
+        let (allowed, summary) = match walk.ending {
+            Some(Ending::Forwarded) => {
+                let by = egress.map(|to| format!(" by {}, {}", to.interface, role(gateway, to)));
+                (true, format!("sent on{}", by.unwrap_or_default()))
+            }
+            Some(Ending::Answered) => (true, "answered by the gateway itself".into()),
+            Some(Ending::Consumed) => (true, "taken in by the gateway".into()),
+            Some(Ending::PassedToHost) => (true, "left to this host's own network stack".into()),
+            Some(Ending::Dropped(reason)) => {
+                let by = walk.denied_by.as_ref().map(|rule| format!(" {} of {}.", rule.azure(), rule.nsg));
+                (false, format!("{}{}", reason.text(), by.unwrap_or_default()))
+            }
+            None => (true, "waits for the first fragment of its datagram".into()),
+        };
+        let verdict = walk.ending.map_or("waiting", Ending::slug).to_owned();
+        Walk { packet: words.to_string(), from: self.from.clone(), stages, verdict, allowed, summary }
+    }
+}
+
+/// What an attachment is: `web1-nic` or `internet`.
+pub(crate) fn role(gateway: &Gateway, attachment: &Attachment) -> String {
+    match &attachment.kind {
+        AttachmentKind::Internet { .. } => "internet".into(),
+        AttachmentKind::Nic { nic, .. } => {
+            gateway.network.network_interfaces.get(nic.0).map(|nic| nic.name.to_string()).unwrap_or_default()
+        }
+    }
+}
+
+fn find<'a>(gateway: &'a Gateway, from: &str) -> Result<&'a Attachment, String> {
+    let is_internet = |attachment: &&Attachment| matches!(attachment.kind, AttachmentKind::Internet { .. });
+    let mut attachments = gateway.attachments.iter();
+    if from.eq_ignore_ascii_case("internet") {
+        return attachments.find(is_internet).ok_or_else(|| "there is no internet attachment".into());
+    }
+    if from.eq_ignore_ascii_case("on-premises") {
+        return Err("--from on-premises is not built yet".into());
+    }
+    let wanted = gateway.network.find_nic(from).map_err(|missing| missing.to_string())?;
+    let is_it = |attachment: &&Attachment| matches!(attachment.kind, AttachmentKind::Nic { nic, .. } if nic == wanted);
+    attachments.find(is_it).ok_or_else(|| format!("network interface {from} has no attachment"))
+}

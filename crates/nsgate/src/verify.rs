@@ -1,0 +1,120 @@
+//! Azure's IP flow verify, on a snapshot.
+
+use control::Question;
+use control::answer::IpFlow;
+use model::{Access, Direction, Network, NicIndex};
+use packet::{Address, Protocol};
+use pipeline::Snapshot;
+use policy::Tuple;
+use std::net::IpAddr;
+
+/// Answers from the rules alone, flow records and routes left out, as Azure does.
+///
+/// # Errors
+/// One sentence on what is wrong with the question.
+pub fn test_ip_flow(snapshot: &Snapshot, asked: &Question) -> Result<IpFlow, String> {
+    let nic = snapshot.network.find_nic(&asked.nic).map_err(|missing| missing.to_string())?;
+    let direction = direction(&asked.direction)?;
+    let inbound = direction == Direction::Inbound;
+    let (local, local_port) = end("--local", &asked.local, !inbound)?;
+    let (remote, remote_port) = end("--remote", &asked.remote, inbound)?;
+    if local.is_ipv4() != remote.is_ipv4() {
+        return Err(format!("{local} and {remote} are of different address families"));
+    }
+    local_belongs(&snapshot.network, nic, local)?;
+    let (local, remote) = (Address::from(local), Address::from(remote));
+    let protocol = protocol(&asked.protocol)?;
+    let tuple = if inbound {
+        Tuple {
+            protocol,
+            source: remote,
+            source_port: remote_port,
+            destination: local,
+            destination_port: local_port,
+        }
+    } else {
+        Tuple {
+            protocol,
+            source: local,
+            source_port: local_port,
+            destination: remote,
+            destination_port: remote_port,
+        }
+    };
+    let verdict = snapshot
+        .test_ip_flow(nic, direction, &tuple)
+        .ok_or_else(|| format!("{} is not in the virtual network of {}", asked.local, asked.nic))?;
+    let access = match verdict.access {
+        Access::Allow => "Allow",
+        Access::Deny => "Deny",
+    };
+    Ok(IpFlow {
+        access: access.into(),
+        rule_name: verdict.rule.as_ref().map(pipeline::RuleName::azure),
+        nsg: verdict.rule.as_ref().map(|rule| rule.nsg.to_string()),
+    })
+}
+
+fn local_belongs(network: &Network, nic: NicIndex, local: IpAddr) -> Result<(), String> {
+    let Some(nic) = network.network_interfaces.get(nic.0) else {
+        return Err("no such network interface".into());
+    };
+    let own: Vec<IpAddr> = nic.ip_configurations.iter().filter_map(|c| c.private_address).collect();
+    if own.contains(&local) {
+        return Ok(());
+    }
+    let own: Vec<String> = own.iter().map(IpAddr::to_string).collect();
+    Err(format!("--local {local} is no private address of {}; it has {}", nic.name, listed(&own)))
+}
+
+fn listed(words: &[String]) -> String {
+    if words.is_empty() { "none".into() } else { words.join(", ") }
+}
+
+fn direction(word: &str) -> Result<Direction, String> {
+    match word.to_ascii_lowercase().as_str() {
+        "inbound" => Ok(Direction::Inbound),
+        "outbound" => Ok(Direction::Outbound),
+        _ => Err(format!("\"{word}\": expected Inbound or Outbound")),
+    }
+}
+
+fn protocol(word: &str) -> Result<Protocol, String> {
+    match word.to_ascii_lowercase().as_str() {
+        "tcp" => Ok(Protocol::TCP),
+        "udp" => Ok(Protocol::UDP),
+        _ => Err(format!("\"{word}\": IP flow verify knows TCP and UDP")),
+    }
+}
+
+/// Reads `IP:PORT`; `None` is any port, which only the end that sends may have.
+fn end(flag: &str, text: &str, sends: bool) -> Result<(IpAddr, Option<u16>), String> {
+    let expected = || format!("{flag} \"{text}\": expected an address and a port, such as 10.0.1.4:443");
+    let (ip, port) = text.rsplit_once(':').ok_or_else(expected)?;
+    let ip = match ip.strip_prefix('[').and_then(|ip| ip.strip_suffix(']')) {
+        Some(v6) => IpAddr::V6(v6.parse().map_err(|_| expected())?),
+        None => IpAddr::V4(ip.parse().map_err(|_| expected())?),
+    };
+    match port {
+        "*" if sends => Ok((ip, None)),
+        "*" => Err(format!("{flag} \"{text}\": only the port of the end that sends may be \"*\"")),
+        port => Ok((ip, Some(port.parse().map_err(|_| expected())?))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_sending_end_may_have_any_port() {
+        assert_eq!(end("--local", "10.0.1.4:*", true), Ok(([10, 0, 1, 4].into(), None)));
+        assert!(end("--local", "10.0.1.4:*", false).unwrap_err().contains("--local"));
+        assert_eq!(end("--remote", "[2001:db8::1]:53", false).unwrap().1, Some(53));
+        for wrong in
+            ["", ":", "10.0.1.4", "10.0.1.4:", "10.0.1.4:65536", "10.0.1:80", "2001:db8::1:53", "[::1]"]
+        {
+            assert!(end("--local", wrong, true).is_err(), "{wrong}");
+        }
+    }
+}

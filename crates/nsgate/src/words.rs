@@ -1,0 +1,288 @@
+//! A packet in words: `tcp 10.0.1.4:40000 8.8.8.8:443 flags=syn ttl=1 df`.
+
+use packet::checksum::{checksum, pseudo_header};
+use packet::parse;
+use packet::{Address, Mac, Protocol};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+const IPV4_HEADER: usize = 20;
+/// What Linux sends with.
+const TTL: u8 = 64;
+
+/// A packet that somebody asked about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Words {
+    /// The transport protocol.
+    pub protocol: Protocol,
+    /// The sender, with port zero where the protocol has none.
+    pub source: (Ipv4Addr, u16),
+    /// The receiver, likewise.
+    pub destination: (Ipv4Addr, u16),
+    /// TCP flags.
+    pub flags: u8,
+    /// Time to live.
+    pub ttl: u8,
+    /// The bytes of the IP packet; headers alone where it is `None`.
+    pub size: Option<u16>,
+    /// Whether it may not be cut up.
+    pub dont_fragment: bool,
+}
+
+impl Words {
+    /// Reads the words, given one by one or in one argument.
+    ///
+    /// # Errors
+    /// One sentence that names the word and says what was expected there.
+    pub fn parse(words: &[impl AsRef<str>]) -> Result<Self, String> {
+        let mut words = words.iter().flat_map(|words| words.as_ref().split_whitespace());
+        let protocol = protocol(words.next().unwrap_or_default())?;
+        let mut end = |which: &str| {
+            let word = words.next().ok_or_else(|| format!("the packet's {which} is missing"))?;
+            if protocol.has_ports() { address_and_port(word) } else { Ok((address(word)?, 0)) }
+        };
+        let (source, destination) = (end("source")?, end("destination")?);
+        let mut packet = Self {
+            protocol,
+            source,
+            destination,
+            flags: parse::SYN,
+            ttl: TTL,
+            size: None,
+            dont_fragment: false,
+        };
+        for word in words {
+            packet.option(word)?;
+        }
+        match packet.size {
+            Some(size) if usize::from(size) < packet.headers() => {
+                Err(format!("size={size}: the headers alone are {} bytes", packet.headers()))
+            }
+            _ => Ok(packet),
+        }
+    }
+
+    fn option(&mut self, word: &str) -> Result<(), String> {
+        let expected =
+            || format!("\"{word}\": expected flags=syn|ack|rst|fin, ttl=1..255, size=20..65535 or df");
+        match word.to_ascii_lowercase().split_once('=') {
+            None if word.eq_ignore_ascii_case("df") => self.dont_fragment = true,
+            Some(("flags", flags)) if self.protocol == Protocol::TCP => {
+                self.flags = flags.split([',', '+']).try_fold(0, |all, flag| {
+                    let bit = match flag {
+                        "syn" => parse::SYN,
+                        "ack" => parse::ACK,
+                        "rst" => parse::RST,
+                        "fin" => parse::FIN,
+                        _ => return Err(expected()),
+                    };
+                    Ok(all | bit)
+                })?;
+            }
+            Some(("flags", _)) => return Err(format!("\"{word}\": only TCP has flags")),
+            Some(("ttl", ttl)) => {
+                self.ttl = ttl.parse().ok().filter(|ttl| *ttl > 0).ok_or_else(expected)?;
+            }
+            Some(("size", size)) => self.size = Some(size.parse().map_err(|_| expected())?),
+            _ => return Err(expected()),
+        }
+        Ok(())
+    }
+
+    fn headers(&self) -> usize {
+        IPV4_HEADER
+            + match self.protocol {
+                Protocol::TCP => 20,
+                _ => 8,
+            }
+    }
+
+    /// The packet as an Ethernet frame with right checksums.
+    pub fn frame(&self, from: Mac, to: Mac) -> Vec<u8> {
+        let total = usize::from(self.size.unwrap_or(0)).max(self.headers());
+        let mut segment = self.transport();
+        segment.resize(total - IPV4_HEADER, 0);
+        self.finish_transport(&mut segment);
+
+        let mut frame = Vec::with_capacity(parse::NETWORK_AT + total);
+        frame.extend_from_slice(&to);
+        frame.extend_from_slice(&from);
+        frame.extend_from_slice(&[0x08, 0x00]);
+        frame.extend_from_slice(&self.ipv4_header(total));
+        frame.extend_from_slice(&segment);
+        frame
+    }
+
+    fn ipv4_header(&self, total: usize) -> [u8; IPV4_HEADER] {
+        let mut header = [0; IPV4_HEADER];
+        header[0] = 0x45;
+        header[2..4].copy_from_slice(&u16::try_from(total).unwrap_or(u16::MAX).to_be_bytes());
+        header[6] = if self.dont_fragment { 0x40 } else { 0 };
+        header[8] = self.ttl;
+        header[9] = self.protocol.0;
+        header[12..16].copy_from_slice(&self.source.0.octets());
+        header[16..20].copy_from_slice(&self.destination.0.octets());
+        let sum = checksum(&[&header]);
+        header[10..12].copy_from_slice(&sum.to_be_bytes());
+        header
+    }
+
+    fn transport(&self) -> Vec<u8> {
+        let ports = [self.source.1.to_be_bytes(), self.destination.1.to_be_bytes()].concat();
+        match self.protocol {
+            Protocol::TCP => {
+                let mut header = ports;
+                header.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 0, 0x50, self.flags, 0xff, 0xff, 0, 0, 0, 0]);
+                header
+            }
+            Protocol::UDP => ports,
+            Protocol::ICMP => vec![8, 0, 0, 0, 0, 1, 0, 1],
+            _ => vec![0, 0, 0, 1, 0, 0, 0, 1],
+        }
+    }
+
+    fn finish_transport(&self, segment: &mut [u8]) {
+        let length = u16::try_from(segment.len()).unwrap_or(u16::MAX);
+        let ends = pseudo_header(
+            Address::from(self.source.0),
+            Address::from(self.destination.0),
+            self.protocol.0,
+            length,
+        );
+        let (at, sum) = match self.protocol {
+            Protocol::TCP => (16, checksum(&[&ends, segment])),
+            Protocol::UDP => {
+                segment[4..6].copy_from_slice(&length.to_be_bytes());
+                // A sum of zero would say "no checksum" (RFC 768).
+                let sum = checksum(&[&ends, segment]);
+                (6, if sum == 0 { u16::MAX } else { sum })
+            }
+            Protocol::ICMP => (2, checksum(&[segment])),
+            _ => return,
+        };
+        segment[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+    }
+}
+
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (source, destination) = (self.source, self.destination);
+        match self.protocol.has_ports() {
+            true => write!(
+                f,
+                "{} {}:{} > {}:{}",
+                self.protocol, source.0, source.1, destination.0, destination.1
+            )?,
+            false => write!(f, "{} {} > {}", self.protocol, source.0, destination.0)?,
+        }
+        if self.protocol == Protocol::TCP {
+            let names = [("syn", parse::SYN), ("ack", parse::ACK), ("rst", parse::RST), ("fin", parse::FIN)];
+            let set: Vec<_> =
+                names.iter().filter(|(_, bit)| self.flags & bit != 0).map(|(name, _)| *name).collect();
+            write!(f, " {}", set.join("+"))?;
+        }
+        if self.ttl != TTL {
+            write!(f, " ttl {}", self.ttl)?;
+        }
+        if let Some(size) = self.size {
+            write!(f, " {size} bytes")?;
+        }
+        if self.dont_fragment { f.write_str(" df") } else { Ok(()) }
+    }
+}
+
+fn protocol(word: &str) -> Result<Protocol, String> {
+    match word.to_ascii_lowercase().as_str() {
+        "tcp" => Ok(Protocol::TCP),
+        "udp" => Ok(Protocol::UDP),
+        "icmp" => Ok(Protocol::ICMP),
+        "esp" => Ok(Protocol::ESP),
+        "ah" => Ok(Protocol::AH),
+        _ => Err(format!("\"{word}\": expected a packet that begins with tcp, udp, icmp, esp or ah")),
+    }
+}
+
+fn address(word: &str) -> Result<Ipv4Addr, String> {
+    match word.parse() {
+        Ok(IpAddr::V4(address)) => Ok(address),
+        Ok(IpAddr::V6(_)) => Err(format!("{word}: explaining IPv6 packets is not built yet")),
+        Err(_) => Err(format!("\"{word}\": expected an IPv4 address")),
+    }
+}
+
+fn address_and_port(word: &str) -> Result<(Ipv4Addr, u16), String> {
+    let expected = || format!("\"{word}\": expected an address and a port, such as 10.0.1.4:443");
+    let (ip, port) = word.rsplit_once(':').ok_or_else(expected)?;
+    Ok((address(ip.trim_matches(['[', ']']))?, port.parse().map_err(|_| expected())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use packet::{Parsed, Transport};
+    use proptest::prelude::*;
+
+    fn parsed(text: &str) -> packet::Packet {
+        let frame = Words::parse(&[text]).unwrap().frame([2; 6], [4; 6]);
+        let Ok(Parsed::Ipv4(packet)) = parse(&frame) else { panic!("{text}") };
+        packet
+    }
+
+    #[test]
+    fn words_become_the_packet_they_say() {
+        let tcp = parsed("tcp 10.0.1.4:40000 8.8.8.8:443 flags=syn+ack ttl=1 df size=1500");
+        assert_eq!((tcp.ttl, tcp.dont_fragment, tcp.length()), (1, true, 1500));
+        assert_eq!(tcp.ports(), (40000, 443));
+        let Transport::Tcp(header) = tcp.transport else { panic!() };
+        assert_eq!(header.flags, parse::SYN | parse::ACK);
+        assert_eq!(parsed("udp 10.0.1.4:53 8.8.8.8:53").ports(), (53, 53));
+        assert_eq!(parsed("icmp 10.0.1.4 8.8.8.8").protocol, Protocol::ICMP);
+        assert_eq!(parsed("ESP 10.0.1.4 8.8.8.8").protocol, Protocol::ESP);
+    }
+
+    #[test]
+    fn checksums_are_right() {
+        for text in ["tcp 1.2.3.4:5 6.7.8.9:10 size=77", "udp 1.2.3.4:5 6.7.8.9:10 size=100"] {
+            let words = Words::parse(&[text]).unwrap();
+            let frame = words.frame([2; 6], [4; 6]);
+            let segment = &frame[34..];
+            let ends = pseudo_header(
+                words.source.0.into(),
+                words.destination.0.into(),
+                words.protocol.0,
+                u16::try_from(segment.len()).unwrap(),
+            );
+            assert_eq!(checksum(&[&ends, segment]), 0, "{text}");
+            assert_eq!(checksum(&[&frame[14..34]]), 0, "{text}");
+        }
+    }
+
+    #[test]
+    fn wrong_words_are_named() {
+        for (text, word) in [
+            ("", "tcp"),
+            ("sctp 1.2.3.4:1 1.2.3.4:2", "sctp"),
+            ("tcp 1.2.3.4:1", "destination"),
+            ("tcp 1.2.3.4 8.8.8.8:2", "1.2.3.4"),
+            ("tcp 1.2.3.4:1 8.8.8.8:2 flags=urgent", "urgent"),
+            ("udp 1.2.3.4:1 8.8.8.8:2 flags=syn", "flags"),
+            ("icmp 1.2.3.4:1 8.8.8.8", "1.2.3.4:1"),
+            ("icmp 1.2.3.4 8.8.8.8 ttl=0", "ttl=0"),
+            ("tcp 1.2.3.4:1 8.8.8.8:2 size=21", "size=21"),
+            ("tcp [::1]:1 [::2]:2", "IPv6"),
+        ] {
+            let error = Words::parse(&[text]).unwrap_err();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_words_make_it_panic(words in proptest::collection::vec("(tcp|udp|icmp|[0-9.:]{0,12}|flags=[a-z+]{0,8}|ttl=[0-9]{0,4}|size=[0-9]{0,6}|df|.{0,8})", 0..8)) {
+            if let Ok(words) = Words::parse(&words) {
+                let frame = words.frame([2; 6], [4; 6]);
+                prop_assert!(parse(&frame).is_ok());
+            }
+        }
+    }
+}

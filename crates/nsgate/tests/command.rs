@@ -1,0 +1,284 @@
+//! The commands that need no daemon, as a shell sees them.
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn nsgate(words: &[&str]) -> Output {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    Command::new(env!("CARGO_BIN_EXE_nsgate")).args(words).current_dir(root).output().expect("running nsgate")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn json_of(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}{}", out(output), err(output)))
+}
+
+fn written(directory: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
+    let path = directory.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+const TWO: &str = "config/two-subnets.yaml";
+
+fn verify(direction: &str, protocol: &str, local: &str, remote: &str) -> Output {
+    let nic = if local.starts_with("10.0.2.") { "db1-nic" } else { "web1-nic" };
+    nsgate(&[
+        "test-ip-flow",
+        "--config",
+        TWO,
+        "--nic",
+        nic,
+        "--direction",
+        direction,
+        "--protocol",
+        protocol,
+        "--local",
+        local,
+        "--remote",
+        remote,
+        "--output",
+        "json",
+    ])
+}
+
+#[test]
+fn ip_flow_verify_answers_as_azure_does() {
+    for (direction, protocol, local, remote, answer) in [
+        (
+            "Inbound",
+            "TCP",
+            "10.0.2.4:5432",
+            "10.0.1.4:*",
+            json!({"access": "Allow", "ruleName": "securityRules/AllowPostgresFromWeb"}),
+        ),
+        (
+            "inbound",
+            "udp",
+            "10.0.2.4:5432",
+            "10.0.1.4:9",
+            json!({"access": "Deny", "ruleName": "securityRules/DenyTheRestOfTheVirtualNetwork"}),
+        ),
+        (
+            "Inbound",
+            "TCP",
+            "10.0.2.4:22",
+            "198.51.100.1:*",
+            json!({"access": "Deny", "ruleName": "defaultSecurityRules/DenyAllInBound"}),
+        ),
+        (
+            "Outbound",
+            "TCP",
+            "10.0.1.4:*",
+            "198.51.100.1:25",
+            json!({"access": "Deny", "ruleName": "securityRules/DenyMail"}),
+        ),
+        (
+            "OUTBOUND",
+            "Tcp",
+            "10.0.1.4:40000",
+            "198.51.100.1:443",
+            json!({"access": "Allow", "ruleName": "defaultSecurityRules/AllowInternetOutBound"}),
+        ),
+    ] {
+        let output = verify(direction, protocol, local, remote);
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        assert_eq!(json_of(&output), answer, "{direction} {local} {remote}");
+    }
+}
+
+#[test]
+fn an_answer_without_an_nsg_names_no_rule() {
+    let directory = tempfile::tempdir().unwrap();
+    let open =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/minimal.yaml"))
+            .unwrap();
+    let open = written(
+        &directory,
+        "open.yaml",
+        &open.replace("        networkSecurityGroup: { id: web1-nsg }\n", ""),
+    );
+    let words = [
+        "test-ip-flow",
+        "--config",
+        open.to_str().unwrap(),
+        "--name",
+        "web1-nic",
+        "-g",
+        "any",
+        "--vm",
+        "web1",
+        "--direction",
+        "Inbound",
+        "--protocol",
+        "TCP",
+        "--local",
+        "10.0.1.4:80",
+        "--remote",
+        "8.8.8.8:1",
+        "-o",
+        "json",
+    ];
+    assert_eq!(json_of(&nsgate(&words)), json!({"access": "Allow"}));
+    let text = nsgate(&words[..words.len() - 2]);
+    assert_eq!(out(&text), "Allow: no network security group applies\n");
+}
+
+#[test]
+fn questions_that_cannot_be_answered_exit_2_and_say_why() {
+    for (output, why) in [
+        (verify("Inbound", "TCP", "10.0.2.9:1", "10.0.1.4:1"), "it has 10.0.2.4"),
+        (verify("Inbound", "TCP", "10.0.2.4:*", "10.0.1.4:1"), "only the port of the end that sends"),
+        (verify("Inbound", "TCP", "10.0.2.4", "10.0.1.4:1"), "expected an address and a port"),
+        (verify("Inbound", "ICMP", "10.0.2.4:1", "10.0.1.4:1"), "ICMP"),
+        (verify("Sideways", "TCP", "10.0.2.4:1", "10.0.1.4:1"), "Sideways"),
+        (
+            nsgate(&[
+                "test-ip-flow",
+                "--config",
+                TWO,
+                "--nic",
+                "web9-nic",
+                "--direction",
+                "Inbound",
+                "--protocol",
+                "TCP",
+                "--local",
+                "10.0.1.4:1",
+                "--remote",
+                "1.1.1.1:1",
+            ]),
+            "web9-nic",
+        ),
+        (
+            nsgate(&["explain", "--config", TWO, "--from", "web1-nic", "tcp", "10.0.1.4", "8.8.8.8:1"]),
+            "10.0.1.4",
+        ),
+        (nsgate(&["explain", "--config", TWO, "--from", "nobody", "icmp", "10.0.1.4", "8.8.8.8"]), "nobody"),
+        (
+            nsgate(&[
+                "explain",
+                "--config",
+                "config/nowhere.yaml",
+                "--from",
+                "x",
+                "icmp",
+                "10.0.1.4",
+                "8.8.8.8",
+            ]),
+            "nowhere.yaml",
+        ),
+        (nsgate(&["frobnicate"]), "frobnicate"),
+        (nsgate(&["check"]), "--config"),
+        (nsgate(&["check", "config/azure/network.json", "--parameters", "p.json"]), "not built yet"),
+        (nsgate(&["run", "--config", "config/nowhere.yaml"]), "nowhere.yaml"),
+        (nsgate(&["run", "--config", "config/files.yaml"]), "there are no attachments"),
+    ] {
+        assert_eq!(output.status.code(), Some(2), "{why}: {}{}", out(&output), err(&output));
+        assert!(err(&output).contains(why), "{why}: {}", err(&output));
+        assert!(out(&output).is_empty(), "{}", out(&output));
+    }
+}
+
+#[test]
+fn explain_tells_the_walk() {
+    for (from, packet, verdict) in [
+        ("web1-nic", "tcp 10.0.1.4:40000 8.8.8.8:443", "forwarded"),
+        ("web1-nic", "tcp 10.0.1.4:40000 8.8.8.8:25", "denied-outbound"),
+        ("web1-nic", "udp 10.0.1.4:5 10.0.1.5:5", "denied-inbound"),
+        ("web1-nic", "icmp 10.0.1.9 8.8.8.8", "spoofed-source"),
+        ("db1-nic", "tcp 10.0.2.4:5 8.8.8.8:80 flags=ack", "snat-midstream"),
+        ("db1-nic", "esp 10.0.2.4 8.8.8.8", "snat-protocol"),
+        ("internet", "tcp 8.8.8.8:5 203.0.113.20:443", "forwarded"),
+        ("internet", "tcp 8.8.8.8:5 203.0.113.20:22", "denied-inbound"),
+        ("internet", "tcp 8.8.8.8:5 10.0.1.4:443", "not-ours"),
+        ("internet", "icmp 8.8.8.8 203.0.113.2", "answered"),
+    ] {
+        let output = nsgate(&["explain", "--config", TWO, "--from", from, packet, "-o", "json"]);
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        let walk = json_of(&output);
+        assert_eq!(walk["verdict"], verdict, "{packet}: {walk:#}");
+        assert_eq!(walk["allowed"], ["forwarded", "answered"].contains(&verdict));
+    }
+    let text =
+        nsgate(&["explain", "--config", TWO, "--from", "web1-nic", "tcp", "10.0.1.4:40000", "8.8.8.8:25"]);
+    assert!(out(&text).contains("securityRules/DenyMail of web1-nsg"), "{}", out(&text));
+    assert!(!out(&text).contains('\x1b'), "no colour into a pipe");
+}
+
+#[test]
+fn a_file_without_attachments_answers_offline() {
+    let walk = nsgate(&[
+        "explain",
+        "--config",
+        "config/files.yaml",
+        "--from",
+        "app1-nic",
+        "tcp 10.20.0.4:1 8.8.8.8:443",
+        "-o",
+        "json",
+    ]);
+    assert_eq!(json_of(&walk)["verdict"], "denied-outbound", "{}", err(&walk));
+}
+
+#[test]
+fn check_counts_errors_and_shows_their_lines() {
+    let good = nsgate(&["check", "--config", "config/files.yaml"]);
+    assert_eq!(good.status.code(), Some(0), "{}", err(&good));
+    assert!(out(&good).starts_with("ok: "), "{}", out(&good));
+
+    let directory = tempfile::tempdir().unwrap();
+    let wrong =
+        written(&directory, "gateway.yaml", "network: { resources: [] }\natachments: []\nmetrics: {}\n");
+    let text = nsgate(&["check", "--config", wrong.to_str().unwrap()]);
+    assert_eq!(text.status.code(), Some(1));
+    assert!(err(&text).contains("gateway.yaml:2:1"), "{}", err(&text));
+    assert!(err(&text).contains("did you mean \"attachments\"?"), "{}", err(&text));
+    assert_eq!(out(&text), "2 errors, 0 warnings\n");
+    let list = json_of(&nsgate(&["check", "--config", wrong.to_str().unwrap(), "--output", "json"]));
+    assert_eq!(list[1]["code"], "NotBuiltYet");
+    assert_eq!(
+        (&list[1]["line"], &list[1]["column"], &list[1]["severity"]),
+        (&json!(3), &json!(1), &json!("error"))
+    );
+
+    let warned = written(
+        &directory,
+        "there.yaml",
+        &std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/minimal.yaml"))
+            .unwrap(),
+    );
+    let warned = nsgate(&["check", "--config", warned.to_str().unwrap()]);
+    assert_eq!(warned.status.code(), Some(0), "a warning does not count: {}", err(&warned));
+    assert!(out(&warned).contains("rings 2 x 8 MiB = 16 MiB and at most 64 MiB waiting"), "{}", out(&warned));
+}
+
+#[test]
+fn check_takes_azures_documents_alone() {
+    let with_tags = [
+        "check",
+        "config/azure/network.json",
+        "config/azure/app.nsg.json",
+        "--service-tags",
+        "config/azure/service-tags.json",
+    ];
+    let good = nsgate(&with_tags);
+    assert_eq!(good.status.code(), Some(0), "{}", err(&good));
+    let without = nsgate(&with_tags[..3]);
+    assert_eq!(without.status.code(), Some(1), "the tag is unknown without its file");
+    assert!(err(&without).contains("SecurityRuleInvalidAddressPrefix"), "{}", err(&without));
+    assert!(err(&without).contains("app.nsg.json:"), "{}", err(&without));
+    let nowhere = nsgate(&["check", "config/azure/nowhere.json"]);
+    assert_eq!(nowhere.status.code(), Some(1));
+    assert!(err(&nowhere).contains("nowhere.json"), "{}", err(&nowhere));
+}

@@ -1,0 +1,235 @@
+//! The daemon on real interfaces: start, reload, stop, and everything that keeps it from starting.
+#![expect(clippy::expect_used, reason = "tests")]
+
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+use testkit::gateway_file::{GatewayFile, Rule};
+use testkit::netns::{available, eventually};
+use testkit::probe::Outcome;
+use testkit::site::Site;
+
+const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
+const OUTSIDE: &str = "198.51.100.7:8080";
+
+fn site() -> Option<Site> {
+    if !available() {
+        eprintln!("skipped: no permission to make network namespaces");
+        return None;
+    }
+    let site = Site::new();
+    site.serve(&site.internet, 8080);
+    Some(site)
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs a command in the gateway's namespace, with the gateway file.
+fn in_gateway(site: &Site, config: &Path, words: &str) -> Output {
+    let words = format!("{NSGATE} {words} --config {}", config.display());
+    site.gateway.command(&words).output().expect("running nsgate")
+}
+
+fn is_answered(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Seen(_))
+}
+
+#[test]
+fn packets_flow_and_every_question_is_answered() {
+    let Some(site) = site() else { return };
+    let file =
+        GatewayFile::open().nsg("vm1", [Rule::deny("NoTelnet", 100).outbound().protocol("Tcp").port("23")]);
+    let mut daemon = site.start(Path::new(NSGATE), &file);
+    assert!(is_answered(&site.tcp(&site.vm1, OUTSIDE)), "{}", daemon.log());
+    assert!(is_answered(&site.udp(&site.vm3, OUTSIDE)), "{}", daemon.log());
+    daemon.denies("vm1-nsg", "NoTelnet", || site.tcp(&site.vm1, "198.51.100.7:23"));
+
+    let status = daemon.ask("status");
+    assert_eq!(status["attachments"].as_array().unwrap().len(), 4);
+    assert!(status["attachments"].as_array().unwrap().iter().all(|a| a["state"] == "attached"), "{status:#}");
+    assert!(status["endings"].as_array().unwrap().iter().any(|e| e["ending"] == "forwarded"), "{status:#}");
+
+    let flows = daemon.ask("flows");
+    let udp =
+        flows.as_array().unwrap().iter().find(|flow| flow["protocol"] == "Udp").expect("the flow is alive");
+    assert_eq!(udp["initiator"]["source"], "10.0.2.4");
+    assert_eq!(udp["translated"]["source"], "203.0.113.10");
+    let tcp =
+        flows.as_array().unwrap().iter().find(|flow| flow["protocol"] == "Tcp").expect("the flow lingers");
+    assert_eq!(tcp["rules"], json!([{"nsg": "vm1-nsg", "rule": "AllowInternetOutBound"}]));
+
+    let snat = daemon.ask("snat");
+    let pool = snat.as_array().unwrap().iter().find(|pool| pool["protocol"] == "Udp").unwrap();
+    assert_eq!(pool["publicIp"], "203.0.113.10");
+    assert_eq!(pool["destination"], "198.51.100.7");
+    assert_eq!((&pool["used"], &pool["capacity"]), (&json!(1), &json!(64511)));
+
+    let verdict = daemon.ask(
+        "test-ip-flow --nic vm1-nic --direction Outbound --protocol TCP --local 10.0.1.4:* --remote 198.51.100.7:23",
+    );
+    assert_eq!(verdict, json!({"access": "Deny", "ruleName": "securityRules/NoTelnet"}));
+    let walk = daemon.ask("explain --from vm1-nic tcp 10.0.1.4:5000 198.51.100.7:23");
+    assert_eq!(walk["verdict"], "denied-outbound");
+    let walk = daemon.ask("explain --from vm1-nic tcp 10.0.1.4:5000 198.51.100.7:443");
+    assert_eq!(walk["verdict"], "forwarded");
+    for table in ["status", "flows", "snat", "drops"] {
+        let output = daemon.attempt(table);
+        assert!(output.status.success() && output.stdout.len() > 100, "{table}: {}", stderr(&output));
+    }
+
+    let asked = Instant::now();
+    let ended = daemon.stop().expect("it ends within five seconds");
+    assert!(ended.success() && asked.elapsed() < Duration::from_secs(5), "{}", daemon.log());
+    assert!(!daemon.config().with_file_name("control.sock").exists());
+}
+
+#[test]
+fn a_reload_changes_everything_or_nothing() {
+    let Some(site) = site() else { return };
+    let daemon = site.start(Path::new(NSGATE), &GatewayFile::open());
+    assert!(is_answered(&site.tcp(&site.vm1, OUTSIDE)));
+
+    let broken = daemon.reload("network: {\nattachments: [{interface: vm1, nik: vm1-nic}]\n");
+    assert_eq!(broken.status.code(), Some(1), "{}", stderr(&broken));
+    assert!(stderr(&broken).contains("gateway.yaml:"), "{}", stderr(&broken));
+    let wrong = GatewayFile::open().with("atachments", json!([])).with("engine", json!({"workers": 9}));
+    let wrong = daemon.reload(&wrong.text());
+    assert_eq!(wrong.status.code(), Some(1));
+    for what in ["atachments", "engine.workers: 9 is not built yet"] {
+        assert!(stderr(&wrong).contains(what), "{}", stderr(&wrong));
+        assert!(daemon.log().contains(what), "{}", daemon.log());
+    }
+    assert!(is_answered(&site.tcp(&site.vm1, OUTSIDE)), "a refused reload changes nothing");
+    assert_eq!(daemon.ask("status")["reloads"]["refused"], 2);
+
+    let closed = GatewayFile::open().nsg("vm1", [Rule::deny("NoTcp", 100).outbound().protocol("Tcp")]);
+    let done = daemon.reload(&closed.text());
+    assert!(done.status.success(), "{}", stderr(&done));
+    assert!(!is_answered(&daemon.denies("vm1-nsg", "NoTcp", || site.tcp(&site.vm1, OUTSIDE))));
+
+    std::fs::write(daemon.config(), GatewayFile::open().text()).unwrap();
+    daemon.signal("HUP");
+    let opened =
+        eventually(Duration::from_secs(5), || is_answered(&site.tcp(&site.vm1, OUTSIDE)).then_some(()));
+    assert!(opened.is_some(), "{}", daemon.log());
+}
+
+#[test]
+fn a_reload_attaches_and_detaches() {
+    let Some(site) = site() else { return };
+    let without_vm3 = json!([
+        { "interface": "vm1", "nic": "vm1-nic" },
+        { "interface": "vm2", "nic": "vm2-nic" },
+        { "interface": "eth0", "internet": { "address": "203.0.113.2/24", "nextHop": "203.0.113.1" } },
+    ]);
+    let daemon = site.start(Path::new(NSGATE), &GatewayFile::open().with("attachments", without_vm3.clone()));
+    assert!(!is_answered(&site.tcp(&site.vm3, OUTSIDE)));
+    let done: Value = {
+        let output = daemon.reload(&GatewayFile::open().text());
+        assert!(output.status.success(), "{}", stderr(&output));
+        daemon.ask("status")
+    };
+    assert_eq!(done["attachments"].as_array().unwrap().len(), 4);
+    assert!(is_answered(&site.tcp(&site.vm3, OUTSIDE)), "{}", daemon.log());
+    let output = daemon.reload(&GatewayFile::open().with("attachments", without_vm3).text());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("given back: vm3"), "{}", stderr(&output));
+    assert!(!is_answered(&site.tcp(&site.vm3, OUTSIDE)));
+    assert!(is_answered(&site.tcp(&site.vm1, OUTSIDE)), "{}", daemon.log());
+}
+
+#[test]
+fn an_interface_that_comes_back_is_attached_again() {
+    let Some(site) = site() else { return };
+    let daemon = site.start(Path::new(NSGATE), &GatewayFile::open());
+    site.gateway.ip("link del vm3");
+    let state = |wanted: &str| {
+        eventually(Duration::from_secs(8), || {
+            let status = daemon.ask("status");
+            let vm3 =
+                status["attachments"].as_array().unwrap().iter().find(|a| a["interface"] == "vm3").unwrap();
+            (vm3["state"] == wanted).then_some(())
+        })
+    };
+    assert!(state("missing").is_some(), "{}", daemon.log());
+    assert!(is_answered(&site.tcp(&site.vm1, OUTSIDE)), "the others go on");
+    let reloaded = daemon.reload(&GatewayFile::open().text());
+    assert!(
+        reloaded.status.success(),
+        "a missing interface keeps nobody from new rules: {}",
+        stderr(&reloaded)
+    );
+
+    testkit::netns::veth((&site.vm3, "eth0"), (&site.gateway, "vm3"));
+    site.vm3.address("eth0", "10.0.2.4/24");
+    site.vm3.route("default", "10.0.2.1");
+    assert!(state("attached").is_some(), "{}", daemon.log());
+    let back =
+        eventually(Duration::from_secs(5), || is_answered(&site.tcp(&site.vm3, OUTSIDE)).then_some(()));
+    assert!(back.is_some(), "{}", daemon.log());
+}
+
+#[test]
+fn a_dead_daemon_leaves_the_door_shut_until_release() {
+    let Some(site) = site() else { return };
+    let mut daemon = site.start(Path::new(NSGATE), &GatewayFile::open());
+    let config = daemon.config();
+    let refused = in_gateway(&site, &config, "release");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("attached by another nsgate daemon"), "{}", stderr(&refused));
+
+    daemon.kill();
+    let guarded = || site.gateway.run("tc filter show dev vm1 ingress").contains("nsgate");
+    assert!(guarded());
+    let mut again = site.start(Path::new(NSGATE), &GatewayFile::open());
+    assert!(is_answered(&site.tcp(&site.vm1, OUTSIDE)), "{}", again.log());
+    assert!(again.stop().expect("it ends").success());
+    assert!(guarded());
+    let released = in_gateway(&site, &config, "release");
+    assert!(released.status.success(), "{}", stderr(&released));
+    assert!(!guarded());
+}
+
+#[test]
+fn what_keeps_it_from_starting_is_named() {
+    let Some(site) = site() else { return };
+    let daemon = site.start(Path::new(NSGATE), &GatewayFile::open());
+    let config = daemon.config();
+    let second = in_gateway(&site, &config, "run");
+    assert_eq!(second.status.code(), Some(1));
+    assert!(stderr(&second).contains("attached by another nsgate"), "{}", stderr(&second));
+    drop(daemon);
+
+    let directory = tempfile::tempdir().unwrap();
+    let other = directory.path().join("other.yaml");
+    let run = |text: &str| {
+        std::fs::write(&other, text).unwrap();
+        in_gateway(&site, &other, "run")
+    };
+    let missing = run(&GatewayFile::open().text().replace("\"vm1\"", "\"vm9\""));
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(stderr(&missing).contains("no interface is named `vm9`"), "{}", stderr(&missing));
+    let nothing = run(&GatewayFile::open().with("attachments", json!([])).text());
+    assert_eq!(nothing.status.code(), Some(2));
+    assert!(stderr(&nothing).contains("there are no attachments"), "{}", stderr(&nothing));
+    site.gateway.address("vm1", "10.0.1.1/24");
+    let bypass = run(&GatewayFile::open().text());
+    assert!(stderr(&bypass).contains("bypass the network security groups"), "{}", stderr(&bypass));
+    site.gateway.ip("address del 10.0.1.1/24 dev vm1");
+
+    std::fs::write(&other, GatewayFile::open().text()).unwrap();
+    let words =
+        format!("setpriv --bounding-set -all --inh-caps -all {NSGATE} run --config {}", other.display());
+    let powerless = site.gateway.command(&words).output().unwrap();
+    assert_eq!(powerless.status.code(), Some(1));
+    assert!(stderr(&powerless).contains("CAP_NET_RAW and CAP_NET_ADMIN missing"), "{}", stderr(&powerless));
+}
+
+#[test]
+fn a_command_without_a_daemon_says_whom_it_asked() {
+    let asked = Command::new(NSGATE).args(["status", "--socket", "/nowhere/control.sock"]).output().unwrap();
+    assert_eq!(asked.status.code(), Some(2));
+    assert!(stderr(&asked).contains("/nowhere/control.sock"), "{}", stderr(&asked));
+}

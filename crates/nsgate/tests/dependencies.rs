@@ -1,0 +1,132 @@
+//! Who may use whom among the crates of this workspace, and where `unsafe` may be said.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Tests and measurements may use everybody, and nobody may use them.
+const PROOF: [&str; 3] = ["testkit", "benches", "bench"];
+
+/// What each crate may use of ours outside its tests. What is not here is forbidden.
+const MAY_USE: [(&str, &[&str]); 10] = [
+    ("packet", &[]),
+    ("model", &[]),
+    ("arm", &["model"]),
+    ("policy", &["model", "packet"]),
+    ("flow", &["packet"]),
+    ("nat", &["packet"]),
+    ("pipeline", &["packet", "model", "policy", "flow", "nat"]),
+    ("io", &["packet"]),
+    ("control", &[]),
+    ("nsgate", &["packet", "model", "arm", "policy", "flow", "nat", "pipeline", "io", "control"]),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// The folder's plain word for a package of ours.
+fn word(package: &str) -> &str {
+    package.strip_prefix("nsgate-").unwrap_or(package)
+}
+
+/// Each member's dependencies on members, without those of its tests, and those of its tests.
+fn members() -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .expect("running cargo");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut members = BTreeMap::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        let (mut real, mut tests) = (BTreeSet::new(), BTreeSet::new());
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let of_ours = dependency["path"].is_string();
+            let name = word(dependency["name"].as_str().unwrap()).to_owned();
+            match dependency["kind"].as_str() {
+                _ if !of_ours => false,
+                Some("dev") => tests.insert(name),
+                _ => real.insert(name),
+            };
+        }
+        members.insert(word(package["name"].as_str().unwrap()).to_owned(), (real, tests));
+    }
+    members
+}
+
+#[test]
+fn crates_use_only_whom_they_may() {
+    let members = members();
+    for (name, (real, _)) in &members {
+        if PROOF.contains(&name.as_str()) {
+            continue;
+        }
+        let allowed = MAY_USE.iter().find(|(word, _)| word == name);
+        let (_, allowed) =
+            allowed.unwrap_or_else(|| panic!("crate {name} is not in the list of who may use whom"));
+        for used in real {
+            assert!(allowed.contains(&used.as_str()), "{name} uses {used}, and may use {allowed:?}");
+        }
+    }
+    for (name, _) in MAY_USE {
+        assert!(members.contains_key(name), "crate {name} is gone");
+    }
+}
+
+#[test]
+fn nobody_but_nsgate_knows_both_the_path_and_the_wire() {
+    for (name, (real, _)) in members() {
+        if !PROOF.contains(&name.as_str()) {
+            assert!(
+                name == "nsgate" || !(real.contains("pipeline") && real.contains("io")),
+                "{name} knows pipeline and io"
+            );
+            assert!(
+                PROOF.iter().all(|proof| !real.contains(*proof)),
+                "{name} uses testkit outside its tests"
+            );
+        }
+    }
+}
+
+#[test]
+fn unsafe_is_said_only_in_io() {
+    let mut files = Vec::new();
+    for part in ["crates", "benches"] {
+        collect(&root().join(part), &mut files);
+    }
+    assert!(files.len() > 50, "the sources were not found");
+    let mut in_io = 0;
+    for file in files {
+        let relative = file.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let said = text.lines().map(|line| line.split("//").next().unwrap_or_default()).any(opens);
+        let counts_allocations = relative == "crates/testkit/src/allocations.rs";
+        in_io += usize::from(said && relative.starts_with("crates/io/"));
+        assert!(!said || relative.starts_with("crates/io/") || counts_allocations, "{relative} says unsafe");
+    }
+    assert!(in_io > 0, "io no longer says unsafe, or this test no longer sees it");
+}
+
+/// Whether a line of code opens an unsafe block, function, implementation or attribute.
+fn opens(line: &str) -> bool {
+    let word = concat!("un", "safe");
+    ["{", "fn", "impl", "extern", "("]
+        .iter()
+        .any(|next| line.contains(&format!("{word} {next}")) || line.contains(&format!("{word}{next}")))
+}
+
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && path.file_name().is_none_or(|name| name != "target") {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! The gateway file: what is accepted, and what each mistake is told.
+#![expect(clippy::expect_used, reason = "tests")]
+
+use model::{Diagnostic, Severity};
+use nsgate::gateway::{Host, Ids, Loaded, load, load_text};
+use proptest::prelude::*;
+use std::path::{Path, PathBuf};
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config")
+}
+
+fn read(text: &str) -> Result<Loaded, Vec<Diagnostic>> {
+    load_text(Path::new("g.yaml"), text, &mut Ids::default(), &Host::Unseen)
+}
+
+fn errors(text: &str) -> Vec<Diagnostic> {
+    let mut found = read(text).expect_err(text);
+    found.retain(|one| one.severity == Severity::Error);
+    found
+}
+
+/// A sound file; tests break it.
+const SOUND: &str = r#"
+network:
+  resources:
+    - type: Microsoft.Network/virtualNetworks
+      name: vnet1
+      properties:
+        addressSpace: { addressPrefixes: [10.0.0.0/16] }
+        subnets:
+          - { name: web, properties: { addressPrefix: 10.0.1.0/24 } }
+    - type: Microsoft.Network/publicIPAddresses
+      name: web1-ip
+      properties: { ipAddress: 203.0.113.20 }
+    - type: Microsoft.Network/networkInterfaces
+      name: web1-nic
+      properties:
+        ipConfigurations:
+          - name: primary
+            properties:
+              { subnet: { id: vnet1/web }, privateIPAddress: 10.0.1.4, publicIPAddress: { id: web1-ip } }
+    - type: Microsoft.Network/networkInterfaces
+      name: open-nic
+      properties:
+        ipConfigurations:
+          - { name: primary, properties: { subnet: { id: vnet1/web } } }
+attachments:
+  - { interface: veth-web1, nic: web1-nic }
+  - { interface: veth-open, nic: open-nic, address: 10.0.1.5 }
+  - { interface: wan0, internet: { address: 203.0.113.2/24, nextHop: 203.0.113.1 } }
+outbound: { defaultPublicIp: 203.0.113.10, idleTimeout: 2m }
+flows: { idleTimeout: 90s, capacity: 1_000 }
+control: { socket: run/control.sock }
+"#;
+
+#[test]
+fn every_example_loads() {
+    let mut seen = 0;
+    for entry in std::fs::read_dir(examples()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let loaded = load(&path, &mut Ids::default(), &Host::Unseen);
+            let loaded = loaded.unwrap_or_else(|found| panic!("{}: {found:#?}", path.display()));
+            assert!(loaded.warnings.is_empty(), "{}: {:#?}", path.display(), loaded.warnings);
+            pipeline::Snapshot::build(&loaded.gateway, &mut pipeline::Names::default()).unwrap();
+            seen += 1;
+        }
+    }
+    assert!(seen >= 3, "the examples were not found");
+}
+
+#[test]
+fn every_key_reaches_its_place() {
+    let loaded = read(SOUND).unwrap();
+    assert_eq!(loaded.warnings, []);
+    let gateway = &loaded.gateway;
+    assert_eq!(gateway.default_public_ip, Some([203, 0, 113, 10].into()));
+    assert_eq!((gateway.snat_idle.as_secs(), gateway.flow_idle.as_secs()), (120, 90));
+    assert_eq!(loaded.settings.flow_capacity, 1000);
+    assert_eq!(loaded.settings.socket, Path::new("run/control.sock"));
+    let open = &gateway.network.network_interfaces[1].ip_configurations[0];
+    assert_eq!(open.private_address, Some([10, 0, 1, 5].into()));
+    assert_eq!(gateway.attachments.len(), 3);
+}
+
+#[test]
+fn relative_paths_are_relative_to_the_file() {
+    let file = load_text(
+        &examples().join("x.yaml"),
+        "network: { files: azure/*.json }\nserviceTags: azure/service-tags.json\n",
+        &mut Ids::default(),
+        &Host::Unseen,
+    );
+    // The pattern takes in the tag file too, which is no resource.
+    let found = file.unwrap_err();
+    assert!(
+        found.iter().all(|one| one.at.as_ref().unwrap().file.ends_with("service-tags.json")),
+        "{found:#?}"
+    );
+    let outside = load(&examples().join("files.yaml"), &mut Ids::default(), &Host::Unseen).unwrap();
+    assert_eq!(outside.gateway.network.security_groups.len(), 1);
+    assert_eq!(outside.settings.socket, Path::new("/run/nsgate/control.sock"));
+}
+
+#[test]
+fn an_interface_keeps_its_number_over_reloads() {
+    let mut ids = Ids::default();
+    let mut load = |text: &str| {
+        load_text(Path::new("g.yaml"), text, &mut ids, &Host::Unseen).unwrap().gateway.attachments
+    };
+    let before = load(SOUND);
+    let reordered = SOUND.replace("  - { interface: veth-web1, nic: web1-nic }\n", "");
+    let without = load(&reordered);
+    let again = load(SOUND);
+    assert_eq!(without[0].id, before[1].id);
+    assert_eq!(without[1].id, before[2].id);
+    assert_eq!(again[0].id, before[0].id);
+    assert_eq!(again[2].id, before[2].id);
+}
+
+/// Each key of the design that this version does not have yet, and what its error must name.
+#[test]
+fn every_key_that_is_not_built_yet_says_so_by_name() {
+    let cases = [
+        ("network:\n", "network:\n  parameters: p.json\n", "network.parameters"),
+        ("nic: web1-nic }", "nic: web1-nic, subnet: vnet1/web }", "attachments[0].subnet"),
+        ("nic: web1-nic }", "nic: web1-nic, tap: tap0 }", "attachments[0].tap"),
+        (
+            "internet: { address: 203.0.113.2/24, nextHop: 203.0.113.1 }",
+            "onPremises: { prefixes: [192.168.0.0/16] }",
+            "attachments[2].onPremises",
+        ),
+        ("idleTimeout: 2m", "ports: 1024-2000", "outbound.ports"),
+        ("idleTimeout: 2m", "portsPerVm: 1024", "outbound.portsPerVm: 1024"),
+        ("idleTimeout: 2m", "profile: azure2023", "outbound.profile: azure2023"),
+        ("flows:", "engine: { workers: 4 }\nflows:", "engine.workers: 4"),
+        ("flows:", "engine: { io: tap }\nflows:", "engine.io: tap"),
+        ("flows:", "engine: { io: pnet }\nflows:", "engine.io: pnet"),
+        ("flows:", "flowLogs: { directory: /var/log/nsgate }\nflows:", "flowLogs"),
+        ("flows:", "metrics: { listen: 127.0.0.1:9464 }\nflows:", "metrics"),
+        (
+            "address: 203.0.113.2/24",
+            "address: [203.0.113.2/24, \"2001:db8::2/64\"]",
+            "IPv6 in attachments[2].internet",
+        ),
+        (
+            "nextHop: 203.0.113.1",
+            "nextHop: [203.0.113.1, \"2001:db8::1\"]",
+            "IPv6 in attachments[2].internet",
+        ),
+        (
+            "outbound:",
+            "  - { interface: wan1, internet: { address: 198.51.100.2/24, nextHop: 198.51.100.1 } }\noutbound:",
+            "more than one internet attachment",
+        ),
+    ];
+    for (from, to, name) in cases {
+        assert!(SOUND.contains(from), "{from}");
+        let found = errors(&SOUND.replacen(from, to, 1));
+        let named = found
+            .iter()
+            .find(|one| one.code == "NotBuiltYet")
+            .unwrap_or_else(|| panic!("{name}: {found:#?}"));
+        assert_eq!(named.message, format!("{name} is not built yet"));
+        assert!(named.at.as_ref().is_some_and(|at| at.line > 1), "{named}");
+    }
+}
+
+#[test]
+fn the_built_values_of_those_keys_are_accepted() {
+    let text = SOUND.replace("idleTimeout: 2m", "profile: azure2017, portsPerVm: 64511");
+    for engine in ["{ workers: auto, io: auto }", "{ workers: 1, io: af_packet }", "{}", ""] {
+        read(&format!("{text}engine: {engine}\n")).unwrap();
+    }
+}
+
+#[test]
+fn ten_mistakes_give_ten_messages_with_their_lines() {
+    let text = r#"network:
+  resources:
+    - type: Microsoft.Network/virtualNetworks
+      name: vnet1
+      properties: { addressSpace: { addressPrefixes: [10.0.0.0/16] }, subnets: [{ name: web, properties: { addressPrefix: 10.0.1.0/24 } }] }
+    - type: Microsoft.Network/networkSecurityGroups
+      name: web-nsg
+      properties:
+        securityRules:
+          - name: Twice
+            properties: { priority: 50, direction: Inbound, access: Allow, protocol: Tcp, sourceAddressPrefix: "*", sourcePortRange: "*", destinationAddressPrefix: "*", destinationPortRange: "80,443" }
+atachments: []
+attachments:
+  - interface: veth-web1
+    nik: web1-nic
+  - { interface: veth-web2, nic: nobody-nic }
+  - { interface: veth-web2, nic: other-nic }
+  - { interface: wan0, internet: { address: 203.0.113.2/24, nextHop: 198.51.100.1 } }
+outbound: { defaultPublicIp: 203.0.113.300, idleTimeout: 3h }
+flows: { capacity: none }
+"#;
+    let found = errors(text);
+    let expected = [
+        (11, "50"),
+        (11, "80,443"),
+        (12, "did you mean \"attachments\"?"),
+        (15, "did you mean \"nic\"?"),
+        (16, "nobody-nic"),
+        (17, "attached twice"),
+        (18, "nextHop 198.51.100.1 is outside 203.0.113.0/24"),
+        (19, "203.0.113.300"),
+        (19, "3h"),
+        (20, "none"),
+    ];
+    for (line, words) in expected {
+        let hit = found
+            .iter()
+            .any(|one| one.at.as_ref().is_some_and(|at| at.line == line) && one.to_string().contains(words));
+        assert!(hit, "line {line}, {words}: {found:#?}");
+    }
+    assert_eq!(found.len(), 10, "{found:#?}");
+    let lines: Vec<u32> = found.iter().filter_map(|one| Some(one.at.as_ref()?.line)).collect();
+    assert!(lines.is_sorted(), "{lines:?}");
+}
+
+#[test]
+fn what_azure_would_heed_and_nsgate_does_not_is_a_warning() {
+    let subnet = "{ name: web, properties: { addressPrefix: 10.0.1.0/24";
+    let text = SOUND.replace(subnet, &format!("{subnet}, routeTable: {{ id: rt }}")).replace(
+        "attachments:",
+        "    - { type: Microsoft.Network/routeTables, name: rt, properties: { routes: [] } }
+    - { type: Microsoft.Compute/virtualMachines, name: vm, properties: {} }
+    - { type: Microsoft.Network/networkSecurityGroups, name: off, condition: false, properties: {} }
+attachments:",
+    );
+    let warnings = read(&text).unwrap().warnings;
+    let said: Vec<_> = warnings.iter().map(|one| (one.code, one.message.as_str())).collect();
+    assert_eq!(
+        said,
+        [
+            ("NotHonoured", "routeTable of 'web' is not honoured yet"),
+            ("NotHonoured", "Microsoft.Network/routeTables of 'rt' is not honoured yet"),
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_is_no_mapping_is_named() {
+    for text in ["[]", "hello", "7"] {
+        let found = errors(text);
+        assert!(
+            found.iter().any(|one| one.message == "the gateway file: expected keys and values"),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn contradictions_are_found() {
+    let cases = [
+        ("nic: web1-nic }", "nic: open-nic }", "NetworkInterfaceAttachedTwice"),
+        ("address: 10.0.1.5", "address: 10.0.1.4", "AttachmentAddress"),
+        ("address: 10.0.1.5", "address: 10.0.2.5", "AttachmentAddress"),
+        ("address: 10.0.1.5", "address: 10.0.1.3", "AttachmentAddress"),
+        ("address: 10.0.1.5", "address: 10.0.1.255", "AttachmentAddress"),
+        (", address: 10.0.1.5", "", "AttachmentAddress"),
+        ("nic: web1-nic }", "nic: web1-nic, address: 10.0.1.9 }", "AttachmentAddress"),
+        ("nic: web1-nic }", "internet: { address: 203.0.113.2/24 } }", "NotBuiltYet"),
+        ("nic: web1-nic }", "nic: web1-nic, internet: {} }", "Contradiction"),
+        ("nic: web1-nic }", "mac: 02:00:00:00:00:04 }", "MissingKey"),
+        ("nic: web1-nic }", "nic: web1-nic, mac: 01:00:00:00:00:04 }", "InvalidValue"),
+        ("interface: veth-web1", "interface: a-name-far-too-long", "InvalidValue"),
+        ("{ interface: veth-web1,", "{", "MissingKey"),
+        ("nextHop: 203.0.113.1", "nextHop: 203.0.113.2", "InternetAttachment"),
+        ("203.0.113.2/24", "203.0.113.0/24", "InternetAttachment"),
+        ("address: 203.0.113.2/24,", "", "MissingKey"),
+        ("defaultPublicIp: 203.0.113.10", "defaultPublicIp: 203.0.113.20", "DefaultPublicIp"),
+        (
+            "  - { interface: wan0, internet: { address: 203.0.113.2/24, nextHop: 203.0.113.1 } }\n",
+            "",
+            "InternetAttachment",
+        ),
+        ("idleTimeout: 2m", "idleTimeout: 500ms", "InvalidValue"),
+        ("idleTimeout: 2m", "idleTimeout: 121m", "InvalidValue"),
+        ("idleTimeout: 2m", "idleTimeout: [2m]", "InvalidValue"),
+        ("capacity: 1_000", "capacity: 0", "InvalidValue"),
+        ("socket: run/control.sock", "socket: \"\"", "InvalidValue"),
+        ("flows: {", "flows: [", "InvalidYaml"),
+        ("network:", "netwrk:", "UnknownKey"),
+    ];
+    for (from, to, code) in cases {
+        assert!(SOUND.contains(from), "{from}");
+        let found = errors(&SOUND.replacen(from, to, 1));
+        assert!(found.iter().any(|one| one.code == code), "{to}: expected {code}: {found:#?}");
+        assert!(found.iter().all(|one| one.at.is_some()), "{found:#?}");
+    }
+}
+
+#[test]
+fn a_public_address_without_a_value_is_only_worth_a_warning() {
+    let loaded =
+        read(&SOUND.replace("ipAddress: 203.0.113.20", "publicIPAllocationMethod: Dynamic")).unwrap();
+    assert_eq!(loaded.warnings.len(), 1);
+    assert_eq!(loaded.warnings[0].code, "PublicAddressMissing");
+}
+
+#[test]
+fn the_host_has_its_say() {
+    let interface = |name: &str, addresses: &[&str]| io::Interface {
+        name: name.into(),
+        index: 7,
+        mac: [2, 0, 0, 0, 0, 9],
+        mtu: 1400,
+        addresses: addresses.iter().map(|address| (address.parse().unwrap(), 24)).collect(),
+        is_up: true,
+        is_running: true,
+    };
+    let look = |held: &'static [(&'static str, &'static [&'static str])]| {
+        move |name: &str| match held.iter().find(|(known, _)| *known == name) {
+            Some((_, addresses)) => Ok(interface(name, addresses)),
+            None => Err(io::Error::NoSuchInterface { name: name.into(), nearest: None }),
+        }
+    };
+    let load = |host: &Host<'_>| load_text(Path::new("g.yaml"), SOUND, &mut Ids::default(), host);
+
+    let all = look(&[("veth-web1", &["fe80::1"]), ("veth-open", &[]), ("wan0", &["192.0.2.1"])]);
+    let loaded = load(&Host::Needed(&all)).unwrap();
+    assert!(loaded.gateway.attachments.iter().all(|a| a.mtu == 1400 && a.mac == [2, 0, 0, 0, 0, 9]));
+    let some = look(&[("veth-web1", &[]), ("wan0", &[])]);
+    assert_eq!(load(&Host::Seen(&some)).unwrap().warnings[0].code, "InterfaceMissing");
+    assert_eq!(load(&Host::Needed(&some)).unwrap_err()[0].code, "InterfaceMissing");
+    for (held, code) in [
+        (
+            look(&[("veth-web1", &["10.0.1.1"]), ("veth-open", &[]), ("wan0", &[])]),
+            "HostAddressBypassesRules",
+        ),
+        (look(&[("veth-web1", &[]), ("veth-open", &[]), ("wan0", &["203.0.113.10"])]), "NotBuiltYet"),
+        (look(&[("veth-web1", &[]), ("veth-open", &[]), ("wan0", &["203.0.113.20"])]), "InternetAttachment"),
+    ] {
+        let found = load(&Host::Seen(&held)).unwrap_err();
+        assert!(found.iter().any(|one| one.code == code), "{code}: {found:#?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    #[test]
+    fn no_mutated_file_makes_it_panic(cuts in proptest::collection::vec((0usize..SOUND.len(), "\\PC{0,4}|[\n:\\[\\]{},-]|null|\\*", 0usize..8), 1..6)) {
+        let mut text = SOUND.to_owned();
+        for (at, with, length) in cuts {
+            let at = at.min(text.len());
+            let end = (at + length).min(text.len());
+            if text.is_char_boundary(at) && text.is_char_boundary(end) {
+                text.replace_range(at..end, &with);
+            }
+        }
+        if let Err(found) = read(&text) {
+            prop_assert!(found.iter().any(|one| one.severity == Severity::Error), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_lines_in_any_order_make_it_panic(order in proptest::collection::vec(0usize..40, 0..40)) {
+        let lines: Vec<&str> = SOUND.lines().collect();
+        let text: String = order.iter().filter_map(|nth| lines.get(*nth)).map(|line| format!("{line}\n")).collect();
+        let _ = read(&text);
+    }
+}

@@ -1,0 +1,122 @@
+//! What goes wrong on the way is told to who can do something about it.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::io::{Read, Write};
+use std::net::{TcpStream, UdpSocket};
+use std::time::Duration;
+use testkit::build::{fragments, ipv4};
+use testkit::gateway_file::GatewayFile;
+use testkit::probe::Outcome;
+use testkit::raw::Raw;
+use testkit::site::{PATIENCE, Site};
+
+const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
+
+#[test]
+fn a_closed_port_refuses_through_snat() {
+    let Some((site, _daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+    assert_eq!(site.udp(&site.vm1, "198.51.100.1:81"), Outcome::Refused);
+    assert_eq!(site.tcp(&site.vm1, "198.51.100.1:81"), Outcome::Refused);
+    assert_eq!(site.udp(&site.internet, "203.0.113.20:81"), Outcome::Refused);
+}
+
+#[test]
+fn a_narrow_link_is_told_and_tcp_adapts() {
+    if !testkit::netns::available() {
+        return;
+    }
+    let site = Site::new();
+    for end in [&site.gateway, &site.internet] {
+        end.mtu("eth0", 1400);
+    }
+    let _daemon = site.start(NSGATE.as_ref(), &GatewayFile::open());
+    let told = site.vm1.attempt("ping -n -c 1 -W 1 -M do -s 1400 198.51.100.1");
+    assert!(!told.success);
+    let narrow = ["mtu = 1400", "mtu=1400"].iter().any(|text| told.stdout.contains(text));
+    assert!(narrow, "{}{}", told.stdout, told.stderr);
+    // Another address, of which the machine knows no narrower path yet.
+    site.serve(&site.internet, 80);
+    assert_eq!(echoed(&site, "198.51.100.2:80", 4 << 20), 4 << 20);
+}
+
+/// Sends that many bytes to an echo server and counts those that come back unchanged.
+fn echoed(site: &Site, to: &str, length: usize) -> usize {
+    let mut stream = site.vm1.enter(|| TcpStream::connect(to)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    // The server's first line says whom it saw.
+    let mut byte = [0];
+    while byte != *b"\n" {
+        stream.read_exact(&mut byte).unwrap();
+    }
+    let sent: Vec<u8> = (0..length).map(|at| (at % 253) as u8).collect();
+    let mut writer = stream.try_clone().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| writer.write_all(&sent).unwrap());
+        let mut received = vec![0; length];
+        stream.read_exact(&mut received).unwrap();
+        received.iter().zip(&sent).take_while(|(one, other)| one == other).count()
+    })
+}
+
+#[test]
+fn a_large_ping_is_answered_through_snat() {
+    let Some((site, _daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+    site.vm1.run("ping -n -c 2 -i 0.2 -W 1 -s 3000 198.51.100.1");
+    site.vm2.run("ping -n -c 2 -i 0.2 -W 1 -s 3000 198.51.100.1");
+    site.internet.run("ping -n -c 2 -i 0.2 -W 1 -s 3000 203.0.113.20");
+}
+
+#[test]
+fn fragments_pass_in_every_order() {
+    let Some((site, _daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+    site.serve(&site.internet, 80);
+    let wire = Raw::open(&site.vm1, "eth0");
+    let gateway = site.gateway.mac("vm1");
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    for (number, order) in orders.into_iter().enumerate() {
+        let port = 6000 + number as u16;
+        // The answer comes to a socket, so that the machine's kernel does not refuse it.
+        let socket = site.vm1.enter(|| UdpSocket::bind(("10.0.1.4", port))).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let datagram = ipv4("10.0.1.4", "198.51.100.1").udp(port, 80).id(7000 + number as u16).data(3000);
+        let pieces = fragments(&datagram.macs(wire.mac, gateway).bytes(), 1400);
+        assert_eq!(pieces.len(), 3);
+        for piece in order {
+            wire.send(&pieces[piece]);
+        }
+        let mut answer = [0; 64];
+        let length = socket.recv(&mut answer).unwrap_or_else(|error| panic!("order {order:?}: {error}"));
+        let answer = String::from_utf8_lossy(&answer[..length]);
+        assert!(answer.starts_with("203.0.113.10:"), "order {order:?}: {answer}");
+    }
+}
+
+#[test]
+fn a_time_to_live_of_one_names_the_hop() {
+    let Some((site, _daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+    let told = site.vm1.attempt("ping -n -c 1 -W 1 -t 1 198.51.100.1");
+    assert!(
+        told.stdout.contains("From 10.0.1.1") && told.stdout.contains("Time to live exceeded"),
+        "{}",
+        told.stdout
+    );
+    let told = site.internet.attempt("ping -n -c 1 -W 1 -t 1 203.0.113.20");
+    assert!(told.stdout.contains("Time to live exceeded"), "{}", told.stdout);
+    // Inside a subnet no hop is counted.
+    site.vm1.run("ping -n -c 1 -W 1 -t 1 10.0.1.5");
+}
+
+#[test]
+fn a_spoofed_source_is_dropped_and_named() {
+    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+    let wire = Raw::open(&site.vm1, "eth0");
+    let outside = Raw::open(&site.internet, "eth0");
+    let gateway = site.gateway.mac("vm1");
+    for liar in ["10.0.1.5", "10.0.1.99", "8.8.8.8", "203.0.113.20"] {
+        wire.send(&ipv4(liar, "198.51.100.1").udp(5000, 5000).macs(wire.mac, gateway).bytes());
+    }
+    wire.send(&ipv4("10.0.1.4", "198.51.100.2").udp(5000, 5000).macs(wire.mac, gateway).bytes());
+    let heard = outside.hear(PATIENCE, |frame| frame.get(12..14) == Some(&[0x08, 0x00])).unwrap();
+    assert_eq!(heard[30..34], [198, 51, 100, 2], "only the honest packet leaves");
+    assert_eq!(daemon.dropped("spoofed-source", "", ""), 4);
+}

@@ -1,0 +1,97 @@
+//! Every SNAT port of one destination in use, and not one more.
+#![expect(clippy::expect_used, reason = "tests")]
+
+use nix::sys::socket::{setsockopt, sockopt};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, UdpSocket};
+use std::time::Duration;
+use testkit::build::ipv4;
+use testkit::gateway_file::GatewayFile;
+use testkit::netns::eventually;
+use testkit::raw::Raw;
+use testkit::site::{Daemon, Site};
+
+const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
+/// 1025..=65535.
+const PORTS: u64 = 64_511;
+
+/// One datagram of a source port, with that port as its payload.
+fn datagram(wire: &Raw, gateway: [u8; 6], port: u16, to: &str) -> Vec<u8> {
+    ipv4("10.0.1.4", to).udp(port, 9).payload(&port.to_be_bytes()).macs(wire.mac, gateway).bytes()
+}
+
+/// Reads what has arrived: which source port of the machine came as which port of the public address.
+fn collect(far: &UdpSocket, seen: &mut BTreeMap<u16, u16>) {
+    let mut payload = [0; 2];
+    while let Ok((2, peer)) = far.recv_from(&mut payload) {
+        assert_eq!(peer.ip(), IpAddr::from([203, 0, 113, 10]));
+        seen.insert(u16::from_be_bytes(payload), peer.port());
+    }
+}
+
+fn used(daemon: &Daemon, destination: &str) -> u64 {
+    let pools = daemon.ask("snat");
+    let pools = pools.as_array().expect("snat is a list").iter();
+    pools.filter(|pool| pool["destination"] == destination).filter_map(|pool| pool["used"].as_u64()).sum()
+}
+
+#[test]
+fn every_port_is_lent_once_and_comes_back() {
+    let file = GatewayFile::open().idle_timeout("2s").with(
+        "flows",
+        serde_json::json!({
+            "idleTimeout": "2s", "capacity": 100_000,
+        }),
+    );
+    let Some((site, daemon)) = Site::with(NSGATE, &file) else { return };
+    let far = site.internet.enter(|| UdpSocket::bind("0.0.0.0:9")).unwrap();
+    setsockopt(&far, sockopt::RcvBufForce, &(64 << 20)).unwrap();
+    far.set_nonblocking(true).unwrap();
+    let wire = Raw::open(&site.vm1, "eth0");
+    let gateway = site.gateway.mac("vm1");
+    let frames: Vec<(u16, Vec<u8>)> =
+        (1..=PORTS as u16).map(|port| (port, datagram(&wire, gateway, port, "198.51.100.1"))).collect();
+
+    // Whatever a full queue has swallowed is sent again; the others are kept alive by it.
+    let mut seen = BTreeMap::new();
+    let all = eventually(Duration::from_secs(20), || {
+        for batch in frames.chunks(256) {
+            for (_, frame) in batch.iter().filter(|(port, _)| !seen.contains_key(port)) {
+                wire.send(frame);
+            }
+            collect(&far, &mut seen);
+        }
+        (seen.len() as u64 == PORTS).then_some(())
+    });
+    assert!(all.is_some(), "{} of {PORTS} flows passed; {:#}", seen.len(), daemon.ask("drops"));
+    let mut ports: Vec<u16> = seen.values().copied().collect();
+    ports.sort_unstable();
+    assert!(ports.iter().copied().eq(1025..=65535), "each port once");
+    assert_eq!(used(&daemon, "198.51.100.1"), PORTS);
+
+    // One more is refused and named, another destination still works.
+    wire.send(&datagram(&wire, gateway, 64_512, "198.51.100.1"));
+    wire.send(&datagram(&wire, gateway, 64_513, "198.51.100.2"));
+    let last = eventually(Duration::from_secs(1), || {
+        collect(&far, &mut seen);
+        seen.contains_key(&64_513).then_some(())
+    });
+    assert!(last.is_some(), "another destination is refused");
+    assert!(!seen.contains_key(&64_512));
+    assert_eq!(daemon.dropped("snat-ports-exhausted", "", ""), 1);
+
+    // Two silent seconds later all are back.
+    let back = eventually(Duration::from_secs(6), || {
+        let status = daemon.ask("status");
+        let quiet = status["snatPortsUsed"] == 0 && status["flows"]["used"] == 0;
+        quiet.then_some(())
+    });
+    assert!(back.is_some(), "{:#}", daemon.ask("status"));
+    assert_eq!(used(&daemon, "198.51.100.1"), 0);
+    wire.send(&datagram(&wire, gateway, 64_512, "198.51.100.1"));
+    let again = eventually(Duration::from_secs(1), || {
+        collect(&far, &mut seen);
+        seen.contains_key(&64_512).then_some(())
+    });
+    assert!(again.is_some(), "the freed ports are not lent again");
+}

@@ -1,0 +1,231 @@
+//! Reload, crash, restart, release: what passes while the daemon changes or is away.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::thread;
+use std::time::Duration;
+use testkit::gateway_file::{GatewayFile, Rule};
+use testkit::netns;
+use testkit::probe::Outcome;
+use testkit::raw::Raw;
+use testkit::site::{Daemon, Site};
+
+const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
+
+/// A connection to an echo server that is in the middle of its work.
+struct Transfer {
+    stream: TcpStream,
+}
+
+impl Transfer {
+    fn begin(site: &Site, to: &str) -> Self {
+        let stream = site.vm1.enter(|| TcpStream::connect(to)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+        let mut transfer = Self { stream };
+        let mut byte = [0];
+        while byte != *b"\n" {
+            transfer.stream.read_exact(&mut byte).unwrap();
+        }
+        transfer
+    }
+
+    /// Sends some and waits for all of it to come back.
+    fn go_on(&mut self) {
+        let sent = [0x5a; 100_000];
+        let mut writer = self.stream.try_clone().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(move || writer.write_all(&sent).unwrap());
+            let mut back = vec![0; sent.len()];
+            self.stream.read_exact(&mut back).unwrap();
+            assert!(back == sent, "the echo differs");
+        });
+    }
+}
+
+#[test]
+fn a_reload_keeps_running_flows_and_judges_new_ones() {
+    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open().nsg("web", [])) else { return };
+    site.serve(&site.internet, 80);
+    let mut transfer = Transfer::begin(&site, "198.51.100.1:80");
+    transfer.go_on();
+
+    let stricter = GatewayFile::open().nsg("web", [Rule::deny("NoWeb", 100).outbound().port("80")]);
+    let reloaded = thread::scope(|scope| {
+        // Under load: the transfer runs while the policy is swapped.
+        let running = scope.spawn(|| (0..50).for_each(|_| transfer.go_on()));
+        let reloaded = daemon.reload(&stricter.text());
+        running.join().unwrap();
+        reloaded
+    });
+    assert!(reloaded.status.success(), "{}", String::from_utf8_lossy(&reloaded.stderr));
+    transfer.go_on();
+    let denied = daemon.denies("web-nsg", "NoWeb", || site.tcp(&site.vm1, "198.51.100.2:80"));
+    assert_eq!(denied, Outcome::Silent);
+
+    let broken = daemon.reload(&stricter.text().replace("\"NoWeb\"", "\"no web\""));
+    assert!(!broken.status.success());
+    let why = String::from_utf8_lossy(&broken.stderr).into_owned();
+    assert!(why.contains("gateway.yaml:") && why.contains("no web"), "{why}");
+    transfer.go_on();
+    let denied = daemon.denies("web-nsg", "NoWeb", || site.udp(&site.vm1, "198.51.100.2:80"));
+    assert_eq!(denied, Outcome::Silent);
+}
+
+#[test]
+fn a_hangup_reloads_too() {
+    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open().nsg("web", [])) else { return };
+    site.serve(&site.internet, 80);
+    assert!(site.udp(&site.vm1, "198.51.100.1:80").address().is_some());
+    std::fs::write(
+        daemon.config(),
+        GatewayFile::open().nsg("web", [Rule::deny("NoWeb", 100).outbound().port("80")]).text(),
+    )
+    .unwrap();
+    daemon.signal("HUP");
+    let denied = netns::eventually(Duration::from_secs(3), || {
+        (site.udp(&site.vm1, "198.51.100.1:80") == Outcome::Silent).then_some(())
+    });
+    assert!(denied.is_some(), "{}", daemon.log());
+    assert!(daemon.dropped("denied-outbound", "web-nsg", "NoWeb") > 0);
+}
+
+#[test]
+fn a_new_hardware_address_of_an_attachment_is_followed() {
+    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+    site.serve(&site.internet, 80);
+    assert!(site.udp(&site.vm1, "198.51.100.1:80").address().is_some());
+    site.gateway.ip("link set vm1 address 02:00:00:00:77:01");
+    let reached = netns::eventually(Duration::from_secs(15), || {
+        site.vm1.attempt("ip neigh flush all");
+        site.udp(&site.vm1, "198.51.100.1:80").address()
+    });
+    assert!(reached.is_some(), "{}", daemon.log());
+}
+
+/// Makes the gateway's kernel forward, where nothing keeps it from doing so.
+fn let_the_kernel_forward(site: &Site) {
+    site.gateway.sysctl("net.ipv4.ip_forward", "1");
+    site.gateway.address("vm1", "10.0.1.1/24");
+    site.gateway.address("eth0", "203.0.113.2/24");
+    site.gateway.route("default", "203.0.113.1");
+    site.internet.route("10.0.0.0/16", "203.0.113.2");
+}
+
+/// Takes back the address that would bypass the NSGs, with which the daemon refuses to start.
+fn clean_attachment(site: &Site) {
+    site.gateway.ip("address delete 10.0.1.1/24 dev vm1");
+}
+
+fn assert_nothing_passes(site: &Site) {
+    let outside = Raw::open(&site.internet, "eth0");
+    let inside = Raw::open(&site.vm1, "eth0");
+    assert_eq!(site.tcp(&site.vm1, "198.51.100.1:80").address(), None);
+    assert_eq!(site.udp(&site.vm1, "203.0.113.1:80").address(), None);
+    assert_eq!(site.udp(&site.internet, "10.0.1.4:80").address(), None);
+    let moment = Duration::from_millis(50);
+    for to in [[198, 51, 100, 1], [203, 0, 113, 1]] {
+        assert_eq!(outside.hear_to(Ipv4Addr::from(to), moment), None, "something went out");
+    }
+    assert_eq!(inside.hear_to(Ipv4Addr::new(10, 0, 1, 4), moment), None, "something came in");
+}
+
+fn serve_both_ends(site: &Site) {
+    site.serve(&site.internet, 80);
+    site.serve(&site.vm1, 80);
+}
+
+fn release(site: &Site, daemon: &Daemon) {
+    let config = daemon.config();
+    site.gateway.run(&format!("{NSGATE} release --config {}", config.display()));
+}
+
+#[test]
+fn a_killed_daemon_lets_nothing_pass_until_it_is_released() {
+    let Some((site, mut daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+    serve_both_ends(&site);
+    assert!(site.udp(&site.vm1, "198.51.100.1:80").address().is_some());
+    let_the_kernel_forward(&site);
+    daemon.kill();
+    assert_nothing_passes(&site);
+
+    clean_attachment(&site);
+    let mut restarted = site.start(NSGATE.as_ref(), &GatewayFile::open());
+    let shared = Some(Ipv4Addr::new(203, 0, 113, 10).into());
+    assert_eq!(site.tcp(&site.vm1, "198.51.100.1:80").address(), shared, "a restart works at once");
+
+    restarted.kill();
+    release(&site, &restarted);
+    site.gateway.address("vm1", "10.0.1.1/24");
+    // The kernel forwards now, without any translation: the interfaces are the host's again.
+    let own = Some(Ipv4Addr::new(10, 0, 1, 4).into());
+    assert_eq!(site.tcp(&site.vm1, "198.51.100.1:80").address(), own);
+}
+
+#[test]
+fn a_stopped_daemon_exits_cleanly_and_keeps_the_door_shut() {
+    let Some((site, mut daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+    serve_both_ends(&site);
+    let mut transfer = Transfer::begin(&site, "198.51.100.1:80");
+    transfer.go_on();
+    let_the_kernel_forward(&site);
+    let status = daemon.stop();
+    assert!(status.is_some_and(|status| status.success()), "{status:?}\n{}", daemon.log());
+    assert_nothing_passes(&site);
+}
+
+#[test]
+fn what_cannot_be_is_refused_by_name() {
+    let Some((site, _daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+    let refused = |file: GatewayFile, why: &[&str]| {
+        let said = refusal(&site, "", &file.text());
+        assert!(why.iter().all(|word| said.contains(word)), "must say {why:?}: {said}");
+    };
+    refused(GatewayFile::open(), &["another", "nsgate"]);
+    let attachments = |interface: &str| {
+        serde_json::json!([
+            { "interface": interface, "nic": "vm1-nic" },
+            { "interface": "eth0", "internet": { "address": "203.0.113.2/24", "nextHop": "203.0.113.1" } },
+        ])
+    };
+    refused(GatewayFile::open().with("attachments", attachments("nowhere0")), &["nowhere0"]);
+    refused(GatewayFile::open().with("attachments", serde_json::json!([])), &["attachments"]);
+    refused(
+        GatewayFile::open()
+            .with("flowLogs", serde_json::json!({ "directory": "/tmp", "formats": ["nsg-v2"] })),
+        &["flowLogs", "not built"],
+    );
+    refused(GatewayFile::open().with("flavour", serde_json::json!(1)), &["flavour"]);
+}
+
+#[test]
+fn a_missing_capability_is_named() {
+    if !netns::available() {
+        return;
+    }
+    let site = Site::new();
+    let said = refusal(&site, "setpriv --bounding-set=-all --inh-caps=-all", &GatewayFile::open().text());
+    assert!(said.contains("CAP_NET_RAW") || said.contains("CAP_NET_ADMIN"), "{said}");
+}
+
+#[test]
+fn a_host_address_behind_the_rules_is_refused() {
+    if !netns::available() {
+        return;
+    }
+    let site = Site::new();
+    site.gateway.address("vm1", "10.0.1.1/24");
+    let said = refusal(&site, "", &GatewayFile::open().text());
+    assert!(said.contains("10.0.1.1") && said.contains("vm1"), "{said}");
+}
+
+/// Runs the daemon on a file that it must refuse; what it says.
+fn refusal(site: &Site, prefix: &str, text: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("gateway.yaml");
+    std::fs::write(&config, text).unwrap();
+    let run = format!("timeout 10 {prefix} {NSGATE} run --config {}", config.display());
+    let ran = site.gateway.attempt(&run);
+    assert!(!ran.success, "it runs: {}", ran.stderr);
+    ran.stderr
+}
