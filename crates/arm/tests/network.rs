@@ -21,7 +21,7 @@ const NETWORK: &str = r#"[
     "properties": {"ipAddress": "203.0.113.10"}},
   {"type": "Microsoft.Network/networkInterfaces", "name": "web-nic", "properties": {
     "networkSecurityGroup": {"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkSecurityGroups/NIC-NSG"},
-    "enableIPForwarding": true,
+    "enableIPForwarding": false,
     "ipConfigurations": [{"name": "web-ipc", "properties": {
       "privateIPAddress": "10.0.1.4", "privateIPAllocationMethod": "Dynamic",
       "subnet": {"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/vnet1/subnets/web"},
@@ -57,7 +57,7 @@ fn a_right_network_is_linked() {
     let nic = &network.network_interfaces[0];
     assert_eq!(
         (nic.security_group, nic.ip_forwarding, nic.vnet()),
-        (Some(NsgIndex(1)), true, Some(VnetIndex(0)))
+        (Some(NsgIndex(1)), false, Some(VnetIndex(0)))
     );
     let configuration = &nic.ip_configurations[0];
     assert_eq!(configuration.private_address, Some([10, 0, 1, 4].into()));

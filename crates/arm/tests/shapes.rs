@@ -174,6 +174,16 @@ fn what_azure_adds_to_its_answers_is_passed_over() {
 }
 
 #[test]
+fn what_is_read_but_not_honoured_is_said() {
+    let vnet = r#"{"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}, "subnets": [{"name": "s", "properties": {"addressPrefix": "10.0.1.0/24"}}]}}"#;
+    let nic = r#"{"type": "Microsoft.Network/networkInterfaces", "name": "n", "properties": {"enableIPForwarding": false, "ipConfigurations": [{"name": "c", "properties": {"privateIPAddress": "10.0.1.4", "subnet": {"id": "virtualNetworks/v/subnets/s"}}}]}}"#;
+    let text = format!("[{vnet},\n{nic}]");
+    check(&text).clean();
+    let text = text.replacen("false", "true", 1);
+    check(&text).one_warning(&text, "true", codes::NOT_HONOURED);
+}
+
+#[test]
 fn load_says_what_is_wrong_with_every_file() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| {

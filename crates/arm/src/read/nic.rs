@@ -2,6 +2,7 @@
 
 use super::resource::Head;
 use super::{Reader, keys};
+use crate::codes;
 use crate::place::Place;
 use model::raw;
 
@@ -22,6 +23,11 @@ impl Reader {
             nic.security_group = self.report.reference(&properties, "networkSecurityGroup");
             let forwarding = self.report.boolean(&properties, "enableIPForwarding");
             nic.ip_forwarding = forwarding.is_some_and(|it| it.value);
+            if let Some(place) = properties.get("enableIPForwarding").filter(|_| nic.ip_forwarding) {
+                let message = "a network interface sends its own addresses only; what it forwards is dropped";
+                let help = "attach the machines behind it as network interfaces of their own";
+                self.report.push(place.warning(codes::NOT_HONOURED, message).help(help));
+            }
             if let Some(list) = properties.get("ipConfigurations") {
                 self.report.array(&list);
                 let owner = nic.name.value.as_str();

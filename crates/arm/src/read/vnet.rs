@@ -19,7 +19,11 @@ impl Reader {
                 self.report.array(&list);
                 subnets.extend(list.elements().filter_map(|subnet| self.inline_subnet(&subnet)));
             }
-            self.ignore_properties(&properties, &["virtualNetworkPeerings"], &head.name.value);
+            self.ignore_properties(
+                &properties,
+                &["virtualNetworkPeerings", "flowTimeoutInMinutes"],
+                &head.name.value,
+            );
         }
         let incomplete = self.report.errors() > before;
         let Head { id, name } = head;
