@@ -17,7 +17,7 @@ const RING: usize = AfPacket::RING_MIB << 20;
 const BLOCK: usize = 1 << 20;
 /// The bytes of frames longer than a slot that may wait; the kernel doubles what it is asked for, and counts its own
 /// overhead. Eight TCP streams keep about that much on the way: with half of it some are lost, every sender slows
-/// down, and a third of the throughput is gone.
+/// down, and 17 to 19 Gbit/s remain of 29.
 const QUEUE: i32 = (AfPacket::QUEUE_MIB << 20) as i32 / 2;
 /// What a device may have in hand before a send is refused.
 const SEND_BUFFER: i32 = 4 << 20;
