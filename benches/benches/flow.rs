@@ -4,7 +4,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use flow::{NewFlow, Segment, Side, Table, Timeouts};
 use packet::parse::ACK;
-use packet::{Address, FlowKey, Protocol, Scope, Time};
+use packet::{Address, FlowKey, Owner, Protocol, Scope, Time};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,13 @@ fn key(client: u32, v6: bool) -> FlowKey {
 
 fn new(client: u32, v6: bool) -> NewFlow<Action> {
     let initiator = key(client, v6);
-    NewFlow { initiator, responder: initiator.reversed(), idle: None, action: [7; 12] }
+    NewFlow {
+        initiator,
+        responder: initiator.reversed(),
+        owner: Owner::default(),
+        idle: None,
+        action: [7; 12],
+    }
 }
 
 fn empty(capacity: u32) -> Table<Action> {

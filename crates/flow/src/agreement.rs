@@ -3,14 +3,15 @@
 use crate::reference::Reference;
 use crate::{Counters, Flow, FlowId, NewFlow, Refused, Segment, Side, Table, Timeouts};
 use packet::parse::{ACK, FIN, RST, SYN};
-use packet::{Address, FlowKey, Protocol, Scope, Time};
+use packet::{Address, FlowKey, Owner, Protocol, Scope, Time};
 use proptest::prelude::*;
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
 enum Deed {
-    Insert { initiator: usize, responder: usize, idle: Option<Duration>, segment: Segment },
+    Insert { initiator: usize, responder: usize, owner: Owner, idle: Option<Duration>, segment: Segment },
+    Announce(usize),
     Packet { key: usize, segment: Segment, sent: Counters },
     Wait(Duration),
     Expire { budget: usize },
@@ -19,16 +20,19 @@ enum Deed {
     TouchStale { segment: Segment },
 }
 
-const KEYS: usize = 10;
+const KEYS: usize = 25;
 
 /// Few keys, so that flows meet: IPv4 and IPv6, some the reverse of others, one its own reverse.
 fn key(number: usize) -> FlowKey {
     let address = |host: usize| match number {
-        0..6 => Address::from_v4_bits(0x0a00_0100 + host as u32),
+        0..14 => Address::from_v4_bits(0x0a00_0100 + host as u32),
         _ => Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, host as u16).into(),
     };
-    let (source, destination) =
-        if number == 9 { (7, 7) } else { (number / 2 * 2 + number % 2, number / 2 * 2 + 1 - number % 2) };
+    let (source, destination) = if number == KEYS - 1 {
+        (7, 7)
+    } else {
+        (number / 2 * 2 + number % 2, number / 2 * 2 + 1 - number % 2)
+    };
     FlowKey {
         source: address(source),
         destination: address(destination),
@@ -67,13 +71,20 @@ fn waits() -> impl Strategy<Value = Duration> {
     prop::sample::select(all)
 }
 
+/// One owner has most of the flows.
+fn owners() -> impl Strategy<Value = Owner> {
+    prop::sample::select(vec![3, 3, 3, 3, 0, 1, 2]).prop_map(Owner)
+}
+
 fn deeds() -> impl Strategy<Value = Deed> {
     let idle = prop::sample::select(vec![None, Some(1), Some(10), Some(7_200)]);
     let idle = idle.prop_map(|seconds| seconds.map(Duration::from_secs));
     let sent = (0u64..3, 0u64..2_000).prop_map(|(packets, bytes)| Counters { packets, bytes });
     prop_oneof![
-        8 => (0..KEYS, 0..KEYS, idle, segments())
-            .prop_map(|(initiator, responder, idle, segment)| Deed::Insert { initiator, responder, idle, segment }),
+        8 => (0..KEYS, 0..KEYS, owners(), idle, segments()).prop_map(|(initiator, responder, owner, idle, segment)| {
+            Deed::Insert { initiator, responder, owner, idle, segment }
+        }),
+        1 => (0usize..4).prop_map(Deed::Announce),
         24 => (0..KEYS, segments(), sent).prop_map(|(key, segment, sent)| Deed::Packet { key, segment, sent }),
         6 => waits().prop_map(Deed::Wait),
         6 => prop::sample::select(vec![0, 1, 2, 1_000]).prop_map(|budget| Deed::Expire { budget }),
@@ -108,10 +119,15 @@ impl Twins {
     fn perform(&mut self, deed: Deed) -> Result<(), TestCaseError> {
         match deed {
             Deed::Wait(span) => self.now = self.now + span,
-            Deed::Insert { initiator, responder, idle, segment } => {
+            Deed::Announce(owners) => {
+                self.table.announce((0..owners as u16).map(Owner));
+                self.reference.announced = owners;
+            }
+            Deed::Insert { initiator, responder, owner, idle, segment } => {
                 self.serial += 1;
                 let (initiator, responder) = (key(initiator), key(responder));
-                let new = NewFlow { initiator, responder, idle, action: self.serial };
+                prop_assert_eq!(self.table.room(owner), self.reference.room(owner).map(drop));
+                let new = NewFlow { initiator, responder, owner, idle, action: self.serial };
                 let expected =
                     self.reference.insert(new, self.now, segment, Counters { packets: 1, bytes: 60 });
                 match self.table.insert(new, self.now, segment, 1, 60) {
@@ -134,6 +150,12 @@ impl Twins {
                 );
                 let got = self.table.touch(id, side, self.now, segment, sent.packets as u32, sent.bytes);
                 prop_assert_eq!(got, self.reference.touch(serial, side, self.now, segment, sent));
+                for (side, seq) in Side::BOTH.into_iter().flat_map(|side| (0..6).map(move |seq| (side, seq)))
+                {
+                    let seq = (u32::MAX - 1).wrapping_add(seq);
+                    let expected = self.reference.is_under_way(serial, side, seq);
+                    prop_assert_eq!(self.table.is_under_way(id, side, seq), expected, "{:?} {}", side, seq);
+                }
             }
             Deed::Expire { budget } => self.expire(budget)?,
             Deed::Remove { key: number } => {
@@ -187,7 +209,10 @@ impl Twins {
 
     fn compare(&self, flow: &Flow<u64>) -> Result<(), TestCaseError> {
         let plain = &self.reference.flows[&flow.action];
-        prop_assert_eq!((flow.keys, flow.sent, flow.state), (plain.keys, plain.sent, plain.state));
+        prop_assert_eq!(
+            (flow.keys, flow.sent, flow.owner, flow.state),
+            (plain.keys, plain.sent, plain.owner, plain.state)
+        );
         prop_assert_eq!(
             (flow.created, flow.last_seen, flow.deadline),
             (plain.created, plain.last_seen, plain.deadline)
@@ -207,8 +232,8 @@ impl Twins {
         let mut seen = 0;
         for flow in flows {
             prop_assert_eq!(self.table.flow(flow.id).map(|flow| *flow.action), Some(*flow.action));
-            let Flow { id, keys, sent, state, created, last_seen, deadline, action: &action } = flow;
-            self.compare(&Flow { id, keys, sent, state, created, last_seen, deadline, action })?;
+            let Flow { id, keys, sent, owner, state, created, last_seen, deadline, action: &action } = flow;
+            self.compare(&Flow { id, keys, sent, owner, state, created, last_seen, deadline, action })?;
             seen += 1;
         }
         prop_assert_eq!(seen, self.table.len());
@@ -227,7 +252,7 @@ proptest! {
 
     #[test]
     fn the_table_is_the_reference(
-        capacity in 1usize..6,
+        capacity in 1usize..10,
         one_chain: bool,
         life in prop::collection::vec(deeds(), 1..120),
     ) {

@@ -5,14 +5,15 @@
 //! initiator and as received from the responder, so translation of either end changes nothing here. The record dies
 //! once, and both keys, its counters and its action with it.
 //!
-//! * All memory is reserved when the table is made. No later call allocates.
+//! * All memory is reserved when the table is made and its owners are announced. No later call allocates.
+//! * Nobody can take the whole table: every owner has a share, and what it holds beyond that makes room for others.
 //! * A hit costs one keyed hash and three or four cache lines; timers are lazy and cost it nothing.
 //! * Time and seeds are arguments. Nothing here reads a clock.
 //! * The table belongs to one thread.
 //!
 //! ```
 //! use flow::{NewFlow, Segment, Side, State, Table, Timeouts, Touched};
-//! use packet::{FlowKey, Protocol, Scope, Time};
+//! use packet::{FlowKey, Owner, Protocol, Scope, Time};
 //! use std::net::Ipv4Addr;
 //!
 //! let mut table: Table<&str> = Table::new(1_000, Timeouts::default(), [1, 2])?;
@@ -24,7 +25,8 @@
 //!     scope: Scope(1),
 //!     protocol: Protocol::UDP,
 //! };
-//! let new = NewFlow { initiator: asked, responder: asked.reversed(), idle: None, action: "allowed by rule 100" };
+//! let (initiator, responder) = (asked, asked.reversed());
+//! let new = NewFlow { initiator, responder, owner: Owner(0), idle: None, action: "allowed by rule 100" };
 //! let inserted = table.insert(new, Time::ZERO, Segment::Other, 1, 64).expect("the table is empty");
 //!
 //! let (id, side) = table.find(&asked.reversed()).expect("the answer belongs to the flow");
@@ -39,6 +41,7 @@ mod index;
 mod lists;
 mod record;
 mod scan;
+mod shares;
 mod slot;
 mod state;
 mod table;

@@ -1,7 +1,7 @@
 //! Doubly linked lists of record numbers, each number on at most one list.
 //!
-//! The links live in one array: first the lists' own nodes, each the head and foot of a ring, then one node per
-//! record. Joining and leaving take a few stores, wherever in its list a record stands.
+//! The links of the records live in one array and the two ends of the lists in another. Joining and leaving take a few
+//! stores, wherever in its list a record stands.
 
 use std::collections::TryReserveError;
 
@@ -9,25 +9,41 @@ use std::collections::TryReserveError;
 struct Node {
     previous: u32,
     next: u32,
-    /// The list it is on, or [`NOWHERE`].
+    /// The list it is on, or [`NONE`].
     list: u32,
 }
 
-const NOWHERE: u32 = u32::MAX;
+/// The first and the last record of a list.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    first: u32,
+    last: u32,
+}
+
+/// No record, or no list.
+const NONE: u32 = u32::MAX;
 
 #[derive(Debug)]
 pub(crate) struct Lists {
+    ends: Vec<Ends>,
     nodes: Vec<Node>,
-    lists: u32,
 }
 
 impl Lists {
     /// Empty lists, with memory for `records` record numbers.
-    pub(crate) fn new(lists: u32, records: usize) -> Result<Self, TryReserveError> {
+    pub(crate) fn new(lists: usize, records: usize) -> Result<Self, TryReserveError> {
         let mut nodes = Vec::new();
-        nodes.try_reserve_exact(lists as usize + records)?;
-        nodes.extend((0..lists).map(|list| Node { previous: list, next: list, list }));
-        Ok(Self { nodes, lists })
+        nodes.try_reserve_exact(records)?;
+        let mut new = Self { ends: Vec::new(), nodes };
+        new.add_lists(lists);
+        Ok(new)
+    }
+
+    /// Makes the lists up to this number known. Allocates where there were fewer.
+    pub(crate) fn add_lists(&mut self, lists: usize) {
+        if self.ends.len() < lists {
+            self.ends.resize(lists, Ends { first: NONE, last: NONE });
+        }
     }
 
     /// Makes the next record number known. At most as many as memory was reserved for.
@@ -36,45 +52,54 @@ impl Lists {
             self.nodes.len() < self.nodes.capacity(),
             "the table is never larger than its capacity"
         );
-        self.nodes.push(Node { previous: 0, next: 0, list: NOWHERE });
+        self.nodes.push(Node { previous: NONE, next: NONE, list: NONE });
     }
 
     /// The list that `record` is on.
     #[inline]
     pub(crate) fn list_of(&self, record: u32) -> Option<u32> {
-        Some(self.nodes[self.node(record)].list).filter(|&list| list != NOWHERE)
+        Some(self.nodes[record as usize].list).filter(|&list| list != NONE)
     }
 
     /// The record that has been on `list` longest.
     #[inline]
     pub(crate) fn front(&self, list: u32) -> Option<u32> {
-        self.nodes[list as usize].next.checked_sub(self.lists)
+        Some(self.ends[list as usize].first).filter(|&first| first != NONE)
+    }
+
+    /// The record that came to `list` last.
+    #[inline]
+    pub(crate) fn back(&self, list: u32) -> Option<u32> {
+        Some(self.ends[list as usize].last).filter(|&last| last != NONE)
     }
 
     /// Takes `record` off the list it is on and puts it at the end of `list`.
     pub(crate) fn move_to_back(&mut self, record: u32, list: u32) {
         self.leave(record);
-        let node = self.lists + record;
-        let last = self.nodes[list as usize].previous;
-        self.nodes[node as usize] = Node { previous: last, next: list, list };
-        self.nodes[last as usize].next = node;
-        self.nodes[list as usize].previous = node;
+        let last = self.ends[list as usize].last;
+        self.nodes[record as usize] = Node { previous: last, next: NONE, list };
+        match self.nodes.get_mut(last as usize) {
+            Some(last) => last.next = record,
+            None => self.ends[list as usize].first = record,
+        }
+        self.ends[list as usize].last = record;
     }
 
     /// Takes `record` off the list it is on, if it is on one.
     pub(crate) fn leave(&mut self, record: u32) {
-        let position = self.node(record);
-        let Node { previous, next, list } = self.nodes[position];
-        if list != NOWHERE {
-            self.nodes[previous as usize].next = next;
-            self.nodes[next as usize].previous = previous;
-            self.nodes[position].list = NOWHERE;
+        let Node { previous, next, list } = self.nodes[record as usize];
+        if list == NONE {
+            return;
         }
-    }
-
-    #[inline]
-    fn node(&self, record: u32) -> usize {
-        self.lists as usize + record as usize
+        match self.nodes.get_mut(previous as usize) {
+            Some(previous) => previous.next = next,
+            None => self.ends[list as usize].first = next,
+        }
+        match self.nodes.get_mut(next as usize) {
+            Some(next) => next.previous = previous,
+            None => self.ends[list as usize].last = previous,
+        }
+        self.nodes[record as usize].list = NONE;
     }
 }
 
@@ -86,7 +111,8 @@ mod tests {
     proptest! {
         #[test]
         fn agree_with_vectors(moves in prop::collection::vec((0u32..6, prop::option::of(0u32..3)), 0..60)) {
-            let mut lists = Lists::new(3, 6).unwrap();
+            let mut lists = Lists::new(1, 6).unwrap();
+            lists.add_lists(3);
             (0..6).for_each(|_| lists.add_record());
             let mut plain: [Vec<u32>; 3] = Default::default();
             for (record, to) in moves {
@@ -101,6 +127,7 @@ mod tests {
                 prop_assert_eq!(lists.list_of(record), to);
                 for list in 0..3 {
                     prop_assert_eq!(lists.front(list), plain[list as usize].first().copied());
+                    prop_assert_eq!(lists.back(list), plain[list as usize].last().copied());
                 }
             }
             for list in 0..3 {

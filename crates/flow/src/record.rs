@@ -1,7 +1,7 @@
 //! What goes into a table and what comes out of it.
 
 use crate::State;
-use packet::{FlowKey, Time};
+use packet::{FlowKey, Owner, Time};
 use std::fmt;
 use std::time::Duration;
 
@@ -78,6 +78,8 @@ pub struct Flow<P> {
     pub keys: Both<FlowKey>,
     /// What each end has sent.
     pub sent: Both<Counters>,
+    /// Whose flow it is.
+    pub owner: Owner,
     /// Where the connection stands, or stood at its end.
     pub state: State,
     /// When the record was made.
@@ -97,6 +99,8 @@ pub struct NewFlow<A> {
     pub initiator: FlowKey,
     /// The tuple as it will be received from the responder.
     pub responder: FlowKey,
+    /// Whose flow it is: who has a share of the table for it.
+    pub owner: Owner,
     /// How long it may be silent, or `None` for the table's own [`idle`](crate::Timeouts::idle).
     pub idle: Option<Duration>,
     /// What to do with its packets.
@@ -126,6 +130,8 @@ pub struct Refused<A> {
 pub enum Refusal {
     /// Every record is in use and none may be evicted.
     Full,
+    /// The owner holds its share, and only the part of the table that is kept for others is left.
+    Share,
     /// This end's key belongs to a live flow, or (named as the responder's) both ends' keys are the same.
     Duplicate(Side),
 }

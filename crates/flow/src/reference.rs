@@ -3,8 +3,8 @@
 
 use crate::{Both, Counters, NewFlow, Refusal, Segment, Side, State, Timeouts, Touched};
 use packet::parse::{ACK, FIN, RST, SYN};
-use packet::{FlowKey, Time};
-use std::collections::BTreeMap;
+use packet::{FlowKey, Owner, Time};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Flows by serial number, in the order of their making.
@@ -12,7 +12,9 @@ pub(crate) struct Reference {
     pub(crate) flows: BTreeMap<u64, Plain>,
     timeouts: Timeouts,
     capacity: usize,
-    closings: u64,
+    pub(crate) announced: usize,
+    /// How often anything closed or was answered.
+    turns: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -24,9 +26,10 @@ pub(crate) struct Plain {
     pub(crate) last_seen: Time,
     pub(crate) deadline: Time,
     idle: Duration,
+    pub(crate) owner: Owner,
     answered: bool,
-    /// Its place among all that ever closed.
-    closed: Option<u64>,
+    /// When it came to stand where it stands.
+    turn: u64,
     ends: Both<Known>,
 }
 
@@ -34,6 +37,8 @@ pub(crate) struct Plain {
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
     syn: Option<u32>,
+    /// Of the first segment.
+    first: Option<u32>,
     next: Option<u32>,
     acked: Option<u32>,
     fin: Option<u32>,
@@ -41,7 +46,7 @@ struct Known {
 
 impl Reference {
     pub(crate) fn new(capacity: usize, timeouts: Timeouts) -> Self {
-        Self { flows: BTreeMap::new(), timeouts, capacity, closings: 0 }
+        Self { flows: BTreeMap::new(), timeouts, capacity, announced: 0, turns: 0 }
     }
 
     pub(crate) fn find(&self, key: &FlowKey) -> Option<(u64, Side)> {
@@ -65,11 +70,9 @@ impl Reference {
         if self.find(&new.responder).is_some() || new.initiator == new.responder {
             return Err(Refusal::Duplicate(Side::Responder));
         }
-        let mut evicted = None;
-        if self.flows.len() == self.capacity {
-            let victim = self.victim().ok_or(Refusal::Full)?;
+        let evicted = self.room(new.owner)?;
+        if let Some(victim) = evicted {
             self.flows.remove(&victim);
-            evicted = Some(victim);
         }
         let mut flow = Plain {
             keys: Both { initiator: new.initiator, responder: new.responder },
@@ -79,28 +82,69 @@ impl Reference {
             last_seen: now,
             deadline: now,
             idle: new.idle.unwrap_or(self.timeouts.idle),
+            owner: new.owner,
             answered: false,
-            closed: None,
+            turn: 0,
             ends: Both::default(),
         };
         flow.begin(segment);
         flow.deadline = now + flow.timeout(&self.timeouts);
         self.flows.insert(new.action, flow);
-        self.note_closing(new.action);
+        self.turns += 1;
+        self.flows.get_mut(&new.action).unwrap().turn = self.turns;
         Ok(evicted)
     }
 
-    /// First whoever closed first, then the oldest that waits for its handshake or its first answer.
-    fn victim(&self) -> Option<u64> {
-        let over = self.flows.iter().filter(|(_, flow)| flow.closed.is_some());
-        let waits = |flow: &Plain| match flow.state {
-            State::SynSent | State::SynReceived => true,
-            State::Established | State::FinWait => !flow.answered,
-            State::Open | State::Closing | State::Closed => false,
-        };
-        over.min_by_key(|(_, flow)| flow.closed)
-            .or_else(|| self.flows.iter().find(|(_, flow)| waits(flow)))
-            .map(|(&serial, _)| serial)
+    /// Who has to go for a new flow of `owner`, if anybody.
+    pub(crate) fn room(&self, owner: Owner) -> Result<Option<u64>, Refusal> {
+        let in_use = self.flows.values().filter(|flow| !flow.is_over()).count();
+        let (held, share) = (self.held(owner), self.share(owner));
+        let is_alone = self.owners(owner) == 1;
+        let lent_at_most =
+            if held < share || is_alone { self.capacity } else { self.capacity - self.capacity / 8 };
+        if in_use < lent_at_most {
+            let over = self.flows.iter().filter(|(_, flow)| flow.is_over()).min_by_key(|(_, flow)| flow.turn);
+            return Ok(over.filter(|_| self.flows.len() == self.capacity).map(|(&serial, _)| serial));
+        }
+        if held < share {
+            let back = self.of_largest(share, Plain::is_unanswered, false);
+            return back
+                .or_else(|| self.of_largest(share, Plain::is_answered, true))
+                .map(Some)
+                .ok_or(Refusal::Full);
+        }
+        let own = self.flows.iter().filter(|(_, flow)| flow.owner == owner && flow.is_unanswered());
+        let own = own.min_by_key(|(_, flow)| flow.turn).map(|(&serial, _)| serial);
+        let refusal = if is_alone { Refusal::Full } else { Refusal::Share };
+        own.or_else(|| self.of_largest(held, Plain::is_unanswered, false)).map(Some).ok_or(refusal)
+    }
+
+    pub(crate) fn held(&self, owner: Owner) -> usize {
+        self.flows.values().filter(|flow| flow.owner == owner && !flow.is_over()).count()
+    }
+
+    pub(crate) fn share(&self, asking: Owner) -> usize {
+        (self.capacity / self.owners(asking)).max(1)
+    }
+
+    /// How many share the table, of whom the asking one is one.
+    fn owners(&self, asking: Owner) -> usize {
+        let holders = self.flows.values().filter(|flow| !flow.is_over()).map(|flow| flow.owner);
+        holders.chain([asking]).collect::<BTreeSet<_>>().len().max(self.announced)
+    }
+
+    /// The first or the last of the wanted flows of whoever holds most, of those with more than `above` and a wanted flow.
+    fn of_largest(&self, above: usize, is_wanted: impl Fn(&Plain) -> bool, last: bool) -> Option<u64> {
+        let wanted = || self.flows.iter().filter(|(_, flow)| !flow.is_over() && is_wanted(flow));
+        let owners: BTreeSet<Owner> = wanted().map(|(_, flow)| flow.owner).collect();
+        let largest = owners.into_iter().rev().max_by_key(|&owner| self.held(owner))?;
+        if self.held(largest) <= above {
+            return None;
+        }
+        let mut flows: Vec<_> = wanted().filter(|(_, flow)| flow.owner == largest).collect();
+        flows.sort_by_key(|(_, flow)| flow.turn);
+        let flow = if last { flows.last() } else { flows.first() };
+        flow.map(|&(&serial, _)| serial)
     }
 
     pub(crate) fn touch(
@@ -112,6 +156,7 @@ impl Reference {
         sent: Counters,
     ) -> Touched {
         let Some(flow) = self.flows.get_mut(&serial) else { return Touched::Stale };
+        let stood = flow.standing();
         let counters = end_mut(&mut flow.sent, side);
         counters.packets += sent.packets;
         counters.bytes += sent.bytes;
@@ -127,8 +172,21 @@ impl Reference {
             flow.deadline = flow.deadline.min(end);
         }
         let after = flow.state;
-        self.note_closing(serial);
+        if flow.standing() != stood {
+            self.turns += 1;
+            flow.turn = self.turns;
+        }
         if after == before { Touched::Same } else { Touched::Became(after) }
+    }
+
+    pub(crate) fn is_under_way(&self, serial: u64, side: Side, seq: u32) -> bool {
+        let flow = &self.flows[&serial];
+        let end = flow.ends.of(side);
+        let Some(next) = end.next else { return flow.state == State::Open };
+        let lowest = end.acked.or(end.first).unwrap_or(next);
+        // Numbers on a circle: how far ahead of the lowest, and nothing is more than half a circle ahead.
+        let ahead = |number: u32| i64::from(number.wrapping_sub(lowest) as i32);
+        flow.state == State::Open || (0..=ahead(next).max(0)).contains(&ahead(seq))
     }
 
     pub(crate) fn would_reopen(&self, serial: u64, segment: Segment) -> bool {
@@ -143,14 +201,6 @@ impl Reference {
         let deadline = u128::from(self.flows[&serial].deadline.nanos());
         deadline.div_ceil(tick) * tick <= u128::from(now.nanos())
     }
-
-    fn note_closing(&mut self, serial: u64) {
-        let flow = self.flows.get_mut(&serial).unwrap();
-        if matches!(flow.state, State::Closing | State::Closed) && flow.closed.is_none() {
-            flow.closed = Some(self.closings);
-            self.closings += 1;
-        }
-    }
 }
 
 fn end_mut<T>(both: &mut Both<T>, side: Side) -> &mut T {
@@ -161,6 +211,26 @@ fn end_mut<T>(both: &mut Both<T>, side: Side) -> &mut T {
 }
 
 impl Plain {
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state, State::Closing | State::Closed)
+    }
+
+    fn is_unanswered(&self) -> bool {
+        match self.state {
+            State::SynSent | State::SynReceived => true,
+            State::Open | State::Established | State::FinWait => !self.answered,
+            State::Closing | State::Closed => false,
+        }
+    }
+
+    fn is_answered(&self) -> bool {
+        !self.is_over() && !self.is_unanswered()
+    }
+
+    fn standing(&self) -> (bool, bool) {
+        (self.is_over(), self.is_unanswered())
+    }
+
     fn timeout(&self, timeouts: &Timeouts) -> Duration {
         match self.state {
             State::SynSent | State::SynReceived => timeouts.half_open.min(self.idle),
@@ -236,6 +306,7 @@ impl Plain {
             end_mut(&mut self.ends, side.other()).acked = Some(ack);
         }
         let near = end_mut(&mut self.ends, side);
+        near.first = near.first.or(Some(seq));
         near.next = match near.next {
             None => Some(end),
             Some(next) if seq == next => Some(end),
@@ -267,7 +338,13 @@ impl Plain {
 
 impl Known {
     fn of_syn(seq: u32, length: u32) -> Self {
-        Self { syn: Some(seq), next: Some(seq.wrapping_add(length)), acked: None, fin: None }
+        Self {
+            syn: Some(seq),
+            first: Some(seq),
+            next: Some(seq.wrapping_add(length)),
+            acked: None,
+            fin: None,
+        }
     }
 
     /// Whether `ack` acknowledges something new of what this end has sent since its SYN.

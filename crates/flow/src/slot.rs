@@ -11,7 +11,7 @@ use crate::hash::Words;
 use crate::index::Link;
 use crate::tcp::Tcp;
 use crate::{Both, Counters, Flow, FlowId, Segment, Side};
-use packet::Time;
+use packet::{Owner, Time};
 
 #[derive(Debug)]
 #[repr(C, align(64))]
@@ -46,6 +46,7 @@ pub(crate) struct Life {
     pub(crate) tcp: Tcp,
     /// How many records this slot has held.
     pub(crate) generation: u32,
+    pub(crate) owner: Owner,
     /// Whether the responder has sent anything.
     pub(crate) answered: bool,
 }
@@ -61,6 +62,7 @@ impl<A> Slot<A> {
             idle: 0,
             tcp: Tcp::begin(Segment::Other),
             generation: 0,
+            owner: Owner::default(),
             answered: false,
         };
         Self { ends: Default::default(), life, created: Time::ZERO, action: None }
@@ -73,6 +75,7 @@ impl<A> Slot<A> {
             id: FlowId { index, generation: self.life.generation },
             keys: Both { initiator: initiator.key.key(), responder: responder.key.key() },
             sent: Both { initiator: initiator.sent(), responder: responder.sent() },
+            owner: self.life.owner,
             state: self.life.tcp.state(),
             created: self.created,
             last_seen: self.life.last_seen,

@@ -2,27 +2,28 @@
 
 use crate::hash::{Seed, Words};
 use crate::index::{Index, Link};
-use crate::lists::Lists;
 use crate::record::{Flow, FlowId, Inserted, NewFlow, Refusal, Refused, Side, TooLarge, Touched};
+use crate::shares::{Shares, Standing};
 use crate::slot::{End, Life, Slot};
 use crate::state::{Segment, State};
 use crate::tcp::Tcp;
 use crate::timeouts::{Spans, Timeouts};
 use crate::wheel::Wheel;
-use packet::{FlowKey, Time};
+use packet::{FlowKey, Owner, Time};
 
 /// Flow records, at most `capacity` of them, each with an action `A`.
 ///
 /// # Cost
-/// No call but [`new`](Self::new) allocates. A record takes 192 bytes, `created` and the action, rounded up to whole cache
+/// No call but [`new`](Self::new) and [`announce`](Self::announce) allocates, unless for the first flow of an owner that
+/// was not announced. A record takes 192 bytes, `created` and the action, rounded up to whole cache
 /// lines, and 40 to 56 bytes of links beside it.
 #[derive(Debug)]
 pub struct Table<A> {
     pub(crate) slots: Vec<Slot<A>>,
     pub(crate) wheel: Wheel,
     pub(crate) index: Index,
-    /// The records that may have to go, oldest first: [`OVER`] and [`UNANSWERED`].
-    expendable: Lists,
+    /// Whose the records are, and which may have to go.
+    shares: Shares,
     /// The free slots below `slots.len()`, linked through their first ends.
     free: Link,
     live: usize,
@@ -30,11 +31,6 @@ pub struct Table<A> {
     pub(crate) seed: Seed,
     spans: Spans,
 }
-
-/// Connections that are over, by when they closed.
-const OVER: u32 = 0;
-/// TCP without a complete handshake, and TCP picked up in mid-stream that no responder has answered; by when they began.
-const UNANSWERED: u32 = 1;
 
 /// Links carry a record's number and a side in 32 bits, and there are four chains a record.
 const MOST_RECORDS: usize = 1 << 29;
@@ -58,7 +54,7 @@ impl<A> Table<A> {
         Ok(Self {
             slots,
             wheel: Wheel::new(capacity).map_err(|_| too_large)?,
-            expendable: Lists::new(2, capacity).map_err(|_| too_large)?,
+            shares: Shares::new(capacity).map_err(|_| too_large)?,
             index: Index::new(capacity as u32),
             free: Link::NONE,
             live: 0,
@@ -74,6 +70,14 @@ impl<A> Table<A> {
         let mut table = Self::new(capacity, timeouts, [0, 0]).unwrap();
         table.index = Index::with_chains(1);
         table
+    }
+
+    /// Says who may have flows: each of them can count on its share from now on, whether it has any yet or not.
+    ///
+    /// # Cost
+    /// Allocates 20 bytes for every number up to the highest.
+    pub fn announce(&mut self, owners: impl IntoIterator<Item = Owner>) {
+        self.shares.announce(owners.into_iter());
     }
 
     /// The flow that a received packet belongs to, and which end sent it. Changes nothing.
@@ -139,13 +143,23 @@ impl<A> Table<A> {
         segment.opens() && self.live_slot(id).is_some_and(|slot| slot.life.tcp.state().is_over())
     }
 
+    /// Whether a segment with this sequence number, sent by `side`, may be under way: whether an ICMP error about it is to be
+    /// believed (RFC 5927, section 4.1). Flows without TCP state say yes.
+    pub fn is_under_way(&self, id: FlowId, side: Side, sequence: u32) -> bool {
+        self.live_slot(id).is_some_and(|slot| slot.life.tcp.is_under_way(side, sequence))
+    }
+
     /// Records a flow and counts its first packet, which the initiator sent.
     ///
-    /// In a full table the connection that closed first makes room; if none is over, the TCP flow that has waited
-    /// longest for the end of its handshake (or, picked up in mid-stream, for any answer) does.
+    /// In a table that is nearly full another flow makes room: the connection that closed first, else an unanswered flow of
+    /// the same owner or of whoever holds most; for an owner that holds less than its share, in the end an answered flow of
+    /// one that holds more.
     ///
     /// # Errors
     /// If no record may go, or if one of the keys belongs to a live flow: two flows never share a key.
+    ///
+    /// # Cost
+    /// In a full table, a look at every owner at worst.
     pub fn insert(
         &mut self,
         new: NewFlow<A>,
@@ -164,7 +178,11 @@ impl<A> Table<A> {
         if let Some(side) = Side::BOTH.into_iter().find(is_taken).or(twin) {
             return Err(Refused { why: Refusal::Duplicate(side), action: new.action });
         }
-        let evicted = if self.live < self.capacity as usize { None } else { self.evict() };
+        let evicted = match self.shares.room(new.owner, self.live) {
+            Ok(None) => None,
+            Ok(Some(victim)) => self.take(victim),
+            Err(why) => return Err(Refused { why, action: new.action }),
+        };
         let Some(index) = self.free_slot() else {
             return Err(Refused { why: Refusal::Full, action: new.action });
         };
@@ -176,7 +194,8 @@ impl<A> Table<A> {
         let (tcp, idle) = (Tcp::begin(segment), self.spans.idle(new.idle));
         let deadline = after(now, self.spans.of(tcp.state(), idle));
         let generation = slot.life.generation;
-        slot.life = Life { last_seen: now, deadline, idle, tcp, generation, answered: false };
+        slot.life =
+            Life { last_seen: now, deadline, idle, tcp, generation, owner: new.owner, answered: false };
         self.live += 1;
         for side in Side::BOTH {
             self.index.enter(&mut self.slots, index, side);
@@ -228,9 +247,12 @@ impl<A> Table<A> {
         self.live == 0
     }
 
-    /// Whether a new flow would be recorded: there is a free record, or one that may go.
-    pub fn has_room(&self) -> bool {
-        self.live < self.capacity as usize || self.oldest_expendable().is_some()
+    /// Whether a new flow of this owner would be recorded: there is a free record for it, or one that may go.
+    ///
+    /// # Errors
+    /// [`Refusal::Full`] or [`Refusal::Share`].
+    pub fn room(&self, owner: Owner) -> Result<(), Refusal> {
+        self.shares.room(owner, self.live).map(drop)
     }
 
     /// The number of flows that may live at once.
@@ -243,7 +265,7 @@ impl<A> Table<A> {
         self.slots.get(id.index as usize).filter(|slot| slot.life.generation == id.generation)
     }
 
-    /// Puts a record where its new state belongs: nearer on the wheel, on and off the lists of the expendable.
+    /// Puts a record where its new state belongs: nearer on the wheel, and among those of its owner that stand as it does.
     fn changed(&mut self, index: u32) {
         let life = &mut self.slots[index as usize].life;
         let state = life.tcp.state();
@@ -251,26 +273,13 @@ impl<A> Table<A> {
             life.deadline = life.deadline.min(after(life.last_seen, self.spans.of(state, life.idle)));
         }
         self.wheel.hasten(index, life.deadline);
-        let list = match state {
-            State::Closing | State::Closed => Some(OVER),
-            State::SynSent | State::SynReceived => Some(UNANSWERED),
-            State::Established | State::FinWait if !life.answered => Some(UNANSWERED),
-            _ => None,
+        let standing = match state {
+            State::Closing | State::Closed => Standing::Over,
+            State::SynSent | State::SynReceived => Standing::Unanswered,
+            _ if !life.answered => Standing::Unanswered,
+            _ => Standing::Answered,
         };
-        match list {
-            _ if list == self.expendable.list_of(index) => {}
-            Some(list) => self.expendable.move_to_back(index, list),
-            None => self.expendable.leave(index),
-        }
-    }
-
-    fn evict(&mut self) -> Option<Flow<A>> {
-        self.take(self.oldest_expendable()?)
-    }
-
-    /// The connection that closed first; if none is over, the one that has waited longest for an answer.
-    fn oldest_expendable(&self) -> Option<u32> {
-        self.expendable.front(OVER).or_else(|| self.expendable.front(UNANSWERED))
+        self.shares.place(index, life.owner, standing);
     }
 
     /// A free slot, from the list or fresh; `None` at capacity.
@@ -284,7 +293,7 @@ impl<A> Table<A> {
         }
         self.slots.push(Slot::free());
         self.wheel.add_record();
-        self.expendable.add_record();
+        self.shares.add_record();
         Some(self.slots.len() as u32 - 1)
     }
 
@@ -298,7 +307,7 @@ impl<A> Table<A> {
             self.index.forget(&mut self.slots, index, side);
         }
         self.wheel.take_down(index);
-        self.expendable.leave(index);
+        self.shares.leave(index, ended.owner);
         self.slots[index as usize].ends[0].next = self.free;
         self.free = Link::to_record(index);
         self.live -= 1;

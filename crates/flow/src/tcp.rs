@@ -24,6 +24,7 @@
 //! * A RST is believed only if its number is exactly the next expected: the last acknowledged, or the end of
 //!   what was sent in order since (RFC 5961, section 3.2, whose receivers answer any other RST with a
 //!   challenge). In `SynSent`, a RST of the responder must acknowledge the SYN (RFC 9293, section 3.10.7.3).
+//! * An error about a segment is believed only if that may be under way (RFC 5927, section 4.1), see `is_under_way`.
 //! * A SYN in a synchronised state changes nothing (RFC 5961, section 4).
 //! * A RST never prolongs a flow's life (RFC 7857, section 3.1, forbids it to one that answers an inbound packet).
 //!
@@ -221,9 +222,12 @@ impl Tcp {
         let known = &mut self.known[from.index()];
         let end = header.end();
         let is_ahead = end.wrapping_sub(sender.next) as i32 > 0;
-        if *known & SENT == 0 || header.seq == sender.next || resent && header.seq == sender.una && is_ahead {
-            sender.next = end;
+        if *known & SENT == 0 {
+            // Until the far end acknowledges something, nothing before this was ever sent as far as anybody here knows.
+            *sender = Sender { una: if resent { sender.una } else { header.seq }, next: end, ..*sender };
             *known |= SENT;
+        } else if header.seq == sender.next || resent && header.seq == sender.una && is_ahead {
+            sender.next = end;
         }
     }
 
@@ -234,6 +238,21 @@ impl Tcp {
         self.knows(from, SENT) && rst.seq == sender.next
             || self.knows(from, ACKED) && rst.seq == sender.una
             || is_refusal && rst.has(ACK) && self.is_acceptable(Side::Initiator, rst.ack)
+    }
+
+    /// Whether a segment of `sender` with this sequence number is under way, as far as can be known here: not acknowledged,
+    /// and not beyond what was sent in order (RFC 5927, section 4.1, SND.UNA =< SEG.SEQ =< SND.NXT).
+    ///
+    /// Flows without TCP state say yes.
+    pub(crate) fn is_under_way(&self, sender: Side, seq: u32) -> bool {
+        if self.state == State::Open {
+            return true;
+        }
+        let Sender { una, next, .. } = self.senders[sender.index()];
+        let sent = next.wrapping_sub(una);
+        // What lies beyond a gap may be acknowledged before it was counted as sent.
+        let sent = if (sent as i32) < 0 { 0 } else { sent };
+        self.knows(sender, SENT) && seq.wrapping_sub(una) <= sent
     }
 
     fn knows(&self, side: Side, what: u8) -> bool {

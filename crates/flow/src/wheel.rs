@@ -28,7 +28,7 @@ pub(crate) struct Wheel {
 impl Wheel {
     /// An empty wheel, with memory for `records` record numbers.
     pub(crate) fn new(records: usize) -> Result<Self, TryReserveError> {
-        Ok(Self { slots: Lists::new(SLOTS, records)?, occupied: [0; WORDS], cursor: 0 })
+        Ok(Self { slots: Lists::new(SLOTS as usize, records)?, occupied: [0; WORDS], cursor: 0 })
     }
 
     /// Makes the next record number known.

@@ -5,8 +5,8 @@ mod common;
 
 use common::key;
 use flow::{NewFlow, Segment, Side, Table, Timeouts};
-use packet::Time;
 use packet::parse::{ACK, FIN, SYN};
+use packet::{Owner, Time};
 use std::time::Duration;
 use testkit::allocations::{Counting, during};
 
@@ -23,7 +23,15 @@ fn fill(table: &mut Table<[u64; 8]>, now: Time, clients: std::ops::Range<u32>) {
     let syn = Segment::Tcp { flags: SYN, seq: 9, ack: 0, payload_len: 0 };
     for client in clients {
         let (initiator, responder) = (key(client), key(client).reversed());
-        table.insert(NewFlow { initiator, responder, idle: None, action: [0; 8] }, now, syn, 1, 60).unwrap();
+        table
+            .insert(
+                NewFlow { initiator, responder, owner: Owner::default(), idle: None, action: [0; 8] },
+                now,
+                syn,
+                1,
+                60,
+            )
+            .unwrap();
     }
 }
 

@@ -6,8 +6,8 @@ mod common;
 
 use common::key;
 use flow::{Flow, FlowId, Inserted, NewFlow, Refusal, Refused, Segment, Side, Table, Timeouts, Touched};
-use packet::Time;
 use packet::parse::{ACK, RST, SYN};
+use packet::{Owner, Time};
 use std::time::Duration;
 
 /// An action that owns something, as a SNAT lease does.
@@ -26,6 +26,7 @@ fn insert(table: &mut Table<Lease>, client: u32, first: Segment) -> Result<Inser
     let new = NewFlow {
         initiator: key(client),
         responder: key(client).reversed(),
+        owner: Owner(0),
         idle: None,
         action: Lease(client),
     };
@@ -46,6 +47,11 @@ fn establish(table: &mut Table<Lease>, client: u32) {
     table.touch(id, Side::Initiator, Time::ZERO, tcp(ACK, 101, 501), 1, 60);
 }
 
+fn answer(table: &mut Table<Lease>, client: u32) {
+    let id = id(table, client);
+    table.touch(id, Side::Responder, Time::ZERO, Segment::Other, 1, 60);
+}
+
 #[test]
 fn a_flood_of_syns_pushes_out_its_own_oldest_and_nothing_else() {
     let mut table = Table::new(8, Timeouts::default(), [1, 2]).unwrap();
@@ -54,6 +60,7 @@ fn a_flood_of_syns_pushes_out_its_own_oldest_and_nothing_else() {
         establish(&mut table, client);
     }
     insert(&mut table, 4, Segment::Other).unwrap();
+    answer(&mut table, 4);
     for client in 5..8 {
         assert_eq!(evicted(&mut table, client, syn()), None);
     }
@@ -97,6 +104,7 @@ fn a_full_table_refuses_and_gives_the_action_back() {
     let mut table = Table::new(2, Timeouts::default(), [1, 2]).unwrap();
     for client in 0..2 {
         insert(&mut table, client, Segment::Other).unwrap();
+        answer(&mut table, client);
     }
     assert_eq!(insert(&mut table, 2, syn()), Err(Refused { why: Refusal::Full, action: Lease(2) }));
     assert_eq!(table.remove(id(&table, 0)).map(|flow| flow.action), Some(Lease(0)));
@@ -108,7 +116,7 @@ fn two_flows_never_share_a_key() {
     let mut table = Table::new(4, Timeouts::default(), [1, 2]).unwrap();
     insert(&mut table, 0, syn()).unwrap();
     let mut refusal = |initiator, responder| {
-        let new = NewFlow { initiator, responder, idle: None, action: Lease(9) };
+        let new = NewFlow { initiator, responder, owner: Owner::default(), idle: None, action: Lease(9) };
         table.insert(new, Time::ZERO, syn(), 1, 60).unwrap_err().why
     };
     assert_eq!(refusal(key(0), key(5)), Refusal::Duplicate(Side::Initiator));
@@ -152,7 +160,7 @@ fn short_times_never_exceed_the_idle_time() {
     let idle = Some(Duration::from_secs(2));
     for (client, first) in [(0, syn()), (1, tcp(ACK, 1, 1)), (2, tcp(RST, 1, 0))] {
         let (initiator, responder) = (key(client), key(client).reversed());
-        let new = NewFlow { initiator, responder, idle, action: Lease(client) };
+        let new = NewFlow { initiator, responder, owner: Owner(0), idle, action: Lease(client) };
         let id = table.insert(new, Time::ZERO, first, 1, 60).unwrap().id;
         assert_eq!(table.flow(id).unwrap().deadline, Time::ZERO + Duration::from_secs(2));
     }

@@ -6,8 +6,8 @@ mod common;
 
 use common::key;
 use flow::{NewFlow, Segment, Side, State, Table, Timeouts, Touched};
-use packet::Time;
 use packet::parse::{ACK, FIN, RST, SYN};
+use packet::{Owner, Time};
 use std::time::Duration;
 
 use Side::{Initiator, Responder};
@@ -24,7 +24,13 @@ const ISN: [u32; 2] = [u32::MAX - 50, 5_000];
 impl Talk {
     fn begin(segment: Segment) -> Self {
         let mut table = Table::new(1, Timeouts::default(), [5, 6]).unwrap();
-        let new = NewFlow { initiator: key(0), responder: key(0).reversed(), idle: None, action: () };
+        let new = NewFlow {
+            initiator: key(0),
+            responder: key(0).reversed(),
+            owner: Owner::default(),
+            idle: None,
+            action: (),
+        };
         table.insert(new, Time::ZERO, segment, 1, 60).unwrap();
         Self { table, now: Time::ZERO, next: ISN }
     }
@@ -373,4 +379,92 @@ fn a_flow_is_picked_up_in_mid_stream() {
     assert_eq!(Talk::begin(tcp(SYN | ACK, 700, 900, 0)).state(), State::Established);
     let talk = Talk::begin(tcp(RST, 700, 0, 0));
     assert_eq!((talk.state(), talk.left()), (State::Closed, 15));
+}
+
+/// RFC 5961, section 3: a RST inside the window but not exact must not tear the connection down.
+#[test]
+fn an_inexact_reset_in_the_window_ends_nothing() {
+    for side in [Initiator, Responder] {
+        for off in [1, 2, 100, 1_447, 30_000, 65_535] {
+            let mut talk = Talk::established();
+            talk.says(side, ACK, 1_448);
+            let before = talk.left();
+            let end = talk.next[side as usize];
+            assert_eq!(talk.sends(side, tcp(RST, end.wrapping_add(off), 0, 0)), State::Established);
+            assert_eq!(
+                talk.sends(side, tcp(RST | ACK, end.wrapping_sub(1_448 + off), 0, 0)),
+                State::Established
+            );
+            assert_eq!(talk.left(), before);
+        }
+    }
+}
+
+/// RFC 5961, section 4: whoever gets a SYN in a connection answers with a challenge, and both go on.
+#[test]
+fn a_syn_and_its_challenge_change_nothing() {
+    for off in [0, 1, 5_000, 0x8000_0000] {
+        let mut talk = Talk::established();
+        let seq = talk.next[1].wrapping_add(off);
+        assert_eq!(talk.sends(Responder, tcp(SYN, seq, 0, 0)), State::Established);
+        assert_eq!(talk.says(Initiator, ACK, 0), State::Established, "the challenge");
+        assert_eq!(talk.says(Responder, ACK, 100), State::Established);
+        assert_eq!(talk.says(Responder, RST, 0), State::Closed, "what was expected next still is");
+    }
+}
+
+/// RFC 5961, section 5: data and acknowledgements out of nowhere move nothing that a reset is measured by.
+#[test]
+fn blind_data_moves_no_expectation() {
+    let mut talk = Talk::established();
+    for off in [1u32, 9_000, 0x7fff_0000, 0xf000_0000] {
+        let seq = talk.next[1].wrapping_add(off);
+        talk.sends(Responder, tcp(ACK, seq, talk.next[0].wrapping_add(off), 500));
+        assert_eq!(talk.sends(Responder, tcp(RST, seq.wrapping_add(500), 0, 0)), State::Established);
+    }
+    assert_eq!(talk.says(Responder, RST, 0), State::Closed);
+}
+
+/// RFC 5927, section 4.1: an error about a segment that can not be under way is forged or late.
+#[test]
+fn errors_are_believed_only_about_what_is_under_way() {
+    let mut talk = Talk::syn_sent();
+    let believes = |talk: &Talk, side: Side, seq: u32| {
+        let (id, _) = talk.table.find(&key(0)).unwrap();
+        talk.table.is_under_way(id, side, seq)
+    };
+    assert!(believes(&talk, Initiator, ISN[0]) && !believes(&talk, Initiator, ISN[0].wrapping_sub(1)));
+    assert!(!believes(&talk, Responder, ISN[1]), "it has sent nothing");
+    talk.says(Responder, SYN | ACK, 0);
+    talk.says(Initiator, ACK, 0);
+    let start = talk.next[0];
+    for _ in 0..10 {
+        talk.says(Initiator, ACK, 1_448);
+    }
+    let end = talk.next[0];
+    for (seq, expected) in [
+        (start, true),
+        (start.wrapping_add(1_448), true),
+        (end, true),
+        (start.wrapping_sub(1), false),
+        (end.wrapping_add(1), false),
+        (end.wrapping_add(0x8000_0000), false),
+    ] {
+        assert_eq!(believes(&talk, Initiator, seq), expected, "{seq} of {start}..{end}");
+    }
+    talk.says(Responder, ACK, 0);
+    assert!(believes(&talk, Initiator, end) && !believes(&talk, Initiator, start), "acknowledged");
+
+    // In mid-stream, from the first segment that was seen.
+    let talk = Talk::begin(tcp(ACK, 700, 900, 50));
+    for (seq, expected) in [(699, false), (700, true), (750, true), (751, false)] {
+        assert_eq!(believes(&talk, Initiator, seq), expected, "{seq}");
+    }
+    assert!(!believes(&talk, Responder, 900), "it has sent nothing that was seen");
+
+    // The far end may acknowledge what came to it another way, beyond a gap here.
+    let mut talk = Talk::established();
+    let una = talk.next[0].wrapping_add(50_000);
+    talk.sends(Responder, tcp(ACK, talk.next[1], una, 0));
+    assert!(believes(&talk, Initiator, una) && !believes(&talk, Initiator, una.wrapping_add(1)));
 }

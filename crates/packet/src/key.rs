@@ -58,6 +58,12 @@ impl fmt::Debug for Protocol {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Scope(pub u16);
 
+/// Whose a flow is: a network interface of the model, numbered for the daemon's life.
+///
+/// It is the interface that began the flow, or the one that was reached from outside.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Owner(pub u16);
+
 /// Where frames come in and go out: one of the gateway file's attachments, numbered for the daemon's life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct AttachmentId(pub u16);

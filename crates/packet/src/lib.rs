@@ -17,7 +17,7 @@ mod time;
 pub use address::Address;
 pub use cut::{cut, shrink_segments};
 pub use frame::{Checksum, Frame, MAX_FRAME, Offload, SegmentKind, Segments};
-pub use key::{AttachmentId, FlowKey, Protocol, Scope};
+pub use key::{AttachmentId, FlowKey, Owner, Protocol, Scope};
 pub use make::Mac;
 pub use parse::{Malformed, Packet, Parsed, Transport, parse};
 pub use rewrite::{Tuple, decrement_ttl, set_identification, set_macs, translate, translate_error};

@@ -161,18 +161,15 @@ impl Engine {
             rules: plan.rules,
             lease,
         };
-        let new = NewFlow { initiator: plan.initiator, responder: plan.responder, idle: Some(idle), action };
+        let Plan { initiator, responder, owner, .. } = plan;
+        let new = NewFlow { initiator, responder, owner, idle: Some(idle), action };
         let packets = checks::wire_packets(frame, packet);
         match self.flows.insert(new, now, segment_of(packet), packets, u64::from(packet.length())) {
             Ok(inserted) => {
                 self.forget(inserted.evicted);
                 Ok(inserted.id)
             }
-            Err(refused) => Err(match refused.why {
-                flow::Refusal::Full => DropReason::FlowTableFull,
-                flow::Refusal::Duplicate(_) => DropReason::TupleInUse,
-            }
-            .into()),
+            Err(refused) => Err(DropReason::from(refused.why).into()),
         }
     }
 

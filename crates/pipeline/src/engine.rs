@@ -92,8 +92,10 @@ impl Engine {
     pub fn new(snapshot: Arc<Snapshot>, settings: Settings, pools: Arc<Pools>) -> Result<Self, TooLarge> {
         let mut counters = Counters::default();
         counters.make_room(snapshot.names.len());
+        let mut flows = Table::new(settings.capacity, settings.timeouts, settings.seed)?;
+        flows.announce(snapshot.owners());
         Ok(Self {
-            flows: Table::new(settings.capacity, settings.timeouts, settings.seed)?,
+            flows,
             snapshot,
             pools,
             closing: Closing::default(),
@@ -122,6 +124,7 @@ impl Engine {
         for waiting in gone {
             self.counters.end(Ending::Dropped(DropReason::AttachmentGone), waiting.bytes.len());
         }
+        self.flows.announce(snapshot.owners());
         self.snapshot = snapshot;
         self.sweep = Some(0);
     }

@@ -1,6 +1,6 @@
 //! Names that are numbered once and kept, so that a flow record outlives the policy that allowed it.
 
-use packet::Scope;
+use packet::{Owner, Scope};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -30,12 +30,13 @@ impl RuleName {
     }
 }
 
-/// Every rule and every virtual network that any policy since the start had. A name keeps its number over all reloads.
+/// Every rule, every virtual network and every network interface that any policy since the start had. A name keeps its number over all reloads.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     list: Arc<Vec<RuleName>>,
     numbers: HashMap<RuleName, RuleId>,
     scopes: HashMap<String, Scope>,
+    owners: HashMap<String, Owner>,
 }
 
 impl Names {
@@ -54,6 +55,16 @@ impl Names {
     pub fn scope(&mut self, vnet_id: &str) -> Option<Scope> {
         let next = Scope(u16::try_from(self.scopes.len()).ok().filter(|&n| n < OUTSIDE_SCOPES)?);
         Some(*self.scopes.entry(vnet_id.to_ascii_lowercase()).or_insert(next))
+    }
+
+    /// The number of a network interface by its resource id; `None` when 65,536 are taken.
+    pub fn owner(&mut self, nic_id: &str) -> Option<Owner> {
+        let known = self.owners.get(&nic_id.to_ascii_lowercase()).copied();
+        known.or_else(|| {
+            let next = Owner(u16::try_from(self.owners.len()).ok()?);
+            self.owners.insert(nic_id.to_ascii_lowercase(), next);
+            Some(next)
+        })
     }
 
     /// All rule names so far, by number.

@@ -28,7 +28,7 @@ use crate::{Denial, DropReason, IcmpError};
 use flow::{FlowId, Segment, Side};
 use nat::{PoolKey, Pools};
 use packet::parse::{Arp, Fragment, Quote};
-use packet::{AttachmentId, FlowKey, Frame, Packet, Parsed, Protocol, Scope, Transport, parse};
+use packet::{AttachmentId, FlowKey, Frame, Owner, Packet, Parsed, Protocol, Scope, Transport, parse};
 
 /// Everything that a packet's way depends on, to be read only.
 pub(crate) struct World<'a> {
@@ -65,6 +65,8 @@ pub(crate) enum Step {
 pub(crate) struct Plan {
     pub(crate) initiator: FlowKey,
     pub(crate) responder: FlowKey,
+    /// Whose flow it is: the sender's, or from outside the receiver's.
+    pub(crate) owner: Owner,
     /// Whose port `responder.destination_port` is.
     pub(crate) snat: Option<PoolKey>,
     /// Where packets of the initiator and of the responder leave.
@@ -170,7 +172,7 @@ fn room(world: &World<'_>, plan: &Plan) -> Result<(), DropReason> {
     if taken || plan.initiator == plan.responder {
         return Err(DropReason::TupleInUse);
     }
-    if plan.replaces.is_some() || world.flows.has_room() { Ok(()) } else { Err(DropReason::FlowTableFull) }
+    Ok(world.flows.room(plan.owner)?)
 }
 
 /// The tuple of a packet as it was received.
@@ -276,11 +278,12 @@ fn from_nic<O: Observer>(
         Route::Hairpin(scope, private) => {
             let (outside, snat) = outward(world, sender, packet, key, seen)?;
             let arriving = FlowKey { destination: private, scope, ..outside };
-            let to = inward(snapshot, &arriving, &mut rules, seen)?;
+            let (to, _) = inward(snapshot, &arriving, &mut rules, seen)?;
             (arriving.reversed(), snat, to, true)
         }
     };
-    Ok(Plan { initiator: key, responder, snat, egress: [to, link.id], routed, rules, replaces: None })
+    let owner = snapshot.nic(sender.nic).owner;
+    Ok(Plan { initiator: key, responder, owner, snat, egress: [to, link.id], routed, rules, replaces: None })
 }
 
 /// From the internet: the public address stands for a private one, whose rules decide.
@@ -298,10 +301,11 @@ fn from_internet<O: Observer>(
     };
     let arriving = FlowKey { destination: private, scope, ..key };
     let mut rules = Judgement::default();
-    let to = inward(snapshot, &arriving, &mut rules, seen)?;
+    let (to, owner) = inward(snapshot, &arriving, &mut rules, seen)?;
     Ok(Plan {
         initiator: key,
         responder: arriving.reversed(),
+        owner,
         snat: None,
         egress: [to, link.id],
         routed: true,
@@ -310,18 +314,18 @@ fn from_internet<O: Observer>(
     })
 }
 
-/// What came by a public address meets the rules before the private one. Returns where that is attached.
+/// What came by a public address meets the rules before the private one. Returns where that is attached, and whose it is.
 fn inward<O: Observer>(
     snapshot: &Snapshot,
     arriving: &FlowKey,
     rules: &mut Judgement,
     seen: &mut O,
-) -> Result<AttachmentId, Refusal> {
+) -> Result<(AttachmentId, Owner), Refusal> {
     let private = arriving.destination;
     let receiver = snapshot.private(arriving.scope, private).ok_or(DropReason::UnknownDestination)?;
     seen.see(Event::Inward { private, nic: &snapshot.nic(receiver.nic).name });
     inbound_from_internet(snapshot, receiver, arriving, rules, seen)?;
-    Ok(attachment_of(snapshot, receiver)?)
+    Ok((attachment_of(snapshot, receiver)?, snapshot.nic(receiver.nic).owner))
 }
 
 /// [`departure`] for a packet of a flow, which says where it leaves.

@@ -7,7 +7,7 @@ use crate::link::{Behind, Link, build_links};
 use crate::names::{Names, OUTSIDE_SCOPES, RuleId, RuleName};
 use ipnet::IpNet;
 use model::{Direction, IpConfiguration, Network, NicIndex, NsgIndex, PublicIpSku, SubnetIndex, VnetIndex};
-use packet::{Address, AttachmentId, Scope};
+use packet::{Address, AttachmentId, Owner, Scope};
 use policy::{GroupId, Policy};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -46,6 +46,8 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub(crate) struct Nic {
     pub(crate) name: Arc<str>,
+    /// Whose its flows are.
+    pub(crate) owner: Owner,
     pub(crate) attachment: Option<AttachmentId>,
     /// The NSG at the NIC itself.
     pub(crate) group: Option<GroupId>,
@@ -90,19 +92,23 @@ impl Snapshot {
         let vnets = network.virtual_networks.iter();
         let scopes: Option<Vec<Scope>> = vnets.map(|vnet| names.scope(&vnet.id)).collect();
         let scopes = scopes.filter(|_| gateway.attachments.iter().all(|a| a.id.0 < OUTSIDE_SCOPES));
-        let Some(scopes) = scopes else {
-            return Err(vec!["more virtual networks or attachments than can be numbered".into()]);
+        let interfaces = network.network_interfaces.iter();
+        let owners: Option<Vec<Owner>> = interfaces.map(|nic| names.owner(&nic.id)).collect();
+        let (Some(scopes), Some(owners)) = (scopes, owners) else {
+            let what = "more virtual networks, network interfaces or attachments than can be numbered";
+            return Err(vec![what.into()]);
         };
         let mut groups =
             Groups { builder: policy::Builder::new(&network), network: &network, known: Vec::new() };
         let mut snapshot_nics = Vec::with_capacity(network.network_interfaces.len());
         let mut private = HashMap::new();
         let mut public = HashMap::new();
-        for (nth, nic) in network.network_interfaces.iter().enumerate() {
+        for (nth, (nic, owner)) in network.network_interfaces.iter().zip(owners).enumerate() {
             let attachment = gateway.attachments.iter().find(|a| a.is_nic(NicIndex(nth)));
             let group = nic.security_group.zip(nic.vnet()).map(|(nsg, vnet)| groups.add(nsg, vnet.0));
             snapshot_nics.push(Nic {
                 name: Arc::clone(&nic.name),
+                owner,
                 attachment: attachment.map(|a| a.id),
                 group,
             });
@@ -156,6 +162,11 @@ impl Snapshot {
 
     pub(crate) fn nic(&self, nth: usize) -> &Nic {
         &self.nics[nth]
+    }
+
+    /// Whose flows can be: the attached NICs.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = Owner> {
+        self.nics.iter().filter(|nic| nic.attachment.is_some()).map(|nic| nic.owner)
     }
 
     pub(crate) fn scope_of(&self, vnet: VnetIndex) -> Option<Scope> {

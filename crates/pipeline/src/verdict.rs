@@ -116,6 +116,7 @@ reasons! {
     SnatMidstream, "snat-midstream", "TCP in mid-stream without a record can not be given a translated port.";
     SnatPortsExhausted, "snat-ports-exhausted", "All 64,511 ports of the public address are in use towards this destination.";
     FlowTableFull, "flow-table-full", "The flow table is full.";
+    FlowShareFull, "flow-share-full", "This network interface holds its share of a full flow table.";
     TupleInUse, "tuple-in-use", "Another live flow already has the translated tuple.";
 
     // On the way out.
@@ -135,6 +136,16 @@ impl From<Malformed> for DropReason {
             Malformed::SourceRoute => Self::SourceRoute,
             Malformed::Fragment => Self::BadFragment,
             Malformed::Arp => Self::BadArp,
+        }
+    }
+}
+
+impl From<flow::Refusal> for DropReason {
+    fn from(refusal: flow::Refusal) -> Self {
+        match refusal {
+            flow::Refusal::Full => Self::FlowTableFull,
+            flow::Refusal::Share => Self::FlowShareFull,
+            flow::Refusal::Duplicate(_) => Self::TupleInUse,
         }
     }
 }

@@ -8,6 +8,7 @@ use testkit::lab::{Blueprint, Lab};
 
 const VM1: &str = "10.0.1.4";
 const VM2: &str = "10.0.1.5";
+const VM3: &str = "10.0.2.4";
 const FAR: &str = "198.51.100.7";
 const SHARED: &str = "203.0.113.10";
 
@@ -92,16 +93,23 @@ fn a_closed_connection_gives_its_port_up_oldest_first() {
 #[test]
 fn a_full_table_drops_new_flows_and_keeps_live_ones() {
     let mut lab = Blueprint::default().capacity(10).build();
-    for port in 1..=10 {
+    for port in 1..=9 {
         lab.send("vm1", ipv4(VM1, VM2).udp(port, 53));
+        lab.send("vm2", ipv4(VM2, VM1).udp(53, port));
     }
-    lab.expect([("forwarded", 10)]);
+    lab.expect([("forwarded", 18)]);
     let explained = lab.explain("vm1", ipv4(VM1, VM2).udp(11, 53));
-    assert_eq!(explained.ending.map(|ending| ending.slug()), Some("flow-table-full"));
+    assert_eq!(explained.ending.map(|ending| ending.slug()), Some("flow-share-full"));
     lab.send("vm1", ipv4(VM1, VM2).udp(11, 53));
-    lab.expect([("flow-table-full", 1)]);
-    lab.send("vm1", ipv4(VM1, VM2).udp(10, 53));
+    lab.expect([("flow-share-full", 1)]);
+    lab.send("vm1", ipv4(VM1, VM2).udp(9, 53));
     lab.expect([("forwarded", 1)]);
+    // The others have three places each, whatever the first one holds.
+    for port in 1..=4 {
+        lab.send("vm2", ipv4(VM2, VM3).udp(port, 53));
+        lab.send("vm3", ipv4(VM3, VM2).udp(53, port));
+    }
+    lab.expect([("forwarded", 7), ("flow-share-full", 1)]);
     lab.advance(Duration::from_secs(241));
     lab.send("vm1", ipv4(VM1, VM2).udp(11, 53));
     lab.expect([("forwarded", 1)]);
@@ -111,8 +119,10 @@ fn a_full_table_drops_new_flows_and_keeps_live_ones() {
 fn a_full_table_takes_no_port() {
     let mut lab = Blueprint::default().capacity(1).build();
     lab.send("vm1", ipv4(VM1, VM2).udp(1, 53));
+    lab.send("vm2", ipv4(VM2, VM1).udp(53, 1));
     lab.send("vm1", ipv4(VM1, FAR).udp(1, 53));
-    lab.expect([("forwarded", 1), ("flow-table-full", 1)]);
+    lab.send("vm2", ipv4(VM2, FAR).udp(1, 53));
+    lab.expect([("forwarded", 2), ("flow-share-full", 1), ("flow-table-full", 1)]);
     assert_eq!(lab.pools().used_total(), 0);
 }
 
@@ -128,7 +138,7 @@ fn half_open_connections_make_room() {
     }
     lab.send("vm1", ipv4(VM1, VM2).udp(1, 53));
     lab.expect([("forwarded", 32)]);
-    assert_eq!((lab.engine().held()[0], lab.pools().used_total()), (10, 9));
+    assert_eq!((lab.engine().held()[0], lab.pools().used_total()), (9, 8), "the last eighth is for others");
 }
 
 #[test]

@@ -110,6 +110,11 @@ fn reached(reason: DropReason) -> Lab {
         }
         FlowTableFull => {
             let lab = with(Blueprint::default().capacity(1).build(), "vm1", udp(VM1, VM3));
+            with(lab, "vm2", ipv4("10.0.1.5", VM3).udp(1, 2))
+        }
+        FlowShareFull => {
+            let lab = with(Blueprint::default().capacity(1).build(), "vm1", udp(VM1, VM3));
+            let lab = with(lab, "vm3", ipv4(VM3, VM1).udp(53, 5000));
             with(lab, "vm1", ipv4(VM1, VM3).udp(1, 2))
         }
         TupleInUse => {
