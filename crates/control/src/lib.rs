@@ -7,6 +7,7 @@
 //! |---|---|
 //! | this one | what can be asked, and how it is written on the socket |
 //! | [`answer`] | what is answered |
+//! | `line` | where a request ends |
 //! | `server` | who may ask, and for how long |
 //! | `client` | how to ask |
 //!
@@ -14,9 +15,11 @@
 
 pub mod answer;
 mod client;
+mod line;
 mod server;
 
 pub use client::{Refusal, ask};
+pub use line::Line;
 pub use server::{Listener, Refused, Task, serve};
 
 use answer::{FlowPage, IpFlow, Reloaded, SnatPool, Status, Walk};

@@ -3,7 +3,7 @@
 //! The directory is its owner's alone, so is the socket, and each peer must be root or the daemon's own user. A
 //! slow or silent peer loses its connection after [`PATIENCE`]; at most [`MAX_PEERS`] are served at once.
 
-use super::{Answer, MAX_REQUEST, Reply, Request, VERSION, read_request};
+use super::{Answer, Line, Reply, Request, VERSION, read_request};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::{Uid, getegid, geteuid};
 use std::fs::{self, DirBuilder, Permissions};
@@ -212,7 +212,7 @@ fn permitted(stream: &UnixStream) -> Result<(), String> {
 /// Reads up to the first newline, within [`PATIENCE`] for all of it.
 fn receive(mut stream: &UnixStream) -> Result<Vec<u8>, String> {
     let deadline = Instant::now() + PATIENCE;
-    let mut line = Vec::new();
+    let mut line = Line::default();
     let mut chunk = [0; 4096];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -226,12 +226,7 @@ fn receive(mut stream: &UnixStream) -> Result<Vec<u8>, String> {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => continue,
             Err(error) => return Err(error.to_string()),
         };
-        let end = bytes.iter().position(|&byte| byte == b'\n');
-        line.extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
-        if line.len() >= MAX_REQUEST {
-            return Err(format!("the request is longer than {MAX_REQUEST} bytes"));
-        }
-        if end.is_some() {
+        if let Some(line) = line.take(bytes)? {
             return Ok(line);
         }
     }
