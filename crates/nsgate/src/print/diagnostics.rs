@@ -16,11 +16,24 @@ const LONGEST_LINE: usize = 2000;
 /// # Errors
 /// Those of the writer.
 pub fn diagnostics(out: &mut impl Write, list: &[Diagnostic], colour: Colour) -> io::Result<()> {
+    diagnostics_in(out, list, colour, |file| std::fs::read_to_string(file).ok())
+}
+
+/// The same where `text` has the files' text.
+///
+/// # Errors
+/// Those of the writer.
+pub fn diagnostics_in(
+    out: &mut impl Write,
+    list: &[Diagnostic],
+    colour: Colour,
+    text: impl Fn(&str) -> Option<String>,
+) -> io::Result<()> {
     let renderer = match colour {
         Colour::Yes => Renderer::styled(),
         Colour::No => Renderer::plain(),
     };
-    let mut sources = Sources::default();
+    let mut sources = Sources { files: HashMap::new(), text };
     for diagnostic in list {
         let line = diagnostic.at.as_ref().and_then(|at| Some((at, sources.line(at)?)));
         writeln!(out, "{}", renderer.render(&[group(diagnostic, line)]))?;
@@ -105,15 +118,14 @@ fn word(line: &str, column: u32) -> std::ops::Range<usize> {
 }
 
 /// The files that diagnostics speak of, each read once.
-#[derive(Default)]
-struct Sources {
+struct Sources<F> {
     files: HashMap<Arc<str>, Option<String>>,
+    text: F,
 }
 
-impl Sources {
+impl<F: Fn(&str) -> Option<String>> Sources<F> {
     fn line(&mut self, at: &Location) -> Option<&str> {
-        let text =
-            self.files.entry(Arc::clone(&at.file)).or_insert_with(|| std::fs::read_to_string(&*at.file).ok());
+        let text = self.files.entry(Arc::clone(&at.file)).or_insert_with(|| (self.text)(&at.file));
         let line = text.as_ref()?.lines().nth(usize::try_from(at.line).ok()?.checked_sub(1)?)?;
         (line.len() <= LONGEST_LINE).then(|| line.strip_prefix('\u{feff}').unwrap_or(line))
     }

@@ -3,7 +3,7 @@
 mod diagnostics;
 mod tables;
 
-pub use diagnostics::{diagnostics, diagnostics_json};
+pub use diagnostics::{diagnostics, diagnostics_in, diagnostics_json};
 pub use tables::{drops, flows, ip_flow, reloaded, snat, status, walk};
 
 use serde::Serialize;
