@@ -103,7 +103,7 @@ impl Lab {
         self.receive(on, frame.clone(), &mut outcome);
         let moved = Tally::of(&self.engine).since(&before);
         if !matches!(read(&frame.bytes), Ok(seen) if matches!(seen.body, Body::Arp(_))) {
-            assert_foretold(&foretold, &moved);
+            assert_foretold(&foretold, before.get("waiting"), &moved);
         }
         self.settle(&mut outcome);
         outcome
