@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Tests and measurements may use everybody, and nobody may use them.
-const PROOF: [&str; 3] = ["testkit", "benches", "bench"];
+const PROOF: [&str; 4] = ["testkit", "fuzz", "benches", "bench"];
 
 /// What each crate may use of ours outside its tests. What is not here is forbidden.
 const MAY_USE: [(&str, &[&str]); 10] = [
