@@ -15,7 +15,7 @@ mod rewrite;
 mod time;
 
 pub use address::Address;
-pub use cut::{cut, shrink_segments};
+pub use cut::{cut, datagrams, shrink_segments};
 pub use frame::{Checksum, Frame, MAX_FRAME, Offload, SegmentKind, Segments};
 pub use key::{AttachmentId, FlowKey, Owner, Protocol, Scope};
 pub use make::Mac;

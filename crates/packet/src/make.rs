@@ -23,6 +23,8 @@ pub enum IcmpError {
         /// The bytes of the largest IP packet that the next link carries.
         mtu: u16,
     },
+    /// Type 3 code 13: forbidden by policy.
+    Prohibited,
 }
 
 /// Writes an ARP request (broadcast, or to `to` where the asked one's hardware address is to be confirmed).
@@ -70,6 +72,7 @@ pub fn icmp_error(out: &mut Vec<u8>, error: IcmpError, from: Address, about: &[u
             let [high, low] = mtu.to_be_bytes();
             (3, 4, [0, 0, high, low])
         }
+        IcmpError::Prohibited => (3, 13, [0; 4]),
     };
     finish_icmp(out, kind, code, &rest);
 }

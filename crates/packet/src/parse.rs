@@ -360,6 +360,8 @@ pub struct Quote {
     pub protocol: Protocol,
     /// Its ports, as [`Packet::ports`] gives them.
     pub ports: (u16, u16),
+    /// The sequence number of a TCP segment.
+    pub sequence: Option<u32>,
     /// Where its IP header begins, in bytes from the frame's start.
     pub network_at: u16,
     /// Where its transport header begins, in bytes from the frame's start.
@@ -394,6 +396,7 @@ pub fn parse_quote(bytes: &[u8], error: &Packet) -> Option<Quote> {
         destination: ip.destination_addr().into(),
         protocol,
         ports,
+        sequence: (protocol == Protocol::TCP).then(|| u32::from(word(4)) << 16 | u32::from(word(6))),
         network_at: network_at as u16,
         transport_at: transport_at as u16,
     })

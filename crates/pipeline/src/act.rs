@@ -111,7 +111,7 @@ impl Engine {
         if packet.fragment != Fragment::Whole {
             return self.first_fragment(now, on, frame, packet, flow);
         }
-        let identification = self.fresh_identification(packet, flow);
+        let identification = self.fresh_identification(frame, packet, flow);
         self.send(now, frame, packet, flow, identification)
     }
 
@@ -128,7 +128,7 @@ impl Engine {
         if packet.fragment != Fragment::Whole {
             return self.first_fragment(now, on, frame, packet, (flow, Side::Initiator));
         }
-        let identification = self.fresh_identification(packet, (flow, Side::Initiator));
+        let identification = self.fresh_identification(frame, packet, (flow, Side::Initiator));
         self.send(now, frame, packet, (flow, Side::Initiator), identification)
     }
 
@@ -221,7 +221,7 @@ impl Engine {
         (flow, side): (FlowId, Side),
     ) -> Result<Outcome, Refusal> {
         let datagram = Datagram::of(on, packet);
-        let identification = self.fresh_identification(packet, (flow, side));
+        let identification = self.fresh_identification(frame, packet, (flow, side));
         let mut outcome = self.send(now, frame, packet, (flow, side), identification)?;
         self.fragments.begin(datagram, Lead::Follow { flow, side, identification }, now);
         self.fragments.pass(&datagram, checks::covered(packet), false);
@@ -247,13 +247,20 @@ impl Engine {
     /// An identification of the gateway's own for packets that leave under a shared address, where those of two NICs
     /// could otherwise mix in reassembly (RFC 6864, section 5.3.1).
     #[inline]
-    fn fresh_identification(&mut self, packet: &Packet, (flow, side): (FlowId, Side)) -> Option<u16> {
+    fn fresh_identification(
+        &mut self,
+        frame: &Frame<'_>,
+        packet: &Packet,
+        (flow, side): (FlowId, Side),
+    ) -> Option<u16> {
         let shared = side == Side::Initiator && self.flows.get(flow)?.lease.is_some();
         if !shared || packet.dont_fragment && packet.fragment == Fragment::Whole {
             return None;
         }
-        self.identification = self.identification.wrapping_add(1);
-        Some(self.identification)
+        let first = self.identification.wrapping_add(1);
+        // The device counts on from it with every packet of a super-frame.
+        self.identification = self.identification.wrapping_add(checks::wire_packets(frame, packet) as u16);
+        Some(first)
     }
 
     /// A dropped first fragment takes the later ones with it.

@@ -1,15 +1,23 @@
 //! The checks that every packet passes before anybody asks what it is for.
 
+use crate::Action;
 use crate::DropReason;
 pub(crate) use crate::fragments::Datagram;
 use crate::fragments::Fragments;
 use crate::link::{Behind, Link};
 use crate::snapshot::{PLATFORM, Snapshot};
-use flow::Side;
+use flow::{FlowId, Side, Table};
 use packet::checksum::{checksum, pseudo_header};
-use packet::parse::{FIN, Fragment, NETWORK_AT, RST, SYN};
+use packet::parse::{FIN, Fragment, NETWORK_AT, Quote, RST, SYN};
 use packet::{Address, AttachmentId, Checksum, Frame, Packet, Protocol, SegmentKind, Transport};
 use std::ops::Range;
+
+/// The least payload of a super-frame's segments: what the smallest link lets through behind both headers (RFC 791: 68 bytes).
+///
+/// One frame with a byte in each segment would be 65,000 packets for the next device.
+const LEAST_SEGMENT: u16 = 28;
+/// The most datagrams of a batch, which may be of any size; Linux makes no more (`UDP_MAX_SEGMENTS`).
+const MOST_DATAGRAMS: u32 = 128;
 
 /// Whether the frame is addressed to this gateway, and the packet to one receiver.
 #[inline]
@@ -50,11 +58,14 @@ pub(crate) fn offload(frame: &Frame<'_>, packet: &Packet) -> Result<(), DropReas
         SegmentKind::Udp | SegmentKind::UdpFragments => packet.protocol == Protocol::UDP,
         SegmentKind::Tcp6 => false,
     };
-    if fits && segments.size > 0 && packet.fragment == Fragment::Whole {
-        Ok(())
-    } else {
-        Err(DropReason::BadOffload)
+    if !fits || segments.size == 0 || packet.fragment != Fragment::Whole {
+        return Err(DropReason::BadOffload);
     }
+    let tiny = match segments.kind {
+        SegmentKind::Udp => wire_packets(frame, packet) > MOST_DATAGRAMS,
+        _ => segments.size < LEAST_SEGMENT,
+    };
+    if tiny { Err(DropReason::TinySegments) } else { Ok(()) }
 }
 
 /// Whether the sender may use its addresses on this attachment (RFC 2827).
@@ -98,7 +109,9 @@ pub(crate) fn not_ours(snapshot: &Snapshot, link: &Link, source: Address) -> Res
 
 /// Whether the transport checksum is right, where a wrong one could change what the gateway knows.
 ///
-/// Data packets pass unverified: a wrong checksum in them is the receiver's to find, and concerns nobody else.
+/// Data packets pass unverified, and UDP does: a wrong checksum in them is the receiver's to find, and concerns nobody else.
+/// To sum up a datagram costs as much as all the rest of its way, and whoever wants a record made or kept alive can as well
+/// send a right one.
 ///
 /// # Source
 /// RFC 5508, REQ-3 for ICMP.
@@ -134,6 +147,31 @@ pub(crate) fn question_or_answer(packet: &Packet, from: Side) -> Result<(), Drop
         (Transport::Query { reply: false, .. }, Side::Responder) => Err(DropReason::TupleInUse),
         _ => Ok(()),
     }
+}
+
+/// Whether an ICMP error about a packet of a live flow, sent by `sender`, may be true: a blind forger knows neither the
+/// numbers of a connection nor, it seems, what an MTU can be.
+///
+/// # Source
+/// RFC 5927, sections 4.1 and 7.2. The least MTU is 68 bytes (RFC 791), for IPv6 1,280 (RFC 8200, section 5).
+pub(crate) fn believable(
+    flows: &Table<Action>,
+    frame: &Frame<'_>,
+    error: &Packet,
+    quote: &Quote,
+    (flow, sender): (FlowId, Side),
+) -> Result<(), DropReason> {
+    if quote.sequence.is_some_and(|sequence| !flows.is_under_way(flow, sender, sequence)) {
+        return Err(DropReason::ErrorOutOfWindow);
+    }
+    let header = frame.bytes.get(usize::from(error.transport_at)..).and_then(|message| message.first_chunk());
+    let Some(&[kind, code, _, _, a, b, c, d]) = header else { return Err(DropReason::ErrorUnreadable) };
+    let absurd = match (error.source.is_v4(), kind, code) {
+        (true, 3, 4) => u16::from_be_bytes([c, d]) < 68,
+        (false, 2, _) => u32::from_be_bytes([a, b, c, d]) < 1280,
+        _ => false,
+    };
+    if absurd { Err(DropReason::ErrorAbsurdMtu) } else { Ok(()) }
 }
 
 /// Whether a first fragment may begin a datagram: none of that name is under way.

@@ -161,6 +161,7 @@ fn routed(kind: RouteKind<'_>) -> String {
 fn told(error: IcmpError) -> String {
     match error {
         IcmpError::TimeExceeded => "the sender is told: ICMP time exceeded".into(),
+        IcmpError::Prohibited => "the sender is told: ICMP administratively prohibited".into(),
         IcmpError::FragmentationNeeded { mtu } => {
             format!("the sender is told: ICMP fragmentation needed, {mtu} bytes")
         }

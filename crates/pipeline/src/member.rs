@@ -67,6 +67,7 @@ pub(crate) fn related<O: Observer>(
         return Err(DropReason::ErrorWithoutFlow.into());
     };
     seen.see(Event::FlowFound(&key));
+    checks::believable(world.flows, frame, &packet, &quote, (flow, side.other()))?;
     depart_with_flow(world, frame, &packet, (flow, side), seen)?;
     Ok(Step::Related { packet, quote, flow, side })
 }

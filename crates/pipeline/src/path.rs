@@ -152,14 +152,42 @@ fn walk_packet<O: Observer>(
         }
         closed => {
             seen.see(Event::FlowMissing(&key));
-            let plan = first_packet(world, link, &packet, key, seen)?;
-            let out = world.snapshot.link(plan.egress[0]).ok_or(DropReason::AttachmentGone)?;
-            departure(out, frame, &packet, plan.routed, seen)?;
-            let plan = Plan { replaces: closed.map(|(flow, _)| flow), ..plan };
-            room(world, &plan)?;
+            let replaces = closed.map(|(flow, _)| flow);
+            let plan = begin(world, link, frame, (&packet, key), replaces, seen);
+            let plan = plan.map_err(|refusal| tell_of_shortage(link, refusal, seen))?;
             Ok(Step::First { packet, plan })
         }
     }
+}
+
+/// Whether a flow may begin, and the record that it gets.
+fn begin<O: Observer>(
+    world: &World<'_>,
+    link: &Link,
+    frame: &Frame<'_>,
+    (packet, key): (&Packet, FlowKey),
+    replaces: Option<FlowId>,
+    seen: &mut O,
+) -> Result<Plan, Refusal> {
+    let plan = first_packet(world, link, packet, key, seen)?;
+    let out = world.snapshot.link(plan.egress[0]).ok_or(DropReason::AttachmentGone)?;
+    departure(out, frame, packet, plan.routed, seen)?;
+    let plan = Plan { replaces, ..plan };
+    room(world, &plan)?;
+    Ok(plan)
+}
+
+/// A sender inside is told that nothing was left for its flow, so that it does not go on trying; outside nobody is, who
+/// could learn from it how full the gateway is.
+///
+/// # Source
+/// RFC 5508, REQ-8: type 3 code 13.
+fn tell_of_shortage<O: Observer>(link: &Link, refusal: Refusal, seen: &mut O) -> Refusal {
+    if !refusal.denial.reason.is_shortage() || link.is_internet() {
+        return refusal;
+    }
+    seen.see(Event::Told(IcmpError::Prohibited));
+    Refusal { tell: Some(IcmpError::Prohibited), ..refusal }
 }
 
 /// Whether the record of a new flow would be taken: no live flow has its tuples, and the table has a place.

@@ -10,7 +10,8 @@ use flow::{FlowId, Side};
 use packet::parse::Quote;
 use packet::{
     Address, AttachmentId, FlowKey, Frame, Mac, Offload, Packet, Parsed, SegmentKind, Time, Tuple, cut,
-    decrement_ttl, parse, set_identification, set_macs, shrink_segments, translate, translate_error,
+    datagrams, decrement_ttl, parse, set_identification, set_macs, shrink_segments, translate,
+    translate_error,
 };
 
 impl Engine {
@@ -115,15 +116,32 @@ impl Engine {
             Some(SegmentKind::Tcp4) if shrink_segments(frame, packet, mtu) => {
                 return Ok(Outcome::Leaves(egress));
             }
-            // Datagrams of a batch that are each too big are not worth a path of their own: senders set DF on these.
-            Some(SegmentKind::Tcp4 | SegmentKind::Tcp6 | SegmentKind::Udp) => {
-                return Err(DropReason::TooBig.into());
-            }
+            Some(SegmentKind::Tcp4 | SegmentKind::Tcp6) => return Err(DropReason::TooBig.into()),
+            Some(SegmentKind::Udp) => return self.cut_batch(frame, packet, egress, mtu),
             Some(SegmentKind::UdpFragments) | None => {}
         }
         let outbox = &mut self.outbox;
         let pieces = cut(frame, packet, mtu, |piece| {
             outbox.push(egress, Offload::default(), |out| out.extend_from_slice(piece));
+        });
+        if pieces == 0 { Err(DropReason::TooBig.into()) } else { Ok(Outcome::Ends(Ending::Forwarded)) }
+    }
+
+    /// Cuts each datagram of a batch.
+    fn cut_batch(
+        &mut self,
+        frame: &Frame<'_>,
+        packet: &Packet,
+        egress: AttachmentId,
+        mtu: u32,
+    ) -> Result<Outcome, Refusal> {
+        let outbox = &mut self.outbox;
+        let mut pieces = 0;
+        datagrams(frame, packet, |bytes, packet| {
+            let mut datagram = Frame { bytes, offload: Offload::default() };
+            pieces += cut(&mut datagram, packet, mtu, |piece| {
+                outbox.push(egress, Offload::default(), |out| out.extend_from_slice(piece));
+            });
         });
         if pieces == 0 { Err(DropReason::TooBig.into()) } else { Ok(Outcome::Ends(Ending::Forwarded)) }
     }

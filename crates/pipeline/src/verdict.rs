@@ -65,6 +65,7 @@ reasons! {
     BadTransportHeader, "bad-transport-header", "The TCP, UDP or ICMP header is cut short or impossible.";
     BadChecksum, "bad-checksum", "The transport checksum is wrong.";
     BadOffload, "bad-offload", "The offload state that came with the frame does not fit the packet in it.";
+    TinySegments, "tiny-segments", "A super-frame that would become thousands of packets with next to nothing in them.";
     BadArp, "bad-arp", "The ARP message is cut short, not for IPv4 over Ethernet, or from a group's hardware address.";
     SourceRoute, "source-route", "The packet carries a source route option.";
     BadFragment, "bad-fragment", "The fragment hides its transport header or reaches past the largest packet.";
@@ -93,6 +94,8 @@ reasons! {
     ReplyWithoutFlow, "reply-without-flow", "An ICMP reply to a query that no live flow asked.";
     ErrorWithoutFlow, "error-without-flow", "An ICMP error about a packet of no live flow.";
     ErrorUnreadable, "error-unreadable", "An ICMP error whose quote is cut short or wrong.";
+    ErrorOutOfWindow, "error-out-of-window", "An ICMP error about a TCP segment that can not be under way.";
+    ErrorAbsurdMtu, "error-absurd-mtu", "An ICMP error that names a smaller MTU than any link may have.";
 
     // First packets: network security groups.
     DeniedOutbound, "denied-outbound", "A rule of a network security group denies it outbound.";
@@ -137,6 +140,13 @@ impl From<Malformed> for DropReason {
             Malformed::Fragment => Self::BadFragment,
             Malformed::Arp => Self::BadArp,
         }
+    }
+}
+
+impl DropReason {
+    /// Whether a flow was refused because something that is shared had run out, and not because of what it is.
+    pub(crate) const fn is_shortage(self) -> bool {
+        matches!(self, Self::SnatPortsExhausted | Self::FlowTableFull | Self::FlowShareFull)
     }
 }
 

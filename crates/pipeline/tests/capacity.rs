@@ -35,7 +35,7 @@ fn exactly_64_511_flows_to_one_destination() {
     assert_eq!(explained.ending.map(|ending| ending.slug()), Some("snat-ports-exhausted"));
     lab.send("vm1", ipv4(VM1, FAR).udp(64_999, 9));
     lab.send("vm2", ipv4(VM2, FAR).udp(64_999, 9));
-    lab.expect([("snat-ports-exhausted", 2)]);
+    lab.expect([("snat-ports-exhausted", 2), ("originated", 2)]);
     // Another destination, another protocol, a live flow and an address of one's own are not concerned.
     lab.send("vm1", ipv4(VM1, "198.51.100.8").udp(64_999, 9));
     lab.send("vm1", ipv4(VM1, FAR).tcp(64_999, 9).syn());
@@ -47,7 +47,7 @@ fn exactly_64_511_flows_to_one_destination() {
         ([0, 0, 0], 0, 0)
     );
     lab.send("vm1", ipv4(VM1, FAR).udp(64_999, 9));
-    lab.expect([("forwarded", 1), ("originated", 0)]);
+    lab.expect([("forwarded", 1)]);
 }
 
 /// A lab whose ports towards the far side are all taken by TCP connections, and the ports in their order.
@@ -70,7 +70,7 @@ fn a_closed_connection_gives_its_port_up_oldest_first() {
         lab.send("internet", ipv4(FAR, SHARED).tcp(443, ports[nth]).rst().ack(101).seq(0));
     };
     lab.send("vm1", ipv4(VM1, FAR).tcp(60_000, 443).syn());
-    lab.expect([("snat-ports-exhausted", 1)]);
+    lab.expect([("snat-ports-exhausted", 1), ("originated", 1)]);
     for nth in [70, 50, 60] {
         reset(&mut lab, nth);
     }
@@ -80,7 +80,7 @@ fn a_closed_connection_gives_its_port_up_oldest_first() {
         assert_eq!(sent.only().seen().ipv4().ports(), Some((ports[nth], 443)));
     }
     lab.send("vm1", ipv4(VM1, FAR).tcp(60_003, 443).syn());
-    lab.expect([("forwarded", 3), ("snat-ports-exhausted", 1)]);
+    lab.expect([("forwarded", 3), ("snat-ports-exhausted", 1), ("originated", 1)]);
     // Its own tuple anew, while it is the only one that lingers.
     reset(&mut lab, 80);
     let sent = lab.send("vm1", ipv4(VM1, FAR).tcp(41, 443).syn().seq(9999));
@@ -101,7 +101,7 @@ fn a_full_table_drops_new_flows_and_keeps_live_ones() {
     let explained = lab.explain("vm1", ipv4(VM1, VM2).udp(11, 53));
     assert_eq!(explained.ending.map(|ending| ending.slug()), Some("flow-share-full"));
     lab.send("vm1", ipv4(VM1, VM2).udp(11, 53));
-    lab.expect([("flow-share-full", 1)]);
+    lab.expect([("flow-share-full", 1), ("originated", 1)]);
     lab.send("vm1", ipv4(VM1, VM2).udp(9, 53));
     lab.expect([("forwarded", 1)]);
     // The others have three places each, whatever the first one holds.
@@ -109,7 +109,7 @@ fn a_full_table_drops_new_flows_and_keeps_live_ones() {
         lab.send("vm2", ipv4(VM2, VM3).udp(port, 53));
         lab.send("vm3", ipv4(VM3, VM2).udp(53, port));
     }
-    lab.expect([("forwarded", 7), ("flow-share-full", 1)]);
+    lab.expect([("forwarded", 7), ("flow-share-full", 1), ("originated", 1)]);
     lab.advance(Duration::from_secs(241));
     lab.send("vm1", ipv4(VM1, VM2).udp(11, 53));
     lab.expect([("forwarded", 1)]);
@@ -122,7 +122,7 @@ fn a_full_table_takes_no_port() {
     lab.send("vm2", ipv4(VM2, VM1).udp(53, 1));
     lab.send("vm1", ipv4(VM1, FAR).udp(1, 53));
     lab.send("vm2", ipv4(VM2, FAR).udp(1, 53));
-    lab.expect([("forwarded", 2), ("flow-share-full", 1), ("flow-table-full", 1)]);
+    lab.expect([("forwarded", 2), ("flow-share-full", 1), ("flow-table-full", 1), ("originated", 2)]);
     assert_eq!(lab.pools().used_total(), 0);
 }
 
@@ -168,4 +168,25 @@ fn idle_flows_give_their_ports_back() {
     assert_eq!((lab.engine().held()[0], lab.pools().used_total()), (1, 1));
     lab.advance(Duration::from_secs(2));
     assert_eq!((lab.engine().held(), lab.pools().used_total()), ([0, 0, 0], 0));
+}
+
+/// RFC 5508, REQ-8: whoever is inside is told, in bounds; nobody outside is.
+#[test]
+fn a_sender_inside_is_told_that_nothing_is_left() {
+    let mut lab = Blueprint::default().capacity(1).public("vm3", "203.0.113.23").build();
+    lab.send("vm1", ipv4(VM1, VM2).udp(1, 53));
+    lab.send("vm2", ipv4(VM2, VM1).udp(53, 1));
+    lab.expect([("forwarded", 2)]);
+    let told = lab.send("vm1", ipv4(VM1, FAR).udp(7, 53));
+    let line = "vm1: icmp 10.0.1.1 > 10.0.1.4 type 3 code 13 [udp 10.0.1.4:7 > 198.51.100.7:53] ttl 64";
+    assert_eq!(told.lines(), [line]);
+    let explained = lab.explain("vm1", ipv4(VM1, FAR).udp(7, 53));
+    assert_eq!(explained.told, Some(pipeline::IcmpError::Prohibited));
+    lab.expect([("flow-share-full", 1), ("originated", 1)]);
+    for _ in 0..1_499 {
+        lab.send("vm1", ipv4(VM1, FAR).udp(7, 53));
+    }
+    lab.expect([("flow-share-full", 1_499), ("originated", 999)]);
+    assert_eq!(lab.send("internet", ipv4(FAR, "203.0.113.23").udp(9, 53)).lines(), [""; 0]);
+    lab.expect([("flow-table-full", 1)]);
 }

@@ -38,6 +38,7 @@ fn reached(reason: DropReason) -> Lab {
             frame.offload = Offload { checksum: Checksum::Partial { start: 34, offset: 16 }, segments: None };
             with(build(), "vm1", frame)
         }
+        TinySegments => with(build(), "vm1", ipv4(VM1, VM3).tcp(1, 2).ack(1).data(100).segments(1)),
         BadArp => with(build(), "vm1", ethernet(0x0806, &[0; 46])),
         SourceRoute => with(build(), "vm1", udp(VM1, VM3).ip_options(&[1, 131, 3, 4])),
         BadFragment => with(build(), "vm1", udp(VM1, VM3).fragment(0, true).data(1)),
@@ -75,6 +76,15 @@ fn reached(reason: DropReason) -> Lab {
         ErrorWithoutFlow => {
             let error = ipv4(VM1, VM3).unreachable(3).quoting(&udp(VM3, VM1).bytes(), 8);
             with(build(), "vm1", error)
+        }
+        ErrorOutOfWindow => {
+            let lab = with(build(), "vm1", ipv4(VM1, VM3).tcp(1, 2).syn().seq(5));
+            let quoted = ipv4(VM1, VM3).tcp(1, 2).syn().seq(9).bytes();
+            with(lab, "vm3", ipv4(VM3, VM1).unreachable(3).quoting(&quoted, 8))
+        }
+        ErrorAbsurdMtu => {
+            let lab = with(build(), "vm1", udp(VM1, VM3));
+            with(lab, "vm3", ipv4(VM3, VM1).fragmentation_needed(67).quoting(&udp(VM1, VM3).bytes(), 8))
         }
         ErrorUnreadable => with(build(), "vm1", ipv4(VM1, VM3).unreachable(3)),
         DeniedOutbound => {

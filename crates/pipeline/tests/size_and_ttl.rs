@@ -168,10 +168,39 @@ fn one_large_datagram_is_cut_by_the_device_or_by_us() {
 }
 
 #[test]
-fn a_batch_of_datagrams_each_too_big_is_dropped() {
-    let mut lab = Blueprint::default().mtu("vm3", 1400).build();
-    lab.send("vm1", ipv4(VM1, "10.0.2.4").udp(5000, 53).data(5000).segments(1373));
-    lab.expect([("too-big", 1)]);
+fn a_batch_of_datagrams_each_too_big_is_cut_one_by_one() {
+    let mut lab = Blueprint::default().mtu("vm3", 1400).mtu("internet", 1400).build();
+    for (to, expected) in [("10.0.2.4", VM1), (FAR, "203.0.113.10")] {
+        let batch = || ipv4(VM1, to).udp(5000, 53).id(700).data(5000);
+        let sent = lab.send("vm1", batch().segments(1373));
+        lab.expect([("forwarded", 1)]);
+        assert!(sent.frames.iter().all(|out| out.offload == Offload::default() && out.bytes.len() <= 1414));
+        let frames: Vec<Vec<u8>> = sent.frames.iter().map(|out| out.bytes.clone()).collect();
+        let (cut, last) = frames.split_at(6);
+        let mut whole: Vec<Vec<u8>> = cut.chunks(2).map(|pair| reassemble(pair).unwrap()).collect();
+        whole.extend_from_slice(last);
+        let batch = batch().segments(1373).frame();
+        let on_the_wire = testkit::build::wire(&batch.bytes, batch.offload);
+        assert_eq!(whole.len(), on_the_wire.len());
+        let mut identifications = Vec::new();
+        for (ours, devices) in whole.iter().zip(&on_the_wire) {
+            assert_eq!(ours[42..], devices[42..], "the payload, as a device would have cut it");
+            let seen = read(ours).unwrap();
+            let ip = seen.ipv4();
+            assert!(ip.checksums_hold() && ip.source.to_string() == expected);
+            identifications.push(u16::from_be_bytes([ours[18], ours[19]]));
+        }
+        let first = identifications[0];
+        assert_eq!(identifications, [first, first + 1, first + 2, first + 3]);
+    }
+    // Another one under the shared address does not use the same identifications.
+    let sent = lab.send("vm2", ipv4("10.0.1.5", FAR).udp(5000, 53).data(1373));
+    let next = &sent.frames[0].bytes;
+    let first = lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53).data(1373)).frames[0].bytes.clone();
+    assert_eq!(next[18..20], (u16::from_be_bytes([first[18], first[19]]) - 1).to_be_bytes());
+    lab.expect([("forwarded", 2)]);
+    lab.send("vm1", ipv4(VM1, "10.0.2.4").udp(5000, 53).data(5000).segments(1373).dont_fragment());
+    lab.expect([("too-big", 1), ("originated", 1)]);
     lab.send("vm1", ipv4(VM1, "10.0.2.4").udp(5000, 53).data(5000).segments(1372));
     lab.expect([("forwarded", 1)]);
 }
