@@ -121,7 +121,10 @@ fn state_of(packet: &Packet, plan: &Plan) -> Checksum {
 fn assert_still_right(before: &Ipv4, after: &Ipv4, state: Checksum) {
     assert!(after.ip_checksum, "the header's checksum follows");
     match (state, before.checksum) {
-        (Checksum::Partial { .. }, Sum::Pseudo) => assert_eq!(after.checksum, Sum::Pseudo),
+        // Once in 65,536 the pseudo-header's sum is that of the whole as well.
+        (Checksum::Partial { .. }, Sum::Pseudo) => {
+            assert!(matches!(after.checksum, Sum::Pseudo | Sum::Right), "{after:?}");
+        }
         (Checksum::Partial { .. }, _) => {}
         (_, right @ (Sum::Right | Sum::Absent)) => assert_eq!(after.checksum, right),
         _ => {}

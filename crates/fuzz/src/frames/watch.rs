@@ -35,7 +35,8 @@ impl Watch {
             Body::Other(_) => panic!("nothing else is ever sent: {seen}"),
         };
         assert!(packet.ip_checksum, "{seen}");
-        if !holds(packet, out.offload.checksum) {
+        // Once in 65,536 the pseudo-header's sum is that of the whole as well.
+        if !holds(packet, out.offload.checksum) && packet.checksum != Sum::Right {
             assert!(self.wrong.contains(&packet.payload), "its checksum was right when it came: {seen}");
         }
         // Whatever the device is told, it can do.
