@@ -60,6 +60,10 @@ pub struct Event {
     pub state: LinkState,
 }
 
+/// An interface that has been opened and is not attached yet.
+#[derive(Debug)]
+pub struct Port(Link);
+
 /// Attachments through AF_PACKET sockets.
 #[derive(Debug)]
 pub struct AfPacket {
@@ -105,19 +109,32 @@ impl AfPacket {
         })
     }
 
-    /// Attaches an interface of the calling thread's network namespace; an earlier attachment of this number ends.
+    /// Opens an interface of the calling thread's network namespace. Frames wait in the port until it is put in its
+    /// place, which may be done by a thread that has no right to open one.
     ///
     /// # Errors
     /// [`Error::MissingCapability`], or what the system answered.
+    pub fn open(interface: &Interface, reception: Reception) -> Result<Port, Error> {
+        Link::open(interface, reception).map(Port)
+    }
+
+    /// Opens an interface and attaches it.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
     pub fn attach(&mut self, id: AttachmentId, to: &Interface, reception: Reception) -> Result<(), Error> {
-        let link = Link::open(to, reception)?;
+        self.put(id, Self::open(to, reception)?);
+        Ok(())
+    }
+
+    /// Attaches an open port; an earlier attachment of this number ends.
+    pub fn put(&mut self, id: AttachmentId, Port(link): Port) {
         let index = usize::from(id.0);
         if self.links.len() <= index {
             self.links.resize_with(index + 1, || None);
         }
         self.links[index] = Some(link);
         self.watch();
-        Ok(())
     }
 
     /// Ends an attachment; frames still in its ring are lost. Does nothing where there is none.

@@ -37,7 +37,7 @@ pub mod mem;
 pub mod pcap;
 mod sys;
 
-pub use af_packet::{AfPacket, Event, LinkState, Reception, Waker};
+pub use af_packet::{AfPacket, Event, LinkState, Port, Reception, Waker};
 pub use error::Error;
 pub use interface::Interface;
 pub use links::{Links, Statistics};

@@ -269,7 +269,7 @@ impl Link {
     /// Looks whether a link that was down has come back or is gone for good.
     pub(super) fn look_again(&mut self) {
         if self.state == LinkState::Down {
-            let is_up = device::is_up(&self.name).unwrap_or(false);
+            let is_up = device::is_up(self.socket.as_raw_fd(), &self.name).unwrap_or(false);
             self.state = match self.socket.is_bound() {
                 false => LinkState::Gone,
                 true if is_up => LinkState::Up,
