@@ -61,6 +61,8 @@ pub struct Status {
     pub workers: u16,
     /// Reloads done, refused, and why the last one was refused.
     pub reloads: Reloads,
+    /// What the daemon has given up.
+    pub confinement: Confinement,
     /// Flow records.
     pub flows: Usage,
     /// SNAT ports leased, over all public addresses, protocols and destinations.
@@ -69,6 +71,31 @@ pub struct Status {
     pub attachments: Vec<AttachmentStatus>,
     /// Every way a packet ended, with its counter; endings that never happened are left out.
     pub endings: Vec<Ending>,
+}
+
+/// What the daemon has given up after its start.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Confinement {
+    /// Whether every thread has a list of system calls, any other of which kills the process.
+    pub seccomp: bool,
+    /// How far the kernel keeps the threads from files.
+    pub landlock: Landlock,
+    /// The capabilities of the main thread; the others have none.
+    pub capabilities: Vec<String>,
+}
+
+/// How far Landlock is in force.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Landlock {
+    /// The kernel has none.
+    #[default]
+    Absent,
+    /// The kernel has an older one, which enforces some of the rules.
+    Partly,
+    /// All of it.
+    Enforced,
 }
 
 /// The history of reloads.

@@ -20,7 +20,7 @@ mod server;
 
 pub use client::{Refusal, ask};
 pub use line::Line;
-pub use server::{Listener, Refused, Task, serve};
+pub use server::{Listener, MAX_PEERS, Refused, Task, serve};
 
 use answer::{FlowPage, IpFlow, Reloaded, SnatPool, Status, Walk};
 use serde::{Deserialize, Serialize};

@@ -21,7 +21,7 @@ const TARGET: &str = "nsgate::control";
 /// How long a peer may take to send its request, and again to take its reply.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The most peers served at once.
-const MAX_PEERS: usize = 16;
+pub const MAX_PEERS: usize = 16;
 
 /// Why there is no control socket.
 #[derive(Debug, thiserror::Error)]
@@ -134,7 +134,8 @@ fn remove_stale(path: &Path) -> Result<(), Refused> {
     }
 }
 
-/// Serves peers until the process ends, each by a task that `spawn` runs at the same time as the others.
+/// Serves peers until the process ends, each by a task that `spawn` runs at the same time as the others; there are at
+/// most [`MAX_PEERS`] at once.
 ///
 /// `answer` may be called by several tasks at once.
 pub fn serve<F>(listener: &Listener, spawn: impl Fn(Task) -> io::Result<()>, answer: F)

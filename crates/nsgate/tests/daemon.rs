@@ -220,11 +220,21 @@ fn what_keeps_it_from_starting_is_named() {
     site.gateway.ip("address del 10.0.1.1/24 dev vm1");
 
     std::fs::write(&other, GatewayFile::open().text()).unwrap();
-    let words =
-        format!("setpriv --bounding-set -all --inh-caps -all {NSGATE} run --config {}", other.display());
-    let powerless = site.gateway.command(&words).output().unwrap();
-    assert_eq!(powerless.status.code(), Some(1));
-    assert!(stderr(&powerless).contains("CAP_NET_RAW and CAP_NET_ADMIN missing"), "{}", stderr(&powerless));
+    let powerless = |rights: &str| {
+        let words = format!(
+            "setpriv --bounding-set -all{rights} --inh-caps -all {NSGATE} run --config {}",
+            other.display()
+        );
+        let output = site.gateway.command(&words).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        stderr(&output)
+    };
+    let said = powerless("");
+    assert!(said.contains("CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF missing"), "{said}");
+    let said = powerless(",+net_raw,+net_admin");
+    assert!(said.starts_with("nsgate: CAP_BPF missing"), "{said}");
+    let filters = site.gateway.run("tc filter show dev vm1 ingress");
+    assert!(filters.contains("nsgate"), "the earlier daemon's guard is untouched: {filters}");
 }
 
 #[test]

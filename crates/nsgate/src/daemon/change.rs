@@ -1,14 +1,16 @@
 //! Changing what is in force: a reload, an interface that comes back, an address that the host takes.
 //!
-//! All three end in [`State::apply`], which does everything or nothing.
+//! All three end in [`State::apply`], which does everything or nothing. The main thread alone comes here: it has the
+//! rights, and nobody else waits for it.
 
+use super::desk::Shown;
 use super::hold::Holds;
 use super::link::{Command, Worker};
+use super::load::{Job, Read};
 use super::views::Directions;
-use crate::command::Broken;
-use crate::gateway::{self, Host, Ids, Loaded};
-use control::answer::{Reloaded, Reloads};
-use io::Interface;
+use crate::gateway::{self, Ids, Loaded};
+use control::answer::{Confinement, Reloaded, Reloads};
+use io::{AfPacket, Interface, Port, Reception};
 use packet::AttachmentId;
 use pipeline::{AttachmentKind, Gateway, Names, Snapshot};
 use std::collections::{HashMap, HashSet};
@@ -28,10 +30,24 @@ pub(super) struct State {
     /// Attachments whose interface is away.
     pub(super) missing: HashSet<AttachmentId>,
     pub(super) reloads: Reloads,
-    pub(super) directions: Directions,
+    pub(super) directions: Arc<Directions>,
+    pub(super) confinement: Confinement,
 }
 
 impl State {
+    /// What the peers of the control socket may read.
+    pub(super) fn shown(&self) -> Shown {
+        Shown {
+            gateway: self.loaded.gateway.clone(),
+            settings: self.loaded.settings.clone(),
+            snapshot: Arc::clone(&self.snapshot),
+            directions: Arc::clone(&self.directions),
+            missing: self.missing.clone(),
+            reloads: self.reloads.clone(),
+            confinement: self.confinement.clone(),
+        }
+    }
+
     /// The interface of an attachment.
     pub(super) fn interface_name(&self, id: AttachmentId) -> String {
         let mut attachments = self.loaded.gateway.attachments.iter();
@@ -41,29 +57,23 @@ impl State {
             .unwrap_or_default()
     }
 
-    /// Loads the gateway file again and puts it in force. On an error nothing has changed.
+    /// What a reload needs to know of this state.
+    pub(super) fn job(&self) -> Job {
+        let pairs = self.loaded.gateway.attachments.iter().zip(&self.loaded.interfaces);
+        let away = pairs.filter(|(attachment, _)| self.missing.contains(&attachment.id));
+        Job {
+            file: self.loaded.settings.file.clone(),
+            ids: self.ids.clone(),
+            away: away.filter_map(|(_, interface)| interface.clone()).collect(),
+        }
+    }
+
+    /// Puts in force what the loader has read. On an error nothing has changed.
     ///
     /// # Errors
     /// Everything that is wrong, a line each.
-    pub(super) fn reload(&mut self, worker: &Worker) -> Result<Reloaded, String> {
-        // An interface that is away keeps its place: one that vanishes must not keep the others from new rules.
-        let away = |name: &str| {
-            let mut known = self.loaded.gateway.attachments.iter().zip(&self.loaded.interfaces);
-            let (_, interface) = known.find(|(attachment, _)| {
-                &*attachment.interface == name && self.missing.contains(&attachment.id)
-            })?;
-            interface.clone()
-        };
-        let find = |name: &str| match io::interface::find(name) {
-            Err(error @ io::Error::NoSuchInterface { .. }) => away(name).ok_or(error),
-            found => found,
-        };
-        let mut ids = self.ids.clone();
-        let loaded = gateway::load(&self.loaded.settings.file, &mut ids, &Host::Needed(&find));
-        let mut loaded = loaded.map_err(|found| Broken(found).one_line_each())?;
-        if loaded.gateway.attachments.is_empty() {
-            return Err("there are no attachments".into());
-        }
+    pub(super) fn reload(&mut self, worker: &Worker, read: Read) -> Result<Reloaded, String> {
+        let (ids, mut loaded) = read?;
         self.keep_what_needs_a_start(&mut loaded);
         self.ids = ids;
         let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
@@ -115,12 +125,13 @@ impl State {
         let replaced =
             self.holds.lock(pairs.iter().copied()).and_then(|()| Holds::guard(pairs.iter().copied()));
         let replaced = replaced.and_then(|()| {
+            let ports = open(&attach)?;
             worker.ask(|reply| Command::Replace {
                 snapshot: Arc::clone(&snapshot),
-                attach: attach.clone(),
+                attach: ports,
                 detach: detach.clone(),
                 reply,
-            })?
+            })
         });
         if let Err(why) = replaced {
             for (id, _) in attach.iter().filter(|(id, _)| !old.contains_key(id)) {
@@ -131,7 +142,7 @@ impl State {
         }
         detach.iter().for_each(|id| self.holds.give_back(*id));
         self.missing.retain(|id| kept.contains(id) && !attach.iter().any(|(attached, _)| attached == id));
-        self.directions.learn(&loaded.gateway.network);
+        Arc::make_mut(&mut self.directions).learn(&loaded.gateway.network);
         self.snapshot = snapshot;
         self.loaded = loaded;
         Ok((attach.into_iter().map(|(_, interface)| interface.name).collect(), detached))
@@ -145,8 +156,8 @@ impl State {
             .filter(|(id, _)| !self.missing.contains(id))
     }
 
-    /// Looks at the interfaces of some attachments again, and follows what has changed.
-    pub(super) fn look_again(&mut self, worker: &Worker, which: impl Fn(AttachmentId) -> bool) {
+    /// Looks at the interfaces of some attachments again, and follows what has changed. Whether anything has.
+    pub(super) fn look_again(&mut self, worker: &Worker, which: impl Fn(AttachmentId) -> bool) -> bool {
         let mut gateway: Gateway = self.loaded.gateway.clone();
         let mut interfaces = self.loaded.interfaces.clone();
         let mut changed = Vec::new();
@@ -168,7 +179,7 @@ impl State {
             *interface = Some(found);
         }
         if changed.is_empty() {
-            return;
+            return false;
         }
         let (settings, warnings) = (self.loaded.settings.clone(), Vec::new());
         match self.apply(worker, Loaded { gateway, settings, interfaces, warnings }) {
@@ -177,7 +188,20 @@ impl State {
                 warn!(interfaces = ?changed, "an interface has changed and cannot be followed: {why}")
             }
         }
+        true
     }
+}
+
+/// Opens the rings of interfaces: all, or none.
+///
+/// # Errors
+/// What the system answered, with the interface's name.
+pub(super) fn open(wanted: &[(AttachmentId, Interface)]) -> Result<Vec<(AttachmentId, Port)>, String> {
+    let open = |(id, interface): &(AttachmentId, Interface)| match AfPacket::open(interface, Reception::Own) {
+        Ok(port) => Ok((*id, port)),
+        Err(error) => Err(format!("interface {}: {error}", interface.name)),
+    };
+    wanted.iter().map(open).collect()
 }
 
 /// Whether everything that the pipeline or the guard knows of an interface is as it was.

@@ -1,10 +1,12 @@
 //! What the worker is told, what it notices, and how to reach it.
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam::utils::CachePadded;
 use nat::PoolKey;
-use packet::AttachmentId;
+use packet::{AttachmentId, Time};
 use pipeline::{Counters, Explanation, FlowView, Snapshot};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Commands that may wait for the worker.
@@ -23,12 +25,12 @@ pub(super) enum Command {
     Flows { start: usize, limit: usize, reply: Sender<(Vec<FlowView>, Option<usize>)> },
     /// What would happen to this frame now?
     Explain { on: AttachmentId, frame: Vec<u8>, reply: Sender<Explanation> },
-    /// Judge by this policy, on these attachments. On an error nothing has changed.
+    /// Judge by this policy, on these attachments, which the main thread has opened.
     Replace {
         snapshot: Arc<Snapshot>,
-        attach: Vec<(AttachmentId, io::Interface)>,
+        attach: Vec<(AttachmentId, io::Port)>,
         detach: Vec<AttachmentId>,
-        reply: Sender<Result<(), String>>,
+        reply: Sender<()>,
     },
     /// Empty the rings and end.
     Stop(Sender<()>),
@@ -51,19 +53,49 @@ pub(super) enum Notice {
     Exhausted(Vec<(PoolKey, u64)>),
 }
 
+/// When the worker last came round, in nanoseconds of the daemon's clock.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Beat(Arc<CachePadded<AtomicU64>>);
+
+impl Beat {
+    /// The worker has come round at `now`.
+    pub(super) fn at(&self, now: Time) {
+        self.0.store(now.nanos(), Ordering::Relaxed);
+    }
+
+    fn last(&self) -> Time {
+        Time::from_nanos(self.0.load(Ordering::Relaxed))
+    }
+}
+
 /// The way to the worker.
 #[derive(Clone, Debug)]
 pub(super) struct Worker {
     commands: Sender<Command>,
     waker: io::Waker,
+    beat: Beat,
+}
+
+/// The worker's ends of its channels.
+#[derive(Debug)]
+pub(super) struct Ends {
+    pub(super) commands: Receiver<Command>,
+    pub(super) notices: Sender<Notice>,
+    pub(super) beat: Beat,
 }
 
 impl Worker {
-    /// The two ends of a worker's channels: what others hold, and what the worker holds.
-    pub(super) fn channels(waker: io::Waker) -> (Self, Receiver<Command>, Sender<Notice>, Receiver<Notice>) {
-        let (commands, inbox) = bounded(COMMANDS);
-        let (notices, noticed) = bounded(NOTICES);
-        (Self { commands, waker }, inbox, notices, noticed)
+    /// The two ends of a worker's channels: what others hold, and what the worker holds; and what it notices.
+    pub(super) fn channels(waker: io::Waker) -> (Self, Ends, Receiver<Notice>) {
+        let ((commands, inbox), (notices, noticed)) = (bounded(COMMANDS), bounded(NOTICES));
+        let beat = Beat::default();
+        let ends = Ends { commands: inbox, notices, beat: beat.clone() };
+        (Self { commands, waker, beat }, ends, noticed)
+    }
+
+    /// Whether the worker has come round within `limit`.
+    pub(super) fn is_alive(&self, now: Time, limit: Duration) -> bool {
+        now.since(self.beat.last()) <= limit
     }
 
     /// Sends the command that `command` makes and waits for the answer.

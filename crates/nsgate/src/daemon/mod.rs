@@ -1,46 +1,38 @@
 //! The daemon: how packets, reloads, questions and signals meet.
 //!
 //! ```text
-//!   signals ──► main thread ──────────┐ reload, reattach, stop
-//!   control socket ──► peer threads ──┤
-//!                                     ▼
-//!                    State (one lock) ── commands ──► worker thread: rings ► engine ► rings
-//!                                     ◄── notices ───┘
+//!   signals ────────────┐            ┌── what is in force, on show ──► control threads: status, explain, ...
+//!   reloads, asked for ─┼─► main ────┤
+//!   loader: the file ───┘   thread   └── commands, open ports ──► worker thread: rings ► engine ► rings
+//!                             ▲────────────── notices ──────────────┘
 //! ```
 //!
 //! The worker owns its rings and its engine, and nobody else touches them; everybody else sends it a command and
-//! wakes it. A policy is built aside under the state's lock and handed over whole. A worker that fails takes the daemon
-//! down; what the kernel drops meanwhile (the guard) stays in place, so nothing passes.
+//! wakes it. The main thread is the only one with rights: it opens interfaces and guards them. A file is read by the
+//! loader, which has none, and handed over whole; meanwhile signals and questions are answered. A thread that fails
+//! takes the daemon down; what the kernel drops meanwhile (the guard) stays in place, so nothing passes.
 
+mod attend;
 mod change;
+mod crew;
+mod desk;
 mod hold;
 mod link;
-mod privileges;
+mod load;
+mod notify;
 mod start;
-mod state;
 mod views;
 mod worker;
 
 pub use start::CannotStart;
 
 use crate::cli::{LogFormat, Run};
-use crate::logs;
-use crossbeam::channel::{Receiver, bounded, select, tick};
-use link::Notice;
+use crate::{confine, logs};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use start::Started;
-use state::Daemon;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tracing::{error, info, warn};
-
-/// How often missing interfaces are looked for: one that returns has no guard until it is found.
-const MISSING: Duration = Duration::from_millis(250);
-/// How often full rings are logged.
-const RINGS: Duration = Duration::from_secs(10);
-/// How often hardware addresses, MTUs and the host's own addresses are looked at.
-const INTERFACES: Duration = Duration::from_secs(5);
 
 /// Runs the gateway in the foreground until it is told to stop.
 ///
@@ -49,20 +41,16 @@ const INTERFACES: Duration = Duration::from_secs(5);
 pub(crate) fn run(args: &Run) -> anyhow::Result<()> {
     logs::start(args.log_format, &args.log_level)?;
     log_panics();
+    confine::no_new_privileges()?;
     // From here on a signal waits until somebody looks, instead of ending the process half-way.
-    let signals = listen()?;
-    let started = start::start(&args.config).inspect_err(|error| log_failure(error, args.log_format))?;
-    let Started { daemon, notices, listener, worker } = started;
-    let listener = Arc::new(listener);
-    {
-        let (daemon, listener) = (Arc::clone(&daemon), Arc::clone(&listener));
-        std::thread::Builder::new()
-            .name("control".into())
-            .spawn(move || control::serve(&listener, spawn_peer, move |request| daemon.answer(request)))?;
-    }
-    daemon.log_ready();
-    attend(&daemon, &signals, &notices);
-    let stopped = daemon.stop();
+    let signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
+    let started = start::start(&args.config, signals);
+    let Started { mut main, doors, listener, worker } =
+        started.inspect_err(|error| log_failure(error, args.log_format))?;
+    main.log_ready();
+    notify::ready();
+    main.attend(&doors);
+    let stopped = main.stop();
     listener.remove();
     if stopped.is_ok() {
         // The worker has said that its rings are empty; it ends by itself.
@@ -70,55 +58,6 @@ pub(crate) fn run(args: &Run) -> anyhow::Result<()> {
     }
     info!("stopped; the interfaces stay guarded until `nsgate release` or the next start");
     Ok(())
-}
-
-/// Serves one peer of the control socket beside the others.
-fn spawn_peer(task: control::Task) -> std::io::Result<()> {
-    std::thread::Builder::new().name("control-peer".into()).spawn(task).map(drop)
-}
-
-/// Attends to signals and to what the worker notices, until a signal says to stop.
-fn attend(daemon: &Daemon, signals: &Receiver<i32>, notices: &Receiver<Notice>) {
-    let (missing, interfaces, rings) = (tick(MISSING), tick(INTERFACES), tick(RINGS));
-    loop {
-        select! {
-            recv(signals) -> signal => match signal {
-                Ok(SIGHUP) => {
-                    info!("SIGHUP: loading the gateway file again");
-                    // Refusals are logged where they are counted.
-                    let _ = daemon.reload();
-                }
-                Ok(signal) => {
-                    let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-                    info!("{name}: stopping");
-                    return;
-                }
-                Err(_) => return,
-            },
-            recv(notices) -> notice => match notice {
-                Ok(notice) => daemon.note(notice),
-                Err(_) => {
-                    // The worker is gone and takes the process with it.
-                    std::thread::sleep(Duration::from_millis(100));
-                }
-            },
-            recv(missing) -> _ => daemon.look_for_missing(),
-            recv(interfaces) -> _ => daemon.look_at_interfaces(),
-            recv(rings) -> _ => daemon.look_at_rings(),
-        }
-    }
-}
-
-fn listen() -> anyhow::Result<Receiver<i32>> {
-    let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
-    let (sender, receiver) = bounded(8);
-    std::thread::Builder::new().name("signals".into()).spawn(move || {
-        for signal in signals.forever() {
-            // A full queue holds the same signals already.
-            let _ = sender.try_send(signal);
-        }
-    })?;
-    Ok(receiver)
 }
 
 /// Sends panics to the log, in its format, and ends the process: nothing goes on half-way.
@@ -161,5 +100,25 @@ impl Clock {
 
     fn now(&self) -> packet::Time {
         packet::Time::from_nanos(u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    /// Not run by itself: the other test starts it as a process of its own.
+    #[test]
+    #[ignore = "the child of another test"]
+    fn a_thread_panics() {
+        super::log_panics();
+        let _ = std::thread::spawn(|| panic!("on purpose")).join();
+    }
+
+    #[test]
+    fn a_panic_on_any_thread_ends_the_process_at_once() {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "daemon::tests::a_thread_panics", "--ignored"]);
+        assert_eq!(child.output().unwrap().status.code(), Some(70));
     }
 }

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 /// Which way each rule looks: the counters of rules do not say, and a drop's reason does.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Directions(HashMap<(String, String), Direction>);
 
 impl Directions {

@@ -3,9 +3,8 @@
 //! Between two batches it takes commands; nothing else reaches it. It allocates nothing for a packet of a live flow.
 
 use super::Clock;
-use super::link::{Command, Notice, Report};
-use crossbeam::channel::{Receiver, Sender};
-use io::{AfPacket, LinkState, Links as _, Reception};
+use super::link::{Command, Ends, Notice, Report};
+use io::{AfPacket, LinkState, Links as _, Port};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use packet::{AttachmentId, Offload, Time};
@@ -28,8 +27,7 @@ pub(super) struct Loop {
     pub(super) engine: Engine,
     /// Attached, in the order of their turns.
     pub(super) attached: Vec<AttachmentId>,
-    pub(super) commands: Receiver<Command>,
-    pub(super) notices: Sender<Notice>,
+    pub(super) ends: Ends,
 }
 
 impl Loop {
@@ -37,12 +35,11 @@ impl Loop {
     ///
     /// # Errors
     /// Where the system does not let it wait for frames.
-    pub(super) fn run(mut self) -> std::io::Result<()> {
-        pin();
+    fn run(mut self) -> std::io::Result<()> {
         let mut next_telling = Time::ZERO;
         loop {
             let busy = self.turn();
-            while let Ok(command) = self.commands.try_recv() {
+            while let Ok(command) = self.ends.commands.try_recv() {
                 if let Command::Stop(reply) = command {
                     self.empty();
                     let _ = reply.send(());
@@ -51,6 +48,7 @@ impl Loop {
                 self.obey(command);
             }
             let now = self.clock.now();
+            self.ends.beat.at(now);
             if now >= next_telling {
                 next_telling = now + TELLING;
                 self.tell();
@@ -58,6 +56,14 @@ impl Loop {
             if !busy {
                 self.links.wait(self.engine.idle_for())?;
             }
+        }
+    }
+
+    /// Relays; whatever ends it but a command ends the process.
+    pub(super) fn run_or_exit(self) {
+        if let Err(error) = self.run() {
+            error!(%error, "the worker cannot go on, nsgate goes down; the interfaces stay guarded");
+            std::process::exit(70);
         }
     }
 
@@ -98,11 +104,11 @@ impl Loop {
                 self.detach(event.attachment);
             }
             // The main thread looks at every interface anyway; a notice only makes it sooner.
-            let _ = self.notices.try_send(Notice::Link(event));
+            let _ = self.ends.notices.try_send(Notice::Link(event));
         }
         let exhausted = self.engine.take_exhausted();
         if !exhausted.is_empty() {
-            let _ = self.notices.try_send(Notice::Exhausted(exhausted));
+            let _ = self.ends.notices.try_send(Notice::Exhausted(exhausted));
         }
     }
 
@@ -121,32 +127,21 @@ impl Loop {
                 let _ = reply.send(self.engine.explain(on, &mut frame, Offload::default()));
             }
             Command::Replace { snapshot, attach, detach, reply } => {
-                let attached = self.attach_all(&attach);
-                if attached.is_ok() {
-                    self.engine.replace(snapshot);
-                    self.send_own();
-                    detach.into_iter().for_each(|id| self.detach(id));
-                }
-                let _ = reply.send(attached);
+                attach.into_iter().for_each(|(id, port)| self.attach(id, port));
+                self.engine.replace(snapshot);
+                self.send_own();
+                detach.into_iter().for_each(|id| self.detach(id));
+                let _ = reply.send(());
             }
             Command::Stop(_) => debug!("stopping is the loop's own business"),
         }
     }
 
-    /// Attaches all or none.
-    fn attach_all(&mut self, wanted: &[(AttachmentId, io::Interface)]) -> Result<(), String> {
-        for (nth, (id, interface)) in wanted.iter().enumerate() {
-            if let Err(error) = self.links.attach(*id, interface, Reception::Own) {
-                for (id, _) in &wanted[..nth] {
-                    self.detach(*id);
-                }
-                return Err(format!("interface {}: {error}", interface.name));
-            }
-            if !self.attached.contains(id) {
-                self.attached.push(*id);
-            }
+    fn attach(&mut self, id: AttachmentId, port: Port) {
+        self.links.put(id, port);
+        if !self.attached.contains(&id) {
+            self.attached.push(id);
         }
-        Ok(())
     }
 
     fn detach(&mut self, id: AttachmentId) {
@@ -155,8 +150,8 @@ impl Loop {
     }
 }
 
-/// Stays on the last of the cores that this process may use; the first ones have the interrupts.
-fn pin() {
+/// Keeps the calling thread on the last of the cores that this process may use; the first ones have the interrupts.
+pub(super) fn pin() {
     let own = Pid::from_raw(0);
     let pinned = sched_getaffinity(own).and_then(|allowed| {
         let last = (0..CpuSet::count()).rev().find(|&cpu| allowed.is_set(cpu).unwrap_or(false));
@@ -168,17 +163,4 @@ fn pin() {
         // It works without, only less steadily.
         debug!(%error, "the worker is not pinned to a core");
     }
-}
-
-/// Runs a worker on a thread of its own; whatever ends it but a command ends the process.
-///
-/// # Errors
-/// Where the system has no thread left.
-pub(super) fn spawn(worker: Loop) -> std::io::Result<std::thread::JoinHandle<()>> {
-    std::thread::Builder::new().name("worker-0".into()).spawn(move || {
-        if let Err(error) = worker.run() {
-            error!(%error, "the worker cannot go on, nsgate goes down; the interfaces stay guarded");
-            std::process::exit(70);
-        }
-    })
 }

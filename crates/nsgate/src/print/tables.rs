@@ -2,7 +2,9 @@
 
 use super::Colour;
 use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
-use control::answer::{Drop, Flow, FlowRule, IpFlow, Reloaded, SnatPool, Status, Tuple, Walk};
+use control::answer::{
+    Confinement, Drop, Flow, FlowRule, IpFlow, Landlock, Reloaded, SnatPool, Status, Tuple, Walk,
+};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -25,6 +27,18 @@ pub fn status(out: &mut impl Write, status: &Status) -> io::Result<()> {
         status.reloads.done,
         plural(status.reloads.done),
         status.reloads.refused,
+    )?;
+    let Confinement { seccomp, landlock, capabilities } = &status.confinement;
+    writeln!(
+        out,
+        "confined: system calls {}, files {}; one thread has {}, the others have no capability",
+        if *seccomp { "filtered" } else { "not filtered" },
+        match landlock {
+            Landlock::Enforced => "by Landlock",
+            Landlock::Partly => "by an older Landlock, in part",
+            Landlock::Absent => "not, the kernel has no Landlock",
+        },
+        capabilities.join(", "),
     )?;
     if let Some(refusal) = &status.reloads.last_refusal {
         writeln!(out, "the last reload was refused: {refusal}")?;

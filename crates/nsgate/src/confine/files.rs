@@ -1,0 +1,37 @@
+//! Files, as far as the kernel has Landlock.
+
+use super::Role;
+use control::answer::Landlock;
+use landlock::{
+    ABI, Access as _, AccessFs, RestrictionStatus, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _,
+    RulesetError, RulesetStatus, path_beneath_rules,
+};
+use std::path::Path;
+
+/// The newest Landlock whose rights are used: ioctls of devices count from here on. An older kernel enforces less.
+const NEWEST: ABI = ABI::V5;
+
+/// Leaves the calling thread the files of its role.
+///
+/// # Errors
+/// Where the kernel has Landlock and refuses the rules.
+pub(super) fn restrict(role: Role, socket: &Path) -> Result<Landlock, RulesetError> {
+    let rules = Ruleset::default().handle_access(AccessFs::from_all(NEWEST))?.create()?;
+    let directory = socket.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or_else(|| Path::new("."));
+    let tun = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
+    let reading = AccessFs::ReadFile | AccessFs::ReadDir;
+    let rules = match role {
+        Role::Main => rules
+            .add_rules(path_beneath_rules([directory], AccessFs::RemoveFile))?
+            .add_rules(path_beneath_rules(["/dev/net/tun"], tun))?,
+        Role::Loader => rules.add_rules(path_beneath_rules(["/"], reading))?,
+        Role::Worker | Role::Control => rules,
+    };
+    let RestrictionStatus { ruleset, .. } = rules.restrict_self()?;
+    Ok(match ruleset {
+        RulesetStatus::FullyEnforced => Landlock::Enforced,
+        RulesetStatus::PartiallyEnforced => Landlock::Partly,
+        RulesetStatus::NotEnforced => Landlock::Absent,
+    })
+}

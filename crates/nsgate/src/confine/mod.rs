@@ -1,0 +1,73 @@
+//! What each thread of the daemon gives up once it has what it needs.
+//!
+//! | thread | capabilities | files | system calls |
+//! |---|---|---|---|
+//! | main: interfaces, guards, reloads | `CAP_NET_ADMIN`, `CAP_NET_RAW`, `CAP_BPF` | removes its socket, opens `/dev/net/tun` | sockets, `bpf(2)`, memory |
+//! | workers | none | none | sending, receiving, waiting, memory |
+//! | control: the socket's peers, signals | none | none | the peers' connections, memory |
+//! | loader: the gateway file | none | reads | reading, looking interfaces up, memory |
+//!
+//! Nobody gets anything back: `NoNewPrivs` is set, and no thread can make another thread or run a program. A forbidden
+//! system call kills the process (SIGSYS); the guards stay, so nothing passes. What Landlock forbids fails with
+//! `EACCES`; a kernel without Landlock goes without, and `status` says so.
+
+mod calls;
+mod capabilities;
+mod files;
+
+pub use capabilities::missing;
+
+use control::answer::Confinement;
+use std::path::Path;
+
+/// What a thread is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// Interfaces, guards and reloads.
+    Main,
+    /// Packets.
+    Worker,
+    /// The control socket and its peers, and signals.
+    Control,
+    /// Reading the gateway file and what it names.
+    Loader,
+}
+
+/// Why a thread cannot be confined.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The process could gain rights again.
+    #[error("setting NoNewPrivs: {0}")]
+    NoNewPrivileges(#[from] nix::Error),
+    /// Capabilities stay.
+    #[error("giving up capabilities: {0}")]
+    Capabilities(#[from] caps::errors::CapsError),
+    /// System calls stay.
+    #[error("installing the system call filter: {0}; the kernel needs CONFIG_SECCOMP_FILTER")]
+    Calls(String),
+    /// Files stay.
+    #[error("installing the Landlock rules: {0}")]
+    Files(#[from] landlock::RulesetError),
+}
+
+/// Gives up, for this thread and those that it starts, whatever could bring new rights.
+///
+/// # Errors
+/// Where the kernel refuses, which none does.
+pub fn no_new_privileges() -> Result<(), Error> {
+    Ok(nix::sys::prctl::set_no_new_privs()?)
+}
+
+/// Takes from the calling thread what its role does not need, for good. Returns what is left.
+///
+/// `socket` is the control socket, which the main thread removes in the end.
+///
+/// # Errors
+/// Where the kernel refuses any of it; the thread must not go on then.
+pub fn confine(role: Role, socket: &Path) -> Result<Confinement, Error> {
+    no_new_privileges()?;
+    let capabilities = capabilities::keep(role)?;
+    let landlock = files::restrict(role, socket)?;
+    calls::filter(role)?;
+    Ok(Confinement { seccomp: true, landlock, capabilities })
+}

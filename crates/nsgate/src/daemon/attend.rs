@@ -1,0 +1,265 @@
+//! The main thread: it alone has rights, and so does whatever needs them, one thing at a time and none that takes long.
+
+use super::change::State;
+use super::desk::{Desk, Wish};
+use super::link::{Command, Notice, Worker};
+use super::load::{Loader, Read};
+use super::notify;
+use crate::logs::Limits;
+use control::answer::Reloaded;
+use crossbeam::channel::{Receiver, Sender, never, select, tick};
+use io::LinkState;
+use nat::PoolKey;
+use packet::AttachmentId;
+use signal_hook::consts::{SIGHUP, SIGINT};
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{error, info, warn};
+
+/// How often missing interfaces are looked for: one that returns has no guard until it is found.
+const MISSING: Duration = Duration::from_millis(250);
+/// How often full rings and silent workers are looked for.
+const RINGS: Duration = Duration::from_secs(10);
+/// How often hardware addresses, MTUs and the host's own addresses are looked at.
+const INTERFACES: Duration = Duration::from_secs(5);
+/// How long the worker may take to say what its rings have lost.
+const FIGURES: Duration = Duration::from_secs(1);
+/// How long the worker may take to empty its rings; a daemon that is told to stop ends within five seconds.
+const STOPPING: Duration = Duration::from_secs(2);
+/// A worker that has not come round for so long has stalled. It comes round five times a second with nothing to do.
+const STALLED: Duration = Duration::from_secs(5);
+
+/// What packets and links can cause to be logged.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Subject {
+    /// An interface's link.
+    Link(AttachmentId),
+    /// The ports of a public address.
+    Exhausted(Ipv4Addr),
+    /// An interface's ring.
+    Ring(AttachmentId),
+}
+
+/// What the main thread holds.
+#[derive(Debug)]
+pub(super) struct Main {
+    state: State,
+    desk: Arc<Desk>,
+    worker: Worker,
+    loader: Loader,
+    /// Who waits for the load that runs; `None` where none does.
+    loading: Option<Vec<Sender<Result<Reloaded, String>>>>,
+    /// Who asked since it began, which may have been too late for it; `None` where nobody did.
+    next: Option<Vec<Sender<Result<Reloaded, String>>>>,
+    limits: Limits<Subject>,
+    /// What the rings had lost when it was last looked at.
+    lost: HashMap<AttachmentId, u64>,
+}
+
+/// What comes to the main thread.
+#[derive(Debug)]
+pub(super) struct Doors {
+    pub(super) signals: Receiver<i32>,
+    pub(super) notices: Receiver<Notice>,
+    pub(super) wishes: Receiver<Wish>,
+}
+
+impl Main {
+    pub(super) fn new(state: State, desk: Arc<Desk>, worker: Worker, loader: Loader) -> Self {
+        let (limits, lost) = (Limits::default(), HashMap::new());
+        Self { state, desk, worker, loader, loading: None, next: None, limits, lost }
+    }
+
+    /// Says that everything is in place.
+    pub(super) fn log_ready(&self) {
+        let loaded = &self.state.loaded;
+        for warning in &loaded.warnings {
+            super::log_diagnostic(warning);
+        }
+        for interface in loaded.interfaces.iter().flatten().filter(|interface| !interface.is_up) {
+            warn!(interface = interface.name, "the interface is down: no frames until it is set up");
+        }
+        info!(
+            attachments = loaded.gateway.attachments.len(),
+            workers = 1,
+            landlock = ?self.state.confinement.landlock,
+            socket = %loaded.settings.socket.display(),
+            config = %loaded.settings.file.display(),
+            "ready: packets flow"
+        );
+    }
+
+    /// Attends to whatever comes until a signal says to stop.
+    pub(super) fn attend(&mut self, doors: &Doors) {
+        let (missing, interfaces, rings) = (tick(MISSING), tick(INTERFACES), tick(RINGS));
+        let watched = notify::watched();
+        let watchdog = watched.map_or_else(never, |interval| tick(interval / 3));
+        loop {
+            select! {
+                recv(doors.signals) -> signal => match signal {
+                    Ok(SIGHUP) => {
+                        info!("SIGHUP: loading the gateway file again");
+                        self.load(None);
+                    }
+                    Ok(signal) => {
+                        info!("{}: stopping", if signal == SIGINT { "SIGINT" } else { "SIGTERM" });
+                        return;
+                    }
+                    Err(_) => return,
+                },
+                recv(doors.notices) -> notice => match notice {
+                    Ok(notice) => self.note(notice),
+                    Err(_) => {
+                        // The worker is gone and takes the process with it.
+                        std::thread::sleep(Duration::from_millis(100));
+                    }
+                },
+                recv(doors.wishes) -> wish => if let Ok(Wish::Reload(reply)) = wish {
+                    self.load(Some(reply));
+                },
+                recv(self.loader.done) -> read => if let Ok(read) = read {
+                    self.loaded(read);
+                },
+                recv(missing) -> _ => self.look_for_missing(),
+                recv(interfaces) -> _ => self.look_at_interfaces(),
+                recv(rings) -> _ => self.look_at_rings(),
+                recv(watchdog) -> _ => if self.worker.is_alive(self.desk.clock.now(), watched.unwrap_or(STALLED) / 2) {
+                    notify::alive();
+                },
+            }
+        }
+    }
+
+    /// Has the gateway file loaded again, for somebody who waits or for nobody.
+    fn load(&mut self, waits: Option<Sender<Result<Reloaded, String>>>) {
+        if self.loading.is_some() {
+            // The file may have changed since the load began.
+            self.next.get_or_insert_default().extend(waits);
+            return;
+        }
+        notify::reloading();
+        self.loading = Some(waits.into_iter().collect());
+        // The loader has one job at a time and has none now.
+        let _ = self.loader.jobs.try_send(self.state.job());
+    }
+
+    /// Puts in force what has been read, and tells whoever waits.
+    fn loaded(&mut self, read: Read) {
+        let done = self.state.reload(&self.worker, read);
+        let reloads = &mut self.state.reloads;
+        match &done {
+            Ok(reloaded) => {
+                reloads.done += 1;
+                reloads.last_refusal = None;
+                info!(attached = ?reloaded.attached, detached = ?reloaded.detached, "reloaded");
+            }
+            Err(why) => {
+                reloads.refused += 1;
+                reloads.last_refusal = Some(why.clone());
+                warn!("the reload was refused and changed nothing: {why}");
+            }
+        }
+        self.show();
+        for waits in self.loading.take().into_iter().flatten() {
+            // Whoever waited may have given up.
+            let _ = waits.send(done.clone());
+        }
+        notify::ready();
+        if let Some(next) = self.next.take() {
+            self.load(None);
+            self.loading = Some(next);
+        }
+    }
+
+    /// Puts the state on show.
+    fn show(&self) {
+        self.desk.shown.store(Arc::new(self.state.shown()));
+    }
+
+    /// Takes note of what the worker has noticed.
+    fn note(&mut self, notice: Notice) {
+        match notice {
+            Notice::Link(event) => {
+                if event.state == LinkState::Gone && self.state.missing.insert(event.attachment) {
+                    self.show();
+                }
+                self.log_link(event);
+            }
+            Notice::Exhausted(pools) => {
+                pools.into_iter().for_each(|(key, flows)| self.log_exhausted(key, flows))
+            }
+        }
+    }
+
+    fn log_link(&mut self, event: io::Event) {
+        let now = self.desk.clock.now();
+        // Whoever is at the other end can set the link up and down as he likes.
+        let Some(changes) = self.limits.pass(now, Subject::Link(event.attachment), 1) else { return };
+        let interface = self.state.interface_name(event.attachment);
+        match event.state {
+            LinkState::Up => info!(interface, changes, "the link is up"),
+            LinkState::Down => warn!(interface, changes, "the link is down"),
+            LinkState::Gone => {
+                warn!(interface, changes, "the interface is gone; it is attached again when it returns");
+            }
+        }
+    }
+
+    fn log_exhausted(&mut self, key: PoolKey, flows: u64) {
+        let now = self.desk.clock.now();
+        if let Some(flows) = self.limits.pass(now, Subject::Exhausted(key.public), flows) {
+            warn!(
+                public_ip = %key.public, protocol = %key.protocol, destination = %key.destination, flows,
+                "SNAT ports exhausted: new flows were dropped"
+            );
+        }
+    }
+
+    /// Logs what rings have lost since the last look, and a worker that does not come round.
+    fn look_at_rings(&mut self) {
+        let now = self.desk.clock.now();
+        if !self.worker.is_alive(now, STALLED) {
+            error!(worker = 0, "the worker has stalled: it has not come round for {STALLED:?}");
+            return;
+        }
+        let Ok(report) = self.worker.ask_within(FIGURES, Command::Report) else { return };
+        for (id, statistics) in report.links {
+            let before = self.lost.insert(id, statistics.ring_drops).unwrap_or_default();
+            // A ring that was opened anew counts from zero.
+            let frames = statistics.ring_drops.checked_sub(before).unwrap_or(statistics.ring_drops);
+            if let Some(frames) = self.limits.pass(now, Subject::Ring(id), frames) {
+                let interface = self.state.interface_name(id);
+                warn!(interface, frames, "the ring was full: the kernel dropped frames");
+            }
+        }
+    }
+
+    /// Attaches interfaces that have come back.
+    fn look_for_missing(&mut self) {
+        if self.state.missing.is_empty() {
+            return;
+        }
+        let missing = self.state.missing.clone();
+        if self.state.look_again(&self.worker, |id| missing.contains(&id)) {
+            self.show();
+        }
+    }
+
+    /// Follows what the host has changed on the interfaces: hardware addresses, MTUs, its own addresses.
+    fn look_at_interfaces(&mut self) {
+        if self.state.look_again(&self.worker, |_| true) {
+            self.show();
+        }
+    }
+
+    /// Lets the worker empty its rings and end.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub(super) fn stop(&self) -> Result<(), String> {
+        notify::stopping();
+        self.worker.ask_within(STOPPING, Command::Stop).inspect_err(|why| warn!("{why}"))
+    }
+}

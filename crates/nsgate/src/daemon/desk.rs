@@ -1,0 +1,136 @@
+//! What the control socket's peers can ask, and how they ask.
+//!
+//! A peer reads what the main thread has put on show, asks the worker for figures, and leaves what changes anything to
+//! the main thread. Nothing here waits for a lock.
+
+use super::Clock;
+use super::link::{Command, Report, Worker};
+use super::views;
+use crate::gateway::Settings;
+use crate::questions::Asked;
+use crate::verify;
+use crate::words::Words;
+use arc_swap::ArcSwap;
+use control::answer::{Confinement, FlowPage, Reloaded, Reloads, Status, Walk};
+use control::{Answer, PAGE, Request};
+use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
+use nat::Pools;
+use packet::AttachmentId;
+use pipeline::{Gateway, Snapshot};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a peer waits for its reload; a load that takes longer goes on without it.
+const LOADING: Duration = Duration::from_secs(25);
+/// The most SNAT pools in one answer, the fullest first.
+const POOLS: usize = 10_000;
+
+/// What a peer wants of the main thread.
+#[derive(Debug)]
+pub(super) enum Wish {
+    /// Load the gateway file again.
+    Reload(Sender<Result<Reloaded, String>>),
+}
+
+/// What is in force, for everybody to read; the main thread replaces it whole.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) gateway: Gateway,
+    pub(super) settings: Settings,
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) directions: Arc<views::Directions>,
+    /// Attachments whose interface is away.
+    pub(super) missing: HashSet<AttachmentId>,
+    pub(super) reloads: Reloads,
+    pub(super) confinement: Confinement,
+}
+
+/// Where questions are answered.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) shown: ArcSwap<Shown>,
+    pub(super) pools: Arc<Pools>,
+    pub(super) clock: Clock,
+    pub(super) worker: Worker,
+    pub(super) wishes: Sender<Wish>,
+}
+
+impl Desk {
+    /// Answers one request of the control socket.
+    ///
+    /// # Errors
+    /// One sentence for the peer.
+    pub(super) fn answer(&self, request: Request) -> Result<Answer, String> {
+        match request {
+            Request::Status {} => self.status().map(Box::new).map(Answer::Status),
+            Request::Flows { from, limit } => self.flows(from, limit).map(Answer::Flows),
+            Request::Snat {} => {
+                let usage = self.pools.usage(POOLS);
+                Ok(Answer::Snat(usage.iter().map(views::pool).collect()))
+            }
+            Request::Drops {} => {
+                let report = self.worker.ask(Command::Report)?;
+                let shown = self.shown.load();
+                Ok(Answer::Drops(views::drops(&report.counters, &shown.snapshot, &shown.directions)))
+            }
+            Request::Reload {} => self.reload().map(Answer::Reload),
+            Request::TestIpFlow(question) => {
+                verify::test_ip_flow(&self.shown.load().snapshot, &question).map(Answer::IpFlow)
+            }
+            Request::Explain { from, packet } => self.explain(&from, &packet).map(Answer::Walk),
+        }
+    }
+
+    fn status(&self) -> Result<Status, String> {
+        let Report { counters, flows, links } = self.worker.ask(Command::Report)?;
+        let links: BTreeMap<_, _> = links.into_iter().collect();
+        let shown = self.shown.load();
+        let attachments = shown.gateway.attachments.iter().map(|attachment| {
+            let statistics = links.get(&attachment.id).copied();
+            views::attachment(&shown.gateway, attachment, statistics, shown.missing.contains(&attachment.id))
+        });
+        Ok(Status {
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: std::process::id(),
+            config: shown.settings.file.display().to_string(),
+            uptime_seconds: self.clock.now().since(packet::Time::ZERO).as_secs(),
+            workers: 1,
+            reloads: shown.reloads.clone(),
+            confinement: shown.confinement.clone(),
+            flows: views::usage(flows),
+            snat_ports_used: self.pools.used_total() as u64,
+            attachments: attachments.collect(),
+            endings: views::endings(&counters),
+        })
+    }
+
+    fn flows(&self, from: u64, limit: u32) -> Result<FlowPage, String> {
+        let start = usize::try_from(from).map_err(|_| format!("there is no flow {from}"))?;
+        let limit = limit.clamp(1, PAGE) as usize;
+        let (flows, next) = self.worker.ask(|reply| Command::Flows { start, limit, reply })?;
+        Ok(FlowPage { flows: flows.iter().map(views::flow).collect(), next: next.map(|next| next as u64) })
+    }
+
+    fn explain(&self, from: &str, packet: &str) -> Result<Walk, String> {
+        let words = Words::parse(&[packet])?;
+        let shown = self.shown.load();
+        let asked = Asked::new(&shown.gateway, from, &words)?;
+        let (on, frame) = (asked.on, asked.frame.clone());
+        let walk = self.worker.ask(|reply| Command::Explain { on, frame, reply })?;
+        Ok(asked.answer(&shown.gateway, &words, walk))
+    }
+
+    /// Has the gateway file loaded again. On an error nothing has changed.
+    fn reload(&self) -> Result<Reloaded, String> {
+        let (reply, answer) = bounded(1);
+        let stopping = || String::from("nsgate is stopping");
+        self.wishes.send(Wish::Reload(reply)).map_err(|_| stopping())?;
+        answer.recv_timeout(LOADING).unwrap_or_else(|error| match error {
+            RecvTimeoutError::Timeout => Err(format!(
+                "the gateway file is still being loaded after {LOADING:?}; `nsgate status` and the log say what becomes of it"
+            )),
+            RecvTimeoutError::Disconnected => Err(stopping()),
+        })
+    }
+}

@@ -1,0 +1,209 @@
+//! What the daemon's threads have given up, and what happens to one that wants it back.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use control::answer::Landlock;
+use nsgate::confine::{Role, confine};
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::thread;
+use testkit::gateway_file::GatewayFile;
+use testkit::netns;
+use testkit::site::Site;
+
+const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
+/// CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF.
+const KEPT: &str = "0000008000003000";
+const NONE: &str = "0000000000000000";
+/// The signal of a forbidden system call.
+const SIGSYS: i32 = 31;
+
+/// The lines of a thread's `/proc/PID/task/TID/status`, by thread name.
+fn threads(process: &serde_json::Value) -> Vec<BTreeMap<String, String>> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let read = |task: fs::DirEntry| fs::read_to_string(task.path().join("status")).unwrap();
+    let lines = |status: String| {
+        let pairs = status.lines().filter_map(|line| line.split_once(':'));
+        pairs.map(|(key, value)| (key.to_owned(), value.trim().to_owned())).collect()
+    };
+    tasks.map(|task| lines(read(task.unwrap()))).collect()
+}
+
+#[test]
+fn after_the_start_only_the_main_thread_holds_what_it_needs() {
+    let Some((_site, daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+    let status = daemon.ask("status");
+    let threads = threads(&status["pid"]);
+    let names: Vec<&str> = threads.iter().map(|thread| thread["Name"].as_str()).collect();
+    for name in ["nsgate", "worker-0", "loader", "signals", "control", "control-0", "control-15"] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+    for thread in &threads {
+        let kept = if thread["Name"] == "nsgate" { KEPT } else { NONE };
+        for set in ["CapEff", "CapPrm", "CapBnd"] {
+            assert_eq!(thread[set], kept, "{set} of {}", thread["Name"]);
+        }
+        for set in ["CapInh", "CapAmb"] {
+            assert_eq!(thread[set], NONE, "{set} of {}", thread["Name"]);
+        }
+        assert_eq!(thread["NoNewPrivs"], "1", "{}", thread["Name"]);
+        assert_eq!(thread["Seccomp"], "2", "{}: the mode of filters", thread["Name"]);
+    }
+    let confinement = &status["confinement"];
+    assert_eq!(confinement["capabilities"], serde_json::json!(["CAP_BPF", "CAP_NET_ADMIN", "CAP_NET_RAW"]));
+    assert_eq!(confinement["seccomp"], true);
+}
+
+/// Runs one of the child tests below as a process of its own.
+fn child(test: &str) -> ExitStatus {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", test, "--ignored", "--test-threads=1"]).env("NSGATE_TEST_CHILD", "1");
+    child.status().unwrap()
+}
+
+/// The path of a control socket.
+fn socket() -> &'static Path {
+    Path::new("/nowhere/control.sock")
+}
+
+#[test]
+fn a_forbidden_call_kills_its_process_and_no_other() {
+    let mut sibling = Command::new("sleep").arg("60").spawn().unwrap();
+    for test in [
+        "child_worker_opens_a_file",
+        "child_control_makes_a_socket",
+        "child_loader_writes",
+        "child_main_runs_a_program",
+    ] {
+        let ended = child(test);
+        assert_eq!(ended.signal(), Some(SIGSYS), "{test}: {ended:?}");
+    }
+    assert!(sibling.try_wait().unwrap().is_none(), "the sibling lives");
+    sibling.kill().unwrap();
+    sibling.wait().unwrap();
+}
+
+#[test]
+fn allowed_calls_go_on_and_landlock_refuses_without_killing() {
+    let ended = child("child_loader_reads");
+    assert!(ended.success(), "{ended:?}");
+    let ended = child("child_main_may_not_write_elsewhere");
+    assert!(ended.success(), "{ended:?}");
+}
+
+/// Does `work` confined, on a thread of its own as the daemon does it; where it comes back, the process ends with 0.
+fn confined(role: Role, work: impl FnOnce(Landlock) + Send + 'static) {
+    if std::env::var_os("NSGATE_TEST_CHILD").is_none() {
+        return;
+    }
+    let thread = thread::spawn(move || {
+        work(confine(role, socket()).unwrap().landlock);
+    });
+    thread.join().unwrap();
+}
+
+#[test]
+#[ignore = "the child of another test"]
+fn child_worker_opens_a_file() {
+    confined(Role::Worker, |_| drop(fs::read("/etc/hostname")));
+}
+
+#[test]
+#[ignore = "the child of another test"]
+fn child_control_makes_a_socket() {
+    confined(Role::Control, |_| drop(std::net::UdpSocket::bind("127.0.0.1:0")));
+}
+
+#[test]
+#[ignore = "the child of another test"]
+fn child_loader_writes() {
+    confined(Role::Loader, |_| drop(fs::write("/tmp/nsgate-test-never-there", "x")));
+}
+
+#[test]
+#[ignore = "the child of another test"]
+fn child_main_runs_a_program() {
+    confined(Role::Main, |_| drop(Command::new("true").status()));
+}
+
+#[test]
+#[ignore = "the child of another test"]
+fn child_loader_reads() {
+    confined(Role::Loader, |_| {
+        assert!(fs::read_to_string("/proc/self/status").unwrap().contains("NoNewPrivs"));
+        assert!(fs::read_dir("/etc").unwrap().count() > 0);
+        assert!(io::interface::names().contains(&"lo".to_owned()));
+    });
+}
+
+#[test]
+#[ignore = "the child of another test"]
+fn child_main_may_not_write_elsewhere() {
+    confined(Role::Main, |landlock| {
+        let opened = fs::OpenOptions::new().append(true).open("/proc/self/comm");
+        let is_refused = opened.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied);
+        assert!(is_refused || landlock == Landlock::Absent);
+    });
+}
+
+#[test]
+fn a_plain_user_with_ambient_capabilities_is_enough() {
+    if !netns::available() {
+        return;
+    }
+    let site = Site::new();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    fs::write(path.join("gateway.yaml"), GatewayFile::open().text()).unwrap();
+    // Where anybody may run it.
+    let nsgate = path.join("nsgate");
+    fs::copy(NSGATE, &nsgate).unwrap();
+    let nsgate = nsgate.display();
+    // Nobody's own directory, as RuntimeDirectory= makes one.
+    std::os::unix::fs::chown(path, Some(65534), Some(65534)).unwrap();
+    let rights = "+net_admin,+net_raw,+bpf";
+    let config = path.join("gateway.yaml");
+    let run = format!(
+        "setpriv --reuid=65534 --regid=65534 --clear-groups --bounding-set=-all,{rights} --inh-caps={rights} \
+         --ambient-caps={rights} {nsgate} run --config {}",
+        config.display()
+    );
+    let log = path.join("nsgate.log");
+    let mut daemon = site.gateway.start(&run, &log);
+    let said = || fs::read_to_string(&log).unwrap_or_default();
+    let ready =
+        netns::eventually(std::time::Duration::from_secs(10), || said().contains("ready").then_some(()));
+    assert!(ready.is_some(), "{}", said());
+    site.serve(&site.internet, 80);
+    assert!(site.udp(&site.vm1, "198.51.100.1:80").address().is_some(), "{}", said());
+
+    let socket = path.join("control.sock");
+    let metadata = fs::metadata(&socket).unwrap();
+    assert_eq!(std::os::unix::fs::MetadataExt::uid(&metadata), 65534);
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777, 0o600);
+    let ask = |user: &str| {
+        let command = format!(
+            "setpriv --reuid={user} --regid={user} --clear-groups {nsgate} reload --socket {}",
+            socket.display()
+        );
+        site.gateway.attempt(&command)
+    };
+    assert!(ask("0").success, "root may: {}", said());
+    assert!(ask("65534").success, "its own user may: {}", said());
+    assert!(!ask("1").success, "nobody else may");
+    let pid = serde_json::json!(daemon.id());
+    for thread in threads(&pid) {
+        let kept = if thread["Name"] == "nsgate" { KEPT } else { NONE };
+        for set in ["CapEff", "CapPrm"] {
+            assert_eq!(thread[set], kept, "{set} of {}", thread["Name"]);
+        }
+        assert_eq!(thread["CapAmb"], NONE);
+        assert_eq!(thread["Uid"].split_whitespace().next(), Some("65534"));
+    }
+    daemon.signal("TERM");
+    let ended = daemon.wait(std::time::Duration::from_secs(5));
+    assert!(ended.is_some_and(|ended| ended.success()), "{}", said());
+    assert!(!socket.exists());
+}
