@@ -1,0 +1,208 @@
+//! The daemon as a service: what its manager is told, what a stuck file or worker does, and what a dead one leaves.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use nix::sys::ptrace;
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+use testkit::gateway_file::GatewayFile;
+use testkit::netns::{self, Process, eventually};
+use testkit::site::Site;
+
+const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
+
+/// The service manager's end.
+struct Manager {
+    socket: UnixDatagram,
+    directory: tempfile::TempDir,
+}
+
+impl Manager {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = UnixDatagram::bind(directory.path().join("notify")).unwrap();
+        Self { socket, directory }
+    }
+
+    fn start(&self, site: &Site, file: &GatewayFile, environment: &str) -> Process {
+        let directory = self.directory.path().display();
+        fs::write(self.directory.path().join("gateway.yaml"), file.text()).unwrap();
+        let run = format!(
+            "env NOTIFY_SOCKET={directory}/notify {environment} {NSGATE} run --config {directory}/gateway.yaml"
+        );
+        site.gateway.start(&run, &self.directory.path().join("nsgate.log"))
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("nsgate.log")).unwrap_or_default()
+    }
+
+    /// The next message that is not a sign of life, if one comes within `limit`.
+    fn hears(&self, limit: Duration) -> Option<String> {
+        self.socket.set_read_timeout(Some(limit)).unwrap();
+        loop {
+            let mut message = [0; 4096];
+            let length = self.socket.recv(&mut message).ok()?;
+            let message = String::from_utf8(message[..length].to_vec()).unwrap();
+            if message != "WATCHDOG=1\n" {
+                return Some(message);
+            }
+        }
+    }
+
+    /// Whether a sign of life comes within `limit`.
+    fn is_told_of_life(&self, limit: Duration) -> bool {
+        self.socket.set_read_timeout(Some(limit)).unwrap();
+        let mut message = [0; 4096];
+        self.socket.recv(&mut message).is_ok_and(|length| message[..length] == *b"WATCHDOG=1\n")
+    }
+
+    fn drain(&self) {
+        self.socket.set_nonblocking(true).unwrap();
+        while self.socket.recv(&mut [0; 64]).is_ok() {}
+        self.socket.set_nonblocking(false).unwrap();
+    }
+}
+
+const SOON: Duration = Duration::from_secs(10);
+
+#[test]
+fn the_service_manager_is_told_of_start_reload_and_stop() {
+    if !netns::available() {
+        return;
+    }
+    let (site, manager) = (Site::new(), Manager::new());
+    let mut daemon = manager.start(&site, &GatewayFile::open(), "");
+    assert_eq!(manager.hears(SOON).as_deref(), Some("READY=1\n"), "{}", manager.log());
+    daemon.signal("HUP");
+    let reloading = manager.hears(SOON).unwrap();
+    let (state, at) = reloading.split_once('\n').unwrap();
+    assert_eq!(state, "RELOADING=1");
+    assert!(at.trim().strip_prefix("MONOTONIC_USEC=").unwrap().parse::<u64>().unwrap() > 0);
+    assert_eq!(manager.hears(SOON).as_deref(), Some("READY=1\n"));
+    // A refused reload is over, too.
+    fs::write(manager.directory.path().join("gateway.yaml"), "nonsense").unwrap();
+    daemon.signal("HUP");
+    assert!(manager.hears(SOON).unwrap().starts_with("RELOADING=1\n"));
+    assert_eq!(manager.hears(SOON).as_deref(), Some("READY=1\n"));
+    daemon.signal("TERM");
+    assert_eq!(manager.hears(SOON).as_deref(), Some("STOPPING=1\n"));
+    assert!(daemon.wait(Duration::from_secs(5)).is_some_and(|ended| ended.success()), "{}", manager.log());
+}
+
+/// The thread of a process with this name.
+fn thread_of(process: u32, name: &str) -> Pid {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap().flatten();
+    let mut tasks = tasks
+        .filter(|task| fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim() == name));
+    let task = tasks.next().unwrap();
+    Pid::from_raw(task.file_name().to_str().unwrap().parse().unwrap())
+}
+
+#[test]
+fn a_stalled_worker_is_not_passed_off_as_alive() {
+    if !netns::available() {
+        return;
+    }
+    let (site, manager) = (Site::new(), Manager::new());
+    let mut daemon = manager.start(&site, &GatewayFile::open(), "WATCHDOG_USEC=3000000");
+    assert_eq!(manager.hears(SOON).as_deref(), Some("READY=1\n"), "{}", manager.log());
+    assert!(manager.is_told_of_life(SOON));
+
+    let worker = thread_of(daemon.id(), "worker-0");
+    ptrace::seize(worker, ptrace::Options::empty()).unwrap();
+    ptrace::interrupt(worker).unwrap();
+    waitpid(worker, Some(WaitPidFlag::__WALL)).unwrap();
+    // One sign may be under way, and the last one counted for half the span.
+    let silent = eventually(SOON, || {
+        manager.drain();
+        (!manager.is_told_of_life(Duration::from_secs(3))).then_some(())
+    });
+    assert!(silent.is_some(), "the watchdog must bite");
+    ptrace::detach(worker, None).unwrap();
+    assert!(manager.is_told_of_life(SOON), "{}", manager.log());
+    daemon.signal("TERM");
+    assert!(daemon.wait(Duration::from_secs(5)).is_some_and(|ended| ended.success()), "{}", manager.log());
+}
+
+/// A gateway file whose documents come out of a pipe that nobody writes to.
+fn endless(directory: &Path) -> String {
+    let pipe = directory.join("pipe.json");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    GatewayFile::open().with("network", serde_json::json!({ "files": ["pipe.json"] })).text()
+}
+
+#[test]
+fn a_file_that_hangs_delays_neither_questions_nor_the_end() {
+    let Some((site, mut daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+    let text = endless(daemon.config().parent().unwrap());
+    fs::write(daemon.config(), text).unwrap();
+    daemon.signal("HUP");
+    let begun = eventually(SOON, || daemon.log().contains("loading the gateway file again").then_some(()));
+    assert!(begun.is_some(), "{}", daemon.log());
+    // The loader waits in open(2) until somebody writes.
+    let pid = daemon.ask("status")["pid"].to_string();
+    let stuck = eventually(SOON, || {
+        let loader = thread_of(pid.parse().unwrap(), "loader");
+        let at = fs::read_to_string(format!("/proc/{pid}/task/{loader}/wchan")).unwrap_or_default();
+        (at.contains("fifo") || at.contains("wait_for_partner")).then_some(())
+    });
+    assert!(stuck.is_some(), "the loader does not hang");
+    site.serve(&site.internet, 80);
+    assert!(site.udp(&site.vm1, "198.51.100.1:80").address().is_some(), "packets flow");
+    assert_eq!(daemon.ask("status")["reloads"]["done"], 0);
+    assert_eq!(daemon.ask("drops"), serde_json::json!([]));
+    // What the host changes meanwhile is followed all the same.
+    site.gateway.ip("link set vm1 address 02:00:00:00:77:02");
+    let followed = eventually(SOON, || daemon.log().contains("followed a change").then_some(()));
+    assert!(followed.is_some(), "{}", daemon.log());
+    let ended = daemon.stop();
+    assert!(ended.is_some_and(|ended| ended.success()), "{}", daemon.log());
+}
+
+#[test]
+fn documents_are_found_and_read_without_rights() {
+    let Some((_site, daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+    let directory = daemon.config().with_file_name("azure");
+    fs::create_dir(&directory).unwrap();
+    let file: serde_json::Value = serde_json::from_str(&GatewayFile::open().text()).unwrap();
+    let documents = serde_json::json!({ "value": file["network"]["resources"] });
+    fs::write(directory.join("network.json"), documents.to_string()).unwrap();
+    let globs = serde_json::json!({ "files": ["azure/*.json"] });
+    let reloaded = daemon.reload(&GatewayFile::open().with("network", globs).text());
+    assert!(reloaded.status.success(), "{}", daemon.log());
+    let missing = serde_json::json!({ "files": ["azure/*.yaml", "elsewhere/*/*.json"] });
+    let refused = daemon.reload(&GatewayFile::open().with("network", missing).text());
+    assert!(!refused.status.success());
+    assert_eq!(daemon.ask("status")["reloads"]["done"], 1);
+}
+
+#[test]
+fn two_reloads_at_once_are_both_answered() {
+    let Some((_site, daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+    thread::scope(|scope| {
+        let asking: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| daemon.attempt("reload").status.success())).collect();
+        assert!(asking.into_iter().all(|asked| asked.join().unwrap()), "{}", daemon.log());
+    });
+}
+
+#[test]
+fn a_worker_that_cannot_go_on_takes_the_daemon_down_and_leaves_the_door_shut() {
+    let Some((site, mut daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+    let pid = daemon.ask("status")["pid"].to_string();
+    // Fewer descriptors than the worker waits for: the kernel refuses its next wait.
+    assert!(Command::new("prlimit").args(["--pid", &pid, "--nofile=2"]).status().unwrap().success());
+    let ended = daemon.ended(SOON);
+    assert_eq!(ended.and_then(|ended| ended.code()), Some(70), "{}", daemon.log());
+    assert!(daemon.log().contains("the worker cannot go on"), "{}", daemon.log());
+    for interface in ["vm1", "vm2", "vm3", "eth0"] {
+        let filters = site.gateway.run(&format!("tc filter show dev {interface} ingress"));
+        assert!(filters.contains("nsgate"), "{interface} is open: {filters}");
+    }
+}
