@@ -94,7 +94,7 @@ fn words(text: &str) {
     assert!(!words.to_string().is_empty());
     let frame = words.frame([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
     match parse(&frame) {
-        Ok(Parsed::Ipv4(packet)) => {
+        Ok(Parsed::Ip(packet)) => {
             assert_eq!(packet.source, words.source.0.into());
             assert_eq!(packet.destination, words.destination.0.into());
             assert_eq!((packet.protocol, packet.ttl), (words.protocol, words.ttl));

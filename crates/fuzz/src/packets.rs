@@ -7,7 +7,8 @@ use packet::{
     Address, Checksum, Frame, Offload, Packet, Parsed, SegmentKind, Segments, Transport, Tuple, cut,
     decrement_ttl, parse, set_identification, shrink_segments, translate, translate_error,
 };
-use testkit::build::{self, Body, Ipv4, Sum, read};
+use std::net::IpAddr;
+use testkit::build::{self, Body, Ip, Sum, read};
 
 /// The largest MTU that packets are cut for.
 const MTUS: u16 = 9000;
@@ -43,7 +44,8 @@ pub fn run(input: &[u8]) {
     if flags & 4 != 0 {
         reseal(&mut bytes, NETWORK_AT);
     }
-    if let Ok(Parsed::Ipv4(packet)) = parse(&bytes) {
+    if let Ok(Parsed::Ip(packet)) = parse(&bytes) {
+        let plan = if packet.source.is_v4() { plan } else { in_ipv6(plan) };
         agree(&bytes, &packet);
         translated(&bytes, &packet, &plan);
         changed(&bytes, &packet, &plan);
@@ -54,6 +56,17 @@ pub fn run(input: &[u8]) {
             error_translated(&bytes, &packet, &plan);
         }
     }
+}
+
+/// The same plan for the other family.
+fn in_ipv6(plan: Plan) -> Plan {
+    let six = |v4: Address| {
+        let bits = 0x2001_0db8 << 96 | u128::from(v4.v4_bits().expect("the plan's own"));
+        Address::from_v6_bits(bits).expect("not in disguise")
+    };
+    let tuple =
+        Tuple { source: six(plan.tuple.source), destination: six(plan.tuple.destination), ..plan.tuple };
+    Plan { tuple, ..plan }
 }
 
 /// Makes the checksum of the IPv4 header at `at` right.
@@ -67,16 +80,16 @@ pub(crate) fn reseal(bytes: &mut [u8], at: usize) {
 
 fn packet_of(bytes: &[u8]) -> Packet {
     match parse(bytes) {
-        Ok(Parsed::Ipv4(packet)) => packet,
+        Ok(Parsed::Ip(packet)) => packet,
         other => panic!("no longer a packet: {other:?}"),
     }
 }
 
 /// The packet by other code's reading; `None` for an error whose quote that code does not read.
-fn seen_of(bytes: &[u8], packet: &Packet) -> Option<Ipv4> {
+fn seen_of(bytes: &[u8], packet: &Packet) -> Option<Ip> {
     match (read(bytes), packet.transport) {
         (Ok(seen), _) => match seen.body {
-            Body::Ipv4(seen) => Some(seen),
+            Body::Ip(seen) => Some(seen),
             other => panic!("an IPv4 packet, and others read {other:?}"),
         },
         (Err(_), Transport::IcmpError { .. } | Transport::OtherIcmp { .. }) => None,
@@ -118,7 +131,7 @@ fn state_of(packet: &Packet, plan: &Plan) -> Checksum {
 }
 
 /// A sum that was right for its state is right afterwards.
-fn assert_still_right(before: &Ipv4, after: &Ipv4, state: Checksum) {
+fn assert_still_right(before: &Ip, after: &Ip, state: Checksum) {
     assert!(after.ip_checksum, "the header's checksum follows");
     match (state, before.checksum) {
         // Once in 65,536 the pseudo-header's sum is that of the whole as well.
@@ -166,18 +179,26 @@ fn without_sums(bytes: &[u8], packet: &Packet) -> Vec<u8> {
     let sum = match packet.transport {
         Transport::Tcp(_) => at + 16,
         Transport::Udp { .. } => at + 6,
-        Transport::Query { .. } => at + 2,
-        _ => NETWORK_AT + 10,
+        Transport::Query { .. } | Transport::IcmpError { .. } | Transport::OtherIcmp { .. } => at + 2,
+        Transport::Bare => at,
     };
-    bytes[NETWORK_AT + 10..NETWORK_AT + 12].fill(0);
-    bytes[sum..sum + 2].fill(0);
+    if packet.source.is_v4() {
+        bytes[NETWORK_AT + 10..NETWORK_AT + 12].fill(0);
+    }
+    if sum > at {
+        bytes[sum..sum + 2].fill(0);
+    }
     bytes
 }
 
 fn changed(bytes: &[u8], packet: &Packet, plan: &Plan) {
     let mut out = bytes.to_vec();
     set_identification(&mut out, plan.identification);
-    assert_eq!(packet_of(&out).identification, plan.identification);
+    if packet.source.is_v4() {
+        assert_eq!(packet_of(&out).identification, u32::from(plan.identification));
+    } else {
+        assert_eq!(out, bytes, "there is none to be set");
+    }
     if packet.ttl > 0 {
         decrement_ttl(&mut out);
         assert_eq!(packet_of(&out).ttl, packet.ttl - 1);
@@ -193,6 +214,9 @@ fn pieces(bytes: &[u8], packet: &Packet, plan: &Plan) {
         made.push(piece.to_vec());
     });
     assert_eq!(count, made.len());
+    if !packet.source.is_v4() {
+        return assert!(made.is_empty() && whole == bytes, "no router cuts IPv6");
+    }
     let (at, end) = (usize::from(packet.transport_at), packet.end as usize);
     let (start, more) = match packet.fragment {
         Fragment::Whole => (0, false),
@@ -234,17 +258,22 @@ fn smaller_segments(bytes: &[u8], packet: &Packet, plan: &Plan) {
 
 /// What the gateway says about a packet is sound, whatever the packet.
 fn answered(bytes: &[u8], packet: &Packet, plan: &Plan) {
-    let own = Address::from_v4_bits(0x0a00_0101);
+    let v4 = packet.source.is_v4();
+    let own = if v4 { "10.0.1.1" } else { "fd00::1" };
+    let own = Address::from(own.parse::<IpAddr>().expect("an address"));
     let mut out = Vec::new();
-    for error in [IcmpError::TimeExceeded, IcmpError::FragmentationNeeded { mtu: plan.mtu as u16 }] {
+    for error in [IcmpError::TimeExceeded, IcmpError::TooBig { mtu: plan.mtu as u16 }] {
         icmp_error(&mut out, error, own, bytes, packet);
         let told = packet_of(&out);
         assert_eq!((told.source, told.destination), (own, packet.source));
-        assert!(told.length() <= 576, "RFC 1812, section 4.3.2.3");
+        assert!(
+            told.length() <= if v4 { 576 } else { 1280 },
+            "RFC 1812, section 4.3.2.3; RFC 4443, section 2.4"
+        );
         let message = &out[usize::from(told.transport_at)..told.end as usize];
-        assert_eq!(packet::checksum::checksum(&[message]), 0);
+        assert_eq!(packet::checksum::transport_sum(told.source, told.destination, told.protocol, message), 0);
     }
-    if let (Transport::Query { kind: 8, reply: false, .. }, Fragment::Whole) =
+    if let (Transport::Query { kind: 8 | 128, reply: false, .. }, Fragment::Whole) =
         (packet.transport, packet.fragment)
     {
         echo_reply(&mut out, bytes, packet);

@@ -1,8 +1,8 @@
 //! A packet in words: `tcp 10.0.1.4:40000 8.8.8.8:443 flags=syn ttl=1 df`.
 
-use packet::checksum::{checksum, pseudo_header};
+use packet::checksum::{checksum, transport_sum};
 use packet::parse;
-use packet::{Address, Mac, Protocol};
+use packet::{Mac, Protocol};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -143,23 +143,18 @@ impl Words {
 
     fn finish_transport(&self, segment: &mut [u8]) {
         let length = u16::try_from(segment.len()).unwrap_or(u16::MAX);
-        let ends = pseudo_header(
-            Address::from(self.source.0),
-            Address::from(self.destination.0),
-            self.protocol.0,
-            length,
-        );
-        let (at, sum) = match self.protocol {
-            Protocol::TCP => (16, checksum(&[&ends, segment])),
+        let at = match self.protocol {
+            Protocol::TCP => 16,
             Protocol::UDP => {
                 segment[4..6].copy_from_slice(&length.to_be_bytes());
-                // A sum of zero would say "no checksum" (RFC 768).
-                let sum = checksum(&[&ends, segment]);
-                (6, if sum == 0 { u16::MAX } else { sum })
+                6
             }
-            Protocol::ICMP => (2, checksum(&[segment])),
+            Protocol::ICMP => 2,
             _ => return,
         };
+        let sum = transport_sum(self.source.0.into(), self.destination.0.into(), self.protocol, segment);
+        // A sum of zero would say "no checksum" in UDP (RFC 768).
+        let sum = if sum == 0 && self.protocol == Protocol::UDP { u16::MAX } else { sum };
         segment[at..at + 2].copy_from_slice(&sum.to_be_bytes());
     }
 }
@@ -224,7 +219,7 @@ mod tests {
 
     fn parsed(text: &str) -> packet::Packet {
         let frame = Words::parse(&[text]).unwrap().frame([2; 6], [4; 6]);
-        let Ok(Parsed::Ipv4(packet)) = parse(&frame) else { panic!("{text}") };
+        let Ok(Parsed::Ip(packet)) = parse(&frame) else { panic!("{text}") };
         packet
     }
 
@@ -246,13 +241,8 @@ mod tests {
             let words = Words::parse(&[text]).unwrap();
             let frame = words.frame([2; 6], [4; 6]);
             let segment = &frame[34..];
-            let ends = pseudo_header(
-                words.source.0.into(),
-                words.destination.0.into(),
-                words.protocol.0,
-                u16::try_from(segment.len()).unwrap(),
-            );
-            assert_eq!(checksum(&[&ends, segment]), 0, "{text}");
+            let (source, destination) = (words.source.0.into(), words.destination.0.into());
+            assert_eq!(transport_sum(source, destination, words.protocol, segment), 0, "{text}");
             assert_eq!(checksum(&[&frame[14..34]]), 0, "{text}");
         }
     }

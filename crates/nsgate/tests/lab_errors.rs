@@ -78,7 +78,7 @@ fn fragments_pass_in_every_order() {
         // The answer comes to a socket, so that the machine's kernel does not refuse it.
         let socket = site.vm1.enter(|| UdpSocket::bind(("10.0.1.4", port))).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        let datagram = ipv4("10.0.1.4", "198.51.100.1").udp(port, 80).id(7000 + number as u16).data(3000);
+        let datagram = ipv4("10.0.1.4", "198.51.100.1").udp(port, 80).id(7000 + number as u32).data(3000);
         let pieces = fragments(&datagram.macs(wire.mac, gateway).bytes(), 1400);
         assert_eq!(pieces.len(), 3);
         for piece in order {

@@ -93,7 +93,7 @@ fn what_azure_does_not_carry_goes_nowhere() {
         "source-route",
         &[attack.frame(ipv4(OUTSIDE, PUBLIC).ip_options(&loose).udp(5000, 5000))],
     );
-    attack.must_end_in("ipv6", &[to_gateway(ethernet(0x86dd, &[0x60; 60]))]);
+    attack.must_end_in("bad-length", &[to_gateway(ethernet(0x86dd, &[0x60; 60]))]);
     attack.must_end_in("unknown-ethertype", &[to_gateway(ethernet(0x88cc, &[0; 60]))]);
     attack.must_end_in("unsupported-protocol", &[attack.frame(ipv4(OUTSIDE, PUBLIC).protocol(47).data(40))]);
     attack

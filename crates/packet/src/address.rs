@@ -22,6 +22,12 @@ impl Address {
         Self(MAPPED | bits as u128)
     }
 
+    /// An IPv6 address from its 128 bits in host byte order; `None` for the IPv4-mapped ones, which would pass for IPv4.
+    #[inline]
+    pub const fn from_v6_bits(bits: u128) -> Option<Self> {
+        if Self(bits).is_v4() { None } else { Some(Self(bits)) }
+    }
+
     /// The 128 bits in host byte order, IPv4 mapped.
     #[inline]
     pub const fn bits(self) -> u128 {
@@ -38,6 +44,24 @@ impl Address {
     #[inline]
     pub const fn is_v4(self) -> bool {
         self.0 >> 32 == MAPPED >> 32
+    }
+
+    /// Whether this is a group's address: 224.0.0.0/4 (RFC 1112) or ff00::/8 (RFC 4291).
+    #[inline]
+    pub const fn is_multicast(self) -> bool {
+        match self.v4_bits() {
+            Some(bits) => bits >> 28 == 0xe,
+            None => self.0 >> 120 == 0xff,
+        }
+    }
+
+    /// Whether it is only good on its own link: 169.254.0.0/16 (RFC 3927) or fe80::/10 (RFC 4291).
+    #[inline]
+    pub const fn is_link_local(self) -> bool {
+        match self.v4_bits() {
+            Some(bits) => bits >> 16 == 0xa9fe,
+            None => self.0 >> 118 == 0xfe80 >> 6,
+        }
     }
 
     /// The IPv4 address, or `None` for IPv6.

@@ -1,6 +1,6 @@
 //! The internet checksum, in full and by difference.
 
-use crate::Address;
+use crate::{Address, Protocol};
 use etherparse::checksum::Sum16BitWords;
 
 /// The internet checksum over `parts` as if they stood one after another (RFC 1071).
@@ -18,14 +18,26 @@ pub fn header_holds(header: &[u8]) -> bool {
     fold(longs.iter().map(|long| u64::from(u32::from_be_bytes(*long))).sum()) == 0xffff
 }
 
-/// The pseudo-header that the transport checksum of IPv4 covers (RFC 793, section 3.1).
-pub fn pseudo_header(source: Address, destination: Address, protocol: u8, length: u16) -> [u8; 12] {
-    let mut header = [0; 12];
-    header[0..4].copy_from_slice(&source.v4_bits().unwrap_or(0).to_be_bytes());
-    header[4..8].copy_from_slice(&destination.v4_bits().unwrap_or(0).to_be_bytes());
-    header[9] = protocol;
-    header[10..12].copy_from_slice(&length.to_be_bytes());
-    header
+/// The internet checksum of a transport message with the pseudo-header that belongs to it; zero over a message whose
+/// checksum is right.
+///
+/// # Source
+/// RFC 793, section 3.1, and RFC 8200, section 8.1. ICMP for IPv4 has no pseudo-header (RFC 792).
+pub fn transport_sum(source: Address, destination: Address, protocol: Protocol, message: &[u8]) -> u16 {
+    let sum = Sum16BitWords::new().add_slice(message);
+    if source.is_v4() && protocol == Protocol::ICMP {
+        return u16::from_be(sum.ones_complement());
+    }
+    // Both families sum the same words, since zeros count nothing: addresses, length, protocol.
+    let sum = match (source.v4_bits(), destination.v4_bits()) {
+        (Some(source), Some(destination)) => {
+            sum.add_slice(&source.to_be_bytes()).add_slice(&destination.to_be_bytes())
+        }
+        _ => sum.add_slice(&source.bits().to_be_bytes()).add_slice(&destination.bits().to_be_bytes()),
+    };
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+    let sum = sum.add_slice(&length.to_be_bytes()).add_2bytes([0, protocol.0]);
+    u16::from_be(sum.ones_complement())
 }
 
 /// The sum of changes to data that a checksum covers, so that the checksum can follow without the data.
@@ -51,6 +63,14 @@ impl Change {
     #[must_use]
     pub fn long(self, old: u32, new: u32) -> Self {
         self.word((old >> 16) as u16, (new >> 16) as u16).word(old as u16, new as u16)
+    }
+
+    /// The same with an IPv6 address at an even offset.
+    #[inline]
+    #[must_use]
+    pub fn wide(self, old: u128, new: u128) -> Self {
+        let words = |bits: u128| (0..4).map(move |nth| (bits >> (32 * nth)) as u32);
+        words(old).zip(words(new)).fold(self, |sum, (old, new)| sum.long(old, new))
     }
 
     /// Both changes together.

@@ -1,6 +1,6 @@
 //! Cutting a packet that is too big for the next link and may be cut.
 
-use crate::checksum::{checksum, finish, pseudo_header};
+use crate::checksum::{checksum, finish, transport_sum};
 use crate::parse::{Fragment, NETWORK_AT, Packet};
 use crate::{Address, Checksum, Frame, SegmentKind};
 
@@ -10,10 +10,13 @@ use crate::{Address, Checksum, Frame, SegmentKind};
 /// every fragment; that is more than RFC 791 asks for, and harmless.
 ///
 /// # Returns
-/// The number of fragments; zero where not even eight bytes of payload fit.
+/// The number of fragments; zero where not even eight bytes of payload fit, or for IPv6, which no router cuts.
 pub fn cut(frame: &mut Frame<'_>, packet: &Packet, mtu: u32, mut emit: impl FnMut(&[u8])) -> usize {
     let end = packet.end as usize;
     let at = usize::from(packet.transport_at);
+    if !packet.source.is_v4() {
+        return 0;
+    }
     if let Checksum::Partial { start, offset } = frame.offload.checksum
         && let Some(whole) = frame.bytes.get_mut(..end)
     {
@@ -58,7 +61,7 @@ fn finish_header(out: &mut [u8], payload: usize, fragment_field: u16) {
 /// checksum, with what it says.
 ///
 /// # Returns
-/// The number of datagrams.
+/// The number of datagrams; zero for IPv6, of which none may be cut further.
 pub fn datagrams(frame: &Frame<'_>, packet: &Packet, mut emit: impl FnMut(&mut [u8], &Packet)) -> usize {
     let at = usize::from(packet.transport_at);
     let (Some(headers), Some(payload)) =
@@ -66,6 +69,9 @@ pub fn datagrams(frame: &Frame<'_>, packet: &Packet, mut emit: impl FnMut(&mut [
     else {
         return 0;
     };
+    if !packet.source.is_v4() {
+        return 0;
+    }
     // From the frame, which may have been translated since the packet was read.
     let word = |at: usize| u16::from_be_bytes([headers[NETWORK_AT + at], headers[NETWORK_AT + at + 1]]);
     let address = |at: usize| Address::from_v4_bits(u32::from(word(at)) << 16 | u32::from(word(at + 2)));
@@ -83,14 +89,20 @@ pub fn datagrams(frame: &Frame<'_>, packet: &Packet, mut emit: impl FnMut(&mut [
         finish_header(&mut out, usize::from(length), 0);
         out[at + 4..at + 6].copy_from_slice(&length.to_be_bytes());
         out[at + 6..at + 8].fill(0);
-        let pseudo = pseudo_header(source, destination, packet.protocol.0, length);
         // Zero would say that there is no checksum (RFC 768).
-        let sum = match checksum(&[&pseudo, &out[at..]]) {
+        let sum = match transport_sum(source, destination, packet.protocol, &out[at..]) {
             0 => u16::MAX,
             sum => sum,
         };
         out[at + 6..at + 8].copy_from_slice(&sum.to_be_bytes());
-        emit(&mut out, &Packet { identification, end: (at + usize::from(length)) as u32, ..*packet });
+        emit(
+            &mut out,
+            &Packet {
+                identification: identification.into(),
+                end: (at + usize::from(length)) as u32,
+                ..*packet
+            },
+        );
         count += 1;
     }
     count

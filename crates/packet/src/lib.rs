@@ -19,6 +19,6 @@ pub use cut::{cut, datagrams, shrink_segments};
 pub use frame::{Checksum, Frame, MAX_FRAME, Offload, SegmentKind, Segments};
 pub use key::{AttachmentId, FlowKey, Owner, Protocol, Scope};
 pub use make::Mac;
-pub use parse::{Malformed, Packet, Parsed, Transport, parse};
+pub use parse::{Malformed, Neighbour, Packet, Parsed, Transport, parse};
 pub use rewrite::{Tuple, decrement_ttl, set_identification, set_macs, translate, translate_error};
 pub use time::Time;

@@ -1,7 +1,7 @@
 //! Rewriting in place: addresses, ports, TTL, hardware addresses, with every checksum that covers them.
 
-use crate::checksum::{Change, checksum};
-use crate::parse::{NETWORK_AT, Packet, Quote, Transport};
+use crate::checksum::{Change, transport_sum};
+use crate::parse::{ECHO_REPLY_V6, NETWORK_AT, Packet, Quote, Transport};
 use crate::{Address, Checksum, Protocol};
 
 /// The tuple that a packet shall have.
@@ -17,7 +17,7 @@ pub struct Tuple {
     pub destination_port: u16,
 }
 
-/// Gives an IPv4 packet another tuple and mends its checksums by difference.
+/// Gives a packet another tuple of the same family and mends its checksums by difference.
 ///
 /// Works on whole packets, super-frames and fragments: a later fragment has only addresses, and the checksum in the
 /// first one covers them for all. An unfinished checksum follows the addresses only, since its sum does not cover
@@ -38,9 +38,12 @@ pub fn translate(bytes: &mut [u8], packet: &Packet, state: Checksum, new: &Tuple
         Transport::Query { reply, .. } => {
             let identifier = if reply { new.destination_port } else { new.source_port };
             let change = put_word(bytes, at + 4, identifier);
-            mend(bytes, at + 2, Checksum::Finished, Change::NONE, change);
+            mend_icmp(bytes, at + 2, packet.protocol, addresses, change);
         }
-        Transport::IcmpError { .. } | Transport::OtherIcmp { .. } | Transport::Bare => {}
+        Transport::IcmpError { .. } | Transport::OtherIcmp { .. } => {
+            mend_icmp(bytes, at + 2, packet.protocol, addresses, Change::NONE);
+        }
+        Transport::Bare => {}
     }
 }
 
@@ -49,7 +52,7 @@ pub fn translate(bytes: &mut [u8], packet: &Packet, state: Checksum, new: &Tuple
 /// The error's own checksum is summed anew, so it must have been verified before.
 ///
 /// # Source
-/// RFC 5508, section 4.2.
+/// RFC 5508, section 4.2; RFC 4443, section 2.3 for the checksum of ICMPv6.
 pub fn translate_error(
     bytes: &mut [u8],
     error: &Packet,
@@ -73,11 +76,11 @@ pub fn translate_error(
             let ports = rewrite_ports(bytes, at, quoted);
             mend_udp(bytes, at + 6, Checksum::Finished, addresses, ports);
         }
-        Protocol::ICMP => {
-            let reply = matches!(bytes.get(at), Some(0 | 14 | 16 | 18));
+        Protocol::ICMP | Protocol::ICMPV6 if quote.ports != (0, 0) => {
+            let reply = matches!(bytes.get(at), Some(&(0 | 14 | 16 | 18 | ECHO_REPLY_V6)));
             let identifier = if reply { quoted.destination_port } else { quoted.source_port };
             let change = put_word(bytes, at + 4, identifier);
-            mend(bytes, at + 2, Checksum::Finished, Change::NONE, change);
+            mend_icmp(bytes, at + 2, quote.protocol, addresses, change);
         }
         _ => {}
     }
@@ -85,22 +88,32 @@ pub fn translate_error(
     let icmp = usize::from(error.transport_at);
     if let Some(message) = bytes.get_mut(icmp..end) {
         put_word(message, 2, 0);
-        let sum = checksum(&[message]);
+        let sum = transport_sum(outer.0, outer.1, error.protocol, message);
         put_word(message, 2, sum);
     }
 }
 
-/// Takes one from the TTL. The caller has seen that it is at least one.
+/// Takes one from the TTL or hop limit. The caller has seen that it is at least one.
 #[inline]
 pub fn decrement_ttl(bytes: &mut [u8]) {
+    if is_v6(bytes, NETWORK_AT) {
+        // No checksum covers it.
+        if let Some(hops) = bytes.get_mut(NETWORK_AT + 7) {
+            *hops = hops.wrapping_sub(1);
+        }
+        return;
+    }
     let at = NETWORK_AT + 8;
     let old = word(bytes, at);
     let change = put_word(bytes, at, old.wrapping_sub(0x0100));
     mend(bytes, NETWORK_AT + 10, Checksum::Finished, Change::NONE, change);
 }
 
-/// Gives an IPv4 packet another identification.
+/// Gives an IPv4 packet another identification; does nothing for IPv6, which has none in its header.
 pub fn set_identification(bytes: &mut [u8], identification: u16) {
+    if is_v6(bytes, NETWORK_AT) {
+        return;
+    }
     let change = put_word(bytes, NETWORK_AT + 4, identification);
     mend(bytes, NETWORK_AT + 10, Checksum::Finished, Change::NONE, change);
 }
@@ -114,12 +127,22 @@ pub fn set_macs(bytes: &mut [u8], destination: [u8; 6], source: [u8; 6]) {
     }
 }
 
-/// Writes both addresses of the IPv4 header at `at`, mends its checksum, and says what changed.
+/// Writes both addresses of the IP header at `at`, mends its checksum if it has one, and says what changed. Addresses of
+/// another family than the header's do not fit it, and change nothing.
 #[inline]
 fn rewrite_addresses(bytes: &mut [u8], at: usize, source: Address, destination: Address) -> Change {
-    let (Some(source), Some(destination)) = (source.v4_bits(), destination.v4_bits()) else {
-        return Change::NONE;
+    let (v4, v6) = ((source.v4_bits(), destination.v4_bits()), is_v6(bytes, at));
+    let (Some(source), Some(destination)) = v4 else {
+        return match v4 {
+            (None, None) if v6 => {
+                put_wide(bytes, at + 8, source.bits()).and(put_wide(bytes, at + 24, destination.bits()))
+            }
+            _ => Change::NONE,
+        };
     };
+    if v6 {
+        return Change::NONE;
+    }
     let change = put_long(bytes, at + 12, source).and(put_long(bytes, at + 16, destination));
     mend(bytes, at + 10, Checksum::Finished, change, Change::NONE);
     change
@@ -153,6 +176,18 @@ fn mend_udp(bytes: &mut [u8], at: usize, state: Checksum, addresses: Change, por
     }
 }
 
+/// Mends an ICMP checksum, which covers the addresses only for IPv6.
+#[inline]
+fn mend_icmp(bytes: &mut [u8], at: usize, protocol: Protocol, addresses: Change, rest: Change) {
+    let covered = if protocol == Protocol::ICMPV6 { addresses } else { Change::NONE };
+    mend(bytes, at, Checksum::Finished, covered, rest);
+}
+
+#[inline]
+fn is_v6(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at).is_some_and(|first| first >> 4 == 6)
+}
+
 #[inline]
 fn word(bytes: &[u8], at: usize) -> u16 {
     match bytes.get(at..at + 2) {
@@ -172,4 +207,14 @@ fn put_word(bytes: &mut [u8], at: usize, new: u16) -> Change {
 #[inline]
 fn put_long(bytes: &mut [u8], at: usize, new: u32) -> Change {
     put_word(bytes, at, (new >> 16) as u16).and(put_word(bytes, at + 2, new as u16))
+}
+
+#[inline]
+fn put_wide(bytes: &mut [u8], at: usize, new: u128) -> Change {
+    let Some(place) = bytes.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<16>()) else {
+        return Change::NONE;
+    };
+    let old = u128::from_be_bytes(*place);
+    *place = new.to_be_bytes();
+    Change::NONE.wide(old, new)
 }

@@ -3,14 +3,13 @@
 use crate::engine::Engine;
 use crate::link::Behind;
 use crate::{DropReason, Ending};
-use packet::make::arp_reply;
-use packet::parse::Arp;
-use packet::{AttachmentId, Time};
+use packet::make::neighbour_reply;
+use packet::{AttachmentId, Neighbour, Time};
 
 impl Engine {
     /// Takes in an ARP message and answers as Azure's fabric does: for every address but the asker's own, whatever the
     /// asker's address; on the internet attachment for the public addresses of ours.
-    pub(crate) fn arp(&mut self, now: Time, on: AttachmentId, arp: &Arp) -> Ending {
+    pub(crate) fn arp(&mut self, now: Time, on: AttachmentId, arp: &Neighbour) -> Ending {
         let Some(link) = self.snapshot.link(on) else { return Ending::Dropped(DropReason::AttachmentGone) };
         let own_mac = link.mac;
         let (may_be_learnt, answered) = match &link.behind {
@@ -32,12 +31,10 @@ impl Engine {
                 self.release(on, waiting, arp.sender_mac, own_mac);
             }
         }
-        // A probe has no sender yet, and a gratuitous request asks for itself (RFC 5227): neither wants an answer.
-        let probe = arp.sender.v4_bits() == Some(0) || arp.sender == arp.target;
-        if !arp.request || probe || !answered {
+        if !arp.wants_answer() || !answered {
             return Ending::Consumed;
         }
-        self.originate(on, |out| arp_reply(out, (own_mac, arp.target), (arp.sender_mac, arp.sender)));
+        self.originate(on, |out| neighbour_reply(out, (own_mac, arp.target), (arp.sender_mac, arp.sender)));
         Ending::Answered
     }
 }

@@ -7,7 +7,7 @@ use crate::fragments::Fragments;
 use crate::link::{Behind, Link};
 use crate::snapshot::{PLATFORM, Snapshot};
 use flow::{FlowId, Side, Table};
-use packet::checksum::{checksum, pseudo_header};
+use packet::checksum::transport_sum;
 use packet::parse::{FIN, Fragment, NETWORK_AT, Quote, RST, SYN};
 use packet::{Address, AttachmentId, Checksum, Frame, Packet, Protocol, SegmentKind, Transport};
 use std::ops::Range;
@@ -127,14 +127,11 @@ pub(crate) fn checksums(frame: &Frame<'_>, packet: &Packet) -> Result<(), DropRe
     }
     let at = usize::from(packet.transport_at);
     let message = frame.bytes.get(at..packet.end as usize).ok_or(DropReason::BadLength)?;
-    let sum = if packet.protocol == Protocol::TCP {
-        let pseudo =
-            pseudo_header(packet.source, packet.destination, packet.protocol.0, message.len() as u16);
-        checksum(&[&pseudo, message])
+    if transport_sum(packet.source, packet.destination, packet.protocol, message) == 0 {
+        Ok(())
     } else {
-        checksum(&[message])
-    };
-    if sum == 0 { Ok(()) } else { Err(DropReason::BadChecksum) }
+        Err(DropReason::BadChecksum)
+    }
 }
 
 /// Whether an ICMP query's packet is what its flow's end sends: the initiator asks, the responder answers.
@@ -186,14 +183,16 @@ pub(crate) fn first_fragment(
 
 impl Datagram {
     pub(crate) fn of(on: AttachmentId, packet: &Packet) -> Self {
-        let Packet { source, destination, protocol, identification, .. } = *packet;
+        let Packet { source, destination, identification, .. } = *packet;
+        // Of IPv6 the first fragment alone says what the datagram carries (RFC 8200, section 4.5).
+        let protocol = if source.is_v4() { packet.protocol } else { Protocol::default() };
         Self { on, source, destination, protocol, identification }
     }
 }
 
 /// The bytes of its datagram that a fragment covers.
 pub(crate) fn covered(packet: &Packet) -> Range<u32> {
-    let length = packet.end - u32::from(packet.transport_at);
+    let length = packet.end - u32::from(packet.payload_at);
     let start = match packet.fragment {
         Fragment::Later { offset, .. } => u32::from(offset),
         Fragment::Whole | Fragment::First => 0,

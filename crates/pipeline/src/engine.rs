@@ -11,7 +11,7 @@ use crate::snapshot::Snapshot;
 use crate::{DropReason, Ending};
 use flow::{Table, Timeouts, TooLarge};
 use nat::{Lease, PoolKey, Pools};
-use packet::make::{BROADCAST, arp_request};
+use packet::make::neighbour_request;
 use packet::{AttachmentId, FlowKey, Mac, Time};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -213,7 +213,7 @@ impl Engine {
         let Some(link) = self.snapshot.link(on) else { return };
         let Some(own) = self.snapshot.own_address(link, target) else { return };
         let mac = link.mac;
-        self.originate(on, |out| arp_request(out, known.unwrap_or(BROADCAST), (mac, own), target));
+        self.originate(on, |out| neighbour_request(out, known, (mac, own), target));
     }
 
     /// Sends a frame of the gateway's own.

@@ -162,7 +162,7 @@ fn told(error: IcmpError) -> String {
     match error {
         IcmpError::TimeExceeded => "the sender is told: ICMP time exceeded".into(),
         IcmpError::Prohibited => "the sender is told: ICMP administratively prohibited".into(),
-        IcmpError::FragmentationNeeded { mtu } => {
+        IcmpError::TooBig { mtu } => {
             format!("the sender is told: ICMP fragmentation needed, {mtu} bytes")
         }
     }

@@ -33,7 +33,7 @@ pub(crate) struct Datagram {
     pub(crate) source: Address,
     pub(crate) destination: Address,
     pub(crate) protocol: Protocol,
-    pub(crate) identification: u16,
+    pub(crate) identification: u32,
 }
 
 /// What became of a datagram's first fragment.
@@ -222,7 +222,7 @@ impl Record {
 mod tests {
     use super::*;
 
-    fn datagram(identification: u16) -> Datagram {
+    fn datagram(identification: u32) -> Datagram {
         let address = Address::from_v4_bits(0x0a00_0104);
         Datagram {
             on: AttachmentId(0),
@@ -273,7 +273,7 @@ mod tests {
     fn the_order_of_ages_is_bounded() {
         let mut fragments = Fragments::default();
         for nth in 0..10 * CAPACITY {
-            let d = datagram(nth as u16);
+            let d = datagram(nth as u32);
             fragments.begin(d, Lead::Dropped(DropReason::BadLength), at(nth as u64 / 1000));
             fragments.pass(&d, 0..8, true);
         }

@@ -27,8 +27,10 @@ use crate::snapshot::{Public, Snapshot};
 use crate::{Denial, DropReason, IcmpError};
 use flow::{FlowId, Segment, Side};
 use nat::{PoolKey, Pools};
-use packet::parse::{Arp, Fragment, Quote};
-use packet::{AttachmentId, FlowKey, Frame, Owner, Packet, Parsed, Protocol, Scope, Transport, parse};
+use packet::parse::{Fragment, Quote};
+use packet::{
+    AttachmentId, FlowKey, Frame, Neighbour, Owner, Packet, Parsed, Protocol, Scope, Transport, parse,
+};
 
 /// Everything that a packet's way depends on, to be read only.
 pub(crate) struct World<'a> {
@@ -43,7 +45,7 @@ pub(crate) struct World<'a> {
 #[derive(Debug)]
 pub(crate) enum Step {
     /// Take in an ARP message, and answer it where it asks for us.
-    Arp(Arp),
+    Arp(Neighbour),
     /// Answer a ping to the gateway's own address.
     Echo(Packet),
     /// Leave it to the host.
@@ -107,9 +109,9 @@ pub(crate) fn walk<O: Observer>(
 ) -> Result<Step, Refusal> {
     let link = world.snapshot.link(on).ok_or(DropReason::AttachmentGone)?;
     let packet = match parse(frame.bytes).map_err(DropReason::from)? {
-        Parsed::Ipv4(packet) => packet,
-        Parsed::Arp(arp) => return Ok(Step::Arp(arp)),
-        Parsed::Ipv6 => return Err(DropReason::Ipv6.into()),
+        Parsed::Ip(packet) if packet.source.is_v4() => packet,
+        Parsed::Neighbour(arp) if arp.target.is_v4() => return Ok(Step::Arp(arp)),
+        Parsed::Ip(_) | Parsed::Neighbour(_) => return Err(DropReason::Ipv6.into()),
         Parsed::Vlan => return Err(DropReason::Vlan.into()),
         Parsed::Other(_) => return Err(DropReason::UnknownEtherType.into()),
     };
@@ -385,7 +387,7 @@ fn departure<O: Observer>(
         (DropReason::TtlExceeded, IcmpError::TimeExceeded)
     } else if packet.dont_fragment && checks::wire_size(frame, packet) > out.mtu {
         let mtu = u16::try_from(out.mtu).unwrap_or(u16::MAX);
-        (DropReason::TooBig, IcmpError::FragmentationNeeded { mtu })
+        (DropReason::TooBig, IcmpError::TooBig { mtu })
     } else {
         seen.see(Event::Leaves(out.id));
         return Ok(());

@@ -170,7 +170,7 @@ impl Engine {
         set_macs(&mut bytes, mac, own_mac);
         let mtu = self.snapshot.link(egress).map_or(0, |link| link.mtu);
         let mut frame = Frame { bytes: &mut bytes, offload };
-        let Ok(Parsed::Ipv4(packet)) = parse(frame.bytes) else {
+        let Ok(Parsed::Ip(packet)) = parse(frame.bytes) else {
             return self.counters.end(Ending::Dropped(DropReason::BadLength), length);
         };
         let outcome = if checks::wire_size(&frame, &packet) <= mtu {

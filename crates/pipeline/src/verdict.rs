@@ -61,13 +61,15 @@ macro_rules! reasons {
 reasons! {
     // What no correct sender makes.
     BadLength, "bad-length", "The frame is shorter than its headers say, or its lengths contradict each other.";
-    BadIpHeader, "bad-ip-header", "The IPv4 header has a wrong version, length or checksum.";
+    BadIpHeader, "bad-ip-header", "The IP header has a wrong version, length, checksum or address.";
     BadTransportHeader, "bad-transport-header", "The TCP, UDP or ICMP header is cut short or impossible.";
     BadChecksum, "bad-checksum", "The transport checksum is wrong.";
     BadOffload, "bad-offload", "The offload state that came with the frame does not fit the packet in it.";
     TinySegments, "tiny-segments", "A super-frame that would become thousands of packets with next to nothing in them.";
     BadArp, "bad-arp", "The ARP message is cut short, not for IPv4 over Ethernet, or from a group's hardware address.";
-    SourceRoute, "source-route", "The packet carries a source route option.";
+    BadNeighbourDiscovery, "bad-neighbour-discovery", "The IPv6 neighbour message is cut short, contradicts itself, or comes from afar.";
+    BadExtensionHeader, "bad-extension-header", "The IPv6 extension headers are too many, out of order, cut short or a jumbogram's.";
+    SourceRoute, "source-route", "The packet carries a source route.";
     BadFragment, "bad-fragment", "The fragment hides its transport header or reaches past the largest packet.";
 
     // What the gateway does not carry.
@@ -139,6 +141,8 @@ impl From<Malformed> for DropReason {
             Malformed::SourceRoute => Self::SourceRoute,
             Malformed::Fragment => Self::BadFragment,
             Malformed::Arp => Self::BadArp,
+            Malformed::NeighbourDiscovery => Self::BadNeighbourDiscovery,
+            Malformed::ExtensionHeader => Self::BadExtensionHeader,
         }
     }
 }

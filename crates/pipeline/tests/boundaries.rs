@@ -149,9 +149,12 @@ fn frames_for_others_and_of_other_kinds_are_counted_apart() {
     lab.expect([("other-host", 1)]);
     lab.send("vm1", ipv4(VM1, FAR).udp(1, 2).macs(host, [0xff; 6]));
     lab.expect([("multicast", 1)]);
-    for (ethertype, reason) in
-        [(0x86dd, "ipv6"), (0x8100, "vlan-tagged"), (0x88a8, "vlan-tagged"), (0x88cc, "unknown-ethertype")]
-    {
+    for (ethertype, reason) in [
+        (0x86dd, "bad-ip-header"),
+        (0x8100, "vlan-tagged"),
+        (0x88a8, "vlan-tagged"),
+        (0x88cc, "unknown-ethertype"),
+    ] {
         lab.send("vm1", ethernet(ethertype, &[0; 46]));
         lab.expect([(reason, 1)]);
     }

@@ -3,7 +3,7 @@
 use packet::{Checksum, Offload};
 use pipeline::DropReason;
 use std::time::Duration;
-use testkit::build::{Draft, Udp, arp_reply, ethernet, fragments, ipv4};
+use testkit::build::{Draft, Udp, arp_reply, ethernet, fragments, ipv4, ipv6, neighbour_solicitation};
 use testkit::lab::{Blueprint, Lab};
 
 const VM1: &str = "10.0.1.4";
@@ -40,11 +40,17 @@ fn reached(reason: DropReason) -> Lab {
         }
         TinySegments => with(build(), "vm1", ipv4(VM1, VM3).tcp(1, 2).ack(1).data(100).segments(1)),
         BadArp => with(build(), "vm1", ethernet(0x0806, &[0; 46])),
+        BadNeighbourDiscovery => {
+            with(build(), "vm1", neighbour_solicitation([2; 6], "fd00::4", "fd00::1").ttl(254))
+        }
+        BadExtensionHeader => {
+            with(build(), "vm1", ipv6("fd00::4", "fd00::5").extension(60, &[1, 9]).udp(1, 2))
+        }
         SourceRoute => with(build(), "vm1", udp(VM1, VM3).ip_options(&[1, 131, 3, 4])),
         BadFragment => with(build(), "vm1", udp(VM1, VM3).fragment(0, true).data(1)),
         OtherHost => with(build(), "vm1", udp(VM1, VM3).macs([2; 6], [4; 6])),
         Vlan => with(build(), "vm1", ethernet(0x8100, &[0; 46])),
-        Ipv6 => with(build(), "vm1", ethernet(0x86dd, &[0; 46])),
+        Ipv6 => with(build(), "vm1", ipv6("fd00::4", "fd00::5").udp(1, 2)),
         UnknownEtherType => with(build(), "vm1", ethernet(0x88cc, &[0; 46])),
         Multicast => with(build(), "vm1", udp(VM1, "224.0.0.1")),
         UnsupportedProtocol => with(build(), "vm1", ipv4(VM1, VM3).protocol(47).data(8)),

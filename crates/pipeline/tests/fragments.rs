@@ -33,7 +33,7 @@ fn three_fragments_in_every_order() {
         let sent = order.map(|nth| lab.send("vm1", pieces[nth].clone()));
         let seen = sent.iter().flat_map(|out| &out.frames).map(|out| out.seen()).collect::<Vec<_>>();
         assert!(seen.iter().all(|seen| seen.ipv4().source.to_string() == "203.0.113.10"), "{order:?}");
-        let ids: std::collections::HashSet<u16> = seen.iter().map(|seen| seen.ipv4().id).collect();
+        let ids: std::collections::HashSet<u32> = seen.iter().map(|seen| seen.ipv4().id).collect();
         assert_eq!(ids.len(), 1, "{order:?}");
         assert!(joined(&sent).contains("> 198.51.100.7 echo request"), "{order:?}");
         assert_eq!(offsets(&sent)[0], 0, "{order:?}: the first one leads");
@@ -193,7 +193,7 @@ fn order_is_kept_where_it_was_right() {
     assert_eq!(offsets(&sent), [0, 1480, 2960], "none takes the slow way and is overtaken");
 }
 
-fn send_whole(lab: &mut Lab, id: u16) {
+fn send_whole(lab: &mut Lab, id: u32) {
     for piece in fragments(&ipv4(VM1, VM3).udp(5000, 53).id(id).data(2000).bytes(), 1480) {
         lab.send("vm1", piece);
     }

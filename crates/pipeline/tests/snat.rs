@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests: what cannot be had ends the test.
 
 use packet::{Checksum, Offload};
-use testkit::build::{Ipv4, Sum, Transport, ipv4, read};
+use testkit::build::{Ip, Sum, Transport, ipv4, read};
 use testkit::lab::{Blueprint, Lab};
 
 const VM1: &str = "10.0.1.4";
@@ -10,7 +10,7 @@ const FAR: &str = "198.51.100.7";
 const PUBLIC: &str = "203.0.113.10";
 
 /// The packet that left by the internet attachment, seen as it is on the wire.
-fn on_the_wire(lab: &mut Lab, frame: impl Into<testkit::build::OwnedFrame>) -> Ipv4 {
+fn on_the_wire(lab: &mut Lab, frame: impl Into<testkit::build::OwnedFrame>) -> Ip {
     let sent = lab.send("vm1", frame);
     let out = sent.only();
     assert_eq!(out.to, "internet");

@@ -1,6 +1,6 @@
 //! Packets for tests: written as they are said, read back by other code than ours.
 //!
-//! A [`Draft`] starts with [`ipv4`], names what it carries and changes what it likes, lies included; [`Draft::bytes`]
+//! A [`Draft`] starts with [`ipv4`] or [`ipv6`], names what it carries and changes what it likes, lies included; [`Draft::bytes`]
 //! makes the Ethernet frame, with lengths and checksums filled in where the draft does not say otherwise.
 //!
 //! ```
@@ -17,29 +17,35 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "the caller is a test")]
 
 mod arp;
+mod discovery;
 mod draft;
 mod fragment;
 mod icmp;
+mod parts;
 mod read;
 mod seen;
 mod segment;
 mod show;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_v6;
 mod transport;
 
 pub use arp::{BROADCAST, arp_reply, arp_request, ethernet};
+pub use discovery::{neighbour_advertisement, neighbour_solicitation, solicited_node};
 pub use draft::{Draft, Layer};
 pub use fragment::{fragments, reassemble};
 pub use icmp::Icmp;
 pub use read::read;
-pub use seen::{Arp, Body, Ipv4, Malformed, Quoted, Seen, Sum, Transport};
+pub use seen::{Arp, Body, Ip, Malformed, Quoted, Seen, Sum, Transport};
 pub use segment::wire;
 pub use transport::{Bare, Raw, Tcp, Udp};
 
 use packet::{Frame, Offload};
+use pnet_packet::ip::IpNextHeaderProtocol;
 use pnet_packet::util;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The length of an Ethernet header.
 const ETHERNET: usize = 14;
@@ -52,7 +58,12 @@ pub const DESTINATION_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 0x02];
 
 /// Starts a packet between two addresses; panics where one is not an IPv4 address.
 pub fn ipv4(source: &str, destination: &str) -> Draft<Bare> {
-    Draft::new(address(source), address(destination))
+    Draft::new(ipv4_address(source).into(), ipv4_address(destination).into())
+}
+
+/// Starts a packet between two addresses; panics where one is not an IPv6 address.
+pub fn ipv6(source: &str, destination: &str) -> Draft<Bare> {
+    Draft::new(ipv6_address(source).into(), ipv6_address(destination).into())
 }
 
 /// A frame with what its sender left to the device.
@@ -71,25 +82,43 @@ impl OwnedFrame {
     }
 }
 
-fn address(text: &str) -> Ipv4Addr {
+fn ipv4_address(text: &str) -> Ipv4Addr {
     text.parse().unwrap_or_else(|_| panic!("not an IPv4 address: {text}"))
 }
 
+fn ipv6_address(text: &str) -> Ipv6Addr {
+    text.parse().unwrap_or_else(|_| panic!("not an IPv6 address: {text}"))
+}
+
 /// The addresses and the protocol that a pseudo-header names.
-type Ends = (Ipv4Addr, Ipv4Addr, u8);
+type Ends = (IpAddr, IpAddr, u8);
 
 /// The checksum that belongs at `at`, whatever stands there now; for UDP never zero, which would mean none.
 fn checksum(segment: &[u8], at: usize, ends: Option<Ends>) -> u16 {
     let Some((source, destination, protocol)) = ends else { return util::checksum(segment, at / 2) };
-    let number = pnet_packet::ip::IpNextHeaderProtocol(protocol);
-    let sum = util::ipv4_checksum(segment, at / 2, &[], &source, &destination, number);
+    let number = IpNextHeaderProtocol(protocol);
+    let sum = match (source, destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            util::ipv4_checksum(segment, at / 2, &[], &source, &destination, number)
+        }
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            util::ipv6_checksum(segment, at / 2, &[], &source, &destination, number)
+        }
+        _ => panic!("a packet has ends of one family"),
+    };
     if protocol == 17 && sum == 0 { 0xffff } else { sum }
 }
 
 /// The sum of the pseudo-header, not complemented.
 fn pseudo_sum((source, destination, protocol): Ends, length: usize) -> u16 {
-    let mut bytes = [source.octets(), destination.octets()].concat();
-    bytes.extend([0, protocol]);
-    bytes.extend((length as u16).to_be_bytes());
+    let mut bytes = Vec::new();
+    for end in [source, destination] {
+        match end {
+            IpAddr::V4(v4) => bytes.extend(v4.octets()),
+            IpAddr::V6(v6) => bytes.extend(v6.octets()),
+        }
+    }
+    bytes.extend((length as u32).to_be_bytes());
+    bytes.extend([0, 0, 0, protocol]);
     !util::checksum(&bytes, usize::MAX)
 }

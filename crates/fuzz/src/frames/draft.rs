@@ -47,7 +47,7 @@ fn ends(script: &mut Script<'_>) -> (&'static str, Draft<Bare>) {
     if header & 0xe0 == 0xe0 {
         draft = draft.ip_options(&[7, 7, 4, 10, 0, 1, 1, 0]);
     }
-    (HOSTS[nth], draft.id(u16::from(header >> 4)))
+    (HOSTS[nth], draft.id(u32::from(header >> 4)))
 }
 
 /// A packet of any kind.

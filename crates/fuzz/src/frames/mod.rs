@@ -167,7 +167,7 @@ impl Play {
     /// Whoever received one of the last frames, or a router on the way, sends an ICMP error about it.
     fn complain(&mut self, script: &mut Script<'_>) {
         let Some(out) = self.recent(script.byte()) else { return };
-        let Ok(Body::Ipv4(packet)) = read(&out.bytes).map(|seen| seen.body) else { return };
+        let Ok(Body::Ip(packet)) = read(&out.bytes).map(|seen| seen.body) else { return };
         let receiver = packet.destination.to_string();
         let router =
             script.one_of(&[receiver.as_str(), receiver.as_str(), "192.0.2.66", "10.99.0.1"]).to_owned();

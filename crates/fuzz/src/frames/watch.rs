@@ -3,8 +3,8 @@
 use super::{ADDRESSES, HOSTS};
 use packet::Checksum;
 use std::collections::HashSet;
-use std::net::Ipv4Addr;
-use testkit::build::{Body, Ipv4, OwnedFrame, Sum, Transport, read};
+use std::net::IpAddr;
+use testkit::build::{Body, Ip, OwnedFrame, Sum, Transport, read};
 use testkit::lab::Departed;
 
 /// What is known of the frames that came in.
@@ -17,7 +17,7 @@ pub(super) struct Watch {
 impl Watch {
     /// Looks at a frame that comes in.
     pub(super) fn note(&mut self, frame: &OwnedFrame) {
-        let Ok(Body::Ipv4(packet)) = read(&frame.bytes).map(|seen| seen.body) else { return };
+        let Ok(Body::Ip(packet)) = read(&frame.bytes).map(|seen| seen.body) else { return };
         if !holds(&packet, frame.offload.checksum) {
             self.wrong.insert(packet.payload);
         }
@@ -27,9 +27,9 @@ impl Watch {
     pub(super) fn check(&self, out: &Departed) {
         let seen = out.seen();
         let packet = match &seen.body {
-            Body::Ipv4(packet) => packet,
+            Body::Ip(packet) => packet,
             Body::Arp(arp) => {
-                assert!(out.to != "internet" || !is_private(arp.sender.1), "{seen}");
+                assert!(out.to != "internet" || !is_private(arp.sender.1.into()), "{seen}");
                 return;
             }
             Body::Other(_) => panic!("nothing else is ever sent: {seen}"),
@@ -42,7 +42,7 @@ impl Watch {
         // Whatever the device is told, it can do.
         for frame in out.on_the_wire() {
             assert!(
-                matches!(read(&frame).map(|seen| seen.body), Ok(Body::Ipv4(on)) if on.ip_checksum),
+                matches!(read(&frame).map(|seen| seen.body), Ok(Body::Ip(on)) if on.ip_checksum),
                 "{seen}"
             );
         }
@@ -56,7 +56,7 @@ impl Watch {
 }
 
 /// Whether a packet's checksum is what its sender should have left in it.
-fn holds(packet: &Ipv4, state: Checksum) -> bool {
+fn holds(packet: &Ip, state: Checksum) -> bool {
     match state {
         Checksum::Partial { .. } => packet.checksum == Sum::Pseudo,
         Checksum::Finished | Checksum::Verified => {
@@ -66,7 +66,7 @@ fn holds(packet: &Ipv4, state: Checksum) -> bool {
 }
 
 /// No private address is on its way to the internet, not even in what an error quotes.
-fn assert_public(packet: &Ipv4) {
+fn assert_public(packet: &Ip) {
     let mut addresses = vec![packet.source, packet.destination];
     if let Transport::Icmp { quoted: Some(quoted), .. } = &packet.transport {
         addresses.extend([quoted.source, quoted.destination]);
@@ -74,6 +74,11 @@ fn assert_public(packet: &Ipv4) {
     assert!(!addresses.iter().any(|address| is_private(*address)), "private, and it leaves: {packet:?}");
 }
 
-fn is_private(address: Ipv4Addr) -> bool {
-    address.is_private() || address.is_link_local() || address.is_loopback() || address.is_unspecified()
+fn is_private(address: IpAddr) -> bool {
+    let special = address.is_loopback() || address.is_unspecified();
+    special
+        || match address {
+            IpAddr::V4(v4) => v4.is_private() || v4.is_link_local(),
+            IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
+        }
 }

@@ -1,42 +1,75 @@
-//! Random packets of every kind that the path knows.
+//! Random packets of every kind that the path knows, of both families.
 // Each test file uses its own part, and a test may panic.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
-use packet::{Offload, Packet, Parsed, parse};
+use packet::{Address, Offload, Packet, Parsed, parse};
 use proptest::prelude::*;
-use testkit::build::{Draft, Layer, OwnedFrame, fragments, ipv4};
+use std::net::IpAddr;
+use testkit::build::{Bare, Draft, Layer, OwnedFrame, fragments, ipv4, ipv6};
 
 const ADDRESSES: [&str; 6] =
     ["10.0.1.4", "203.0.113.10", "0.0.0.0", "255.255.255.255", "1.2.3.4", "198.51.100.255"];
+const ADDRESSES_V6: [&str; 6] = [
+    "fd00::4",
+    "2001:db8::a",
+    "::",
+    "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+    "fe80::1",
+    "2001:db8:0:ffff::",
+];
 
 /// The packet in a frame; panics where there is none.
 pub(crate) fn packet_in(bytes: &[u8]) -> Packet {
     match parse(bytes) {
-        Ok(Parsed::Ipv4(packet)) => packet,
-        other => panic!("not an IPv4 packet: {other:?}"),
+        Ok(Parsed::Ip(packet)) => packet,
+        other => panic!("not an IP packet: {other:?}"),
     }
 }
 
-pub(crate) fn addresses() -> impl Strategy<Value = &'static str> {
-    (0..ADDRESSES.len()).prop_map(|nth| ADDRESSES[nth])
+pub(crate) fn address(text: &str) -> Address {
+    Address::from(text.parse::<IpAddr>().unwrap())
 }
 
-/// Options of the IP header: none, no-operations, a timestamp.
-fn options() -> impl Strategy<Value = &'static [u8]> {
-    prop_oneof![
-        4 => Just(&[][..]),
-        1 => Just(&[1, 1, 1, 0][..]),
-        1 => Just(&[68, 12, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0][..]),
-    ]
+pub(crate) fn is_v4(frame: &[u8]) -> bool {
+    frame[12..14] == [0x08, 0x00]
+}
+
+/// Starts a packet of the family that its ends are of.
+pub(crate) fn between(from: &str, to: &str) -> Draft<Bare> {
+    if from.contains(':') { ipv6(from, to) } else { ipv4(from, to) }
+}
+
+/// One of the addresses of a family.
+pub(crate) fn nth_address(v4: bool, nth: usize) -> &'static str {
+    if v4 { ADDRESSES[nth] } else { ADDRESSES_V6[nth] }
+}
+
+/// Two numbers of addresses.
+pub(crate) fn two_addresses() -> impl Strategy<Value = (usize, usize)> {
+    (0..ADDRESSES.len(), 0..ADDRESSES.len())
+}
+
+/// What a header carries besides: options of IPv4 or extension headers of IPv6.
+fn embellished(draft: Draft<Bare>, v4: bool, how: usize) -> Draft<Bare> {
+    match (v4, how) {
+        (true, 0) => draft.ip_options(&[1, 1, 1, 0]),
+        (true, 1) => draft.ip_options(&[68, 12, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        // Router alert; padding; a routing header that has been used up; an atomic fragment.
+        (false, 0) => draft.extension(0, &[5, 2, 0, 0, 1, 0]),
+        (false, 1) => draft.extension(60, &[1, 4]).extension(43, &[4, 0]).extension(60, &[]),
+        (false, 2) => draft.extension(0, &[]).fragment(0, false).extension(60, &[0x3e, 3, 1, 2, 3]),
+        _ => draft,
+    }
 }
 
 /// A sound frame: TCP, UDP with and without checksum, ICMP, others; finished, partial or a super-frame.
 pub(crate) fn frames() -> impl Strategy<Value = OwnedFrame> {
-    let header = (addresses(), addresses(), options(), any::<u8>(), any::<u16>(), any::<bool>());
+    let header = (any::<bool>(), two_addresses(), 0usize..8, any::<u8>(), any::<u16>(), any::<bool>());
     (header, any::<(u16, u16)>(), 0usize..9, any::<u8>(), 0usize..300).prop_map(
-        |((from, to, options, ttl, id, df), (sport, dport), kind, byte, length)| {
-            let draft = ipv4(from, to).ip_options(options).ttl(ttl).id(id);
-            let draft = if df { draft.dont_fragment() } else { draft };
+        |((v4, (from, to), how, ttl, id, df), (sport, dport), kind, byte, length)| {
+            let draft = between(nth_address(v4, from), nth_address(v4, to));
+            let draft = embellished(draft, v4, how).ttl(ttl).id(id.into());
+            let draft = if df && v4 { draft.dont_fragment() } else { draft };
             match kind {
                 0 => sized(
                     draft.tcp(sport, dport).flags(0x10 | byte & 0x28).ack(u32::from(sport) << 9),
@@ -68,9 +101,10 @@ pub(crate) fn finished_frames() -> impl Strategy<Value = OwnedFrame> {
 
 /// A sound TCP super-frame.
 pub(crate) fn super_frames() -> impl Strategy<Value = OwnedFrame> {
-    (options(), any::<(u16, u16)>(), 1u16..2000, 1usize..20_000).prop_map(
-        |(options, (sport, dport), size, length)| {
-            let draft = ipv4("10.0.1.4", "198.51.100.7").ip_options(options).tcp(sport, dport).ack(5);
+    (any::<bool>(), 0usize..3, any::<(u16, u16)>(), 1u16..2000, 1usize..20_000).prop_map(
+        |(v4, how, (sport, dport), size, length)| {
+            let (from, to) = if v4 { ("10.0.1.4", "198.51.100.7") } else { ("fd00::4", "2001:db8::7") };
+            let draft = embellished(between(from, to), v4, how).tcp(sport, dport).ack(5);
             draft.options(&[1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0]).data(length).segments(size).frame()
         },
     )

@@ -73,7 +73,7 @@ impl Input {
             }
             What::Complaint(nth, kind) => {
                 let (at, bytes, _) = recent(*nth)?;
-                let Body::Ipv4(packet) = read(bytes).ok()?.body else { return None };
+                let Body::Ip(packet) = read(bytes).ok()?.body else { return None };
                 let draft = ipv4(&packet.destination.to_string(), &packet.source.to_string());
                 (*at, draft.icmp(*kind, 0, 0).quoting(bytes, 28).into())
             }

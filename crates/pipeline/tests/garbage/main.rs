@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
-use testkit::build::{Body, Ipv4, OwnedFrame, Transport, arp_reply, read};
+use testkit::build::{Body, Ip, OwnedFrame, Transport, arp_reply, read};
 use testkit::lab::Blueprint;
 
 const INTERNET: AttachmentId = AttachmentId(0);
@@ -109,7 +109,7 @@ fn check_admitted(network: &Network, flow: &FlowView) {
 /// What left belongs to a live flow, or the gateway made it itself; and nothing private is outside.
 fn check_out((to, bytes, offload): &Out, flows: &[FlowView]) {
     let seen = read(bytes).unwrap();
-    let Body::Ipv4(packet) = &seen.body else { return };
+    let Body::Ip(packet) = &seen.body else { return };
     assert!(packet.ip_checksum, "{seen}");
     if let Checksum::Partial { start, offset } = offload.checksum {
         assert!(usize::from(start) + usize::from(offset) + 2 <= bytes.len());
@@ -124,7 +124,7 @@ fn check_out((to, bytes, offload): &Out, flows: &[FlowView]) {
 }
 
 /// Whether a packet that left is one that an end of the flow receives.
-fn belongs(packet: &Ipv4, flow: &FlowView) -> bool {
+fn belongs(packet: &Ip, flow: &FlowView) -> bool {
     let received = [flow.initiator.reversed(), flow.responder.reversed()];
     let ends = |key: &FlowKey| {
         (Address::from(packet.source), Address::from(packet.destination)) == (key.source, key.destination)

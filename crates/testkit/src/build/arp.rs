@@ -1,6 +1,6 @@
 //! Frames that are not IP: ARP (RFC 826), and any other type.
 
-use super::{DESTINATION_MAC, SOURCE_MAC, address};
+use super::{DESTINATION_MAC, SOURCE_MAC, ipv4_address};
 use pnet_packet::arp::{ArpHardwareType, ArpOperation, MutableArpPacket};
 use pnet_packet::ethernet::{EtherType, MutableEthernetPacket};
 
@@ -46,8 +46,8 @@ fn arp(operation: u16, sender: ([u8; 6], &str), target: ([u8; 6], &str)) -> Vec<
     arp.set_proto_addr_len(4);
     arp.set_operation(ArpOperation(operation));
     arp.set_sender_hw_addr(sender.0.into());
-    arp.set_sender_proto_addr(address(sender.1));
+    arp.set_sender_proto_addr(ipv4_address(sender.1));
     arp.set_target_hw_addr(target.0.into());
-    arp.set_target_proto_addr(address(target.1));
+    arp.set_target_proto_addr(ipv4_address(target.1));
     bytes
 }

@@ -1,5 +1,6 @@
-//! ICMP: echo, and errors that quote the packet they are about (RFC 792).
+//! ICMP of both families: echo, and errors that quote the packet they are about (RFC 792, RFC 4443).
 
+use super::parts::chain;
 use super::{Bare, Draft, ETHERNET, Layer};
 
 /// The eight bytes of an ICMP header.
@@ -8,45 +9,57 @@ pub struct Icmp {
     kind: u8,
     code: u8,
     rest: [u8; 4],
+    v6: bool,
 }
 
 impl Draft<Bare> {
     /// Any ICMP message; `rest` is the header's second word.
     pub fn icmp(self, kind: u8, code: u8, rest: u32) -> Draft<Icmp> {
-        self.carrying(Icmp { kind, code, rest: rest.to_be_bytes() })
+        let v6 = self.ip.source.is_ipv6();
+        self.carrying(Icmp { kind, code, rest: rest.to_be_bytes(), v6 })
+    }
+
+    /// The message of that type and code in this packet's family: the first is IPv4's.
+    fn icmp_of_family(self, (v4, v6): ((u8, u8), (u8, u8)), rest: u32) -> Draft<Icmp> {
+        let (kind, code) = if self.ip.source.is_ipv4() { v4 } else { v6 };
+        self.icmp(kind, code, rest)
     }
 
     /// A ping.
     pub fn echo_request(self, identifier: u16, sequence: u16) -> Draft<Icmp> {
-        self.icmp(8, 0, u32::from(identifier) << 16 | u32::from(sequence))
+        self.icmp_of_family(((8, 0), (128, 0)), u32::from(identifier) << 16 | u32::from(sequence))
     }
 
     /// A ping's answer.
     pub fn echo_reply(self, identifier: u16, sequence: u16) -> Draft<Icmp> {
-        self.icmp(0, 0, u32::from(identifier) << 16 | u32::from(sequence))
+        self.icmp_of_family(((0, 0), (129, 0)), u32::from(identifier) << 16 | u32::from(sequence))
     }
 
-    /// Destination unreachable, type 3: code 0 network, 1 host, 2 protocol, 3 port, 13 prohibited.
+    /// Destination unreachable. Type 3: code 0 network, 1 host, 2 protocol, 3 port, 13 prohibited; for IPv6 type 1: code 0
+    /// no route, 1 prohibited, 3 address, 4 port.
     pub fn unreachable(self, code: u8) -> Draft<Icmp> {
-        self.icmp(3, code, 0)
+        self.icmp_of_family(((3, code), (1, code)), 0)
     }
 
-    /// Fragmentation needed, type 3 code 4, with the next hop's MTU (RFC 1191).
+    /// Fragmentation needed, type 3 code 4, or IPv6's packet too big, type 2, with the next hop's MTU.
     pub fn fragmentation_needed(self, mtu: u16) -> Draft<Icmp> {
-        self.icmp(3, 4, mtu.into())
+        self.icmp_of_family(((3, 4), (2, 0)), mtu.into())
     }
 
-    /// Time exceeded in transit, type 11.
+    /// Time exceeded in transit, type 11; for IPv6 type 3.
     pub fn time_exceeded(self) -> Draft<Icmp> {
-        self.icmp(11, 0, 0)
+        self.icmp_of_family(((11, 0), (3, 0)), 0)
     }
 }
 
 impl Draft<Icmp> {
-    /// Quotes a frame's IP header and at most that many bytes of what follows it.
+    /// Quotes a frame's IP header, with its extension headers, and at most that many bytes of what follows it.
     pub fn quoting(mut self, frame: &[u8], payload: usize) -> Self {
         let packet = frame.get(ETHERNET..).expect("a frame to quote has an Ethernet header");
-        let header = packet.first().map_or(0, |first| usize::from(first & 0xf) * 4);
+        let header = match packet.first() {
+            Some(first) if first >> 4 == 6 => chain(packet).expect("a whole chain of headers").length,
+            first => first.map_or(0, |first| usize::from(first & 0xf) * 4),
+        };
         self.payload = packet.iter().take(header + payload).copied().collect();
         self
     }
@@ -54,7 +67,7 @@ impl Draft<Icmp> {
 
 impl Layer for Icmp {
     fn protocol(&self) -> u8 {
-        1
+        if self.v6 { 58 } else { 1 }
     }
 
     fn header(&self, _: usize) -> Vec<u8> {
@@ -63,6 +76,6 @@ impl Layer for Icmp {
     }
 
     fn checksum(&self) -> Option<(usize, bool)> {
-        Some((2, false))
+        Some((2, self.v6))
     }
 }

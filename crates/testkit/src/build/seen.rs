@@ -1,6 +1,6 @@
 //! A frame's fields, as a test asks for them.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// A frame's fields. Its text is one line that tells what matters, for comparing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,8 +18,8 @@ pub struct Seen {
 pub enum Body {
     /// An ARP message.
     Arp(Arp),
-    /// An IPv4 packet.
-    Ipv4(Ipv4),
+    /// An IP packet of either family.
+    Ip(Ip),
     /// Something else, by its Ethernet type.
     Other(u16),
 }
@@ -35,20 +35,20 @@ pub struct Arp {
     pub target: ([u8; 6], Ipv4Addr),
 }
 
-/// An IPv4 packet.
+/// An IP packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Ipv4 {
+pub struct Ip {
     /// Who sent it.
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     /// Whom it is for.
-    pub destination: Ipv4Addr,
-    /// The protocol number.
+    pub destination: IpAddr,
+    /// The protocol number; of a later IPv6 fragment what its fragment header says.
     pub protocol: u8,
     /// DSCP and ECN.
     pub tos: u8,
-    /// The identification.
-    pub id: u16,
-    /// The don't-fragment flag.
+    /// The identification; zero for IPv6 without a fragment header.
+    pub id: u32,
+    /// The don't-fragment flag; always for IPv6.
     pub dont_fragment: bool,
     /// The more-fragments flag.
     pub more_fragments: bool,
@@ -56,9 +56,9 @@ pub struct Ipv4 {
     pub offset: usize,
     /// Hops to live.
     pub ttl: u8,
-    /// The options of the header.
+    /// The options of the header, or the extension headers.
     pub options: Vec<u8>,
-    /// Whether the header's checksum holds.
+    /// Whether the header's checksum holds; IPv6 has none, and nothing to be wrong.
     pub ip_checksum: bool,
     /// The transport header.
     pub transport: Transport,
@@ -102,9 +102,9 @@ pub enum Transport {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Quoted {
     /// Who had sent it.
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     /// Whom it was for.
-    pub destination: Ipv4Addr,
+    pub destination: IpAddr,
     /// The protocol number.
     pub protocol: u8,
     /// Source and destination port; for ICMP the identifier twice.
@@ -135,14 +135,20 @@ pub enum Sum {
 pub struct Malformed(pub &'static str);
 
 impl Seen {
-    /// The IPv4 packet; panics where the frame carries none.
-    pub fn ipv4(&self) -> &Ipv4 {
-        let Body::Ipv4(packet) = &self.body else { panic!("not an IPv4 packet: {self}") };
+    /// The IP packet; panics where the frame carries none.
+    pub fn ip(&self) -> &Ip {
+        let Body::Ip(packet) = &self.body else { panic!("not an IP packet: {self}") };
         packet
+    }
+
+    /// The IPv4 packet; panics where the frame carries none.
+    pub fn ipv4(&self) -> &Ip {
+        assert!(self.ip().source.is_ipv4(), "not an IPv4 packet: {self}");
+        self.ip()
     }
 }
 
-impl Ipv4 {
+impl Ip {
     /// Source and destination port, or `None` for a packet without ports.
     pub fn ports(&self) -> Option<(u16, u16)> {
         match self.transport {
@@ -156,7 +162,7 @@ impl Ipv4 {
     /// The identifier of an echo request or reply.
     pub fn echo_identifier(&self) -> Option<u16> {
         match self.transport {
-            Transport::Icmp { kind: 0 | 8, rest, .. } => Some((rest >> 16) as u16),
+            Transport::Icmp { kind: 0 | 8 | 128 | 129, rest, .. } => Some((rest >> 16) as u16),
             _ => None,
         }
     }

@@ -1,9 +1,9 @@
 //! What a device does with a frame whose sender left work to it: finish checksums, cut super-frames (TSO in software).
 
-use super::fragment::{reseal, split};
+use super::parts::{Parts, flags, reseal, split};
 use super::{ETHERNET, checksum, fragments};
 use packet::{Checksum, Offload, SegmentKind, Segments};
-use pnet_packet::ipv4::{Ipv4Packet, MutableIpv4Packet};
+use pnet_packet::ipv4::MutableIpv4Packet;
 use pnet_packet::tcp::{MutableTcpPacket, TcpFlags, TcpPacket};
 use pnet_packet::util;
 
@@ -13,12 +13,11 @@ use pnet_packet::util;
 pub fn wire(frame: &[u8], offload: Offload) -> Vec<Vec<u8>> {
     let Some(segments) = offload.segments else { return vec![finished(frame, offload.checksum)] };
     match segments.kind {
-        SegmentKind::Tcp4 => tcp(frame, segments),
+        SegmentKind::Tcp4 | SegmentKind::Tcp6 => tcp(frame, segments),
         SegmentKind::Udp => udp(frame, segments),
         SegmentKind::UdpFragments => {
             fragments(&finished(frame, offload.checksum), usize::from(segments.size) / 8 * 8)
         }
-        SegmentKind::Tcp6 => panic!("IPv6 is not built"),
     }
 }
 
@@ -37,8 +36,10 @@ fn finished(frame: &[u8], state: Checksum) -> Vec<u8> {
 }
 
 fn tcp(frame: &[u8], segments: Segments) -> Vec<Vec<u8>> {
-    let (_, segment) = split(frame).expect("a super-frame has an IPv4 header");
-    let header = TcpPacket::new(segment).expect("a TCP super-frame has a TCP header");
+    let parts = split(frame).expect("a super-frame has an IP header");
+    let kind = if parts.ends.0.is_ipv4() { SegmentKind::Tcp4 } else { SegmentKind::Tcp6 };
+    assert_eq!(segments.kind, kind, "the kind of segment fits the family");
+    let header = TcpPacket::new(parts.payload).expect("a TCP super-frame has a TCP header");
     let (sequence, flags) = (header.get_sequence(), header.get_flags());
     let length = usize::from(header.get_data_offset()) * 4;
     cut(frame, 6, length, segments.size, |segment, number, last| {
@@ -68,18 +69,19 @@ fn cut(
     size: u16,
     number: impl Fn(&mut [u8], usize, bool) -> usize,
 ) -> Vec<Vec<u8>> {
-    let (head, segment) = split(frame).expect("a super-frame has an IPv4 header");
-    let ip = Ipv4Packet::new(&head[ETHERNET..]).expect("it was split there");
-    assert_eq!(ip.get_next_level_protocol().0, protocol, "the kind of segment fits the packet");
-    let (id, flags, ends) =
-        (ip.get_identification(), ip.get_flags(), (ip.get_source(), ip.get_destination(), protocol));
+    let Parts { head, payload: segment, ends, id, .. } =
+        split(frame).expect("a super-frame has an IP header");
+    assert_eq!(ends.2, protocol, "the kind of segment fits the packet");
+    let flags = flags(head);
     let (header, payload) = segment.split_at(length);
     let pieces = payload.chunks(size.into()).enumerate();
     let last = pieces.len().saturating_sub(1);
     let piece = |(at, piece): (usize, &[u8])| {
         let mut bytes = [head, header, piece].concat();
-        let mut ip = MutableIpv4Packet::new(&mut bytes[ETHERNET..]).expect("it was split there");
-        ip.set_identification(id.wrapping_add(at as u16));
+        if ends.0.is_ipv4() {
+            let mut ip = MutableIpv4Packet::new(&mut bytes[ETHERNET..]).expect("it was split there");
+            ip.set_identification((id as u16).wrapping_add(at as u16));
+        }
         reseal(&mut bytes, flags, 0);
         let segment = &mut bytes[head.len()..];
         let field = number(segment, at, at == last);

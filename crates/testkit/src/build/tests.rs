@@ -177,11 +177,11 @@ fn a_super_frame_becomes_the_segments_its_sender_meant() {
     let tcp = |seq, id| ipv4("10.0.1.4", "8.8.8.8").id(id).dont_fragment().tcp(1, 2).seq(seq).ack(1).mss(9);
     let data: Vec<u8> = (0..2_500_u32).map(|at| (at % 247) as u8).collect();
     // CWR on the first only, FIN and PSH on the last only; numbers wrap.
-    let whole = tcp(u32::MAX - 99, u16::MAX).flags(0x99).payload(&data).segments(1_000).frame();
+    let whole = tcp(u32::MAX - 99, u16::MAX.into()).flags(0x99).payload(&data).segments(1_000).frame();
     assert_eq!(
         wire(&whole.bytes, whole.offload),
         [
-            tcp(u32::MAX - 99, u16::MAX).flags(0x90).payload(&data[..1_000]).bytes(),
+            tcp(u32::MAX - 99, u16::MAX.into()).flags(0x90).payload(&data[..1_000]).bytes(),
             tcp(900, 0).flags(0x10).payload(&data[1_000..2_000]).bytes(),
             tcp(1_900, 1).flags(0x19).payload(&data[2_000..]).bytes(),
         ]
