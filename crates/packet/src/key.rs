@@ -104,6 +104,18 @@ impl FlowKey {
     }
 }
 
+/// The worker, of `workers`, that a flow with these ports belongs to.
+///
+/// The same for both directions, whatever the addresses are translated to. A fragment's identification takes the
+/// place of one port; a protocol without ports has zero in both. The kernel computes the same number when it chooses a
+/// worker's queue.
+#[inline]
+pub const fn home(source_port: u16, destination_port: u16, workers: usize) -> usize {
+    let sum = source_port.wrapping_add(destination_port) as usize;
+    // Neighbouring sums land far apart: the factor is 2^16 divided by the golden ratio.
+    (((sum * 40_503) & 0xffff) * workers) >> 16
+}
+
 impl fmt::Display for FlowKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let FlowKey { source, destination, source_port, destination_port, protocol, .. } = self;
@@ -115,6 +127,34 @@ impl fmt::Display for FlowKey {
                 write!(f, "{protocol} {source} > {destination} id {}", source_port.max(destination_port))
             }
             _ => write!(f, "{protocol} {source} > {destination}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn both_directions_have_one_home_among_the_workers(a: u16, b: u16, workers in 1usize..=64) {
+            let home = home(a, b, workers);
+            prop_assert!(home < workers);
+            prop_assert_eq!(home, super::home(b, a, workers));
+        }
+    }
+
+    #[test]
+    fn every_worker_has_its_share_of_consecutive_ports() {
+        for workers in [1, 2, 3, 4, 7, 16] {
+            let mut flows = vec![0; workers];
+            (0..1024).for_each(|nth| flows[home(32_768 + nth, 443, workers)] += 1);
+            let fair = 1024 / workers;
+            assert!(
+                flows.iter().all(|&flows| (fair * 9 / 10..=fair * 11 / 10 + 1).contains(&flows)),
+                "{flows:?}"
+            );
         }
     }
 }

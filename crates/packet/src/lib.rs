@@ -12,13 +12,15 @@ mod key;
 pub mod make;
 pub mod parse;
 mod rewrite;
+mod segment;
 mod time;
 
 pub use address::Address;
 pub use cut::{cut, datagrams, shrink_segments};
 pub use frame::{Checksum, Frame, MAX_FRAME, Offload, SegmentKind, Segments};
-pub use key::{AttachmentId, FlowKey, Owner, Protocol, Scope};
+pub use key::{AttachmentId, FlowKey, Owner, Protocol, Scope, home};
 pub use make::Mac;
 pub use parse::{Malformed, Neighbour, Packet, Parsed, Transport, parse};
 pub use rewrite::{Tuple, decrement_ttl, set_identification, set_macs, translate, translate_error};
+pub use segment::{segment, unfinished};
 pub use time::Time;
