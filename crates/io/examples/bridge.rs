@@ -5,7 +5,7 @@
 //! cargo run --release -p nsgate-io --example bridge -- veth-left veth-right
 //! ```
 
-use io::{AfPacket, Links, Reception, interface};
+use io::{Backend, Links, Ports, Reception, interface};
 use packet::AttachmentId;
 use std::time::{Duration, Instant};
 
@@ -13,9 +13,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let names: Vec<String> = std::env::args().skip(1).collect();
     let [left, right] = names.as_slice() else { return Err("usage: bridge INTERFACE INTERFACE".into()) };
     let ends = [AttachmentId(0), AttachmentId(1)];
-    let mut links = AfPacket::new()?;
+    let mut links = Ports::new()?;
     for (end, name) in ends.into_iter().zip([left, right]) {
-        links.attach(end, &interface::find(name)?, Reception::All)?;
+        for port in io::open(&interface::find(name)?, Backend::AfPacket, Reception::All, 1)? {
+            links.put(end, port);
+        }
     }
     let mut shown = Instant::now();
     loop {

@@ -1,4 +1,5 @@
-//! Linux interfaces through packet sockets: a receive ring each, and batched sends straight out of the rings.
+//! One interface, or one worker's share of it, through a packet socket: a receive ring, and batched sends straight out
+//! of wherever the frames lie.
 //!
 //! A ring's slots hold a full packet each, behind its virtio header. A super-frame travels whole: it is longer than
 //! a slot, so the kernel also queues it at the socket, and it is received from there when its slot's turn comes.
@@ -6,292 +7,269 @@
 //! the same for super-frames and loses far fewer small packets when the worker pauses: 4,096 slots instead of 240.
 //!
 //! The ring's version is 2 because version 3 hands frames over by timer, a millisecond late.
+//!
+//! Several workers share an interface by a fan-out group, whose members the kernel numbers in the order in which they
+//! joined. When an interface goes down and comes back, the kernel puts its sockets back in the order in which they were
+//! opened, so a worker keeps its number.
 
-mod copies;
-mod link;
 mod slot;
-mod virtio;
-mod waker;
 
-use crate::sys::socket::BATCH;
-use crate::sys::wait::{Watch, wait};
-use crate::{Error, Interface, Links, Statistics};
-use copies::Copies;
-use link::{Link, Place};
-use packet::{AttachmentId, Frame, MAX_FRAME, Offload};
+use crate::port::{Loss, Place, Sent, Whose, Within};
+use crate::room::{Room, TAG};
+use crate::steering::{self, Start};
+use crate::sys::ring::{Layout, Ring};
+use crate::sys::socket::PacketSocket;
+use crate::{Error, Interface, Reception, virtio};
+use slot::{Slot, insert_tag};
+use std::cell::Cell;
 use std::io::{self, IoSlice};
-use std::time::{Duration, Instant};
-pub use waker::Waker;
+use std::os::fd::{AsRawFd, RawFd};
 
-/// How long `wait` looks at the rings before it asks the kernel to wake us.
+/// The memory of one worker's ring, taken when it is opened, in MiB.
+pub(crate) const RING_MIB: usize = 8;
+/// The most memory of super-frames that wait at an attachment, in MiB; several workers share it.
+pub(crate) const QUEUE_MIB: usize = 32;
+/// The least that a worker gets of it, in MiB.
+const LEAST_QUEUE_MIB: usize = 8;
+
+const BLOCK: usize = 1 << 20;
+/// What a device may have in hand before a send is refused.
+const SEND_BUFFER: i32 = 4 << 20;
+/// The least bytes of a slot, and what the kernel needs of it before the packet: its header, the virtio header,
+/// room for a tag, the Ethernet header, alignment.
+const LEAST_SLOT: usize = 2048;
+const SLOT_HEADER: usize = 128;
+/// How much of a queued frame is compared with what its slot says it begins with.
+const PROOF: usize = 64;
+
+/// A packet socket and its ring.
+#[derive(Debug)]
+pub(crate) struct Link {
+    socket: PacketSocket,
+    ring: Ring,
+    reception: Reception,
+    /// Kept because the kernel forgets what it has told.
+    drops: Cell<u64>,
+}
+
+/// Opens an interface for so many workers; the first link is the first worker's.
+pub(crate) fn open(interface: &Interface, reception: Reception, queues: usize) -> Result<Vec<Link>, Error> {
+    let links = (0..queues).map(|_| Link::open(interface, reception, queues));
+    let links = links.collect::<Result<Vec<_>, _>>()?;
+    if queues > 1 {
+        share(&links, &interface.name)?;
+    }
+    Ok(links)
+}
+
+/// Joins sockets to a group of their own, in which each frame goes to the worker that a flow calls its home.
+fn share(links: &[Link], interface: &str) -> Result<(), Error> {
+    let failed = |error: io::Error| match error.raw_os_error() {
+        // Kernels before 6.13 form a group only on an interface that is up.
+        Some(libc::EINVAL) => Error::Down(interface.into()),
+        _ => Error::system("sharing an interface between workers", "CAP_NET_RAW")(error),
+    };
+    let flags = libc::PACKET_FANOUT_FLAG_UNIQUEID | libc::PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
+    let mut group = ((libc::PACKET_FANOUT_EBPF | flags) << 16) as i32;
+    let program = steering::load(links.len(), Start::Network)?;
+    for (number, link) in links.iter().enumerate() {
+        group = link.socket.join(group).map_err(failed)?;
+        if number == 0 {
+            // Until now all frames go to the first socket, which nobody has read from yet.
+            let set = link.socket.set_packet(libc::PACKET_FANOUT_DATA, program.as_raw_fd());
+            set.map_err(Error::system("steering frames to workers", "CAP_NET_RAW"))?;
+        }
+    }
+    Ok(())
+}
+
+impl Link {
+    fn open(interface: &Interface, reception: Reception, queues: usize) -> Result<Self, Error> {
+        let raw = |doing| Error::system(doing, "CAP_NET_RAW");
+        let socket = PacketSocket::open().map_err(raw("opening a packet socket"))?;
+        let set = |name, value| socket.set_packet(name, value);
+        // The version and the header first: both are fixed once there is a ring. No PACKET_QDISC_BYPASS: with it a
+        // device that cannot cut super-frames loses them.
+        set(libc::PACKET_VERSION, libc::tpacket_versions::TPACKET_V2 as i32)
+            .and_then(|()| set(libc::PACKET_VNET_HDR, 1))
+            .and_then(|()| set(libc::PACKET_IGNORE_OUTGOING, 1))
+            .and_then(|()| set(libc::PACKET_COPY_THRESH, 1))
+            .map_err(raw("preparing a packet socket"))?;
+        socket
+            .set_socket(libc::SO_RCVBUFFORCE, queue(queues))
+            .and_then(|()| socket.set_socket(libc::SO_SNDBUFFORCE, SEND_BUFFER))
+            .map_err(Error::system("sizing a packet socket's buffers", "CAP_NET_ADMIN"))?;
+        let ring = Ring::map(&socket, layout(interface.mtu)).map_err(raw("mapping a receive ring"))?;
+        socket.bind(interface.index).map_err(raw("binding a packet socket"))?;
+        if reception == Reception::All {
+            socket.hear_all(interface.index).map_err(raw("making an interface promiscuous"))?;
+        }
+        Ok(Self { socket, ring, reception, drops: Cell::default() })
+    }
+
+    pub(crate) fn descriptor(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+
+    #[inline]
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ring.is_ready()
+    }
+
+    #[inline]
+    pub(crate) fn slot(&self, index: usize) -> &[u8] {
+        self.ring.slot(index)
+    }
+
+    #[inline]
+    pub(crate) fn slot_mut(&mut self, index: usize) -> &mut [u8] {
+        self.ring.slot_mut(index)
+    }
+
+    #[inline]
+    pub(crate) fn give_back(&mut self) {
+        self.ring.give_back();
+    }
+
+    /// Takes the next frame out of the ring, or out of the queue into the room.
+    #[inline]
+    pub(crate) fn next(&mut self, room: &mut Room) -> Option<Result<Place, Loss>> {
+        let index = self.ring.take()?;
+        Some(self.locate(index, room))
+    }
+
+    #[inline]
+    fn locate(&mut self, index: usize, room: &mut Room) -> Result<Place, Loss> {
+        let bytes = self.ring.slot(index);
+        let slot = Slot::read(bytes).ok_or(Loss::Malformed)?;
+        let mut place = if slot.is_queued {
+            let beginning = bytes.get(slot.start..slot.start + virtio::SIZE + slot.captured);
+            // Taken even where it is foreign: the queue must stay in step with the slots.
+            self.receive(&slot, beginning.unwrap_or_default(), room).ok_or(Loss::Truncated)?
+        } else if slot.captured < slot.length {
+            return Err(Loss::Truncated);
+        } else {
+            let end = slot.start + virtio::SIZE + slot.captured;
+            Place { within: Within::Slot(index), start: slot.start, end }
+        };
+        if slot.is_foreign && self.reception == Reception::Own {
+            return Err(Loss::Foreign);
+        }
+        if let Some(tag) = slot.tag {
+            place.start -= TAG;
+            let bytes = match place.within {
+                Within::Slot(slot) => self.ring.slot_mut(slot),
+                Within::Room => room.bytes_mut(),
+            };
+            insert_tag(bytes.get_mut(place.start..place.end).unwrap_or_default(), tag);
+        }
+        Ok(place)
+    }
+
+    /// Takes the whole of a slot's frame out of the socket's queue.
+    ///
+    /// Slots and queue are filled under one lock, so they agree; should they ever not, the queue is emptied and
+    /// the frame is lost, for a wrong frame must not pass under another's name.
+    fn receive(&self, slot: &Slot, beginning: &[u8], room: &mut Room) -> Option<Place> {
+        let buffer = room.next();
+        // A pending error, such as that the link went down, is told first and once.
+        let received = self.socket.receive(buffer).or_else(|_| self.socket.receive(buffer)).unwrap_or(0);
+        if received > buffer.len() {
+            return None;
+        }
+        let proof = beginning.len().min(virtio::SIZE + PROOF);
+        if received != virtio::SIZE + slot.length || buffer.get(..proof) != beginning.get(..proof) {
+            while self.socket.receive(buffer).is_ok() {}
+            return None;
+        }
+        let start = room.keep(received);
+        Some(Place { within: Within::Room, start, end: start + received })
+    }
+
+    /// Sends frames, each behind its virtio header.
+    ///
+    /// Where the system has no room, the rest is given up: the next frame would find none either.
+    pub(crate) fn transmit(&self, mut frames: &[IoSlice<'_>]) -> Sent {
+        let mut sent = Sent::default();
+        while !frames.is_empty() {
+            match self.socket.send(frames) {
+                Ok(count @ 1..) => {
+                    sent.sent += count;
+                    frames = frames.get(count..).unwrap_or_default();
+                }
+                Ok(_) => {
+                    sent.failed += frames.len();
+                    break;
+                }
+                Err(error) => match Whose::of(&error) {
+                    Whose::Nobodys => {}
+                    Whose::Systems { is_down } => {
+                        sent.failed += frames.len();
+                        sent.is_down = is_down;
+                        break;
+                    }
+                    Whose::Frames => {
+                        sent.refused += 1;
+                        frames = frames.get(1..).unwrap_or_default();
+                    }
+                },
+            }
+        }
+        sent
+    }
+
+    /// The frames that found no room in the ring, or that no virtio header can describe.
+    pub(crate) fn drops(&self) -> u64 {
+        let drops = self.socket.take_drops().unwrap_or(0);
+        self.drops.set(self.drops.get() + u64::from(drops));
+        self.drops.get()
+    }
+
+    /// Takes the error behind what `poll` has reported; whether there was one.
+    pub(crate) fn take_error(&self) -> bool {
+        self.socket.take_error().is_some()
+    }
+
+    /// Whether the interface is up; `None` where it is gone.
+    pub(crate) fn is_up(&self, name: &str) -> Option<bool> {
+        let is_up = self.socket.is_up(name).unwrap_or(false);
+        self.socket.is_bound().then_some(is_up)
+    }
+}
+
+/// Slots that hold a full packet of the interface; super-frames come another way.
 ///
-/// A sleeping worker answers 100 µs later than a spinning one, and one that never sleeps takes a core from
-/// whoever else needs it.
-const SPIN: Duration = Duration::from_micros(50);
-
-/// Which frames of an interface are ours.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Reception {
-    /// Those for the interface's own Ethernet address, broadcasts and multicasts.
-    #[default]
-    Own,
-    /// All that can be heard; the interface is promiscuous while it is attached.
-    All,
+/// Many small slots outlast a pause of the worker; few that could hold a super-frame would not.
+fn layout(mtu: u32) -> Layout {
+    let needed = (mtu as usize).saturating_add(SLOT_HEADER).next_multiple_of(libc::TPACKET_ALIGNMENT);
+    Layout { slot: needed.clamp(LEAST_SLOT, 69_632), block: BLOCK, blocks: (RING_MIB << 20) / BLOCK }
 }
 
-/// The state of an attachment's link.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum LinkState {
-    /// Nothing is known against it.
-    #[default]
-    Up,
-    /// The interface is down; frames flow again when it is up.
-    Down,
-    /// The interface has been removed; one that returns under its name has to be attached anew.
-    Gone,
+/// The bytes of frames longer than a slot that may wait at one socket; the kernel doubles what it is asked for, and
+/// counts its own overhead. Eight TCP streams keep about 32 MiB on the way: with half of it some are lost, every sender
+/// slows down, and 17 to 19 Gbit/s remain of 29.
+fn queue(queues: usize) -> i32 {
+    let mib = (QUEUE_MIB / queues.max(1)).max(LEAST_QUEUE_MIB);
+    (mib << 20) as i32 / 2
 }
 
-/// A link that changed its state.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Event {
-    /// Which attachment.
-    pub attachment: AttachmentId,
-    /// What it has become.
-    pub state: LinkState,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// An interface that has been opened and is not attached yet.
-#[derive(Debug)]
-pub struct Port(Link);
-
-/// Attachments through AF_PACKET sockets.
-#[derive(Debug)]
-pub struct AfPacket {
-    /// By attachment number.
-    links: Vec<Option<Link>>,
-    /// The frames of the present batch that go out, in the order received.
-    outgoing: Vec<Outgoing>,
-    /// The frames of the present batch that are longer than a slot.
-    copies: Copies,
-    /// A frame of the gateway's own, behind its virtio header.
-    own: Vec<u8>,
-    /// The waker first, then the attached links in order.
-    watches: Vec<Watch>,
-    waker: Waker,
-}
-
-#[derive(Debug)]
-struct Outgoing {
-    /// `None` once it has been handed to the kernel.
-    to: Option<AttachmentId>,
-    place: Place,
-}
-
-impl AfPacket {
-    /// The memory of an attachment's ring, taken when it is attached, in MiB.
-    pub const RING_MIB: usize = 8;
-    /// The most memory of super-frames that wait at an attachment, in MiB.
-    pub const QUEUE_MIB: usize = 32;
-
-    /// No attachments yet.
-    ///
-    /// # Errors
-    /// Where the process has too many files open.
-    pub fn new() -> Result<Self, Error> {
-        let waker = Waker::new().map_err(Error::system("making an event counter", "CAP_SYS_ADMIN"))?;
-        Ok(Self {
-            links: Vec::new(),
-            outgoing: Vec::with_capacity(BATCH),
-            copies: Copies::new(),
-            own: Vec::with_capacity(virtio::SIZE + MAX_FRAME),
-            watches: vec![Watch::new(waker.descriptor())],
-            waker,
-        })
-    }
-
-    /// Opens an interface of the calling thread's network namespace. Frames wait in the port until it is put in its
-    /// place, which may be done by a thread that has no right to open one.
-    ///
-    /// # Errors
-    /// [`Error::MissingCapability`], or what the system answered.
-    pub fn open(interface: &Interface, reception: Reception) -> Result<Port, Error> {
-        Link::open(interface, reception).map(Port)
-    }
-
-    /// Opens an interface and attaches it.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    pub fn attach(&mut self, id: AttachmentId, to: &Interface, reception: Reception) -> Result<(), Error> {
-        self.put(id, Self::open(to, reception)?);
-        Ok(())
-    }
-
-    /// Attaches an open port; an earlier attachment of this number ends.
-    pub fn put(&mut self, id: AttachmentId, Port(link): Port) {
-        let index = usize::from(id.0);
-        if self.links.len() <= index {
-            self.links.resize_with(index + 1, || None);
-        }
-        self.links[index] = Some(link);
-        self.watch();
-    }
-
-    /// Ends an attachment; frames still in its ring are lost. Does nothing where there is none.
-    pub fn detach(&mut self, id: AttachmentId) {
-        if let Some(link) = self.links.get_mut(usize::from(id.0)) {
-            *link = None;
-        }
-        self.watch();
-    }
-
-    /// Ends a `wait` from another thread.
-    pub fn waker(&self) -> Waker {
-        self.waker.clone()
-    }
-
-    /// The next change of a link's state that has not been told yet.
-    pub fn next_event(&mut self) -> Option<Event> {
-        let mut links = self.links.iter_mut().enumerate();
-        links.find_map(|(index, link)| {
-            let state = link.as_mut()?.take_change()?;
-            Some(Event { attachment: AttachmentId(index as u16), state })
-        })
-    }
-
-    fn watch(&mut self) {
-        self.watches.truncate(1);
-        self.watches.extend(self.links.iter().flatten().map(|link| Watch::new(link.descriptor())));
-    }
-
-    fn link(&mut self, id: AttachmentId) -> Option<&mut Link> {
-        self.links.get_mut(usize::from(id.0))?.as_mut()
-    }
-
-    /// Relays at most [`BATCH`] frames.
-    fn relay_batch(
-        &mut self,
-        from: AttachmentId,
-        limit: usize,
-        judge: &mut impl FnMut(&mut Frame<'_>) -> Option<AttachmentId>,
-    ) -> io::Result<usize> {
-        let link = self.links.get_mut(usize::from(from.0)).and_then(Option::as_mut);
-        let link = link.ok_or(io::ErrorKind::NotFound)?;
-        self.outgoing.clear();
-        self.copies.clear();
-        let mut taken = 0;
-        while taken < limit.min(BATCH) && !self.copies.is_full() {
-            let Some(slot) = link.take() else { break };
-            taken += 1;
-            if let Some((to, place)) = link.judge(slot, &mut self.copies, judge) {
-                self.outgoing.push(Outgoing { to: Some(to), place });
-            }
-        }
-        if taken > 0 {
-            self.send_outgoing(from);
-            if let Some(link) = self.link(from) {
-                link.give_back();
-            }
-        }
-        Ok(taken)
-    }
-
-    /// Sends the batch, one system call for each receiver where nothing goes wrong.
-    fn send_outgoing(&mut self, from: AttachmentId) {
-        for first in 0..self.outgoing.len() {
-            let Some(to) = self.outgoing[first].to else { continue };
-            let Some(Some(source)) = self.links.get(usize::from(from.0)) else { return };
-            let mut frames = [IoSlice::new(&[]); BATCH];
-            let mut count = 0;
-            for frame in self.outgoing[first..].iter_mut().filter(|frame| frame.to == Some(to)) {
-                frames[count] = IoSlice::new(source.bytes(&frame.place, &self.copies));
-                frame.to = None;
-                count += 1;
-            }
-            match self.links.get(usize::from(to.0)) {
-                Some(Some(link)) => {
-                    let sent = link.transmit(&frames[..count]);
-                    if let Some(link) = self.link(to) {
-                        link.count_sent(sent);
-                    }
-                }
-                _ => {
-                    if let Some(link) = self.link(from) {
-                        link.count_refused(count);
-                    }
-                }
-            }
+    #[test]
+    fn slots_follow_the_mtu_within_the_memory_allowed() {
+        for (mtu, slot, slots) in
+            [(1500, 2048, 4096), (9000, 9136, 912), (65_535, 65_664, 120), (u32::MAX, 69_632, 120)]
+        {
+            let layout = layout(mtu);
+            assert_eq!((layout.slot, layout.slots(), layout.size()), (slot, slots, 8 << 20), "MTU {mtu}");
         }
     }
 
-    /// Looks at the rings for a short while; whether there is a reason not to sleep.
-    fn spin(&self, limit: Duration) -> bool {
-        // The backends are where time enters: a spin is bounded by the clock, or not at all.
-        let start = Instant::now();
-        loop {
-            for _ in 0..16 {
-                if self.waker.is_rung() || self.links.iter().flatten().any(Link::is_ready) {
-                    return true;
-                }
-                std::hint::spin_loop();
-            }
-            if start.elapsed() >= limit {
-                return false;
-            }
-        }
-    }
-}
-
-impl Links for AfPacket {
-    fn relay(
-        &mut self,
-        from: AttachmentId,
-        budget: usize,
-        mut judge: impl FnMut(&mut Frame<'_>) -> Option<AttachmentId>,
-    ) -> io::Result<usize> {
-        let mut total = 0;
-        while total < budget {
-            let taken = self.relay_batch(from, budget - total, &mut judge)?;
-            total += taken;
-            if taken == 0 {
-                break;
-            }
-        }
-        Ok(total)
-    }
-
-    fn send(&mut self, to: AttachmentId, frame: &[u8], offload: Offload) {
-        let Some(Some(link)) = self.links.get_mut(usize::from(to.0)) else { return };
-        if frame.len() > MAX_FRAME {
-            return link.count_refused(1);
-        }
-        self.own.clear();
-        self.own.extend_from_slice(&virtio::encode(offload, frame.len()));
-        self.own.extend_from_slice(frame);
-        let sent = link.transmit(&[IoSlice::new(&self.own)]);
-        link.count_sent(sent);
-    }
-
-    fn wait(&mut self, timeout: Duration) -> io::Result<()> {
-        let mut is_rung = false;
-        if !self.spin(SPIN.min(timeout)) {
-            wait(&mut self.watches, timeout)?;
-            let links = self.links.iter_mut().flatten();
-            for (link, _) in links.zip(&self.watches[1..]).filter(|(_, watch)| watch.has_error()) {
-                link.note_error();
-            }
-            // A bell that was answered between its two halves shows only here.
-            is_rung = self.watches[0].is_ready();
-        }
-        if is_rung || self.waker.is_rung() {
-            self.waker.answer();
-        }
-        self.links.iter_mut().flatten().for_each(Link::look_again);
-        Ok(())
-    }
-
-    fn statistics(&self, attachment: AttachmentId) -> Statistics {
-        let link = self.links.get(usize::from(attachment.0)).and_then(Option::as_ref);
-        link.map(Link::statistics).unwrap_or_default()
+    #[test]
+    fn workers_share_the_queue_down_to_a_floor() {
+        let mib = |queues| (queue(queues) * 2) >> 20;
+        assert_eq!([1, 2, 4, 16].map(mib), [32, 16, 8, 8]);
     }
 }

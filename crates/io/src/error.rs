@@ -25,6 +25,44 @@ pub enum Error {
         "interface {0} is attached by another nsgate daemon in this network namespace; stop that one first"
     )]
     AlreadyAttached(String),
+    /// Several workers cannot share an interface that is down.
+    #[error(
+        "interface {0} is down: several workers can only share it while it is up; set it up, or use one worker"
+    )]
+    Down(String),
+    /// The backend has one queue.
+    #[error("interface {0}: the pnet backend serves one worker; set engine.workers to 1, or use af_packet")]
+    OneWorkerOnly(String),
+    /// An interface hands over frames that the backend cannot describe.
+    #[error(
+        "interface {name}: the pnet backend needs {features} off; run `{commands}`, or use af_packet",
+        features = .features.join(", "),
+        commands = ethtool(.name, .features),
+    )]
+    OffloadsOn {
+        /// The interface.
+        name: String,
+        /// What is on, as ethtool knows it.
+        features: Vec<String>,
+    },
+    /// Nobody can say whether an interface hands over frames that the backend cannot describe.
+    #[error(
+        "interface {name}: its offloads cannot be seen ({source}), so the pnet backend refuses it; use af_packet"
+    )]
+    OffloadsUnknown {
+        /// The interface.
+        name: String,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// No device can have this name.
+    #[error("`{0}` cannot name a TAP device: 1 to 15 letters, digits, `-`, `_` and `.`, not only dots")]
+    InvalidName(String),
+    /// An existing device of this name is of another kind.
+    #[error(
+        "interface {0} is no TAP device that {1} can share; make it with          `ip tuntap add dev {0} mode tap multi_queue`, or remove it and nsgate creates it"
+    )]
+    NotTap(String, Workers),
     /// More host addresses than the ingress drop takes.
     #[error("{count} host addresses on one interface, and the ingress drop knows at most {limit}")]
     TooManyAddresses {
@@ -51,6 +89,22 @@ impl Error {
             _ => Self::System { doing, source },
         }
     }
+}
+
+/// So many workers, in words.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Workers(pub usize);
+
+impl std::fmt::Display for Workers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} worker{}", self.0, if self.0 == 1 { "" } else { "s" })
+    }
+}
+
+/// The command line that turns features off.
+fn ethtool(name: &str, features: &[String]) -> String {
+    let off: String = features.iter().map(|feature| format!(" {feature} off")).collect();
+    format!("ethtool -K {name}{off}")
 }
 
 fn suggestion(nearest: Option<&str>) -> String {

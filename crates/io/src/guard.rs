@@ -5,7 +5,6 @@
 //! so it stays when the daemon is stopped or killed: what no longer passes the gateway passes nowhere. Tagged packets
 //! are dropped too, whoever they are for: a sub-interface has to be attached itself, and its parent not.
 
-mod assembler;
 mod netlink;
 mod program;
 

@@ -36,6 +36,13 @@ pub fn find(name: &str) -> Result<Interface, Error> {
     describe(found)
 }
 
+/// A network device of any kind, or `None` where no device has this name.
+pub(crate) fn describe_device(name: &str) -> Result<Option<Interface>, Error> {
+    let all = pnet_datalink::interfaces();
+    let found = all.iter().find(|interface| interface.name == name);
+    found.map(describe).transpose()
+}
+
 /// The names of all interfaces, in the kernel's order.
 pub fn names() -> Vec<String> {
     pnet_datalink::interfaces().into_iter().map(|interface| interface.name).collect()

@@ -1,22 +1,25 @@
 //! Attachments to Linux: where frames come from and go to, and what keeps the host's own stack out of the way.
 //!
-//! Every backend is a [`Links`]: [`AfPacket`] for real interfaces, [`mem::Memory`] and [`pcap::Replay`] for tests and
-//! questions. A frame comes with the state of its offloads and leaves with it, so the pipeline is the same over all.
+//! Every backend is a [`Links`]: [`Ports`] for the interfaces of this host, whatever carries their frames ([`Backend`]),
+//! [`mem::Memory`] and [`pcap::Replay`] for tests and questions. An attachment is opened at once for all workers, one
+//! [`Port`] each. A frame comes with the state of its offloads and leaves with it, so the pipeline is the same over all.
 //!
 //! ```no_run
-//! use io::{AfPacket, Links, Reception, guard, interface, lock::Lock};
+//! use io::{Backend, Links, Ports, Reception, guard, interface, lock::Lock};
 //! use packet::AttachmentId;
 //! use std::time::Duration;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (inside, outside) = (AttachmentId(0), AttachmentId(1));
-//! let mut links = AfPacket::new()?;
+//! let mut links = Ports::new()?;
 //! let mut locks = Vec::new();
 //! for (id, name) in [(inside, "veth-web1"), (outside, "eth1")] {
 //!     let interface = interface::find(name)?;
 //!     locks.push(Lock::take(&interface)?);
 //!     guard::install(interface.index, &guard::HostAddresses::default())?;
-//!     links.attach(id, &interface, Reception::Own)?;
+//!     for port in io::open(&interface, Backend::AfPacket, Reception::Own, 1)? {
+//!         links.put(id, port);
+//!     }
 //! }
 //! loop {
 //!     let taken = links.relay(inside, 256, |frame| (frame.bytes.len() > 60).then_some(outside))?;
@@ -28,6 +31,8 @@
 //! ```
 
 mod af_packet;
+mod assembler;
+mod attach;
 mod error;
 pub mod guard;
 pub mod interface;
@@ -35,9 +40,20 @@ mod links;
 pub mod lock;
 pub mod mem;
 pub mod pcap;
+mod pnet;
+mod port;
+mod ports;
+mod room;
+mod steering;
 mod sys;
+pub mod tap;
+mod virtio;
+mod waker;
 
-pub use af_packet::{AfPacket, Event, LinkState, Port, Reception, Waker};
-pub use error::Error;
+pub use attach::{Backend, Event, LinkState, Reception, UnknownBackend};
+pub use error::{Error, Workers};
 pub use interface::Interface;
 pub use links::{Links, Statistics};
+pub use port::{Port, open};
+pub use ports::Ports;
+pub use waker::Waker;

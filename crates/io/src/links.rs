@@ -48,7 +48,7 @@ pub struct Statistics {
     pub sent: u64,
     /// Frames lost because the receive queue was full, or because nobody could describe their offload.
     pub ring_drops: u64,
-    /// Frames longer than a slot, never forwarded.
+    /// Frames that could not be received whole, never forwarded.
     pub truncated: u64,
     /// Frames whose description makes no sense, never forwarded.
     pub malformed: u64,
@@ -58,4 +58,10 @@ pub struct Statistics {
     pub send_failures: u64,
     /// Frames that the system refused to send: longer than the MTU, or to an attachment that is gone.
     pub refused: u64,
+    /// Frames sent, already among `sent`, whose checksum or segments had to be finished in software, because the
+    /// backend leaves no work to the device.
+    pub finished: u64,
+    /// Frames received, already among `received`, whose sender left the checksum to a device that was not there, and
+    /// whose backend could not say so.
+    pub unfinished: u64,
 }

@@ -17,10 +17,21 @@ impl Lock {
     /// # Errors
     /// [`Error::AlreadyAttached`] where another holds it.
     pub fn take(interface: &Interface) -> Result<Self, Error> {
-        let name = format!("nsgate-interface-{}", interface.index);
+        Self::bind(&format!("nsgate-interface-{}", interface.index), &interface.name)
+    }
+
+    /// Takes the right to a TAP device that may not exist yet, by its name.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn take_tap(name: &str) -> Result<Self, Error> {
+        Self::bind(&format!("nsgate-tap-{name}"), name)
+    }
+
+    fn bind(name: &str, interface: &str) -> Result<Self, Error> {
         let bound = SocketAddr::from_abstract_name(name).and_then(|name| UnixDatagram::bind_addr(&name));
         bound.map(Self).map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => Error::AlreadyAttached(interface.name.clone()),
+            io::ErrorKind::AddrInUse => Error::AlreadyAttached(interface.into()),
             _ => Error::System { doing: "locking an interface", source },
         })
     }

@@ -7,6 +7,7 @@ pub(crate) mod bpf;
 pub(crate) mod device;
 pub(crate) mod ring;
 pub(crate) mod socket;
+pub(crate) mod tun;
 pub(crate) mod wait;
 
 use std::io;

@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{Bridge, L, PATIENCE, R, Site, relay_all};
-use io::{AfPacket, Event, Interface, LinkState, Links, Reception, interface};
+use common::{Bridge, L, PATIENCE, R, Site, attach, relay_all};
+use io::{Event, Interface, LinkState, Links, Ports, Reception, interface};
 use packet::{Checksum, Offload, SegmentKind, checksum};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -43,13 +43,13 @@ fn length(number: u32) -> usize {
 }
 
 /// Lets frames of 64 KiB travel without being super-frames, past a ring that is laid out for 1,500.
-fn wide(site: &Site) -> (AfPacket, Raw, [u8; 6]) {
+fn wide(site: &Site) -> (Ports, Raw, [u8; 6]) {
     site.left.mtu("eth0", 65_535);
     site.gateway.mtu("vl", 65_535);
     let interface = Interface { mtu: 1500, ..site.interface("vl") };
     let mut links = site.gateway.enter(|| {
-        let mut links = AfPacket::new().unwrap();
-        links.attach(L, &interface, Reception::Own).unwrap();
+        let mut links = Ports::new().unwrap();
+        attach(&mut links, L, &interface, Reception::Own);
         links
     });
     // What the kernel says on its own when an MTU changes.
@@ -231,8 +231,8 @@ fn frames_for_other_machines_are_ours_only_when_asked_for() {
     let frames = [interface.mac, [0xff; 6], [0x01, 0, 0x5e, 0, 0, 1], [0x02, 9, 9, 9, 9, 9]];
     for (reception, expected) in [(Reception::Own, vec![0, 1, 2]), (Reception::All, vec![0, 1, 2, 3])] {
         let mut links = site.gateway.enter(|| {
-            let mut links = AfPacket::new().unwrap();
-            links.attach(L, &interface, reception).unwrap();
+            let mut links = Ports::new().unwrap();
+            attach(&mut links, L, &interface, reception);
             links
         });
         (0u32..).zip(frames).for_each(|(number, to)| left.send(&numbered(to, number, 60)));
@@ -347,7 +347,7 @@ fn a_link_that_goes_down_or_away_leaves_the_others_alone() {
     assert_eq!(links.next_event(), None);
     // The whole daemon lives in the gateway's namespace.
     site.gateway.enter(|| {
-        let expect = |links: &mut AfPacket, state| {
+        let expect = |links: &mut Ports, state| {
             let event = eventually(PATIENCE, || {
                 links.wait(Duration::from_millis(1)).unwrap();
                 links.next_event()
@@ -386,7 +386,7 @@ fn a_link_that_goes_down_or_away_leaves_the_others_alone() {
             Some(L)
         });
         assert_eq!(seen, [3]);
-        links.detach(R);
+        links.remove(R);
         assert_eq!(links.relay(R, 1, |_| None).unwrap_err().kind(), std::io::ErrorKind::NotFound);
     });
 }

@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::{L, PATIENCE, Site};
+use common::{L, PATIENCE, Site, attach};
 use io::guard::{self, ADDRESS_LIMIT, HostAddresses};
-use io::{AfPacket, Error, Links, Reception};
+use io::{Error, Links, Ports, Reception};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -67,8 +67,8 @@ fn the_host_is_blind_while_packet_sockets_see_and_nothing_holds_the_program() {
     assert!(!answers(&site, "10.9.2.1"), "through the host");
     let interface = site.interface("vl");
     let mut links = site.gateway.enter(|| {
-        let mut links = AfPacket::new().unwrap();
-        links.attach(L, &interface, Reception::Own).unwrap();
+        let mut links = Ports::new().unwrap();
+        attach(&mut links, L, &interface, Reception::Own);
         links
     });
     assert!(!answers(&site, "10.9.1.254"));

@@ -1,7 +1,7 @@
 //! A packet of a live flow allocates nothing on its whole way: ring, engine, ring. Needs root.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use io::{AfPacket, Links as _, Reception};
+use io::{Backend, Links as _, Ports, Reception};
 use nsgate::gateway::{self, Host, Ids};
 use packet::Time;
 use pipeline::{Engine, Names, Settings, Snapshot};
@@ -19,7 +19,7 @@ static ALLOCATOR: Counting = Counting;
 
 /// A worker as the daemon's is, without its channels.
 struct Worker {
-    links: AfPacket,
+    links: Ports,
     engine: Engine,
     attached: Vec<packet::AttachmentId>,
     start: Instant,
@@ -31,9 +31,11 @@ impl Worker {
         let loaded = gateway::load(file, &mut Ids::default(), &Host::Needed(&io::interface::find)).unwrap();
         let snapshot = Arc::new(Snapshot::build(&loaded.gateway, &mut Names::default()).unwrap());
         let settings = Settings { capacity: 1_000, timeouts: flow::Timeouts::default(), seed: [1, 2] };
-        let mut links = AfPacket::new().unwrap();
+        let mut links = Ports::new().unwrap();
         for (attachment, interface) in loaded.gateway.attachments.iter().zip(&loaded.interfaces) {
-            links.attach(attachment.id, interface.as_ref().unwrap(), Reception::Own).unwrap();
+            let interface = interface.as_ref().unwrap();
+            let mut opened = io::open(interface, Backend::AfPacket, Reception::Own, 1).unwrap();
+            links.put(attachment.id, opened.pop().unwrap());
         }
         let attached = loaded.gateway.attachments.iter().map(|attachment| attachment.id).collect();
         let engine = Engine::new(snapshot, settings, nat::Pools::new([3, 4])).unwrap();

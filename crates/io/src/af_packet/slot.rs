@@ -3,7 +3,8 @@
 //! # Source
 //! `struct tpacket2_hdr` and, behind it, `struct sockaddr_ll` in `linux/if_packet.h`; host byte order.
 
-use super::virtio;
+use crate::room::TAG;
+use crate::virtio;
 use std::ops::Range;
 
 const STATUS: Range<usize> = 0..4;
@@ -16,9 +17,6 @@ const PACKET_TYPE: usize = 42;
 const END: usize = 52;
 
 const DOT1Q: u16 = 0x8100;
-
-/// The bytes of an 802.1Q tag.
-pub(super) const TAG: usize = 4;
 
 /// A slot's header, as far as it concerns us.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -67,7 +67,7 @@ pub(super) struct Netlink {
 
 impl Netlink {
     pub(super) fn connect() -> io::Result<Self> {
-        Ok(Self { socket: sys::device::route_socket()?, sequence: 0 })
+        Ok(Self { socket: sys::device::route_socket(0)?, sequence: 0 })
     }
 
     /// Makes a place for filters on an interface; whether there was none before.

@@ -4,7 +4,7 @@
 //! load (`LD_ABS`) would end the program with "pass" where the packet is too short.
 
 use super::HostAddresses;
-use super::assembler::{Assembler, FRAME, Label, R0, R1, R2, R3, R4, R6, Width};
+use crate::assembler::{Assembler, FRAME, Label, R0, R1, R2, R3, R4, R6, Width};
 
 /// Let later filters and then the stack have it (`TC_ACT_UNSPEC`).
 const PASS: i32 = -1;

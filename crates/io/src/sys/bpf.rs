@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 const BPF_PROG_LOAD: libc::c_int = 5;
+const BPF_PROG_TYPE_SOCKET_FILTER: u32 = 1;
 const BPF_PROG_TYPE_SCHED_CLS: u32 = 3;
 
 /// The beginning of `union bpf_attr` as `BPF_PROG_LOAD` reads it; the kernel takes the rest as zero.
@@ -27,11 +28,23 @@ struct Load {
 /// # Errors
 /// `EPERM` without the capability; `EINVAL` or `EACCES` with the verifier's last words where it refuses the program.
 pub(crate) fn load_classifier(instructions: &[u64], name: &str) -> io::Result<OwnedFd> {
+    load_or_hear_why(BPF_PROG_TYPE_SCHED_CLS, instructions, name)
+}
+
+/// Loads a program that filters a socket's packets or steers them, and returns the descriptor that holds it.
+///
+/// # Errors
+/// As [`load_classifier`].
+pub(crate) fn load_socket_filter(instructions: &[u64], name: &str) -> io::Result<OwnedFd> {
+    load_or_hear_why(BPF_PROG_TYPE_SOCKET_FILTER, instructions, name)
+}
+
+fn load_or_hear_why(kind: u32, instructions: &[u64], name: &str) -> io::Result<OwnedFd> {
     let mut log = vec![0u8; 64 << 10];
-    load(instructions, name, &mut []).or_else(|error| match error.raw_os_error() {
+    load(kind, instructions, name, &mut []).or_else(|error| match error.raw_os_error() {
         Some(libc::EPERM | libc::ENOMEM | libc::ENOSYS) => Err(error),
         // A second time, only to hear why.
-        _ => load(instructions, name, &mut log).map_err(|error| {
+        _ => load(kind, instructions, name, &mut log).map_err(|error| {
             let text = String::from_utf8_lossy(&log);
             let words: Vec<_> = text.trim_end_matches('\0').lines().rev().take(3).collect();
             io::Error::other(format!("{error}: {}", words.join(" / ")))
@@ -39,9 +52,9 @@ pub(crate) fn load_classifier(instructions: &[u64], name: &str) -> io::Result<Ow
     })
 }
 
-fn load(instructions: &[u64], name: &str, log: &mut [u8]) -> io::Result<OwnedFd> {
+fn load(kind: u32, instructions: &[u64], name: &str, log: &mut [u8]) -> io::Result<OwnedFd> {
     let mut load = Load {
-        kind: BPF_PROG_TYPE_SCHED_CLS,
+        kind,
         count: instructions.len() as u32,
         instructions: instructions.as_ptr() as u64,
         licence: c"MIT".as_ptr() as u64,

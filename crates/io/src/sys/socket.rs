@@ -1,10 +1,10 @@
 //! Packet sockets: options, binding, sending in batches.
 
 use super::ring::Layout;
-use super::{check, owned};
+use super::{check, device, owned};
 use std::io::{self, IoSlice};
 use std::mem::{MaybeUninit, size_of};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 /// The most frames that one system call sends.
 pub(crate) const BATCH: usize = 64;
@@ -29,6 +29,12 @@ impl PacketSocket {
     /// Sets an option of the socket layer (`SOL_SOCKET`).
     pub(crate) fn set_socket(&self, name: i32, value: i32) -> io::Result<()> {
         self.set(libc::SOL_SOCKET, name, &value)
+    }
+
+    /// Joins the fan-out group that `group` describes, or makes it, and says how others may join it.
+    pub(crate) fn join(&self, group: i32) -> io::Result<i32> {
+        self.set_packet(libc::PACKET_FANOUT, group)?;
+        self.get(libc::SOL_PACKET, libc::PACKET_FANOUT)
     }
 
     /// Makes a receive ring; `Ring::map` maps it.
@@ -77,6 +83,16 @@ impl PacketSocket {
         // SAFETY: the kernel writes at most `size` bytes into `address`, and the size it wrote into `size`.
         let result = unsafe { libc::getsockname(self.as_raw_fd(), (&raw mut address).cast(), &raw mut size) };
         result == 0 && address.sll_ifindex > 0
+    }
+
+    /// Whether the administrator has set up the interface with this name.
+    pub(crate) fn is_up(&self, name: &str) -> io::Result<bool> {
+        device::is_up(self.0.as_fd(), name)
+    }
+
+    /// The same socket under another descriptor, for a library that closes what it is given.
+    pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
+        self.0.try_clone()
     }
 
     /// Takes the error that the socket has pending, if any: `ENETDOWN` after the interface went down.

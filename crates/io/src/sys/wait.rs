@@ -17,6 +17,16 @@ impl Watch {
         Self(libc::pollfd { fd, events: libc::POLLIN, revents: 0 })
     }
 
+    /// Waits for nothing on a descriptor that has nothing more to say.
+    pub(crate) fn ignore(&mut self) {
+        self.0.fd = -1;
+    }
+
+    /// Forgets what the last wait found.
+    pub(crate) fn clear(&mut self) {
+        self.0.revents = 0;
+    }
+
     /// Whether the last wait found something to read.
     pub(crate) fn is_ready(&self) -> bool {
         self.0.revents & libc::POLLIN != 0

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the caller is a test")]
 
-use io::{AfPacket, Interface, Links, Reception, interface};
+use io::{Backend, Interface, Links, Port, Ports, Reception, interface};
 use packet::{AttachmentId, Frame};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +15,21 @@ pub(crate) const R: AttachmentId = AttachmentId(1);
 
 /// Time enough for anything that should happen, however busy the machine is.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What joins a machine to the gateway.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wire {
+    /// A veth pair, and a packet socket at its end.
+    Veth,
+    /// A TAP device of the gateway's, moved into the machine's namespace.
+    Tap,
+    /// A veth pair without offloads, and pnet at its end.
+    Pnet,
+}
+
+impl Wire {
+    pub(crate) const ALL: [Self; 3] = [Self::Veth, Self::Tap, Self::Pnet];
+}
 
 pub(crate) struct Site {
     pub(crate) left: Namespace,
@@ -34,25 +49,79 @@ impl Site {
         site
     }
 
+    /// The same, joined by what `wire` says; a TAP device comes with [`Self::open`].
+    pub(crate) fn on(wire: Wire) -> Self {
+        match wire {
+            Wire::Veth => Self::new(),
+            Wire::Tap => Self {
+                left: Namespace::new("left"),
+                gateway: Namespace::new("gateway"),
+                right: Namespace::new("right"),
+            },
+            Wire::Pnet => {
+                let site = Self::new();
+                for (namespace, name) in [
+                    (&site.left, "eth0"),
+                    (&site.right, "eth0"),
+                    (&site.gateway, "vl"),
+                    (&site.gateway, "vr"),
+                ] {
+                    namespace.run(&format!("ethtool -K {name} gro off tso off gso off tx off"));
+                }
+                site
+            }
+        }
+    }
+
+    /// Opens the gateway's `vl` or `vr` for so many workers. A TAP device becomes the machine's `eth0`.
+    pub(crate) fn open(
+        &self,
+        wire: Wire,
+        name: &str,
+        reception: Reception,
+        queues: usize,
+    ) -> (Interface, Vec<Port>) {
+        let backend = match wire {
+            Wire::Veth => Backend::AfPacket,
+            Wire::Pnet => Backend::Pnet,
+            Wire::Tap => {
+                let created = self.gateway.enter(|| io::tap::create(name, reception, queues)).unwrap();
+                let machine = if name == "vl" { &self.left } else { &self.right };
+                self.gateway.ip(&format!("link set {name} netns {} name eth0", machine.name()));
+                machine.ip("link set eth0 up");
+                return created;
+            }
+        };
+        let interface = self.interface(name);
+        let ports = self.gateway.enter(|| io::open(&interface, backend, reception, queues)).unwrap();
+        (interface, ports)
+    }
+
     pub(crate) fn interface(&self, name: &str) -> Interface {
         self.gateway.enter(|| interface::find(name)).expect("the gateway's interface")
     }
 
     /// Both interfaces of the gateway, attached for everything they hear.
-    pub(crate) fn attach(&self) -> AfPacket {
+    pub(crate) fn attach(&self) -> Ports {
         self.gateway.enter(|| {
-            let mut links = AfPacket::new().unwrap();
+            let mut links = Ports::new().unwrap();
             for (id, name) in [(L, "vl"), (R, "vr")] {
-                links.attach(id, &interface::find(name).unwrap(), Reception::All).unwrap();
+                attach(&mut links, id, &interface::find(name).unwrap(), Reception::All);
             }
             links
         })
     }
 }
 
+/// Attaches an interface of this thread's namespace for one worker.
+pub(crate) fn attach(links: &mut Ports, id: AttachmentId, to: &Interface, reception: Reception) {
+    let mut opened = io::open(to, Backend::AfPacket, reception, 1).unwrap();
+    links.put(id, opened.pop().unwrap());
+}
+
 /// A gateway that carries frames from either side to the other until it is stopped.
 pub(crate) struct Bridge {
-    thread: JoinHandle<AfPacket>,
+    thread: JoinHandle<Ports>,
     is_over: Arc<AtomicBool>,
     waker: io::Waker,
 }
@@ -60,7 +129,7 @@ pub(crate) struct Bridge {
 impl Bridge {
     /// `look` sees every frame and may change it.
     pub(crate) fn start(
-        mut links: AfPacket,
+        mut links: Ports,
         mut look: impl FnMut(AttachmentId, &mut Frame<'_>) + Send + 'static,
     ) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
@@ -84,7 +153,7 @@ impl Bridge {
         Self { thread, is_over, waker }
     }
 
-    pub(crate) fn stop(self) -> AfPacket {
+    pub(crate) fn stop(self) -> Ports {
         self.is_over.store(true, Ordering::Release);
         self.waker.wake();
         self.thread.join().expect("the bridge")
@@ -93,7 +162,7 @@ impl Bridge {
 
 /// Relays what has arrived on `from` until `count` frames were taken.
 pub(crate) fn relay_all(
-    links: &mut AfPacket,
+    links: &mut Ports,
     from: AttachmentId,
     count: usize,
     mut judge: impl FnMut(&mut Frame<'_>) -> Option<AttachmentId>,

@@ -3,7 +3,7 @@
 use crate::cli::{Check, Output};
 use crate::gateway::{self, Host, Ids};
 use crate::print::{self, Colour};
-use ::io::AfPacket;
+use ::io::Ports;
 use anyhow::bail;
 use model::{Diagnostic, Network, Severity};
 use pipeline::{Names, Snapshot};
@@ -51,9 +51,9 @@ fn check_gateway(file: &Path) -> (Vec<Diagnostic>, String) {
         some => format!(
             "{}, rings {some} x {} MiB = {} MiB and at most {} MiB waiting",
             counted(some, "attachment"),
-            AfPacket::RING_MIB,
-            some * AfPacket::RING_MIB,
-            some * AfPacket::QUEUE_MIB,
+            Ports::RING_MIB,
+            some * Ports::RING_MIB,
+            some * Ports::QUEUE_MIB,
         ),
     };
     let capacity = loaded.settings.flow_capacity;

@@ -10,7 +10,7 @@ use super::load::{Job, Read};
 use super::views::Directions;
 use crate::gateway::{self, Ids, Loaded};
 use control::answer::{Confinement, Reloaded, Reloads};
-use io::{AfPacket, Interface, Port, Reception};
+use io::{Backend, Interface, Port, Reception};
 use packet::AttachmentId;
 use pipeline::{AttachmentKind, Gateway, Names, Snapshot};
 use std::collections::{HashMap, HashSet};
@@ -197,11 +197,13 @@ impl State {
 /// # Errors
 /// What the system answered, with the interface's name.
 pub(super) fn open(wanted: &[(AttachmentId, Interface)]) -> Result<Vec<(AttachmentId, Port)>, String> {
-    let open = |(id, interface): &(AttachmentId, Interface)| match AfPacket::open(interface, Reception::Own) {
-        Ok(port) => Ok((*id, port)),
-        Err(error) => Err(format!("interface {}: {error}", interface.name)),
-    };
-    wanted.iter().map(open).collect()
+    let mut opened = Vec::with_capacity(wanted.len());
+    for (id, interface) in wanted {
+        let ports = io::open(interface, Backend::AfPacket, Reception::Own, 1);
+        let ports = ports.map_err(|error| format!("interface {}: {error}", interface.name))?;
+        opened.extend(ports.into_iter().map(|port| (*id, port)));
+    }
+    Ok(opened)
 }
 
 /// Whether everything that the pipeline or the guard knows of an interface is as it was.

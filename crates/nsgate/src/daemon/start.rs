@@ -18,7 +18,7 @@ use control::answer::{Confinement, Reloads};
 use control::{Listener, Refused};
 use crossbeam::channel::{Receiver, bounded};
 use flow::Timeouts;
-use io::AfPacket;
+use io::Ports;
 use nat::Pools;
 use pipeline::{Engine, Names, Settings, Snapshot};
 use signal_hook::iterator::Signals;
@@ -170,8 +170,8 @@ fn attached(loaded: &Loaded) -> impl Iterator<Item = Attached<'_>> {
     pairs.filter_map(|(attachment, interface)| Some((attachment, interface.as_ref()?)))
 }
 
-fn open_rings(loaded: &Loaded) -> Result<AfPacket, CannotStart> {
-    let mut links = AfPacket::new().map_err(|error| CannotStart::Interface(error.to_string()))?;
+fn open_rings(loaded: &Loaded) -> Result<Ports, CannotStart> {
+    let mut links = Ports::new().map_err(|error| CannotStart::Interface(error.to_string()))?;
     let wanted: Vec<_> = attached(loaded).map(|(one, interface)| (one.id, interface.clone())).collect();
     for (id, port) in change::open(&wanted).map_err(CannotStart::Interface)? {
         links.put(id, port);

@@ -4,7 +4,7 @@
 
 use super::Clock;
 use super::link::{Command, Ends, Notice, Report};
-use io::{AfPacket, LinkState, Links as _, Port};
+use io::{LinkState, Links as _, Port, Ports};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use packet::{AttachmentId, Offload, Time};
@@ -23,7 +23,7 @@ const TELLING: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Loop {
     pub(super) clock: Clock,
-    pub(super) links: AfPacket,
+    pub(super) links: Ports,
     pub(super) engine: Engine,
     /// Attached, in the order of their turns.
     pub(super) attached: Vec<AttachmentId>,
@@ -145,7 +145,7 @@ impl Loop {
     }
 
     fn detach(&mut self, id: AttachmentId) {
-        self.links.detach(id);
+        self.links.remove(id);
         self.attached.retain(|attached| *attached != id);
     }
 }

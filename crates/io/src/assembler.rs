@@ -5,36 +5,39 @@
 
 /// A register.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Register(u8);
+pub(crate) struct Register(u8);
 
 /// The result of a call, and of the program.
-pub(super) const R0: Register = Register(0);
+pub(crate) const R0: Register = Register(0);
 /// The first argument of a call; the packet at the program's start.
-pub(super) const R1: Register = Register(1);
-pub(super) const R2: Register = Register(2);
-pub(super) const R3: Register = Register(3);
-pub(super) const R4: Register = Register(4);
-/// Survives calls.
-pub(super) const R6: Register = Register(6);
+pub(crate) const R1: Register = Register(1);
+pub(crate) const R2: Register = Register(2);
+pub(crate) const R3: Register = Register(3);
+pub(crate) const R4: Register = Register(4);
+/// Survives calls, as the two below.
+pub(crate) const R6: Register = Register(6);
+pub(crate) const R7: Register = Register(7);
+pub(crate) const R8: Register = Register(8);
 /// The end of the stack, which grows downwards.
-pub(super) const FRAME: Register = Register(10);
+pub(crate) const FRAME: Register = Register(10);
 
 /// The width of a load.
 #[derive(Clone, Copy, Debug)]
 #[repr(u8)]
-pub(super) enum Width {
+pub(crate) enum Width {
     Word = 0x00,
     Half = 0x08,
+    Byte = 0x10,
     Double = 0x18,
 }
 
 /// A place to jump to, known later.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Label(usize);
+pub(crate) struct Label(usize);
 
 /// A program under construction. Jumps go forwards only, so every program ends.
 #[derive(Debug, Default)]
-pub(super) struct Assembler {
+pub(crate) struct Assembler {
     code: Vec<u64>,
     /// The instruction each label stands before, once it is known.
     labels: Vec<Option<usize>>,
@@ -43,71 +46,102 @@ pub(super) struct Assembler {
 
 impl Assembler {
     /// A label that stands nowhere yet.
-    pub(super) fn label(&mut self) -> Label {
+    pub(crate) fn label(&mut self) -> Label {
         self.labels.push(None);
         Label(self.labels.len() - 1)
     }
 
     /// Puts a label before the next instruction.
-    pub(super) fn place(&mut self, label: Label) {
+    pub(crate) fn place(&mut self, label: Label) {
         self.labels[label.0] = Some(self.code.len());
     }
 
-    pub(super) fn set(&mut self, to: Register, value: i32) {
+    pub(crate) fn set(&mut self, to: Register, value: i32) {
         self.push(0xb7, to, R0, 0, value);
     }
 
-    pub(super) fn set_double(&mut self, to: Register, value: u64) {
+    pub(crate) fn set_double(&mut self, to: Register, value: u64) {
         self.push(0x18, to, R0, 0, value as u32 as i32);
         self.push(0, R0, R0, 0, (value >> 32) as u32 as i32);
     }
 
-    pub(super) fn copy(&mut self, to: Register, from: Register) {
+    pub(crate) fn copy(&mut self, to: Register, from: Register) {
         self.push(0xbf, to, from, 0, 0);
     }
 
-    pub(super) fn add(&mut self, to: Register, value: i32) {
+    pub(crate) fn add(&mut self, to: Register, value: i32) {
         self.push(0x07, to, R0, 0, value);
     }
 
+    pub(crate) fn add_register(&mut self, to: Register, other: Register) {
+        self.push(0x0f, to, other, 0, 0);
+    }
+
+    pub(crate) fn multiply(&mut self, to: Register, value: i32) {
+        self.push(0x27, to, R0, 0, value);
+    }
+
+    pub(crate) fn mask(&mut self, to: Register, bits: i32) {
+        self.push(0x57, to, R0, 0, bits);
+    }
+
+    pub(crate) fn shift_left(&mut self, to: Register, bits: i32) {
+        self.push(0x67, to, R0, 0, bits);
+    }
+
+    pub(crate) fn shift_right(&mut self, to: Register, bits: i32) {
+        self.push(0x77, to, R0, 0, bits);
+    }
+
+    /// Makes the number of a 16-bit word that was loaded as it stands in the packet.
+    pub(crate) fn swap_half(&mut self, to: Register) {
+        self.push(0xdc, to, R0, 0, 16);
+    }
+
     /// Loads what lies `offset` bytes from the address in `from`.
-    pub(super) fn load(&mut self, to: Register, width: Width, from: Register, offset: i16) {
+    pub(crate) fn load(&mut self, to: Register, width: Width, from: Register, offset: i16) {
         self.push(0x61 | width as u8, to, from, offset, 0);
     }
 
-    pub(super) fn call(&mut self, function: i32) {
+    pub(crate) fn call(&mut self, function: i32) {
         self.push(0x85, R0, R0, 0, function);
     }
 
-    pub(super) fn exit(&mut self) {
+    pub(crate) fn exit(&mut self) {
         self.push(0x95, R0, R0, 0, 0);
     }
 
-    pub(super) fn jump(&mut self, to: Label) {
+    pub(crate) fn jump(&mut self, to: Label) {
         self.jumps.push((self.code.len(), to));
         self.push(0x05, R0, R0, 0, 0);
     }
 
     /// Jumps where the lower 32 bits equal `value`.
-    pub(super) fn jump_if_equal(&mut self, register: Register, value: u32, to: Label) {
+    pub(crate) fn jump_if_equal(&mut self, register: Register, value: u32, to: Label) {
         self.jumps.push((self.code.len(), to));
         self.push(0x16, register, R0, 0, value as i32);
     }
 
     /// Jumps where the lower 32 bits are not `value`.
-    pub(super) fn jump_if_not(&mut self, register: Register, value: u32, to: Label) {
+    pub(crate) fn jump_if_not(&mut self, register: Register, value: u32, to: Label) {
         self.jumps.push((self.code.len(), to));
         self.push(0x56, register, R0, 0, value as i32);
     }
 
+    /// Jumps where any of these of the lower 32 bits is set.
+    pub(crate) fn jump_if_any(&mut self, register: Register, bits: u32, to: Label) {
+        self.jumps.push((self.code.len(), to));
+        self.push(0x46, register, R0, 0, bits as i32);
+    }
+
     /// Jumps where all 64 bits differ from the other register's.
-    pub(super) fn jump_if_different(&mut self, register: Register, other: Register, to: Label) {
+    pub(crate) fn jump_if_different(&mut self, register: Register, other: Register, to: Label) {
         self.jumps.push((self.code.len(), to));
         self.push(0x5d, register, other, 0, 0);
     }
 
     /// The program. A jump to a label that was never placed goes nowhere, and the kernel refuses the program.
-    pub(super) fn finish(mut self) -> Vec<u64> {
+    pub(crate) fn finish(mut self) -> Vec<u64> {
         for (from, label) in self.jumps {
             let target = self.labels[label.0].unwrap_or(usize::MAX);
             let distance = target.checked_sub(from + 1).and_then(|distance| i16::try_from(distance).ok());

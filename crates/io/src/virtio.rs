@@ -1,12 +1,12 @@
-//! The virtio header that stands before every frame of a packet socket.
+//! The virtio header that stands before every frame of a packet socket or a TAP device.
 //!
 //! # Source
-//! virtio 1.2, section 5.1.6; in the host's byte order, as `linux/virtio_net.h` says for packet sockets.
+//! virtio 1.2, section 5.1.6; in the host's byte order, as `linux/virtio_net.h` says for both.
 
 use packet::{Checksum, Offload, SegmentKind, Segments};
 
 /// The bytes of the header.
-pub(super) const SIZE: usize = 10;
+pub(crate) const SIZE: usize = 10;
 
 const NEEDS_CHECKSUM: u8 = 1;
 const DATA_VALID: u8 = 2;
@@ -20,7 +20,7 @@ const ECN: u8 = 0x80;
 
 /// What a header says about a frame of `length` bytes, or `None` where the kernel would refuse to send it.
 #[inline]
-pub(super) fn decode(header: &[u8; SIZE], length: usize) -> Option<Offload> {
+pub(crate) fn decode(header: &[u8; SIZE], length: usize) -> Option<Offload> {
     let word = |at: usize| u16::from_ne_bytes([header[at], header[at + 1]]);
     let (flags, kind, headers, size) = (header[0], header[1], word(2), word(4));
     let checksum = if flags & NEEDS_CHECKSUM != 0 {
@@ -44,7 +44,7 @@ pub(super) fn decode(header: &[u8; SIZE], length: usize) -> Option<Offload> {
 
 /// The header for a frame of `length` bytes.
 #[inline]
-pub(super) fn encode(offload: Offload, length: usize) -> [u8; SIZE] {
+pub(crate) fn encode(offload: Offload, length: usize) -> [u8; SIZE] {
     let (flags, start, offset) = match offload.checksum {
         Checksum::Finished => (0, 0, 0),
         Checksum::Verified => (DATA_VALID, 0, 0),
@@ -72,7 +72,7 @@ pub(super) fn encode(offload: Offload, length: usize) -> [u8; SIZE] {
 }
 
 /// Moves what a header says about places by the `bytes` that were inserted before them.
-pub(super) fn shift(header: &mut [u8; SIZE], bytes: u16) {
+pub(crate) fn shift(header: &mut [u8; SIZE], bytes: u16) {
     if header[0] & NEEDS_CHECKSUM != 0 {
         let start = u16::from_ne_bytes([header[6], header[7]]).saturating_add(bytes);
         header[6..8].copy_from_slice(&start.to_ne_bytes());

@@ -1,0 +1,296 @@
+//! One worker's end of an attachment, whatever carries its frames.
+
+use crate::room::Room;
+use crate::{Backend, Error, Interface, LinkState, Reception, Statistics, af_packet, pnet, tap, virtio};
+use packet::{AttachmentId, Frame};
+use std::io::{self, IoSlice};
+use std::os::fd::RawFd;
+
+/// One worker's end of an attachment: what it receives is its own, what it sends leaves by the whole interface.
+///
+/// A port may be opened on one thread and used on another, and it works there without any capability.
+#[derive(Debug)]
+pub struct Port {
+    name: String,
+    kind: Kind,
+    statistics: Statistics,
+    state: LinkState,
+    told: LinkState,
+}
+
+#[derive(Debug)]
+enum Kind {
+    AfPacket(af_packet::Link),
+    Tap(tap::Queue),
+    Pnet(pnet::Channel),
+}
+
+/// Where a frame of the present batch lies, behind its virtio header.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) within: Within,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// What a place lies in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Within {
+    Slot(usize),
+    Room,
+}
+
+/// Why a frame is not judged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Loss {
+    Truncated,
+    Malformed,
+    Foreign,
+}
+
+/// What became of frames that were to be sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sent {
+    pub(crate) sent: usize,
+    pub(crate) failed: usize,
+    pub(crate) refused: usize,
+    /// Those of `sent` whose checksums or segments had to be finished here.
+    pub(crate) finished: usize,
+    pub(crate) is_down: bool,
+}
+
+/// Whose matter an error of sending is.
+pub(crate) enum Whose {
+    /// A signal came; the next attempt may do.
+    Nobodys,
+    /// There is no room, or the link is down: the next frame would fare no better.
+    Systems { is_down: bool },
+    /// Something about this one frame, as its length.
+    Frames,
+}
+
+impl Whose {
+    pub(crate) fn of(error: &io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(libc::EINTR) => Self::Nobodys,
+            Some(libc::ENOBUFS | libc::EAGAIN | libc::ENOMEM) => Self::Systems { is_down: false },
+            // A TAP device says EIO while it is down and EBADFD when it is gone.
+            Some(libc::ENETDOWN | libc::ENXIO | libc::ENODEV | libc::EIO | libc::EBADFD) => {
+                Self::Systems { is_down: true }
+            }
+            _ => Self::Frames,
+        }
+    }
+}
+
+/// Opens all queues of an attachment at once, one port for each worker in the workers' order.
+///
+/// The kernel steers each frame to the port of the worker that [`packet::home`] names, as far as it can tell; see
+/// [`Backend`] for what each can do. [`Backend::Auto`] is AF_PACKET, and [`Backend::Tap`] is [`tap::create`].
+///
+/// # Errors
+/// [`Error::MissingCapability`], [`Error::Down`], [`Error::OneWorkerOnly`], [`Error::OffloadsOn`], what [`tap::create`]
+/// says, or what the system answered.
+pub fn open(
+    interface: &Interface,
+    backend: Backend,
+    reception: Reception,
+    queues: usize,
+) -> Result<Vec<Port>, Error> {
+    let name = &interface.name;
+    match backend {
+        Backend::Auto | Backend::AfPacket => {
+            let links = af_packet::open(interface, reception, queues)?;
+            Ok(links.into_iter().map(|link| Port::new(name, Kind::AfPacket(link))).collect())
+        }
+        Backend::Tap => tap::create(name, reception, queues).map(|(_, ports)| ports),
+        Backend::Pnet => {
+            let channel = pnet::Channel::open(interface, reception, queues)?;
+            Ok(vec![Port::new(name, Kind::Pnet(channel))])
+        }
+    }
+}
+
+impl Port {
+    fn new(name: &str, kind: Kind) -> Self {
+        let (statistics, state) = (Statistics::default(), LinkState::Up);
+        Self { name: name.into(), kind, statistics, state, told: state }
+    }
+
+    pub(crate) fn of_tap(name: &str, queue: tap::Queue) -> Self {
+        Self::new(name, Kind::Tap(queue))
+    }
+
+    /// The interface's name when it was opened.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn descriptor(&self) -> RawFd {
+        match &self.kind {
+            Kind::AfPacket(link) => link.descriptor(),
+            Kind::Tap(queue) => queue.descriptor(),
+            Kind::Pnet(channel) => channel.descriptor(),
+        }
+    }
+
+    /// Whether a frame waits in memory that can be looked at; `None` where only the kernel knows.
+    #[inline]
+    pub(crate) fn is_ready(&self) -> Option<bool> {
+        match &self.kind {
+            Kind::AfPacket(link) => Some(link.is_ready()),
+            Kind::Tap(_) | Kind::Pnet(_) => None,
+        }
+    }
+
+    /// Takes the next frame that is to be judged, or counts why the next one is not; `None` where nothing waits.
+    #[inline]
+    pub(crate) fn next(&mut self, room: &mut Room) -> Option<Option<Place>> {
+        let next = match &mut self.kind {
+            Kind::AfPacket(link) => link.next(room),
+            Kind::Tap(queue) => queue.next(room),
+            Kind::Pnet(channel) => channel.next(room),
+        };
+        Some(match next? {
+            Ok(place) => Some(place),
+            Err(loss) => self.count_loss(loss),
+        })
+    }
+
+    /// Has the frame at a place judged; where it is to go, if anywhere.
+    #[inline]
+    pub(crate) fn judge(
+        &mut self,
+        place: Place,
+        room: &mut Room,
+        judge: &mut impl FnMut(&mut Frame<'_>) -> Option<AttachmentId>,
+    ) -> Option<AttachmentId> {
+        let bytes = match (place.within, &mut self.kind) {
+            (Within::Slot(slot), Kind::AfPacket(link)) => link.slot_mut(slot),
+            _ => room.bytes_mut(),
+        };
+        let frame = bytes.get_mut(place.start..place.end).and_then(|bytes| bytes.split_first_chunk_mut());
+        let Some((header, bytes)) = frame else { return self.count_loss(Loss::Malformed) };
+        let length = bytes.len();
+        let Some(offload) = virtio::decode(header, length) else { return self.count_loss(Loss::Malformed) };
+        self.statistics.received += 1;
+        let mut frame = Frame { bytes, offload };
+        let to = judge(&mut frame)?;
+        if frame.offload != offload {
+            *header = virtio::encode(frame.offload, length);
+        }
+        Some(to)
+    }
+
+    /// The virtio header and the frame at a place of the present batch.
+    #[inline]
+    pub(crate) fn bytes<'a>(&'a self, place: &Place, room: &'a Room) -> &'a [u8] {
+        let bytes = match (place.within, &self.kind) {
+            (Within::Slot(slot), Kind::AfPacket(link)) => link.slot(slot),
+            _ => room.bytes(),
+        };
+        bytes.get(place.start..place.end).unwrap_or_default()
+    }
+
+    /// Lets the kernel have the places of the batch back.
+    #[inline]
+    pub(crate) fn give_back(&mut self) {
+        if let Kind::AfPacket(link) = &mut self.kind {
+            link.give_back();
+        }
+    }
+
+    /// Sends frames, each behind its virtio header, in their order.
+    pub(crate) fn transmit(&self, frames: &[IoSlice<'_>]) -> Sent {
+        match &self.kind {
+            Kind::AfPacket(link) => link.transmit(frames),
+            Kind::Tap(queue) => queue.transmit(frames),
+            Kind::Pnet(channel) => channel.transmit(frames),
+        }
+    }
+
+    pub(crate) fn count_sent(&mut self, sent: Sent) {
+        self.statistics.sent += sent.sent as u64;
+        self.statistics.send_failures += sent.failed as u64;
+        self.statistics.refused += sent.refused as u64;
+        self.statistics.finished += sent.finished as u64;
+        if sent.is_down {
+            self.note_trouble();
+        }
+    }
+
+    pub(crate) fn count_refused(&mut self, count: usize) {
+        self.statistics.refused += count as u64;
+    }
+
+    fn count_loss<T>(&mut self, loss: Loss) -> Option<T> {
+        let counter = match loss {
+            Loss::Truncated => &mut self.statistics.truncated,
+            Loss::Malformed => &mut self.statistics.malformed,
+            Loss::Foreign => &mut self.statistics.foreign,
+        };
+        *counter += 1;
+        None
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        match &self.kind {
+            Kind::AfPacket(link) => Statistics { ring_drops: link.drops(), ..self.statistics },
+            Kind::Tap(_) => self.statistics,
+            Kind::Pnet(channel) => Statistics {
+                ring_drops: channel.drops(),
+                unfinished: channel.unfinished(),
+                ..self.statistics
+            },
+        }
+    }
+
+    /// Looks what is behind an error that `poll` has reported.
+    pub(crate) fn note_error(&mut self) {
+        let is_trouble = match &self.kind {
+            Kind::AfPacket(link) => link.take_error(),
+            Kind::Tap(_) => true,
+            Kind::Pnet(channel) => channel.take_error(),
+        };
+        if is_trouble {
+            self.note_trouble();
+        }
+    }
+
+    /// Something failed as it does when a link is down.
+    fn note_trouble(&mut self) {
+        let is_gone = self.is_up().is_none();
+        self.state = if is_gone { LinkState::Gone } else { LinkState::Down };
+    }
+
+    /// Looks whether a link that was down has come back or is gone for good.
+    pub(crate) fn look_again(&mut self) {
+        if self.state == LinkState::Down {
+            self.state = match self.is_up() {
+                None => LinkState::Gone,
+                Some(true) => LinkState::Up,
+                Some(false) => LinkState::Down,
+            };
+        }
+    }
+
+    /// Whether the interface is up; `None` where it is gone.
+    fn is_up(&self) -> Option<bool> {
+        match &self.kind {
+            Kind::AfPacket(link) => link.is_up(&self.name),
+            Kind::Tap(queue) => queue.is_up(),
+            Kind::Pnet(channel) => channel.is_up(&self.name),
+        }
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.state == LinkState::Gone
+    }
+
+    /// The state, where it has changed since it was last told.
+    pub(crate) fn take_change(&mut self) -> Option<LinkState> {
+        let has_changed = self.state != self.told;
+        self.told = self.state;
+        has_changed.then_some(self.state)
+    }
+}

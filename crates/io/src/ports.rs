@@ -1,0 +1,272 @@
+//! The attachments of one worker, and the frames that pass between them.
+//!
+//! Every port receives and sends frames behind their virtio headers, so a frame that came by one backend leaves by
+//! any other as it lies.
+
+use crate::port::Place;
+use crate::room::Room;
+use crate::sys::socket::BATCH;
+use crate::sys::wait::{Watch, wait};
+use crate::{Error, Event, Links, Port, Statistics, Waker, af_packet, virtio};
+use packet::{AttachmentId, Frame, MAX_FRAME, Offload};
+use std::io::{self, IoSlice};
+use std::time::{Duration, Instant};
+
+/// How long `wait` looks for frames before it asks the kernel to wake us.
+///
+/// A sleeping worker answers 100 µs later than a spinning one, and one that never sleeps takes a core from
+/// whoever else needs it.
+const SPIN: Duration = Duration::from_micros(50);
+
+/// One worker's ports, by the numbers of their attachments.
+#[derive(Debug)]
+pub struct Ports {
+    ports: Vec<Option<Port>>,
+    /// The frames of the present batch that go out, in the order received.
+    outgoing: Vec<Outgoing>,
+    /// Where the frames of the present batch lie that do not lie in a ring.
+    room: Room,
+    /// A frame of the gateway's own, behind its virtio header.
+    own: Vec<u8>,
+    /// The waker first, then the ports whose frames only the kernel can see, then the others.
+    watches: Vec<Watch>,
+    /// The port behind each watch but the first.
+    watched: Vec<usize>,
+    /// How many of the ports are of the first sort.
+    unseen: usize,
+    waker: Waker,
+}
+
+#[derive(Debug)]
+struct Outgoing {
+    /// `None` once it has been handed to the kernel.
+    to: Option<AttachmentId>,
+    place: Place,
+}
+
+impl Ports {
+    /// The memory of one worker's ring of an AF_PACKET attachment, taken when it is opened, in MiB.
+    pub const RING_MIB: usize = af_packet::RING_MIB;
+    /// The most memory of super-frames that wait at an AF_PACKET attachment of up to four workers, in MiB.
+    pub const QUEUE_MIB: usize = af_packet::QUEUE_MIB;
+
+    /// No ports yet.
+    ///
+    /// # Errors
+    /// Where the process has too many files open.
+    pub fn new() -> Result<Self, Error> {
+        let waker = Waker::new().map_err(Error::system("making an event counter", "CAP_SYS_ADMIN"))?;
+        let mut ports = Self {
+            ports: Vec::new(),
+            outgoing: Vec::with_capacity(BATCH),
+            room: Room::new(),
+            own: Vec::with_capacity(virtio::SIZE + MAX_FRAME),
+            watches: Vec::new(),
+            watched: Vec::new(),
+            unseen: 0,
+            waker,
+        };
+        ports.watch();
+        Ok(ports)
+    }
+
+    /// Attaches a port; an earlier one of this number ends.
+    pub fn put(&mut self, id: AttachmentId, port: Port) {
+        let index = usize::from(id.0);
+        if self.ports.len() <= index {
+            self.ports.resize_with(index + 1, || None);
+        }
+        self.ports[index] = Some(port);
+        self.watch();
+    }
+
+    /// Gives a port back; frames that wait at it are lost when it is dropped. `None` where there is none.
+    pub fn remove(&mut self, id: AttachmentId) -> Option<Port> {
+        let removed = self.ports.get_mut(usize::from(id.0)).and_then(Option::take);
+        self.watch();
+        removed
+    }
+
+    /// Ends a `wait` from another thread.
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
+    /// The next change of a port's link state that has not been told yet.
+    pub fn next_event(&mut self) -> Option<Event> {
+        let mut ports = self.ports.iter_mut().enumerate();
+        ports.find_map(|(index, port)| {
+            let state = port.as_mut()?.take_change()?;
+            Some(Event { attachment: AttachmentId(index as u16), state })
+        })
+    }
+
+    /// Chooses what to wait for.
+    fn watch(&mut self) {
+        let present =
+            |(index, port): (usize, &Option<Port>)| Some((index, port.as_ref()?.is_ready().is_none()));
+        let mut watched: Vec<_> = self.ports.iter().enumerate().filter_map(present).collect();
+        watched.sort_by_key(|(_, is_unseen)| !is_unseen);
+        self.unseen = watched.iter().filter(|(_, is_unseen)| *is_unseen).count();
+        self.watched = watched.into_iter().map(|(index, _)| index).collect();
+        let descriptors = self.watched.iter().filter_map(|index| self.ports.get(*index)?.as_ref());
+        self.watches.clear();
+        self.watches.push(Watch::new(self.waker.descriptor()));
+        self.watches.extend(descriptors.map(|port| Watch::new(port.descriptor())));
+    }
+
+    fn port(&mut self, id: AttachmentId) -> Option<&mut Port> {
+        self.ports.get_mut(usize::from(id.0))?.as_mut()
+    }
+
+    /// Relays at most [`BATCH`] frames.
+    fn relay_batch(
+        &mut self,
+        from: AttachmentId,
+        limit: usize,
+        judge: &mut impl FnMut(&mut Frame<'_>) -> Option<AttachmentId>,
+    ) -> io::Result<usize> {
+        let port = self.ports.get_mut(usize::from(from.0)).and_then(Option::as_mut);
+        let port = port.ok_or(io::ErrorKind::NotFound)?;
+        self.outgoing.clear();
+        self.room.clear();
+        let mut taken = 0;
+        while taken < limit.min(BATCH) && !self.room.is_full() {
+            let Some(place) = port.next(&mut self.room) else { break };
+            taken += 1;
+            let Some(place) = place else { continue };
+            if let Some(to) = port.judge(place, &mut self.room, judge) {
+                self.outgoing.push(Outgoing { to: Some(to), place });
+            }
+        }
+        if taken > 0 {
+            self.send_outgoing(from);
+            if let Some(port) = self.port(from) {
+                port.give_back();
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Sends the batch, one system call for each receiver where nothing goes wrong.
+    fn send_outgoing(&mut self, from: AttachmentId) {
+        for first in 0..self.outgoing.len() {
+            let Some(to) = self.outgoing[first].to else { continue };
+            let Some(Some(source)) = self.ports.get(usize::from(from.0)) else { return };
+            let mut frames = [IoSlice::new(&[]); BATCH];
+            let mut count = 0;
+            for frame in self.outgoing[first..].iter_mut().filter(|frame| frame.to == Some(to)) {
+                frames[count] = IoSlice::new(source.bytes(&frame.place, &self.room));
+                frame.to = None;
+                count += 1;
+            }
+            match self.ports.get(usize::from(to.0)) {
+                Some(Some(port)) => {
+                    let sent = port.transmit(&frames[..count]);
+                    if let Some(port) = self.port(to) {
+                        port.count_sent(sent);
+                    }
+                }
+                _ => {
+                    if let Some(port) = self.port(from) {
+                        port.count_refused(count);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks for frames for a short while; whether there is a reason not to sleep.
+    ///
+    /// A ring is looked at where it lies. Where only the kernel knows whether a frame waits, one system call asks for
+    /// all such ports at once.
+    fn spin(&mut self, limit: Duration) -> io::Result<bool> {
+        // The backends are where time enters: a spin is bounded by the clock, or not at all.
+        let start = Instant::now();
+        loop {
+            for _ in 0..16 {
+                let is_ready = |port: &Port| port.is_ready() == Some(true);
+                if self.waker.is_called() || self.ports.iter().flatten().any(is_ready) {
+                    return Ok(true);
+                }
+                std::hint::spin_loop();
+            }
+            if let Some(unseen @ [_, ..]) = self.watches.get_mut(1..=self.unseen) {
+                wait(unseen, Duration::ZERO)?;
+                if unseen.iter().any(|watch| watch.is_ready() || watch.has_error()) {
+                    return Ok(true);
+                }
+            }
+            if start.elapsed() >= limit {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Learns what went wrong with the ports for which the last wait has found an error.
+    fn look_at_errors(&mut self) {
+        for (watch, index) in self.watches.iter_mut().skip(1).zip(&self.watched) {
+            let Some(Some(port)) = self.ports.get_mut(*index) else { continue };
+            if watch.has_error() {
+                port.note_error();
+            }
+            watch.clear();
+            port.look_again();
+            if port.is_gone() {
+                // Its error would end every wait at once.
+                watch.ignore();
+            }
+        }
+    }
+}
+
+impl Links for Ports {
+    fn relay(
+        &mut self,
+        from: AttachmentId,
+        budget: usize,
+        mut judge: impl FnMut(&mut Frame<'_>) -> Option<AttachmentId>,
+    ) -> io::Result<usize> {
+        let mut total = 0;
+        while total < budget {
+            let taken = self.relay_batch(from, budget - total, &mut judge)?;
+            total += taken;
+            if taken == 0 {
+                break;
+            }
+        }
+        Ok(total)
+    }
+
+    fn send(&mut self, to: AttachmentId, frame: &[u8], offload: Offload) {
+        let Some(Some(port)) = self.ports.get_mut(usize::from(to.0)) else { return };
+        if frame.len() > MAX_FRAME {
+            return port.count_refused(1);
+        }
+        self.own.clear();
+        self.own.extend_from_slice(&virtio::encode(offload, frame.len()));
+        self.own.extend_from_slice(frame);
+        let sent = port.transmit(&[IoSlice::new(&self.own)]);
+        port.count_sent(sent);
+    }
+
+    fn wait(&mut self, timeout: Duration) -> io::Result<()> {
+        let is_due = self.spin(SPIN.min(timeout))?;
+        let mut is_ringing = false;
+        if !is_due && self.waker.fall_asleep() {
+            let waited = wait(&mut self.watches, timeout);
+            is_ringing = self.watches[0].is_ready();
+            self.waker.answer(is_ringing);
+            waited?;
+        } else {
+            self.waker.answer(is_ringing);
+        }
+        self.look_at_errors();
+        Ok(())
+    }
+
+    fn statistics(&self, attachment: AttachmentId) -> Statistics {
+        let port = self.ports.get(usize::from(attachment.0)).and_then(Option::as_ref);
+        port.map(Port::statistics).unwrap_or_default()
+    }
+}
