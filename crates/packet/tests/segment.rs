@@ -21,7 +21,7 @@ fn tcp() -> impl Strategy<Value = OwnedFrame> {
                 .seq(sequence)
                 .flags(flags)
                 .options(&vec![1; usize::from(tcp_words) * 4])
-                .id(id)
+                .id(id.into())
                 .ip_options(&vec![1; usize::from(ip_words) * 4])
                 .data(length);
             // A receiver that has joined segments (GRO) leaves a finished checksum that says nothing of the whole.
@@ -36,8 +36,12 @@ fn tcp() -> impl Strategy<Value = OwnedFrame> {
 
 fn udp(kind: SegmentKind) -> impl Strategy<Value = OwnedFrame> {
     (any::<u16>(), 0u8..=10, 1usize..9000, 8u16..1500).prop_map(move |(id, words, length, size)| {
-        let draft =
-            ipv4("10.0.0.1", "10.0.0.2").udp(1000, 2000).id(id).ip_options(&vec![1; usize::from(words) * 4]);
+        let draft = ipv4("10.0.0.1", "10.0.0.2").udp(1000, 2000).id(id.into()).ip_options(&vec![
+            1;
+            usize::from(
+                words
+            ) * 4
+        ]);
         let mut frame = draft.data(length).partial().frame();
         frame.offload.segments = Some(Segments { kind, size, header: 0, ecn: false });
         frame
