@@ -74,11 +74,11 @@ fn other_types_are_listed_not_refused() {
 
 #[test]
 fn parts_beyond_the_model_are_listed() {
-    let text = "{\"type\": \"Microsoft.Network/virtualNetworks\", \"name\": \"v\", \"properties\": {\"addressSpace\": {\"addressPrefixes\": [\"10.0.0.0/8\"]}, \"virtualNetworkPeerings\": [{}], \"subnets\": [{\"name\": \"s\", \"properties\": {\"addressPrefix\": \"10.0.0.0/16\", \"serviceEndpoints\": [], \"routeTable\": {\"id\": \"rt\"}}}]}}";
+    let text = "{\"type\": \"Microsoft.Network/virtualNetworks\", \"name\": \"v\", \"properties\": {\"addressSpace\": {\"addressPrefixes\": [\"10.0.0.0/8\"]}, \"flowTimeoutInMinutes\": 4, \"subnets\": [{\"name\": \"s\", \"properties\": {\"addressPrefix\": \"10.0.0.0/16\", \"serviceEndpoints\": [], \"routeTable\": {\"id\": \"rt\"}}}]}}";
     let resources = arm::read_resources(&[arm::read_json("net.json", text).unwrap()]);
     let listed: Vec<(&str, &str)> =
         resources.ignored.iter().map(|it| (it.what.as_str(), it.name.as_str())).collect();
-    assert_eq!(listed, [("routeTable", "s"), ("virtualNetworkPeerings", "v")]);
+    assert_eq!(listed, [("routeTable", "s"), ("flowTimeoutInMinutes", "v")]);
 }
 
 #[test]

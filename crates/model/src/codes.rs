@@ -82,7 +82,7 @@ codes! {
     ADDRESS_SPACE_MISSING = "VnetAddressSpaceMissing";
     /// Ours: an address space that takes in addresses of the platform.
     ADDRESS_SPACE_NOT_ALLOWED = "VnetAddressSpaceNotAllowed";
-    /// Address spaces that overlap.
+    /// Address spaces that overlap, of one virtual network or of two that are peered.
     ADDRESS_SPACES_OVERLAP = "VnetAddressSpacesOverlap";
     /// A subnet without prefix, or of a size that Azure refuses.
     INVALID_SUBNET = "NetcfgInvalidSubnet";
@@ -92,6 +92,18 @@ codes! {
     SUBNETS_OVERLAP = "NetcfgSubnetRangesOverlap";
     /// Ours: more subnets than a virtual network may have.
     SUBNET_COUNT_LIMIT = "SubnetCountLimitReached";
+    /// Ours: more peerings than a virtual network may have.
+    PEERING_COUNT_LIMIT = "PeeringCountLimitReached";
+    /// A peering with a virtual network that another peer's address space overlaps.
+    PEERS_OVERLAP = "VnetAddressSpaceOverlapsWithAlreadyPeeredVnet";
+    /// Two peerings of one virtual network with the same other one.
+    PEERED_TWICE = "AnotherPeeringAlreadyReferencesRemoteVnet";
+    /// Ours: a peering of a virtual network with itself.
+    PEERED_WITH_ITSELF = "PeeringWithItself";
+    /// Ours: a peering that carries nothing, because its other half is missing or one of both says so.
+    PEERING_NOT_CONNECTED = "PeeringNotConnected";
+    /// Ours: gateways of several other networks, or of one that does not share its own.
+    REMOTE_GATEWAYS = "PeeringRemoteGateways";
     /// Ours: a network interface without an IP configuration.
     IP_CONFIGURATION_MISSING = "NetworkInterfaceIpConfigurationMissing";
     /// Ours: an IP configuration without a subnet.

@@ -7,6 +7,7 @@ pub mod limits;
 mod lookup;
 mod nearest;
 mod network;
+mod peerings;
 mod ports;
 pub mod raw;
 mod reference;
@@ -17,8 +18,8 @@ pub use diagnostic::{At, Diagnostic, Location, Severity};
 pub use nearest::nearest;
 pub use network::{
     Access, AddressMatch, ApplicationSecurityGroup, AsgIndex, Direction, IpConfiguration, Network,
-    NetworkInterface, NetworkSecurityGroup, NicIndex, NsgIndex, PublicIpAddress, PublicIpIndex, RuleProtocol,
-    SecurityRule, ServiceTag, Subnet, SubnetIndex, TagIndex, VirtualNetwork, VnetIndex,
+    NetworkInterface, NetworkSecurityGroup, NicIndex, NsgIndex, Peering, PublicIpAddress, PublicIpIndex,
+    RuleProtocol, SecurityRule, ServiceTag, Subnet, SubnetIndex, TagIndex, VirtualNetwork, VnetIndex,
 };
 pub use ports::PortSet;
 pub use reference::NotFound;

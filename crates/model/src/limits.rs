@@ -21,6 +21,8 @@ pub const ASGS_PER_IP_CONFIGURATION: usize = 20;
 pub const IP_CONFIGURATIONS_PER_ASG: usize = 4000;
 /// Subnets in one virtual network.
 pub const SUBNETS_PER_VNET: usize = 3000;
+/// Peerings of one virtual network.
+pub const PEERINGS_PER_VNET: usize = 500;
 /// Characters in a rule's description.
 pub const DESCRIPTION_CHARACTERS: usize = 140;
 /// Characters in a name.

@@ -19,6 +19,21 @@ impl Network {
         directory.find(name_or_id)
     }
 
+    /// The virtual network of that name or resource id.
+    ///
+    /// # Errors
+    /// [`NotFound`] with the nearest name, or with the ids of all that the name could mean.
+    ///
+    /// # Cost
+    /// Linear in the number of virtual networks.
+    pub fn find_virtual_network(&self, name_or_id: &str) -> Result<VnetIndex, NotFound> {
+        let mut directory = Directory::new(Kind::VirtualNetwork);
+        for (nth, vnet) in self.virtual_networks.iter().enumerate() {
+            directory.add(VnetIndex(nth), &vnet.id, &vnet.name);
+        }
+        directory.find(name_or_id)
+    }
+
     /// The subnet of that resource id, `vnet/subnet`, or name where only one virtual network has it.
     ///
     /// # Errors

@@ -67,6 +67,28 @@ pub struct VirtualNetwork {
     pub address_space: Vec<IpNet>,
     /// The subnets, inside the address space.
     pub subnets: Vec<Subnet>,
+    /// This network's halves of its peerings, at most one to each other network.
+    pub peerings: Vec<Peering>,
+}
+
+/// One network's half of a peering. Traffic needs both halves: see [`Peering::connected`].
+///
+/// # Source
+/// Azure "Create, change, or delete a virtual network peering".
+#[derive(Clone, Debug)]
+pub struct Peering {
+    /// The name, unique in its virtual network.
+    pub name: Arc<str>,
+    /// The other virtual network, whose address space is apart from this one's and from its other peers'.
+    pub remote: VnetIndex,
+    /// Whether the other network has its half too, and neither says otherwise by `peeringState`.
+    pub connected: bool,
+    /// `allowVirtualNetworkAccess`: whether VirtualNetwork holds the other's addresses here. There is a route either way.
+    pub virtual_network_access: bool,
+    /// `allowGatewayTransit`: whether the other network may use the gateway of this one.
+    pub gateway_transit: bool,
+    /// `useRemoteGateways`: whether this network uses the gateway of the other one.
+    pub remote_gateways: bool,
 }
 
 /// A subnet.

@@ -12,6 +12,8 @@ pub struct Network {
     pub virtual_networks: Vec<VirtualNetwork>,
     /// Subnets written as resources of their own.
     pub subnets: Vec<Child<Subnet>>,
+    /// Peerings written as resources of their own.
+    pub peerings: Vec<Child<Peering>>,
     /// Network interfaces.
     pub network_interfaces: Vec<NetworkInterface>,
     /// Network security groups with the rules written inside them.
@@ -44,6 +46,8 @@ pub struct VirtualNetwork {
     pub address_space: Vec<At<String>>,
     /// The subnets.
     pub subnets: Vec<Subnet>,
+    /// The peerings.
+    pub peerings: Vec<Peering>,
     /// Something in it was unreadable and has been reported, so nothing is reported as missing.
     pub incomplete: bool,
 }
@@ -59,6 +63,25 @@ pub struct Subnet {
     pub prefixes: Vec<At<String>>,
     /// A reference to the NSG.
     pub security_group: Option<At<String>>,
+    /// Something in it was unreadable and has been reported, so nothing is reported as missing.
+    pub incomplete: bool,
+}
+
+/// One virtual network's half of a peering.
+#[derive(Clone, Debug)]
+pub struct Peering {
+    /// The name.
+    pub name: At<String>,
+    /// A reference to the other virtual network.
+    pub remote: Option<At<String>>,
+    /// `allowVirtualNetworkAccess`, which is true where it is not written.
+    pub virtual_network_access: bool,
+    /// `allowGatewayTransit`.
+    pub gateway_transit: bool,
+    /// `useRemoteGateways`, where it is written.
+    pub remote_gateways: Option<At<bool>>,
+    /// `peeringState`, which Azure answers.
+    pub state: Option<At<String>>,
     /// Something in it was unreadable and has been reported, so nothing is reported as missing.
     pub incomplete: bool,
 }

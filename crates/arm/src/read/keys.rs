@@ -116,6 +116,29 @@ pub(super) const SUBNET: &[&str] = &[
     "provisioningState",
 ];
 
+pub(super) const PEERING: &[&str] = &[
+    "remoteVirtualNetwork",
+    "allowVirtualNetworkAccess",
+    "allowForwardedTraffic",
+    "allowGatewayTransit",
+    "useRemoteGateways",
+    "doNotVerifyRemoteGateways",
+    "peeringState",
+    "peeringSyncLevel",
+    "localAddressSpace",
+    "localVirtualNetworkAddressSpace",
+    "remoteAddressSpace",
+    "remoteVirtualNetworkAddressSpace",
+    "remoteBgpCommunities",
+    "remoteVirtualNetworkEncryption",
+    "peerCompleteVnets",
+    "enableOnlyIPv6Peering",
+    "localSubnetNames",
+    "remoteSubnetNames",
+    "resourceGuid",
+    "provisioningState",
+];
+
 pub(super) const NETWORK_INTERFACE: &[&str] = &[
     "ipConfigurations",
     "networkSecurityGroup",

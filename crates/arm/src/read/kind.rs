@@ -9,6 +9,7 @@ use model::Diagnostic;
 pub(super) enum Kind {
     VirtualNetwork,
     Subnet,
+    Peering,
     NetworkInterface,
     SecurityGroup,
     SecurityRule,
@@ -18,9 +19,10 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const MODELLED: [Self; 7] = [
+    const MODELLED: [Self; 8] = [
         Self::VirtualNetwork,
         Self::Subnet,
+        Self::Peering,
         Self::NetworkInterface,
         Self::SecurityGroup,
         Self::SecurityRule,
@@ -33,6 +35,7 @@ impl Kind {
         match self {
             Self::VirtualNetwork => "Microsoft.Network/virtualNetworks",
             Self::Subnet => "Microsoft.Network/virtualNetworks/subnets",
+            Self::Peering => "Microsoft.Network/virtualNetworks/virtualNetworkPeerings",
             Self::NetworkInterface => "Microsoft.Network/networkInterfaces",
             Self::SecurityGroup => "Microsoft.Network/networkSecurityGroups",
             Self::SecurityRule => "Microsoft.Network/networkSecurityGroups/securityRules",
@@ -84,6 +87,8 @@ fn from_properties(properties: &Place<'_>) -> Option<Kind> {
         Some(Kind::SecurityRule)
     } else if (has("addressPrefix") || has("addressPrefixes")) && !has("nextHopType") {
         Some(Kind::Subnet)
+    } else if has("remoteVirtualNetwork") {
+        Some(Kind::Peering)
     } else if has("ipConfigurations") {
         Some(Kind::NetworkInterface)
     } else if has("publicIPAllocationMethod") || has("ipAddress") {

@@ -53,6 +53,7 @@ impl Reader {
         let known = match &kind {
             Kind::VirtualNetwork => keys::VIRTUAL_NETWORK,
             Kind::Subnet => keys::SUBNET,
+            Kind::Peering => keys::PEERING,
             Kind::NetworkInterface => keys::NETWORK_INTERFACE,
             Kind::SecurityGroup => keys::SECURITY_GROUP,
             Kind::SecurityRule => keys::SECURITY_RULE,
@@ -77,6 +78,11 @@ impl Reader {
                 let Some(parent) = self.parent(&mut head, enclosing, &place.node.at) else { return };
                 let value = self.subnet(place, head);
                 self.network.subnets.push(raw::Child { parent, value });
+            }
+            Kind::Peering => {
+                let Some(parent) = self.parent(&mut head, enclosing, &place.node.at) else { return };
+                let value = self.peering(place, head);
+                self.network.peerings.push(raw::Child { parent, value });
             }
             Kind::SecurityRule => {
                 let Some(parent) = self.parent(&mut head, enclosing, &place.node.at) else { return };

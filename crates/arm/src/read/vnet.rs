@@ -1,4 +1,4 @@
-//! Virtual networks and subnets.
+//! Virtual networks, subnets and peerings.
 
 use super::resource::Head;
 use super::{Reader, keys};
@@ -10,6 +10,7 @@ impl Reader {
         let before = self.report.errors();
         let mut address_space = Vec::new();
         let mut subnets = Vec::new();
+        let mut peerings = Vec::new();
         if let Some(properties) = place.get("properties") {
             keys::check(&properties, keys::VIRTUAL_NETWORK, &mut self.report);
             if let Some(space) = properties.get("addressSpace").filter(|it| self.report.object(it)) {
@@ -19,15 +20,15 @@ impl Reader {
                 self.report.array(&list);
                 subnets.extend(list.elements().filter_map(|subnet| self.inline_subnet(&subnet)));
             }
-            self.ignore_properties(
-                &properties,
-                &["virtualNetworkPeerings", "flowTimeoutInMinutes"],
-                &head.name.value,
-            );
+            if let Some(list) = properties.get("virtualNetworkPeerings") {
+                self.report.array(&list);
+                peerings.extend(list.elements().filter_map(|peering| self.inline_peering(&peering)));
+            }
+            self.ignore_properties(&properties, &["flowTimeoutInMinutes"], &head.name.value);
         }
         let incomplete = self.report.errors() > before;
         let Head { id, name } = head;
-        let vnet = raw::VirtualNetwork { id, name, address_space, subnets, incomplete };
+        let vnet = raw::VirtualNetwork { id, name, address_space, subnets, peerings, incomplete };
         self.network.virtual_networks.push(vnet);
     }
 
@@ -57,6 +58,46 @@ impl Reader {
         }
         let incomplete = self.report.errors() > before;
         raw::Subnet { id, name, prefixes, security_group, incomplete }
+    }
+
+    fn inline_peering(&mut self, place: &Place<'_>) -> Option<raw::Peering> {
+        if !self.report.object(place) || !self.is_nested(place, keys::PEERING) {
+            return None;
+        }
+        keys::check(place, keys::RESOURCE, &mut self.report);
+        let head = Head::read(place, &mut self.report);
+        Some(self.peering(place, head))
+    }
+
+    /// A half of a peering; its place has been found to be nested.
+    pub(super) fn peering(&mut self, place: &Place<'_>, head: Head) -> raw::Peering {
+        let before = self.report.errors();
+        let mut peering = raw::Peering {
+            name: head.name,
+            remote: None,
+            virtual_network_access: true,
+            gateway_transit: false,
+            remote_gateways: None,
+            state: None,
+            incomplete: false,
+        };
+        if let Some(properties) = place.get("properties") {
+            keys::check(&properties, keys::PEERING, &mut self.report);
+            let report = &mut self.report;
+            peering.remote = report.reference(&properties, "remoteVirtualNetwork");
+            let access = report.boolean(&properties, "allowVirtualNetworkAccess");
+            peering.virtual_network_access = access.is_none_or(|it| it.value);
+            // Read for its type only: no network interface here forwards what others sent.
+            report.boolean(&properties, "allowForwardedTraffic");
+            let transit = report.boolean(&properties, "allowGatewayTransit");
+            peering.gateway_transit = transit.is_some_and(|it| it.value);
+            peering.remote_gateways = report.boolean(&properties, "useRemoteGateways");
+            peering.state = report.string(&properties, "peeringState");
+            let beyond = ["localSubnetNames", "remoteSubnetNames"];
+            self.ignore_properties(&properties, &beyond, &peering.name.value);
+        }
+        peering.incomplete = self.report.errors() > before;
+        peering
     }
 }
 

@@ -22,6 +22,15 @@ pub(super) fn merge(
             put(&mut group.rules, child.value, |rule| &rule.name.value);
         }
     }
+    for child in std::mem::take(&mut raw.peerings) {
+        let Some(vnet) = parent(vnets, &child.parent, &child.value.name, report) else { continue };
+        if is_repeated(&mut seen, ("peering", vnet.0), &child.value.name, report) {
+            continue;
+        }
+        if let Some(vnet) = raw.virtual_networks.get_mut(vnet.0) {
+            put(&mut vnet.peerings, child.value, |peering| &peering.name.value);
+        }
+    }
     for child in std::mem::take(&mut raw.subnets) {
         let Some(vnet) = parent(vnets, &child.parent, &child.value.name, report) else { continue };
         if is_repeated(&mut seen, ("subnet", vnet.0), &child.value.name, report) {

@@ -7,6 +7,7 @@ mod addresses;
 mod children;
 mod group;
 mod nic;
+mod peering;
 mod ports;
 mod prefix;
 mod public_ip;
@@ -36,8 +37,9 @@ pub fn validate(mut raw: raw::Network, tags: Arc<ServiceTags>) -> (Option<Networ
     let mut report = Report::default();
     let directories = Directories::new(&mut raw, &mut report);
 
-    let virtual_networks: Vec<_> =
+    let mut virtual_networks: Vec<_> =
         raw.virtual_networks.iter().map(|vnet| vnet::build(vnet, &directories, &mut report)).collect();
+    peering::build_all(&raw.virtual_networks, &mut virtual_networks, &directories, &mut report);
     let public_ips = public_ip::build_all(&raw.public_ips, &mut report);
     let (network_interfaces, asg_vnets) =
         nic::build_all(&raw, &virtual_networks, &public_ips, &directories, &mut report);
@@ -105,6 +107,7 @@ impl Report {
 
 /// Every type's resources by reference. Indices are those of the raw lists, and so of the network's.
 struct Directories {
+    vnets: Directory<VnetIndex>,
     subnets: Directory<SubnetIndex>,
     nsgs: Directory<NsgIndex>,
     asgs: Directory<AsgIndex>,
@@ -131,6 +134,8 @@ impl Directories {
                 &vnet.name.value,
                 report,
             );
+            let peerings = vnet.peerings.iter().map(|it| &it.name);
+            children::names_differ(peerings, "peering", &vnet.name.value, report);
             for (subnet, it) in vnet.subnets.iter().enumerate() {
                 text::name(&it.name, "subnet", report);
                 let index = SubnetIndex { vnet: VnetIndex(nth), subnet };
@@ -138,7 +143,7 @@ impl Directories {
                 subnets.add(index, &vnet::subnet_id(vnet, it), &name);
             }
         }
-        Self { subnets, nsgs, asgs, public_ips }
+        Self { vnets, subnets, nsgs, asgs, public_ips }
     }
 }
 

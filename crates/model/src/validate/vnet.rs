@@ -58,6 +58,8 @@ pub(super) fn build(
         name: raw.name.value.as_str().into(),
         address_space: space,
         subnets,
+        // They need the address spaces of all: peering.rs puts them in.
+        peerings: Vec::new(),
     }
 }
 
