@@ -111,6 +111,7 @@ fn gateway(rules: usize) -> Gateway {
                 prefixes: vec!["10.0.1.0/24".parse().expect("a prefix")],
                 security_group: Some(NsgIndex(0)),
             }],
+            peerings: Vec::new(),
         }],
         network_interfaces: vec![NetworkInterface {
             id: "nic".into(),

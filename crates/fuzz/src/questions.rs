@@ -79,8 +79,9 @@ pub(crate) fn verify(gateway: &Gateway, script: &mut Script<'_>) -> Option<Arc<S
 pub(crate) fn agree(network: &Network, script: &mut Script<'_>) {
     let mut builder = Builder::new(network);
     let mut groups = Vec::new();
-    let spaces: Vec<_> =
-        (0..network.virtual_networks.len().min(3)).map(|vnet| virtual_network_tag(network, vnet)).collect();
+    let spaces: Vec<_> = (0..network.virtual_networks.len().min(3))
+        .map(|vnet| virtual_network_tag(network, &[], VnetIndex(vnet)))
+        .collect();
     for (nth, nsg) in network.security_groups.iter().enumerate().take(6) {
         for (vnet, space) in spaces.iter().enumerate() {
             let mut rules = nsg.rules.clone();

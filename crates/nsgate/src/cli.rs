@@ -205,8 +205,8 @@ pub struct Explain {
     /// Whom to ask.
     #[command(flatten)]
     pub whom: Whom,
-    /// Where the packet comes in: a network interface, by name or resource id, or `internet`.
-    #[arg(long, value_name = "NIC|internet")]
+    /// Where the packet comes in: a network interface, by name or resource id, `internet` or `on-premises`.
+    #[arg(long, value_name = "NIC|internet|on-premises")]
     pub from: String,
     /// The packet: `tcp 10.0.1.4:40000 8.8.8.8:443`, `udp A:P B:P`, `icmp A B`, `esp A B` or `ah A B`, and then any of
     /// `flags=syn|ack|rst|fin`, `ttl=1`, `size=1500`, `df`.

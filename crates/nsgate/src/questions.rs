@@ -2,8 +2,10 @@
 
 use crate::words::Words;
 use control::answer::{Stage, Walk};
+use model::SubnetIndex;
 use packet::{AttachmentId, Mac};
 use pipeline::{Attachment, AttachmentKind, Ending, Explanation, Gateway};
+use std::net::IpAddr;
 
 /// The hardware address of an imagined sender, locally administered.
 const SENDER: Mac = [0x02, 0, 0, 0, 0xff, 0xff];
@@ -25,7 +27,7 @@ impl Asked {
     /// # Errors
     /// One sentence on what is wrong with the question.
     pub(crate) fn new(gateway: &Gateway, from: &str, words: &Words) -> Result<Self, String> {
-        let attachment = find(gateway, from)?;
+        let attachment = find(gateway, from, words)?;
         let sender = match &attachment.kind {
             AttachmentKind::Nic { enforced_mac: Some(mac), .. } => *mac,
             _ => SENDER,
@@ -62,26 +64,47 @@ impl Asked {
     }
 }
 
-/// What an attachment is: `web1-nic` or `internet`.
+/// What an attachment is: `web1-nic`, `vnet1/db`, `internet` or `on-premises`.
 pub(crate) fn role(gateway: &Gateway, attachment: &Attachment) -> String {
     match &attachment.kind {
         AttachmentKind::Internet { .. } => "internet".into(),
+        AttachmentKind::OnPremises { .. } => "on-premises".into(),
+        AttachmentKind::Subnet { subnet } => {
+            let vnet = gateway.network.virtual_networks.get(subnet.vnet.0);
+            let subnet = vnet.and_then(|vnet| Some((vnet, vnet.subnets.get(subnet.subnet)?)));
+            subnet.map(|(vnet, subnet)| format!("{}/{}", vnet.name, subnet.name)).unwrap_or_default()
+        }
         AttachmentKind::Nic { nic, .. } => {
             gateway.network.network_interfaces.get(nic.0).map(|nic| nic.name.to_string()).unwrap_or_default()
         }
     }
 }
 
-fn find<'a>(gateway: &'a Gateway, from: &str) -> Result<&'a Attachment, String> {
+fn find<'a>(gateway: &'a Gateway, from: &str, words: &Words) -> Result<&'a Attachment, String> {
     let is_internet = |attachment: &&Attachment| matches!(attachment.kind, AttachmentKind::Internet { .. });
     let mut attachments = gateway.attachments.iter();
     if from.eq_ignore_ascii_case("internet") {
         return attachments.find(is_internet).ok_or_else(|| "there is no internet attachment".into());
     }
     if from.eq_ignore_ascii_case("on-premises") {
-        return Err("--from on-premises is not built yet".into());
+        // Of several sites the one whose packet this could be.
+        let site = |attachment: &&Attachment| matches!(attachment.kind, AttachmentKind::OnPremises { .. });
+        let holds = |attachment: &&Attachment| match &attachment.kind {
+            AttachmentKind::OnPremises { prefixes, .. } => {
+                prefixes.iter().any(|prefix| prefix.contains(&IpAddr::from(words.source.0)))
+            }
+            _ => false,
+        };
+        let fits = gateway.attachments.iter().find(holds).or_else(|| attachments.find(site));
+        return fits.ok_or_else(|| "there is no on-premises attachment".into());
     }
     let wanted = gateway.network.find_nic(from).map_err(|missing| missing.to_string())?;
-    let is_it = |attachment: &&Attachment| matches!(attachment.kind, AttachmentKind::Nic { nic, .. } if nic == wanted);
-    attachments.find(is_it).ok_or_else(|| format!("network interface {from} has no attachment"))
+    let nic = gateway.network.network_interfaces.get(wanted.0);
+    let is_in = |wanted: &SubnetIndex| {
+        nic.is_some_and(|nic| nic.ip_configurations.iter().any(|it| it.subnet == *wanted))
+    };
+    let own = |attachment: &&Attachment| matches!(attachment.kind, AttachmentKind::Nic { nic, .. } if nic == wanted);
+    let segment = |attachment: &&Attachment| matches!(&attachment.kind, AttachmentKind::Subnet { subnet } if is_in(subnet));
+    let found = attachments.find(own).or_else(|| gateway.attachments.iter().find(segment));
+    found.ok_or_else(|| format!("network interface {from} has no attachment"))
 }

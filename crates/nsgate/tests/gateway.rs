@@ -124,13 +124,7 @@ fn an_interface_keeps_its_number_over_reloads() {
 fn every_key_that_is_not_built_yet_says_so_by_name() {
     let cases = [
         ("network:\n", "network:\n  parameters: p.json\n", "network.parameters"),
-        ("nic: web1-nic }", "nic: web1-nic, subnet: vnet1/web }", "attachments[0].subnet"),
         ("nic: web1-nic }", "nic: web1-nic, tap: tap0 }", "attachments[0].tap"),
-        (
-            "internet: { address: 203.0.113.2/24, nextHop: 203.0.113.1 }",
-            "onPremises: { prefixes: [192.168.0.0/16] }",
-            "attachments[2].onPremises",
-        ),
         ("idleTimeout: 2m", "ports: 1024-2000", "outbound.ports"),
         ("idleTimeout: 2m", "portsPerVm: 1024", "outbound.portsPerVm: 1024"),
         ("idleTimeout: 2m", "profile: azure2023", "outbound.profile: azure2023"),

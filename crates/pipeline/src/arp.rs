@@ -1,26 +1,27 @@
 //! ARP: learning who is where, and answering as Azure's fabric does.
 
 use crate::engine::Engine;
-use crate::link::Behind;
+use crate::link::{Behind, holds};
 use crate::{DropReason, Ending};
 use packet::make::neighbour_reply;
 use packet::{AttachmentId, Neighbour, Time};
 
 impl Engine {
-    /// Takes in an ARP message and answers as Azure's fabric does: for every address but the asker's own, whatever the
-    /// asker's address; on the internet attachment for the public addresses of ours.
+    /// Takes in an ARP message and answers as Azure's fabric does: for every address but those behind the
+    /// attachment itself, whatever the asker's address; outside for the gateway's own, and for the public addresses of ours.
     pub(crate) fn arp(&mut self, now: Time, on: AttachmentId, arp: &Neighbour) -> Ending {
         let Some(link) = self.snapshot.link(on) else { return Ending::Dropped(DropReason::AttachmentGone) };
         let own_mac = link.mac;
         let (may_be_learnt, answered) = match &link.behind {
-            Behind::Nic { addresses, enforced_mac, .. } => {
+            // Neighbours on a segment answer for themselves, as the asker does for its own addresses.
+            Behind::Nics { addresses, enforced_mac, .. } => {
                 if enforced_mac.is_some_and(|mac| mac != arp.sender_mac) {
                     return Ending::Dropped(DropReason::SpoofedMac);
                 }
-                (addresses.contains(&arp.sender), !addresses.contains(&arp.target))
+                (holds(addresses, arp.sender), !holds(addresses, arp.target))
             }
-            Behind::Internet { host, .. } => {
-                if arp.request && host.contains(&arp.target) {
+            Behind::Internet(outside) | Behind::OnPremises { outside, .. } => {
+                if arp.request && outside.host.contains(&arp.target) {
                     return Ending::PassedToHost;
                 }
                 (!self.snapshot.answers_for(link, arp.sender), self.snapshot.answers_for(link, arp.target))

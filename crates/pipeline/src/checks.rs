@@ -4,7 +4,7 @@ use crate::Action;
 use crate::DropReason;
 pub(crate) use crate::fragments::Datagram;
 use crate::fragments::Fragments;
-use crate::link::{Behind, Link};
+use crate::link::{Behind, Link, holds};
 use crate::snapshot::{PLATFORM, Snapshot};
 use flow::{FlowId, Side, Table};
 use packet::checksum::transport_sum;
@@ -75,21 +75,25 @@ pub(crate) fn source(link: &Link, bytes: &[u8], packet: &Packet) -> Result<(), D
         return Err(DropReason::Martian);
     }
     match &link.behind {
-        Behind::Nic { addresses, enforced_mac, .. } => {
+        Behind::Nics { addresses, enforced_mac, .. } => {
             if enforced_mac.is_some_and(|mac| bytes.get(6..12) != Some(&mac)) {
                 return Err(DropReason::SpoofedMac);
             }
-            if !addresses.contains(&packet.source) {
+            if !holds(addresses, packet.source) {
                 return Err(DropReason::SpoofedSource);
             }
             Ok(())
         }
-        Behind::Internet { on_link, .. } => {
+        // From the link itself come its routers' errors, and pings.
+        Behind::OnPremises { outside, sources } => {
+            let theirs = sources.find(packet.source) == Some(true) || outside.is_near(packet.source);
+            if theirs { Ok(()) } else { Err(DropReason::SpoofedSource) }
+        }
+        Behind::Internet(outside) => {
             if !is_outside(packet.source) {
                 // An error may come from a router between us and the far side, whose own links are private (RFC 5508, REQ-5).
                 let error = matches!(packet.transport, Transport::IcmpError { .. });
-                let near = || on_link.iter().any(|prefix| prefix.contains(&packet.source.ip()));
-                if never_a_source(packet.source) || !(error || near()) {
+                if never_a_source(packet.source) || !(error || outside.is_near(packet.source)) {
                     return Err(DropReason::Martian);
                 }
             }
@@ -102,9 +106,15 @@ pub(crate) fn source(link: &Link, bytes: &[u8], packet: &Packet) -> Result<(), D
 ///
 /// Asked of what belongs to no flow yet: what a flow's far end sends has been let through by this or was asked for.
 pub(crate) fn not_ours(snapshot: &Snapshot, link: &Link, source: Address) -> Result<(), DropReason> {
-    let ours =
-        || snapshot.public(source).is_some() || link.is_gateway(source) || snapshot.in_any_vnet(source);
-    if link.is_internet() && ours() { Err(DropReason::SpoofedSource) } else { Ok(()) }
+    let ours = match &link.behind {
+        Behind::Nics { .. } => false,
+        Behind::Internet(_) => {
+            snapshot.public(source).is_some() || link.is_gateway(source) || snapshot.in_any_vnet(source)
+        }
+        // Another virtual network may have the addresses of a site: the two never meet.
+        Behind::OnPremises { sources, .. } => link.is_gateway(source) || sources.find(source) == Some(false),
+    };
+    if ours { Err(DropReason::SpoofedSource) } else { Ok(()) }
 }
 
 /// Whether the transport checksum is right, where a wrong one could change what the gateway knows.

@@ -152,6 +152,8 @@ fn judged(level: Level, nic: &str, by: Option<(&RuleName, Access)>) -> String {
 fn routed(kind: RouteKind<'_>) -> String {
     match kind {
         RouteKind::VnetLocal(nic) => format!("VnetLocal: {nic}"),
+        RouteKind::VNetPeering(nic) => format!("VNetPeering: {nic}"),
+        RouteKind::VirtualNetworkGateway => "VirtualNetworkGateway".into(),
         RouteKind::Internet => "Internet".into(),
         RouteKind::Hairpin(nic) => format!("Internet, which is back in: the public address belongs to {nic}"),
         RouteKind::Nowhere => "None".into(),

@@ -1,7 +1,7 @@
 //! What a snapshot is built from: the network, and which Linux interface is what.
 
 use ipnet::IpNet;
-use model::{Network, NicIndex};
+use model::{Network, NicIndex, SubnetIndex, VnetIndex};
 use packet::{AttachmentId, Mac};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -47,11 +47,29 @@ pub enum AttachmentKind {
         /// The hardware address that its frames must come from, if that is enforced.
         enforced_mac: Option<Mac>,
     },
+    /// A segment: every network interface of the subnet without an attachment of its own.
+    Subnet {
+        /// Which.
+        subnet: SubnetIndex,
+    },
     /// The internet.
     Internet {
         /// The gateway's own addresses there, with the prefix that is on the link.
         addresses: Vec<IpNet>,
         /// Where everything else goes.
+        next_hops: Vec<IpAddr>,
+        /// Addresses that the host itself holds on the interface and keeps.
+        host_addresses: Vec<IpAddr>,
+    },
+    /// Sites of one's own, reached as through a virtual network gateway.
+    OnPremises {
+        /// The virtual network whose gateway this is; its peers may use it too.
+        vnet: VnetIndex,
+        /// The gateway's own addresses there, with the prefix that is on the link.
+        addresses: Vec<IpNet>,
+        /// The addresses of the sites.
+        prefixes: Vec<IpNet>,
+        /// Where those go that are not on the link.
         next_hops: Vec<IpAddr>,
         /// Addresses that the host itself holds on the interface and keeps.
         host_addresses: Vec<IpAddr>,

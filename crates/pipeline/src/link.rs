@@ -2,9 +2,11 @@
 
 use crate::gateway::{Attachment, AttachmentKind, Gateway};
 use crate::names::OUTSIDE_SCOPES;
+use crate::prefixes::Prefixes;
 use ipnet::IpNet;
-use model::{Network, NetworkInterface};
+use model::{Network, NetworkInterface, VnetIndex};
 use packet::{Address, AttachmentId, Mac, Scope};
+use std::collections::HashMap;
 
 /// An attachment as the packet path wants it.
 #[derive(Debug)]
@@ -19,85 +21,157 @@ pub(crate) struct Link {
 /// What is behind an attachment.
 #[derive(Debug)]
 pub(crate) enum Behind {
-    Nic {
-        /// The NIC's own addresses.
+    /// Network interfaces of one virtual network: one, or those of a segment.
+    Nics {
+        /// All their addresses, ascending.
         addresses: Vec<Address>,
         enforced_mac: Option<Mac>,
+        segment: bool,
     },
-    Internet {
-        /// The gateway's own addresses, which the host does not hold.
-        own: Vec<Address>,
-        /// What the host itself holds.
-        host: Vec<Address>,
-        on_link: Vec<IpNet>,
-        next_hop: Option<Address>,
+    Internet(Outside),
+    OnPremises {
+        outside: Outside,
+        /// Whose addresses these are: true for the sites' own, false for those of the virtual networks they reach, which
+        /// come first where both hold an address.
+        sources: Prefixes<bool>,
     },
+}
+
+/// The gateway as a host on a network that is not its own.
+#[derive(Debug)]
+pub(crate) struct Outside {
+    /// The gateway's own addresses, which the host does not hold.
+    pub(crate) own: Vec<Address>,
+    /// What the host itself holds.
+    pub(crate) host: Vec<Address>,
+    pub(crate) on_link: Vec<IpNet>,
+    next_hop: Option<Address>,
+}
+
+impl Outside {
+    fn new(addresses: &[IpNet], next_hops: &[std::net::IpAddr], host: &[std::net::IpAddr]) -> Self {
+        let host: Vec<Address> = host.iter().copied().map(Address::from).collect();
+        let own = addresses.iter().map(|prefix| Address::from(prefix.addr()));
+        Self {
+            own: own.filter(|address| !host.contains(address)).collect(),
+            host,
+            on_link: addresses.iter().map(IpNet::trunc).collect(),
+            next_hop: next_hops.iter().copied().map(Address::from).find(|hop| hop.is_v4()),
+        }
+    }
+
+    /// Whether an address lies on the link itself.
+    pub(crate) fn is_near(&self, address: Address) -> bool {
+        let ip = address.ip();
+        self.on_link.iter().any(|prefix| prefix.contains(&ip))
+    }
+
+    fn next_hop(&self, destination: Address) -> Option<Address> {
+        if self.is_near(destination) { Some(destination) } else { self.next_hop }
+    }
 }
 
 impl Link {
     pub(crate) fn is_internet(&self) -> bool {
-        matches!(self.behind, Behind::Internet { .. })
+        matches!(self.behind, Behind::Internet(_))
+    }
+
+    pub(crate) fn is_on_premises(&self) -> bool {
+        matches!(self.behind, Behind::OnPremises { .. })
     }
 
     pub(crate) fn kind(&self) -> &'static str {
-        if self.is_internet() { "internet attachment" } else { "network interface's attachment" }
+        match self.behind {
+            Behind::Nics { segment: false, .. } => "network interface's attachment",
+            Behind::Nics { segment: true, .. } => "segment's attachment",
+            Behind::Internet(_) => "internet attachment",
+            Behind::OnPremises { .. } => "on-premises attachment",
+        }
     }
 
-    /// Whether an address on the internet attachment is the gateway's own or the host's.
-    pub(crate) fn is_gateway(&self, address: Address) -> bool {
+    /// The gateway as a host of the network behind it, where that is not its own.
+    #[inline]
+    pub(crate) fn outside(&self) -> Option<&Outside> {
         match &self.behind {
-            Behind::Internet { own, host, .. } => own.contains(&address) || host.contains(&address),
-            Behind::Nic { .. } => false,
+            Behind::Nics { .. } => None,
+            Behind::Internet(outside) | Behind::OnPremises { outside, .. } => Some(outside),
         }
+    }
+
+    /// Whether an address outside is the gateway's own or the host's.
+    pub(crate) fn is_gateway(&self, address: Address) -> bool {
+        let outside = self.outside();
+        outside.is_some_and(|it| it.own.contains(&address) || it.host.contains(&address))
     }
 
     /// Who is asked for the hardware address when a packet to `destination` leaves by `link`.
     pub(crate) fn next_hop(&self, destination: Address) -> Option<Address> {
         match &self.behind {
-            Behind::Nic { addresses, .. } => addresses.contains(&destination).then_some(destination),
-            Behind::Internet { on_link, next_hop, .. } => {
-                let ip = destination.ip();
-                if on_link.iter().any(|prefix| prefix.contains(&ip)) { Some(destination) } else { *next_hop }
+            Behind::Nics { addresses, .. } => holds(addresses, destination).then_some(destination),
+            Behind::Internet(outside) => outside.next_hop(destination),
+            Behind::OnPremises { outside, sources } => {
+                let theirs = outside.is_near(destination) || sources.find(destination) == Some(true);
+                outside.next_hop(destination).filter(|_| theirs)
             }
         }
     }
 }
 
-/// Every attachment at the place of its number.
-pub(crate) fn build_links(gateway: &Gateway, network: &Network, scopes: &[Scope]) -> Vec<Option<Link>> {
+/// Whether an ascending list holds an address.
+#[inline]
+pub(crate) fn holds(addresses: &[Address], address: Address) -> bool {
+    match addresses {
+        [only] => *only == address,
+        several => several.binary_search(&address).is_ok(),
+    }
+}
+
+/// Every attachment at the place of its number; `behind` has the private addresses behind each.
+pub(crate) fn build_links(
+    gateway: &Gateway,
+    scopes: &[Scope],
+    behind: &HashMap<AttachmentId, Vec<Address>>,
+) -> Vec<Option<Link>> {
     let mut links: Vec<Option<Link>> = Vec::new();
     for attachment in &gateway.attachments {
         let at = usize::from(attachment.id.0);
         if links.len() <= at {
             links.resize_with(at + 1, || None);
         }
-        links[at] = Some(build_link(attachment, network, scopes));
+        let mut addresses = behind.get(&attachment.id).cloned().unwrap_or_default();
+        addresses.sort_unstable();
+        links[at] = Some(build_link(attachment, &gateway.network, scopes, addresses));
     }
     links
 }
 
-fn build_link(attachment: &Attachment, network: &Network, scopes: &[Scope]) -> Link {
-    let outside = Scope(OUTSIDE_SCOPES + attachment.id.0);
+/// The scope of what is received on an attachment that stands in no virtual network.
+pub(crate) fn outside_scope(id: AttachmentId) -> Scope {
+    Scope(OUTSIDE_SCOPES + id.0)
+}
+
+fn build_link(attachment: &Attachment, network: &Network, scopes: &[Scope], addresses: Vec<Address>) -> Link {
+    let outside = outside_scope(attachment.id);
+    let scope_of =
+        |vnet: Option<VnetIndex>| vnet.and_then(|vnet| scopes.get(vnet.0).copied()).unwrap_or(outside);
     let (scope, behind) = match &attachment.kind {
         AttachmentKind::Nic { nic, enforced_mac } => {
-            let interface = network.network_interfaces.get(nic.0);
-            let scope =
-                interface.and_then(NetworkInterface::vnet).and_then(|vnet| scopes.get(vnet.0).copied());
-            let configurations = interface.map(|nic| nic.ip_configurations.as_slice()).unwrap_or_default();
-            let addresses =
-                configurations.iter().filter_map(|c| c.private_address).map(Address::from).collect();
-            (scope.unwrap_or(outside), Behind::Nic { addresses, enforced_mac: *enforced_mac })
+            let vnet = network.network_interfaces.get(nic.0).and_then(NetworkInterface::vnet);
+            (scope_of(vnet), Behind::Nics { addresses, enforced_mac: *enforced_mac, segment: false })
+        }
+        AttachmentKind::Subnet { subnet } => {
+            (scope_of(Some(subnet.vnet)), Behind::Nics { addresses, enforced_mac: None, segment: true })
         }
         AttachmentKind::Internet { addresses, next_hops, host_addresses } => {
-            let host: Vec<Address> = host_addresses.iter().copied().map(Address::from).collect();
-            let own = addresses
-                .iter()
-                .map(|prefix| Address::from(prefix.addr()))
-                .filter(|a| !host.contains(a))
-                .collect();
-            let on_link = addresses.iter().map(IpNet::trunc).collect();
-            let next_hop = next_hops.iter().copied().map(Address::from).find(|hop| hop.is_v4());
-            (outside, Behind::Internet { own, host, on_link, next_hop })
+            (outside, Behind::Internet(Outside::new(addresses, next_hops, host_addresses)))
+        }
+        AttachmentKind::OnPremises { vnet, addresses, next_hops, prefixes, host_addresses } => {
+            let reached = network.served_by_gateway_of(*vnet).into_iter();
+            let spaces = reached.filter_map(|vnet| network.virtual_networks.get(vnet.0));
+            let ours = spaces.flat_map(|vnet| &vnet.address_space).map(|space| (*space, 1, false));
+            let sources = Prefixes::new(prefixes.iter().map(|prefix| (*prefix, 0, true)).chain(ours));
+            let on = Outside::new(addresses, next_hops, host_addresses);
+            (outside, Behind::OnPremises { outside: on, sources })
         }
     };
     Link { id: attachment.id, mac: attachment.mac, mtu: attachment.mtu, scope, behind }

@@ -26,6 +26,9 @@ pub(crate) fn later_fragment<O: Observer>(
         None if link.is_internet() && world.snapshot.public(packet.destination).is_none() => {
             Err(DropReason::NotOurs.into())
         }
+        None if link.is_on_premises() && !world.snapshot.admits(link, packet.destination) => {
+            Err(DropReason::NoTransit.into())
+        }
         None => Ok(Step::Hold(datagram)),
         Some(Lead::Dropped(_)) => Err(DropReason::FragmentOfDropped.into()),
         Some(Lead::Follow { flow, side, identification }) => {

@@ -82,6 +82,10 @@ pub enum Event<'a> {
 pub enum RouteKind<'a> {
     /// `VnetLocal`: a network interface of the same virtual network.
     VnetLocal(&'a str),
+    /// `VNetPeering`: a network interface of a peer.
+    VNetPeering(&'a str),
+    /// `VirtualNetworkGateway`: on premises.
+    VirtualNetworkGateway,
     /// `Internet`.
     Internet,
     /// The public address of a network interface of ours: `Internet`, and back in.

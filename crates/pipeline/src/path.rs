@@ -7,11 +7,13 @@
 //! walk          parse ─► for the gateway itself? ─► checks ─► later fragment? ─► ICMP error? ─► flow lookup
 //!                                                                                  hit │          │ miss
 //!                                                                                      ▼          ▼
-//! first_packet                                                          Step::Known      from_nic or from_internet
-//! from_nic        outbound NSGs: NIC, subnet ─► route ─► to a NIC: inbound NSGs there: subnet, NIC
+//! first_packet                                                          Step::Known      from_nic, …
+//! from_nic        outbound NSGs: NIC, subnet ─► route ─► to a NIC, here or in a peer: inbound NSGs there: subnet, NIC
+//!                                                    ├─► to a site on premises
 //!                                                    ├─► to the internet: one to one, or a port of the default address
 //!                                                    └─► to a public address of ours: both, and back in
 //! from_internet   public → private ─► inbound NSGs: subnet, NIC
+//! from_on_premises                    inbound NSGs: subnet, NIC
 //! departure       TTL and size against the link that it leaves by
 //! ```
 
@@ -19,10 +21,12 @@ use crate::checks::{self, Datagram};
 use crate::closing::Closing;
 use crate::fragments::Fragments;
 use crate::judge::{Judgement, inbound, inbound_from_internet, outbound};
-use crate::link::{Behind, Link};
+use crate::link::{Behind, Link, Outside};
 use crate::member::{later_fragment, related};
 use crate::observer::{Event, Observer};
-use crate::route::{Route, attachment_of, outward, route};
+use crate::prefixes::Prefixes;
+use crate::reach::Reach;
+use crate::route::{Route, attachment_of, outward, route, to_vnet};
 use crate::snapshot::{Public, Snapshot};
 use crate::{Denial, DropReason, IcmpError};
 use flow::{FlowId, Segment, Side};
@@ -227,14 +231,14 @@ pub(crate) fn segment_of(packet: &Packet) -> Segment {
     }
 }
 
-/// On the internet attachment: what is addressed to the host is the host's, and a ping to the gateway is answered.
+/// Outside: what is addressed to the host is the host's, and a ping to the gateway is answered.
 fn for_the_gateway(
     snapshot: &Snapshot,
     link: &Link,
     frame: &Frame<'_>,
     packet: &Packet,
 ) -> Result<Option<Step>, Refusal> {
-    let Behind::Internet { own, host, .. } = &link.behind else { return Ok(None) };
+    let Some(Outside { own, host, .. }) = link.outside() else { return Ok(None) };
     if host.contains(&packet.destination) {
         return Ok(Some(Step::PassToHost));
     }
@@ -242,7 +246,7 @@ fn for_the_gateway(
         return Ok(None);
     }
     let ping = matches!(packet.transport, Transport::Query { kind: 8, reply: false, .. });
-    match snapshot.public(packet.destination) {
+    match snapshot.public(packet.destination).filter(|_| link.is_internet()) {
         Some(Public::OneToOne(..)) => Ok(None),
         _ if ping && packet.fragment == Fragment::Whole => {
             checks::source(link, frame.bytes, packet)?;
@@ -277,8 +281,9 @@ fn first_packet<O: Observer>(
         return Err(DropReason::UnsupportedProtocol.into());
     }
     match &link.behind {
-        Behind::Nic { .. } => from_nic(world, link, packet, key, seen),
-        Behind::Internet { .. } => from_internet(world, link, key, seen),
+        Behind::Nics { .. } => from_nic(world, link, packet, key, seen),
+        Behind::Internet(_) => from_internet(world, link, key, seen),
+        Behind::OnPremises { sources, .. } => from_on_premises(world.snapshot, link, sources, key, seen),
     }
 }
 
@@ -295,10 +300,14 @@ fn from_nic<O: Observer>(
     let mut rules = Judgement::default();
     outbound(snapshot, sender, &key, &mut rules, seen)?;
     let (responder, snat, to, routed) = match route(snapshot, link.scope, key.destination, seen)? {
-        Route::VnetLocal(receiver) => {
+        Route::Vnet(scope, receiver) => {
             inbound(snapshot, &receiver, &key, &mut rules, seen)?;
             let routed = sender.subnet != receiver.subnet;
-            (key.reversed(), None, attachment_of(snapshot, &receiver)?, routed)
+            (FlowKey { scope, ..key.reversed() }, None, attachment_of(&receiver)?, routed)
+        }
+        Route::Gateway(to) => {
+            let scope = snapshot.link(to).ok_or(DropReason::AttachmentGone)?.scope;
+            (FlowKey { scope, ..key.reversed() }, None, to, true)
         }
         Route::Internet(to) => {
             let (outside, snat) = outward(world, sender, packet, key, seen)?;
@@ -355,7 +364,38 @@ fn inward<O: Observer>(
     let receiver = snapshot.private(arriving.scope, private).ok_or(DropReason::UnknownDestination)?;
     seen.see(Event::Inward { private, nic: &snapshot.nic(receiver.nic).name });
     inbound_from_internet(snapshot, receiver, arriving, rules, seen)?;
-    Ok((attachment_of(snapshot, receiver)?, snapshot.nic(receiver.nic).owner))
+    Ok((attachment_of(receiver)?, snapshot.nic(receiver.nic).owner))
+}
+
+/// From on premises: private addresses of the networks that share the gateway, whose rules decide. Nothing passes through.
+fn from_on_premises<O: Observer>(
+    snapshot: &Snapshot,
+    link: &Link,
+    sources: &Prefixes<bool>,
+    key: FlowKey,
+    seen: &mut O,
+) -> Result<Plan, Refusal> {
+    if sources.find(key.source) != Some(true) {
+        return Err(DropReason::SpoofedSource.into());
+    }
+    let Some(Reach::Vnet(to)) = snapshot.reach(link.scope, key.destination) else {
+        return Err(DropReason::NoTransit.into());
+    };
+    let Route::Vnet(scope, receiver) = to_vnet(snapshot, to, to, key.destination, seen)? else {
+        return Err(DropReason::NoTransit.into());
+    };
+    let mut rules = Judgement::default();
+    inbound(snapshot, &receiver, &key, &mut rules, seen)?;
+    Ok(Plan {
+        initiator: key,
+        responder: FlowKey { scope, ..key.reversed() },
+        owner: snapshot.nic(receiver.nic).owner,
+        snat: None,
+        egress: [attachment_of(&receiver)?, link.id],
+        routed: true,
+        rules,
+        replaces: None,
+    })
 }
 
 /// [`departure`] for a packet of a flow, which says where it leaves.

@@ -4,6 +4,7 @@ use crate::DropReason;
 use crate::checks;
 use crate::observer::{Event, Observer, RouteKind};
 use crate::path::World;
+use crate::reach::Reach;
 use crate::snapshot::{PLATFORM, Private, Public, Snapshot};
 use nat::{Lease, PoolKey};
 use packet::parse::{ACK, SYN};
@@ -11,8 +12,10 @@ use packet::{Address, AttachmentId, FlowKey, Packet, Scope, Transport};
 
 /// Where a packet from a NIC goes.
 pub(crate) enum Route {
-    /// To a NIC of the same virtual network.
-    VnetLocal(Private),
+    /// To a NIC of the same virtual network, or of a peer's.
+    Vnet(Scope, Private),
+    /// To a site on premises.
+    Gateway(AttachmentId),
     /// Out by the internet attachment.
     Internet(AttachmentId),
     /// To the private address behind a public address of ours.
@@ -26,9 +29,13 @@ pub(crate) fn route<O: Observer>(
     destination: Address,
     seen: &mut O,
 ) -> Result<Route, DropReason> {
-    if let Some(receiver) = snapshot.private(scope, destination) {
-        seen.see(Event::Routed(RouteKind::VnetLocal(&snapshot.nic(receiver.nic).name)));
-        return Ok(Route::VnetLocal(*receiver));
+    if destination == PLATFORM {
+        return nowhere(DropReason::PlatformAddress, seen);
+    }
+    match snapshot.reach(scope, destination) {
+        Some(Reach::Vnet(to)) => return to_vnet(snapshot, scope, to, destination, seen),
+        Some(Reach::Gateway(on)) => return to_gateway(snapshot, on, destination, seen),
+        None => {}
     }
     if let Some(Public::OneToOne(to, private)) = snapshot.public(destination) {
         let nic = snapshot.private(to, private).map_or("", |receiver| &snapshot.nic(receiver.nic).name);
@@ -36,12 +43,8 @@ pub(crate) fn route<O: Observer>(
         return Ok(Route::Hairpin(to, private));
     }
     let internet = snapshot.internet.and_then(|id| snapshot.link(id));
-    let nowhere = if destination == PLATFORM {
-        DropReason::PlatformAddress
-    } else if checks::is_link_local(destination) {
+    let reason = if checks::is_link_local(destination) {
         DropReason::LinkLocal
-    } else if snapshot.in_vnet(scope, destination) {
-        DropReason::UnknownDestination
     } else if checks::is_private_or_reserved(destination) {
         DropReason::RouteNone
     } else if snapshot.public(destination).is_some() {
@@ -54,8 +57,42 @@ pub(crate) fn route<O: Observer>(
     } else {
         DropReason::NoInternet
     };
+    nowhere(reason, seen)
+}
+
+/// To an address of the virtual network `to`, which is the sender's own or a peer of it.
+pub(crate) fn to_vnet<O: Observer>(
+    snapshot: &Snapshot,
+    from: Scope,
+    to: Scope,
+    destination: Address,
+    seen: &mut O,
+) -> Result<Route, DropReason> {
+    let Some(receiver) = snapshot.private(to, destination) else {
+        return nowhere(DropReason::UnknownDestination, seen);
+    };
+    let nic = &snapshot.nic(receiver.nic).name;
+    let kind = if from == to { RouteKind::VnetLocal(nic) } else { RouteKind::VNetPeering(nic) };
+    seen.see(Event::Routed(kind));
+    Ok(Route::Vnet(to, *receiver))
+}
+
+fn to_gateway<O: Observer>(
+    snapshot: &Snapshot,
+    on: AttachmentId,
+    destination: Address,
+    seen: &mut O,
+) -> Result<Route, DropReason> {
+    if snapshot.link(on).is_some_and(|link| link.is_gateway(destination)) {
+        return nowhere(DropReason::GatewayAddress, seen);
+    }
+    seen.see(Event::Routed(RouteKind::VirtualNetworkGateway));
+    Ok(Route::Gateway(on))
+}
+
+fn nowhere<O: Observer>(reason: DropReason, seen: &mut O) -> Result<Route, DropReason> {
     seen.see(Event::Routed(RouteKind::Nowhere));
-    Err(nowhere)
+    Err(reason)
 }
 
 /// The tuple with which a packet leaves for the internet, and whose port it then has.
@@ -94,6 +131,6 @@ fn given_up(world: &World<'_>, pool: &PoolKey) -> Option<u16> {
     world.flows.get(oldest)?.lease.as_ref().map(Lease::port)
 }
 
-pub(crate) fn attachment_of(snapshot: &Snapshot, receiver: &Private) -> Result<AttachmentId, DropReason> {
-    snapshot.nic(receiver.nic).attachment.ok_or(DropReason::DetachedDestination)
+pub(crate) fn attachment_of(receiver: &Private) -> Result<AttachmentId, DropReason> {
+    receiver.attachment.ok_or(DropReason::DetachedDestination)
 }

@@ -3,8 +3,9 @@
 //! A reload builds a new snapshot aside and the engine takes it whole between two batches.
 
 use crate::gateway::{Attachment, AttachmentKind, Gateway};
-use crate::link::{Behind, Link, build_links};
+use crate::link::{Behind, Link, Outside, build_links, holds};
 use crate::names::{Names, OUTSIDE_SCOPES, RuleId, RuleName};
+use crate::reach::{Reach, Reaches, virtual_network_tag};
 use ipnet::IpNet;
 use model::{Direction, IpConfiguration, Network, NicIndex, NsgIndex, PublicIpSku, SubnetIndex, VnetIndex};
 use packet::{Address, AttachmentId, Owner, Scope};
@@ -31,8 +32,9 @@ pub struct Snapshot {
     nics: Vec<Nic>,
     private: HashMap<(Scope, Address), Private>,
     public: HashMap<Address, Public>,
-    /// The address spaces of the virtual networks, in the model's order.
-    spaces: Vec<(Scope, Vec<IpNet>)>,
+    /// Of the virtual networks, in the model's order.
+    scopes: Vec<Scope>,
+    reaches: Reaches,
     groups: HashMap<GroupId, Rules>,
     /// Where the internet is.
     pub(crate) internet: Option<AttachmentId>,
@@ -48,7 +50,8 @@ pub(crate) struct Nic {
     pub(crate) name: Arc<str>,
     /// Whose its flows are.
     pub(crate) owner: Owner,
-    pub(crate) attachment: Option<AttachmentId>,
+    /// Whether any of its addresses is behind an attachment.
+    attached: bool,
     /// The NSG at the NIC itself.
     pub(crate) group: Option<GroupId>,
 }
@@ -58,6 +61,8 @@ pub(crate) struct Nic {
 pub(crate) struct Private {
     pub(crate) nic: usize,
     pub(crate) subnet: SubnetIndex,
+    /// Where it is: the NIC's own attachment, or its subnet's segment.
+    pub(crate) attachment: Option<AttachmentId>,
     /// The NSG of its subnet.
     pub(crate) subnet_group: Option<GroupId>,
     /// Its instance-level public address.
@@ -98,20 +103,20 @@ impl Snapshot {
             let what = "more virtual networks, network interfaces or attachments than can be numbered";
             return Err(vec![what.into()]);
         };
-        let mut groups =
-            Groups { builder: policy::Builder::new(&network), network: &network, known: Vec::new() };
+        let mut groups = Groups {
+            builder: policy::Builder::new(&network),
+            gateway,
+            known: HashMap::new(),
+            attached: Attached::new(&gateway.attachments),
+        };
         let mut snapshot_nics = Vec::with_capacity(network.network_interfaces.len());
         let mut private = HashMap::new();
         let mut public = HashMap::new();
         for (nth, (nic, owner)) in network.network_interfaces.iter().zip(owners).enumerate() {
-            let attachment = gateway.attachments.iter().find(|a| a.is_nic(NicIndex(nth)));
-            let group = nic.security_group.zip(nic.vnet()).map(|(nsg, vnet)| groups.add(nsg, vnet.0));
-            snapshot_nics.push(Nic {
-                name: Arc::clone(&nic.name),
-                owner,
-                attachment: attachment.map(|a| a.id),
-                group,
-            });
+            let group = nic.security_group.zip(nic.vnet()).map(|(nsg, vnet)| groups.add(nsg, vnet));
+            let attached =
+                nic.ip_configurations.iter().any(|it| groups.attached.find(nth, it.subnet).is_some());
+            snapshot_nics.push(Nic { name: Arc::clone(&nic.name), owner, attached, group });
             for configuration in &nic.ip_configurations {
                 let Some(address) = configuration.private_address else { continue };
                 let entry = groups.private(nth, configuration);
@@ -126,21 +131,23 @@ impl Snapshot {
         if let Some(address) = default_public {
             public.entry(address).or_insert(Public::Shared);
         }
+        let mut behind: HashMap<AttachmentId, Vec<Address>> = HashMap::new();
+        for ((_, address), Private { attachment, .. }) in &private {
+            if let Some(id) = attachment {
+                behind.entry(*id).or_default().push(*address);
+            }
+        }
         let (known, compiled) = (groups.known, groups.builder.compile());
         let policy = compiled.map_err(|error| vec![error.to_string()])?;
         let groups = known
             .into_iter()
-            .map(|(id, nsg)| (id, Rules::number(&policy, id, &network, nsg, names)))
+            .map(|((nsg, _), id)| (id, Rules::number(&policy, id, &network, nsg, names)))
             .collect();
-        let links = build_links(gateway, &network, &scopes);
-        let spaces = scopes
-            .iter()
-            .zip(&network.virtual_networks)
-            .map(|(&s, v)| (s, v.address_space.clone()))
-            .collect();
+        let links = build_links(gateway, &scopes, &behind);
         Ok(Self {
             internet: links.iter().flatten().find(|link| link.is_internet()).map(|link| link.id),
-            spaces,
+            reaches: Reaches::new(gateway, &scopes),
+            scopes,
             links,
             nics: snapshot_nics,
             private,
@@ -166,11 +173,11 @@ impl Snapshot {
 
     /// Whose flows can be: the attached NICs.
     pub(crate) fn owners(&self) -> impl Iterator<Item = Owner> {
-        self.nics.iter().filter(|nic| nic.attachment.is_some()).map(|nic| nic.owner)
+        self.nics.iter().filter(|nic| nic.attached).map(|nic| nic.owner)
     }
 
     pub(crate) fn scope_of(&self, vnet: VnetIndex) -> Option<Scope> {
-        self.spaces.get(vnet.0).map(|(scope, _)| *scope)
+        self.scopes.get(vnet.0).copied()
     }
 
     pub(crate) fn private(&self, scope: Scope, address: Address) -> Option<&Private> {
@@ -181,16 +188,19 @@ impl Snapshot {
         self.public.get(&address).copied()
     }
 
-    /// Whether any virtual network has the address, whoever it belongs to there.
-    pub(crate) fn in_any_vnet(&self, address: Address) -> bool {
-        let ip = address.ip();
-        self.spaces.iter().any(|(_, space)| space.iter().any(|prefix| prefix.contains(&ip)))
+    /// Where a private address is, seen from the network of a scope; `None` where it is nobody's there.
+    pub(crate) fn reach(&self, from: Scope, address: Address) -> Option<Reach> {
+        self.reaches.find(from, address)
     }
 
-    pub(crate) fn in_vnet(&self, scope: Scope, address: Address) -> bool {
-        let ip = address.ip();
-        let mut spaces = self.spaces.iter().filter(|(of, _)| *of == scope);
-        spaces.any(|(_, space)| space.iter().any(|prefix| prefix.contains(&ip)))
+    /// Whether an on-premises attachment leads to a network that has the address.
+    pub(crate) fn admits(&self, link: &Link, address: Address) -> bool {
+        matches!(self.reach(link.scope, address), Some(Reach::Vnet(_)))
+    }
+
+    /// Whether any virtual network has the address, whoever it belongs to there.
+    pub(crate) fn in_any_vnet(&self, address: Address) -> bool {
+        self.reaches.in_any_vnet(address)
     }
 
     /// The number of a group's rule.
@@ -208,34 +218,48 @@ impl Snapshot {
     /// The address that the gateway speaks from on an attachment, when it speaks to `to`: Azure's router, which is the
     /// first address of the subnet, or the gateway's own address on the internet.
     pub(crate) fn own_address(&self, link: &Link, to: Address) -> Option<Address> {
-        match &link.behind {
-            Behind::Nic { addresses, .. } => {
-                let near = if addresses.contains(&to) { to } else { *addresses.first()? };
-                let subnet = self.private(link.scope, near)?.subnet;
-                let vnet = self.network.virtual_networks.get(subnet.vnet.0)?;
-                let prefixes = &vnet.subnets.get(subnet.subnet)?.prefixes;
-                first_host(prefixes.iter().find(|prefix| prefix.contains(&near.ip()))?)
-            }
-            Behind::Internet { own, host, .. } => {
-                own.iter().chain(host).find(|a| a.is_v4() == to.is_v4()).copied()
-            }
-        }
+        let Behind::Nics { addresses, .. } = &link.behind else {
+            let outside = link.outside()?;
+            return outside.own.iter().chain(&outside.host).find(|a| a.is_v4() == to.is_v4()).copied();
+        };
+        let near = if holds(addresses, to) { to } else { *addresses.first()? };
+        let subnet = self.private(link.scope, near)?.subnet;
+        let vnet = self.network.virtual_networks.get(subnet.vnet.0)?;
+        let prefixes = &vnet.subnets.get(subnet.subnet)?.prefixes;
+        first_host(prefixes.iter().find(|prefix| prefix.contains(&near.ip()))?)
     }
 
-    /// Whether the gateway answers for an address on the internet attachment: a public address of ours, or its own.
+    /// Whether the gateway answers for an address outside: its own, or on the internet a public address of ours.
     pub(crate) fn answers_for(&self, link: &Link, address: Address) -> bool {
-        match &link.behind {
-            Behind::Internet { own, host, .. } => {
-                !host.contains(&address) && (own.contains(&address) || self.public.contains_key(&address))
-            }
-            Behind::Nic { .. } => false,
-        }
+        let Some(Outside { own, host, .. }) = link.outside() else { return false };
+        let public = link.is_internet() && self.public.contains_key(&address);
+        !host.contains(&address) && (own.contains(&address) || public)
     }
 }
 
-impl Attachment {
-    fn is_nic(&self, index: NicIndex) -> bool {
-        matches!(self.kind, AttachmentKind::Nic { nic, .. } if nic == index)
+/// Which attachment is whose.
+#[derive(Debug, Default)]
+struct Attached {
+    nics: HashMap<NicIndex, AttachmentId>,
+    segments: HashMap<SubnetIndex, AttachmentId>,
+}
+
+impl Attached {
+    fn new(attachments: &[Attachment]) -> Self {
+        let mut attached = Self::default();
+        for Attachment { id, kind, .. } in attachments {
+            match kind {
+                AttachmentKind::Nic { nic, .. } => drop(attached.nics.insert(*nic, *id)),
+                AttachmentKind::Subnet { subnet } => drop(attached.segments.insert(*subnet, *id)),
+                AttachmentKind::Internet { .. } | AttachmentKind::OnPremises { .. } => {}
+            }
+        }
+        attached
+    }
+
+    /// Where an address of a NIC in a subnet is.
+    fn find(&self, nic: usize, subnet: SubnetIndex) -> Option<AttachmentId> {
+        self.nics.get(&NicIndex(nic)).or_else(|| self.segments.get(&subnet)).copied()
     }
 }
 
@@ -250,43 +274,33 @@ fn first_host(prefix: &IpNet) -> Option<Address> {
 /// The NSGs in use, each compiled once for each virtual network that it guards.
 struct Groups<'a> {
     builder: policy::Builder<'a>,
-    network: &'a Network,
-    known: Vec<(GroupId, NsgIndex)>,
+    gateway: &'a Gateway,
+    known: HashMap<(NsgIndex, VnetIndex), GroupId>,
+    attached: Attached,
 }
 
 impl Groups<'_> {
-    fn add(&mut self, nsg: NsgIndex, vnet: usize) -> GroupId {
-        let id = self.builder.add(nsg, VnetIndex(vnet), &virtual_network_tag(self.network, vnet));
-        if !self.known.iter().any(|(known, _)| *known == id) {
-            self.known.push((id, nsg));
-        }
-        id
+    fn add(&mut self, nsg: NsgIndex, vnet: VnetIndex) -> GroupId {
+        let Gateway { network, attachments, .. } = self.gateway;
+        let builder = &mut self.builder;
+        let new = || builder.add(nsg, vnet, &virtual_network_tag(network, attachments, vnet));
+        *self.known.entry((nsg, vnet)).or_insert_with(new)
     }
 
     fn private(&mut self, nic: usize, configuration: &IpConfiguration) -> Private {
         let subnet = configuration.subnet;
-        let nsg = self.network.virtual_networks.get(subnet.vnet.0).and_then(|v| v.subnets.get(subnet.subnet));
-        let public = configuration.public_ip.and_then(|index| self.network.public_ips.get(index.0));
+        let network = &self.gateway.network;
+        let nsg = network.virtual_networks.get(subnet.vnet.0).and_then(|v| v.subnets.get(subnet.subnet));
+        let public = configuration.public_ip.and_then(|index| network.public_ips.get(index.0));
         Private {
             nic,
             subnet,
-            subnet_group: nsg.and_then(|s| s.security_group).map(|nsg| self.add(nsg, subnet.vnet.0)),
+            attachment: self.attached.find(nic, subnet),
+            subnet_group: nsg.and_then(|s| s.security_group).map(|nsg| self.add(nsg, subnet.vnet)),
             public: public.and_then(|p| p.address).map(Address::from),
             sku: public.map(|p| p.sku).unwrap_or_default(),
         }
     }
-}
-
-/// What `VirtualNetwork` means in a virtual network: its address space and the platform's address.
-///
-/// # Source
-/// Azure "Virtual network service tags": the tag holds the address space, connected on-premises spaces, peered
-/// networks, the host's virtual address, and the prefixes of user-defined routes; the middle ones come with their features.
-pub fn virtual_network_tag(network: &Network, vnet: usize) -> Vec<IpNet> {
-    let mut prefixes =
-        network.virtual_networks.get(vnet).map(|v| v.address_space.clone()).unwrap_or_default();
-    prefixes.push(IpNet::from(PLATFORM.ip()));
-    prefixes
 }
 
 impl Rules {

@@ -112,6 +112,7 @@ reasons! {
     DetachedDestination, "detached-destination", "The network interface with this address is not attached to the gateway.";
     GatewayAddress, "gateway-address", "The address is the gateway's own and answers nothing here.";
     NotOurs, "not-ours", "From outside, to an address that is no public address of this gateway.";
+    NoTransit, "no-transit", "From on premises only private addresses of the gateway's virtual networks are reached.";
     NoMapping, "no-mapping", "To a translated public address, and no live flow uses that port.";
     NoInternet, "no-internet", "There is no internet attachment, or no next hop on it.";
 

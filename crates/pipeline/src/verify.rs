@@ -2,7 +2,7 @@
 
 use crate::RuleName;
 use crate::snapshot::Snapshot;
-use model::{Access, Direction, NicIndex, PublicIpSku};
+use model::{Access, Direction, NetworkInterface, NicIndex, PublicIpSku};
 use packet::Address;
 use policy::{Match, Tuple};
 
@@ -49,8 +49,14 @@ impl Snapshot {
             && order == [None, None]
             && of.sku == PublicIpSku::Standard
             && of.public.is_some()
-            && !self.in_any_vnet(remote);
+            && !self.is_private_to(nic, remote);
         Some(if closed { FlowVerdict { access: Access::Deny, rule: None } } else { verdict })
+    }
+
+    /// Whether a NIC reaches an address without a public one, and is reached from there.
+    fn is_private_to(&self, nic: NicIndex, remote: Address) -> bool {
+        let vnet = self.network.network_interfaces.get(nic.0).and_then(NetworkInterface::vnet);
+        vnet.and_then(|vnet| self.scope_of(vnet)).is_some_and(|scope| self.reach(scope, remote).is_some())
     }
 
     fn private_of(&self, nic: NicIndex, address: Address) -> Option<crate::snapshot::Private> {

@@ -109,6 +109,11 @@ fn reached(reason: DropReason) -> Lab {
         DetachedDestination => with(Blueprint::default().detached("vm3").build(), "vm1", udp(VM1, VM3)),
         GatewayAddress => with(build(), "internet", udp(FAR, "203.0.113.2")),
         NotOurs => with(build(), "internet", udp(FAR, VM1)),
+        NoTransit => {
+            let lab = Blueprint::default();
+            let site = lab.on_premises("site", "vnet", "192.168.0.1/24", &["192.168.0.0/16"], None);
+            with(site.build(), "site", udp("192.168.0.9", FAR))
+        }
         NoMapping => with(build(), "internet", udp(FAR, "203.0.113.10")),
         NoInternet => with(Blueprint::default().without_internet().build(), "vm1", udp(VM1, FAR)),
         NoPublicAddress => with(Blueprint::default().default_public(None).build(), "vm1", udp(VM1, FAR)),

@@ -6,6 +6,7 @@ use crate::lookup::{Addresses, Ports};
 use crate::platform::is_platform;
 use crate::tuple::{Match, RuleIndex, Tuple};
 use model::{Direction, SecurityRule};
+use packet::Address;
 use std::sync::Arc;
 
 /// An NSG as the NICs of one virtual network see it.
@@ -66,6 +67,11 @@ impl Policy {
             destination_port: self.ports.class(tuple.destination_port.filter(|_| ports)),
             to_platform: is_platform(tuple.destination),
         }
+    }
+
+    /// The class of an address: of two addresses of one family and class no rule of any group holds only one.
+    pub fn address_class(&self, address: Address) -> u32 {
+        self.addresses.class(address)
     }
 
     /// The rule that decides over a packet in one direction, or the platform.

@@ -23,6 +23,7 @@
 mod blueprint;
 mod frames;
 mod network;
+mod networks;
 mod outcome;
 mod rule;
 mod tally;
@@ -32,12 +33,11 @@ pub use frames::address;
 pub use outcome::{Departed, Outcome};
 
 use crate::build::{Body, OwnedFrame, arp_reply, read};
-use blueprint::{INTERNET, gateway_mac, host_mac};
+use blueprint::gateway_mac;
 use frames::addressed;
 use packet::{AttachmentId, Offload, Time};
 use pipeline::{DropReason, Ending, Engine, Explanation, Names, Settings, Snapshot};
 use std::collections::HashSet;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 use tally::{Tally, assert_foretold};
@@ -53,7 +53,7 @@ pub struct Lab {
     engine: Engine,
     pools: Arc<nat::Pools>,
     now: Time,
-    silent: HashSet<AttachmentId>,
+    silent: HashSet<String>,
     /// The counters when [`Lab::expect`] was last asked.
     before: Tally,
     /// What the lab caused by itself since: hosts' ARP replies, and the questions that they answer.
@@ -91,11 +91,10 @@ impl Blueprint {
 }
 
 impl Lab {
-    /// Sends a frame from a VM or from `internet`. Where a draft names no hardware addresses it gets the right ones.
+    /// Sends a frame from a VM, from `internet` or from a site on premises. Where a draft names no hardware addresses it gets the right ones.
     #[track_caller]
     pub fn send(&mut self, from: &str, frame: impl Into<OwnedFrame>) -> Outcome {
-        let on = self.attachment(from);
-        let frame = addressed(on, frame.into());
+        let (on, frame) = self.ready(from, frame);
         let foretold = self.engine.explain(on, &mut frame.bytes.clone(), frame.offload);
         let before = Tally::of(&self.engine);
         self.sent += 1;
@@ -112,8 +111,7 @@ impl Lab {
     /// Sends a frame like [`Self::send`], and returns only what left straight away, not by the outbox.
     #[track_caller]
     pub fn send_directly(&mut self, from: &str, frame: impl Into<OwnedFrame>) -> Outcome {
-        let on = self.attachment(from);
-        let frame = addressed(on, frame.into());
+        let (on, frame) = self.ready(from, frame);
         self.sent += 1;
         let mut direct = Outcome::default();
         self.receive(on, frame, &mut direct);
@@ -159,27 +157,24 @@ impl Lab {
 
     /// Makes a VM, or `internet`, answer no ARP request.
     pub fn silence(&mut self, host: &str) {
-        let on = self.attachment(host);
-        self.silent.insert(on);
+        self.silent.insert(host.into());
     }
 
     /// Makes it answer again.
     pub fn wake(&mut self, host: &str) {
-        let on = self.attachment(host);
-        self.silent.remove(&on);
+        self.silent.remove(host);
     }
 
     /// What `explain` says about a frame.
     pub fn explain(&self, from: &str, frame: impl Into<OwnedFrame>) -> Explanation {
-        let on = self.attachment(from);
-        let OwnedFrame { mut bytes, offload } = addressed(on, frame.into());
+        let (on, OwnedFrame { mut bytes, offload }) = self.ready(from, frame);
         self.engine.explain(on, &mut bytes, offload)
     }
 
     /// A frame as [`Self::send`] would hand it to the engine, and where.
     pub fn ready(&self, from: &str, frame: impl Into<OwnedFrame>) -> (AttachmentId, OwnedFrame) {
-        let on = self.attachment(from);
-        (on, addressed(on, frame.into()))
+        let (on, sender) = self.blueprint.place(from);
+        (on, addressed(on, sender, frame.into()))
     }
 
     /// The engine, to be driven without the lab.
@@ -204,12 +199,12 @@ impl Lab {
 
     /// The hardware address of a VM, or of the internet's router.
     pub fn host_mac(&self, host: &str) -> [u8; 6] {
-        host_mac(self.attachment(host))
+        self.blueprint.place(host).1
     }
 
     /// The gateway's hardware address towards a VM or the internet.
     pub fn gateway_mac(&self, host: &str) -> [u8; 6] {
-        gateway_mac(self.attachment(host))
+        gateway_mac(self.blueprint.place(host).0)
     }
 
     /// How often an ending was counted since the lab was built.
@@ -260,38 +255,16 @@ impl Lab {
 
     fn depart(&self, to: AttachmentId, bytes: Vec<u8>, offload: Offload, outcome: &mut Outcome) {
         assert_eq!(bytes[6..12], gateway_mac(to), "frames leave under the gateway's hardware address");
-        outcome.frames.push(Departed { to: self.name(to), bytes, offload });
+        outcome.frames.push(Departed { to: self.blueprint.name_at(to, &bytes[..6]), bytes, offload });
     }
 
     /// What the host behind an attachment answers to an ARP request for it.
     fn answer_to(&self, on: AttachmentId, bytes: &[u8]) -> Option<Vec<u8>> {
         let Body::Arp(arp) = read(bytes).ok()?.body else { return None };
         let (target, asker) = (arp.target.1, arp.sender);
-        let answers = arp.operation == 1 && !self.silent.contains(&on) && self.is_there(on, target);
-        answers.then(|| arp_reply(host_mac(on), &target.to_string(), asker.0, &asker.1.to_string()))
-    }
-
-    fn is_there(&self, on: AttachmentId, address: Ipv4Addr) -> bool {
-        match &self.blueprint.internet {
-            Some(internet) if on == INTERNET => {
-                let on_link =
-                    internet.addresses.iter().any(|prefix| prefix.contains(&std::net::IpAddr::V4(address)));
-                on_link || internet.next_hop == Some(address)
-            }
-            _ => self.blueprint.vms.iter().any(|vm| vm.attachment == Some(on.0) && vm.address == address),
-        }
-    }
-
-    fn name(&self, on: AttachmentId) -> String {
-        let vm = self.blueprint.vms.iter().find(|vm| vm.attachment == Some(on.0));
-        vm.map_or_else(|| "internet".into(), |vm| vm.name.clone())
-    }
-
-    fn attachment(&self, name: &str) -> AttachmentId {
-        if name == "internet" {
-            return INTERNET;
-        }
-        let nth = self.blueprint.vms.iter().position(|vm| vm.name == name).expect("a VM of the lab");
-        AttachmentId(nth as u16 + 1)
+        let owner = self.blueprint.who_has(on, target).filter(|_| arp.operation == 1)?;
+        let mac = self.blueprint.place(&owner).1;
+        let answers = !self.silent.contains(&owner);
+        answers.then(|| arp_reply(mac, &target.to_string(), asker.0, &asker.1.to_string()))
     }
 }

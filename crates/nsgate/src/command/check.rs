@@ -42,8 +42,9 @@ fn check_gateway(file: &Path) -> (Vec<Diagnostic>, String) {
         Err(found) => return (found, String::new()),
     };
     let mut found = loaded.warnings;
-    if let Err(errors) = Snapshot::build(&loaded.gateway, &mut Names::default()) {
-        found.extend(errors.into_iter().map(gateway::policy_too_large));
+    match Snapshot::build(&loaded.gateway, &mut Names::default()) {
+        Ok(snapshot) => found.extend(gateway::unseen_rules(&snapshot, &loaded.segments)),
+        Err(errors) => found.extend(errors.into_iter().map(gateway::policy_too_large)),
     }
     let attachments = loaded.gateway.attachments.len();
     let rings = match attachments {

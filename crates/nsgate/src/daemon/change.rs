@@ -173,7 +173,9 @@ impl State {
             changed.push(found.name.clone());
             attachment.mac = found.mac;
             attachment.mtu = found.mtu;
-            if let AttachmentKind::Internet { host_addresses, .. } = &mut attachment.kind {
+            if let AttachmentKind::Internet { host_addresses, .. }
+            | AttachmentKind::OnPremises { host_addresses, .. } = &mut attachment.kind
+            {
                 *host_addresses = addresses(&found);
             }
             *interface = Some(found);
@@ -181,8 +183,9 @@ impl State {
         if changed.is_empty() {
             return false;
         }
-        let (settings, warnings) = (self.loaded.settings.clone(), Vec::new());
-        match self.apply(worker, Loaded { gateway, settings, interfaces, warnings }) {
+        let Loaded { settings, segments, .. } = &self.loaded;
+        let (settings, segments, warnings) = (settings.clone(), segments.clone(), Vec::new());
+        match self.apply(worker, Loaded { gateway, settings, interfaces, segments, warnings }) {
             Ok((attached, _)) => info!(changed = ?changed, ?attached, "followed a change of interfaces"),
             Err(why) => {
                 warn!(interfaces = ?changed, "an interface has changed and cannot be followed: {why}")

@@ -66,10 +66,12 @@ impl Holds {
     }
 }
 
-/// On the internet attachment the host keeps what is its own; everywhere else it gets nothing.
+/// Outside the host keeps what is its own; everywhere else it gets nothing.
 fn kept_by_host(attachment: &Attachment) -> HostAddresses {
     let mut kept = HostAddresses::default();
-    if let AttachmentKind::Internet { host_addresses, .. } = &attachment.kind {
+    if let AttachmentKind::Internet { host_addresses, .. }
+    | AttachmentKind::OnPremises { host_addresses, .. } = &attachment.kind
+    {
         for address in host_addresses {
             match address {
                 IpAddr::V4(v4) => kept.v4.push(*v4),

@@ -4,9 +4,11 @@ use super::address::may_have;
 use super::codes;
 use super::documents::Documents;
 use super::host::{Host, Ids, Seen};
+use super::inside::{Segment, address_missing, public_address_missing};
 use super::written::{self, Behind, Written};
 use ipnet::IpNet;
-use model::{At, Diagnostic, IpConfiguration, Location, Network, NicIndex};
+use model::{At, Diagnostic, IpConfiguration, Location, Network, NicIndex, VnetIndex};
+use packet::AttachmentId;
 use pipeline::{Attachment, AttachmentKind};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -19,6 +21,8 @@ pub(super) struct Attached {
     pub(super) attachments: Vec<Attachment>,
     /// The Linux interfaces that could be looked at, in the same order.
     pub(super) interfaces: Vec<Option<io::Interface>>,
+    /// The segments, and where they are written.
+    pub(super) segments: Vec<(AttachmentId, Location)>,
 }
 
 /// Compares everything with everything; what is wrong is written to `out`.
@@ -39,6 +43,8 @@ pub(super) fn attach(
         host,
         out,
         nics: HashMap::new(),
+        segments: Vec::new(),
+        sites: Vec::new(),
         attached: Attached::default(),
     };
     let mut interfaces: HashMap<&str, &Location> = HashMap::new();
@@ -60,6 +66,15 @@ pub(super) fn attach(
                 desk.no_host_address(&attachment.interface, &seen);
                 desk.nic(nic, address.as_ref()).map(|nic| AttachmentKind::Nic { nic, enforced_mac: *mac })
             }
+            Behind::Subnet { subnet } => {
+                desk.no_host_address(&attachment.interface, &seen);
+                let subnet_index = desk.segment(subnet);
+                subnet_index.map(|index| {
+                    desk.attached.segments.push((id, subnet.at.clone()));
+                    AttachmentKind::Subnet { subnet: index }
+                })
+            }
+            Behind::OnPremises(written) => desk.on_premises(written, &seen),
             Behind::Internet { at, addresses, next_hops } => {
                 Some(desk.internet(at, addresses, next_hops, &seen))
             }
@@ -69,25 +84,29 @@ pub(super) fn attach(
         desk.attached.attachments.push(Attachment { id, interface, mac: seen.mac, mtu: seen.mtu, kind });
         desk.attached.interfaces.push(seen.interface);
     }
+    desk.look_behind_segments();
     desk.one_internet(written);
     desk.public_addresses(written);
     desk.attached
 }
 
 /// The work in progress.
-struct Desk<'a> {
-    network: Option<&'a mut Network>,
+pub(super) struct Desk<'a> {
+    pub(super) network: Option<&'a mut Network>,
     /// The names and ids of the network interfaces, whatever else may be wrong with them.
     known: Option<&'a [String]>,
     host: &'a Host<'a>,
-    out: &'a mut Vec<Diagnostic>,
+    pub(super) out: &'a mut Vec<Diagnostic>,
     /// Attached network interfaces, and where.
-    nics: HashMap<NicIndex, Location>,
+    pub(super) nics: HashMap<NicIndex, Location>,
+    pub(super) segments: Vec<Segment>,
+    /// The gateway and the prefixes of each site, and where it is written.
+    pub(super) sites: Vec<(VnetIndex, Vec<(IpNet, Location)>)>,
     attached: Attached,
 }
 
 impl Desk<'_> {
-    fn error(&mut self, code: &'static str, at: &Location, message: String, help: &str) {
+    pub(super) fn error(&mut self, code: &'static str, at: &Location, message: String, help: &str) {
         self.out.push(Diagnostic::error(code, at, message).help(help));
     }
 
@@ -177,18 +196,9 @@ impl Desk<'_> {
         let Some(nic) = network.network_interfaces.get(nic.0) else { return };
         let mut found = Vec::new();
         for configuration in &nic.ip_configurations {
-            if configuration.private_address.is_none() && !given {
-                let message =
-                    format!("IP configuration {} of {} has no private address", configuration.name, nic.name);
-                let error = Diagnostic::error(codes::ADDRESS, &wanted.at, message);
-                found.push(error.help("give the attachment an address"));
-            }
-            let public = configuration.public_ip.and_then(|index| network.public_ips.get(index.0));
-            if let Some(public) = public.filter(|public| public.address.is_none()) {
-                let message = format!("public address {} of {} has no value yet", public.name, nic.name);
-                let warning = Diagnostic::warning(codes::PUBLIC_ADDRESS_MISSING, &wanted.at, message);
-                found.push(warning.help("its traffic uses outbound.defaultPublicIp until ipAddress is set"));
-            }
+            let help = "give the attachment an address";
+            found.extend(address_missing(&nic.name, configuration, wanted, help).filter(|_| !given));
+            found.extend(public_address_missing(network, &nic.name, configuration, wanted));
         }
         self.out.extend(found);
     }
@@ -200,32 +210,7 @@ impl Desk<'_> {
         next_hops: &[At<IpAddr>],
         seen: &Seen,
     ) -> AttachmentKind {
-        for At { value: prefix, at } in addresses {
-            let edge = prefix.prefix_len() < prefix.max_prefix_len() - 1
-                && (prefix.addr() == prefix.network() || prefix.addr() == prefix.broadcast());
-            if edge {
-                let message = format!("{prefix}: the first and the last address of a prefix are nobody's");
-                self.error(
-                    codes::INTERNET,
-                    at,
-                    message,
-                    "give the gateway's own address, such as 203.0.113.2/24",
-                );
-            }
-        }
-        for At { value: hop, at } in next_hops {
-            if addresses.iter().any(|own| own.value.addr() == *hop) {
-                self.out.push(Diagnostic::error(
-                    codes::INTERNET,
-                    at,
-                    format!("nextHop {hop} is the gateway's own address"),
-                ));
-            } else if !addresses.is_empty() && !addresses.iter().any(|own| own.value.contains(hop)) {
-                let prefixes: Vec<_> = addresses.iter().map(|own| own.value.trunc().to_string()).collect();
-                let message = format!("nextHop {hop} is outside {}", prefixes.join(" and "));
-                self.error(codes::INTERNET, at, message, "a router is reached on the link itself");
-            }
-        }
+        self.own_addresses(codes::INTERNET, addresses, next_hops);
         if next_hops.is_empty() {
             let warning = Diagnostic::warning(codes::INTERNET, at, "the internet has no nextHop");
             self.out.push(warning.help("only addresses of the link's own prefix can be reached"));
@@ -237,10 +222,40 @@ impl Desk<'_> {
         }
     }
 
+    /// The gateway's own addresses outside, and the routers there.
+    pub(super) fn own_addresses(
+        &mut self,
+        code: &'static str,
+        addresses: &[At<IpNet>],
+        next_hops: &[At<IpAddr>],
+    ) {
+        for At { value: prefix, at } in addresses {
+            let edge = prefix.prefix_len() < prefix.max_prefix_len() - 1
+                && (prefix.addr() == prefix.network() || prefix.addr() == prefix.broadcast());
+            if edge {
+                let message = format!("{prefix}: the first and the last address of a prefix are nobody's");
+                self.error(code, at, message, "give the gateway's own address, such as 203.0.113.2/24");
+            }
+        }
+        for At { value: hop, at } in next_hops {
+            if addresses.iter().any(|own| own.value.addr() == *hop) {
+                self.out.push(Diagnostic::error(
+                    code,
+                    at,
+                    format!("nextHop {hop} is the gateway's own address"),
+                ));
+            } else if !addresses.is_empty() && !addresses.iter().any(|own| own.value.contains(hop)) {
+                let prefixes: Vec<_> = addresses.iter().map(|own| own.value.trunc().to_string()).collect();
+                let message = format!("nextHop {hop} is outside {}", prefixes.join(" and "));
+                self.error(code, at, message, "a router is reached on the link itself");
+            }
+        }
+    }
+
     fn one_internet(&mut self, written: &Written) {
         let internet = written.attachments.iter().filter_map(|attachment| match &attachment.behind {
             Behind::Internet { at, .. } => Some(at),
-            Behind::Nic { .. } => None,
+            _ => None,
         });
         let mut internet = internet.peekable();
         if let Some(public) = &written.default_public_ip

@@ -18,6 +18,18 @@ pub(super) const FILE: &str = arm::codes::UNREADABLE_FILE;
 pub(super) const UNKNOWN_NIC: &str = "UnknownNetworkInterface";
 /// One network interface on two Linux interfaces.
 pub(super) const DUPLICATE_NIC: &str = "NetworkInterfaceAttachedTwice";
+/// A subnet that the network does not have.
+pub(super) const UNKNOWN_SUBNET: &str = "UnknownSubnet";
+/// One subnet on two Linux interfaces.
+pub(super) const DUPLICATE_SUBNET: &str = "SubnetAttachedTwice";
+/// A segment that nobody is on.
+pub(super) const EMPTY_SEGMENT: &str = "SegmentWithoutNetworkInterfaces";
+/// A rule about neighbours whom the gateway does not see talk.
+pub(super) const NEIGHBOURS_UNSEEN: &str = "NeighboursUnseen";
+/// A virtual network that the network does not have.
+pub(super) const UNKNOWN_VNET: &str = "UnknownVirtualNetwork";
+/// An on-premises attachment.
+pub(super) const ON_PREMISES: &str = "OnPremisesAttachment";
 /// One Linux interface in two attachments.
 pub(super) const DUPLICATE_INTERFACE: &str = "InterfaceAttachedTwice";
 /// A Linux interface that cannot be attached.

@@ -10,13 +10,18 @@ mod codes;
 mod documents;
 mod fields;
 mod host;
+mod inside;
+mod on_premises;
+mod unseen;
 mod written;
 mod yaml;
 
 pub use host::{Find, Host, Ids};
+pub use unseen::unseen_rules;
 
 use control::DEFAULT_SOCKET;
 use model::{Diagnostic, Location, Network, Severity};
+use packet::AttachmentId;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +42,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// The Linux interfaces in the order of the gateway's attachments, as far as they were looked at.
     pub interfaces: Vec<Option<io::Interface>>,
+    /// The attachments that are segments, and where the file says so.
+    pub segments: Vec<(AttachmentId, Location)>,
     /// What is worth a look.
     pub warnings: Vec<Diagnostic>,
 }
@@ -93,6 +100,7 @@ pub fn load_text(path: &Path, text: &str, ids: &mut Ids, host: &Host<'_>) -> Res
                 .unwrap_or(CAPACITY),
         },
         interfaces: attached.interfaces,
+        segments: attached.segments,
         warnings: found,
     })
 }

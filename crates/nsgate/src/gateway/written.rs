@@ -57,6 +57,13 @@ pub(super) enum Behind {
         /// The hardware address that is enforced.
         mac: Option<Mac>,
     },
+    /// Every network interface of a subnet that has no attachment of its own.
+    Subnet {
+        /// `vnet/subnet`, or a resource id.
+        subnet: At<String>,
+    },
+    /// Sites behind a virtual network gateway.
+    OnPremises(OnPremises),
     /// The internet.
     Internet {
         /// Where the key stands.
@@ -66,6 +73,21 @@ pub(super) enum Behind {
         /// The routers.
         next_hops: Vec<At<IpAddr>>,
     },
+}
+
+/// An on-premises attachment.
+#[derive(Debug)]
+pub(super) struct OnPremises {
+    /// Where the key stands.
+    pub(super) at: Location,
+    /// The gateway's own addresses and the prefixes on the link.
+    pub(super) addresses: Vec<At<IpNet>>,
+    /// The addresses of the sites.
+    pub(super) prefixes: Vec<At<IpNet>>,
+    /// The routers.
+    pub(super) next_hops: Vec<At<IpAddr>>,
+    /// The virtual network whose gateway it is.
+    pub(super) virtual_network: Option<At<String>>,
 }
 
 impl Written {
@@ -187,9 +209,9 @@ fn read_attachment(node: &Node, name: &str, out: &mut Vec<Diagnostic>) -> Option
         Built("nic"),
         Built("address"),
         Built("mac"),
-        Later("subnet"),
+        Built("subnet"),
         Built("internet"),
-        Later("onPremises"),
+        Built("onPremises"),
     ];
     let before = out.len();
     let fields = Fields::read(Some(node), name, &keys, out);
@@ -197,17 +219,33 @@ fn read_attachment(node: &Node, name: &str, out: &mut Vec<Diagnostic>) -> Option
     let nic = fields.text("nic", out);
     let address = fields.parsed("address", "an IP address", |text| text.parse().ok(), out);
     let mac = fields.parsed("mac", "a hardware address such as 02:00:00:00:00:04", parse_mac, out);
+    let subnet = fields.text("subnet", out);
     let internet =
         fields.key("internet").map(|key| read_internet(fields.get("internet"), &key.at, name, out));
+    let on_premises =
+        fields.key("onPremises").map(|key| read_on_premises(fields.get("onPremises"), &key.at, name, out));
     let wrong = |message: String| Diagnostic::error(codes::CONTRADICTION, &node.at, message);
-    match (&nic, &internet) {
-        (Some(_), Some(_)) => out.push(wrong(format!("{name} is both a nic and the internet"))),
-        (None, None) if out.len() == before => {
+    let is_nic = nic.is_some();
+    let mut kinds = [
+        nic.map(|nic| ("a nic", Behind::Nic { nic, address, mac: mac.map(|mac| mac.value) })),
+        subnet.map(|subnet| ("a subnet", Behind::Subnet { subnet })),
+        internet.map(|internet| ("the internet", internet)),
+        on_premises.map(|on_premises| ("on premises", on_premises)),
+    ]
+    .into_iter()
+    .flatten();
+    let behind = kinds.next();
+    match (&behind, kinds.next()) {
+        (Some((one, _)), Some((other, _))) => {
+            out.push(wrong(format!("{name} is both {one} and {other}")));
+            return None;
+        }
+        (None, _) if out.len() == before => {
             let error =
                 Diagnostic::error(codes::MISSING_KEY, &node.at, format!("{name} does not say what it is"));
-            out.push(error.help("give it nic or internet"));
+            out.push(error.help("give it nic, subnet, internet or onPremises"));
         }
-        (None, Some(_)) => {
+        (Some(_), None) if !is_nic => {
             for key in ["address", "mac"].into_iter().filter_map(|key| fields.key(key)) {
                 let message = format!("{name}: {} belongs to a nic attachment", key.value);
                 out.push(Diagnostic::error(codes::CONTRADICTION, &key.at, message));
@@ -219,12 +257,30 @@ fn read_attachment(node: &Node, name: &str, out: &mut Vec<Diagnostic>) -> Option
         let error = Diagnostic::error(codes::MISSING_KEY, &node.at, format!("{name} has no \"interface\""));
         out.push(error.help("name the Linux interface"));
     }
-    let behind = match (nic, internet) {
-        (Some(nic), None) => Behind::Nic { nic, address, mac: mac.map(|mac| mac.value) },
-        (None, Some(internet)) => internet,
-        _ => return None,
-    };
-    Some(Attachment { interface: interface?, behind })
+    Some(Attachment { interface: interface?, behind: behind?.1 })
+}
+
+fn read_on_premises(node: Option<&Node>, at: &Location, name: &str, out: &mut Vec<Diagnostic>) -> Behind {
+    let name = format!("{name}.onPremises");
+    let keys = [Built("address"), Built("prefixes"), Built("nextHop"), Built("virtualNetwork")];
+    let fields = Fields::read(node, &name, &keys, out);
+    for (key, help) in [
+        ("address", "give the gateway's own address with its prefix, such as 192.168.100.1/24"),
+        ("prefixes", "give the addresses of the sites, such as [192.168.0.0/16]"),
+    ] {
+        if fields.get(key).is_none() {
+            let error = Diagnostic::error(codes::MISSING_KEY, at, format!("{name} has no \"{key}\""));
+            out.push(error.help(help));
+        }
+    }
+    let own = |text: &str| text.parse().ok();
+    let expected = "an address with its prefix, such as 192.168.100.1/24";
+    let addresses = fields.parsed_list("address", expected, own, out);
+    let whole = |text: &str| text.parse().ok().filter(|prefix: &IpNet| prefix.trunc() == *prefix);
+    let prefixes = fields.parsed_list("prefixes", "a prefix, such as 192.168.0.0/16", whole, out);
+    let next_hops = fields.parsed_list("nextHop", "an IP address", |text| text.parse().ok(), out);
+    let virtual_network = fields.text("virtualNetwork", out);
+    Behind::OnPremises(OnPremises { at: at.clone(), addresses, prefixes, next_hops, virtual_network })
 }
 
 fn read_internet(node: Option<&Node>, at: &Location, name: &str, out: &mut Vec<Diagnostic>) -> Behind {

@@ -153,7 +153,7 @@ pub(crate) fn by_reference(
         Direction::Inbound => [at_subnet, interface.security_group],
         Direction::Outbound => [interface.security_group, at_subnet],
     };
-    let tag = virtual_network_tag(network, subnet.vnet.0);
+    let tag = virtual_network_tag(network, &[], subnet.vnet);
     let meaning = reference::Meaning { network, vnet: subnet.vnet, virtual_network: &tag };
     let mut verdict = (Access::Allow, None);
     for nsg in order.into_iter().flatten() {

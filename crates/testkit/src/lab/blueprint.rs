@@ -1,7 +1,8 @@
 //! What a lab is built from: a network in a few lines, and the attachments that it needs.
 
+use super::networks::{Segment, Site};
 use ipnet::IpNet;
-use model::PublicIpSku;
+use model::{Peering, PublicIpSku};
 use packet::{AttachmentId, Mac};
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -16,6 +17,10 @@ pub struct Blueprint {
     pub(super) asgs: Vec<(String, Vec<String>)>,
     pub(super) default_public: Option<Ipv4Addr>,
     pub(super) internet: Option<Internet>,
+    pub(super) segments: Vec<Segment>,
+    pub(super) sites: Vec<Site>,
+    /// Halves, each with the virtual network that it belongs to.
+    pub(super) peerings: Vec<(usize, Peering)>,
     pub(super) capacity: usize,
     pub(super) flow_idle: Duration,
     pub(super) snat_idle: Duration,
@@ -39,7 +44,7 @@ pub(super) struct Vm {
     pub(super) nsg: Option<usize>,
     pub(super) mtu: u32,
     pub(super) enforced_mac: bool,
-    /// Its attachment's number, or `None` while it is not attached.
+    /// Its own attachment's number, or `None` while it has none.
     pub(super) attachment: Option<u16>,
 }
 
@@ -73,6 +78,9 @@ impl Default for Blueprint {
             asgs: Vec::new(),
             default_public: Some(ip("203.0.113.10")),
             internet: Some(internet),
+            segments: Vec::new(),
+            sites: Vec::new(),
+            peerings: Vec::new(),
             capacity: 1000,
             flow_idle: Duration::from_secs(240),
             snat_idle: Duration::from_secs(240),
@@ -115,6 +123,11 @@ impl Blueprint {
             attachment: Some(self.vms.len() as u16 + 1),
         });
         self
+    }
+
+    /// Adds a VM without an attachment of its own: behind its subnet's segment, where that has one.
+    pub fn vm_behind(self, name: &str, subnet: &str, address: &str) -> Self {
+        self.vm(name, subnet, address).detached(name)
     }
 
     /// Gives a VM an instance-level public address of the Basic kind, open where no NSG stands.
@@ -180,6 +193,13 @@ impl Blueprint {
         self
     }
 
+    /// Gives a VM an attachment of its own.
+    pub fn attached(mut self, vm: &str) -> Self {
+        let nth = self.vms.iter().position(|known| known.name == vm).expect("a VM of the blueprint");
+        self.vms[nth].attachment = Some(nth as u16 + 1);
+        self
+    }
+
     /// Takes the internet attachment away.
     pub fn without_internet(mut self) -> Self {
         self.internet = None;
@@ -230,7 +250,7 @@ pub(super) fn host_mac(on: AttachmentId) -> Mac {
     [2, 0, 0, 2, 0, on.0 as u8]
 }
 
-fn net(text: &str) -> IpNet {
+pub(super) fn net(text: &str) -> IpNet {
     text.parse().expect("a prefix")
 }
 

@@ -57,9 +57,23 @@ impl Blueprint {
             };
             attachment(INTERNET, "internet", internet.mtu, kind)
         });
+        let segments = self.segments.iter().map(|segment| {
+            let kind = AttachmentKind::Subnet { subnet: self.subnet_of(segment.subnet) };
+            attachment(segment.on, &self.subnets[segment.subnet].name, 1500, kind)
+        });
+        let sites = self.sites.iter().map(|site| {
+            let kind = AttachmentKind::OnPremises {
+                vnet: VnetIndex(site.vnet),
+                addresses: vec![site.address],
+                prefixes: site.prefixes.clone(),
+                next_hops: site.next_hop.into_iter().map(Into::into).collect(),
+                host_addresses: site.host.iter().copied().map(Into::into).collect(),
+            };
+            attachment(site.on, &site.name, 1500, kind)
+        });
         Gateway {
             network,
-            attachments: internet.chain(nics).collect(),
+            attachments: internet.chain(nics).chain(segments).chain(sites).collect(),
             default_public_ip: self.default_public,
             flow_idle: self.flow_idle,
             snat_idle: self.snat_idle,
@@ -78,12 +92,22 @@ impl Blueprint {
             name: name.as_str().into(),
             address_space: vec![*space],
             subnets: self.subnets.iter().filter(|plan| plan.vnet == nth).map(subnet).collect(),
+            peerings: self
+                .peerings
+                .iter()
+                .filter(|(of, _)| *of == nth)
+                .map(|(_, half)| half.clone())
+                .collect(),
         }
     }
 
+    fn subnet_of(&self, nth: usize) -> SubnetIndex {
+        let vnet = self.subnets[nth].vnet;
+        let before = self.subnets[..nth].iter().filter(|other| other.vnet == vnet).count();
+        SubnetIndex { vnet: VnetIndex(vnet), subnet: before }
+    }
+
     fn nic(&self, vm: &Vm, public_ips: &mut Vec<PublicIpAddress>) -> NetworkInterface {
-        let plan = &self.subnets[vm.subnet];
-        let before = self.subnets[..vm.subnet].iter().filter(|other| other.vnet == plan.vnet).count();
         let public_ip = vm.public.map(|(address, sku)| {
             let name = format!("{}-ip", vm.name);
             let id = name.as_str().into();
@@ -93,7 +117,7 @@ impl Blueprint {
         let groups = self.asgs.iter().enumerate().filter(|(_, (_, members))| members.contains(&vm.name));
         let configuration = IpConfiguration {
             name: "ipconfig1".into(),
-            subnet: SubnetIndex { vnet: VnetIndex(plan.vnet), subnet: before },
+            subnet: self.subnet_of(vm.subnet),
             private_address: Some(vm.address.into()),
             public_ip,
             application_security_groups: groups.map(|(nth, _)| AsgIndex(nth)).collect(),

@@ -1,0 +1,100 @@
+//! Whom the private addresses mean that a network can reach: its virtual network, its peers, what is behind its gateway.
+
+use crate::gateway::{Attachment, AttachmentKind, Gateway};
+use crate::link::outside_scope;
+use crate::prefixes::Prefixes;
+use crate::snapshot::PLATFORM;
+use ipnet::IpNet;
+use model::{Network, VnetIndex};
+use packet::{Address, AttachmentId, Scope};
+use std::collections::HashMap;
+
+/// Where a private address is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reach {
+    /// In the virtual network of this scope.
+    Vnet(Scope),
+    /// On premises, behind this attachment.
+    Gateway(AttachmentId),
+}
+
+/// What each network reaches.
+#[derive(Debug)]
+pub(crate) struct Reaches {
+    /// By the scope of virtual networks and of on-premises attachments.
+    by_scope: HashMap<Scope, Prefixes<Reach>>,
+    any_vnet: Prefixes<()>,
+}
+
+/// Routes of virtual networks and peerings come before those of gateways, however long these are.
+///
+/// # Source
+/// Azure "Virtual network traffic routing", *How Azure selects a route*.
+const VNET: u8 = 1;
+const GATEWAY: u8 = 0;
+
+impl Reaches {
+    /// The tables of all networks; `scopes` are those of the virtual networks in the model's order.
+    pub(crate) fn new(gateway: &Gateway, scopes: &[Scope]) -> Self {
+        let network = &gateway.network;
+        let vnets = &network.virtual_networks;
+        let space = |vnet: VnetIndex| {
+            let scope = scopes.get(vnet.0).copied();
+            let space = vnets.get(vnet.0).map(|vnet| vnet.address_space.as_slice()).unwrap_or_default();
+            let entry = move |scope| space.iter().map(move |prefix| (*prefix, VNET, Reach::Vnet(scope)));
+            scope.into_iter().flat_map(entry)
+        };
+        let mut entries: HashMap<Scope, Vec<(IpNet, u8, Reach)>> = HashMap::new();
+        for (nth, scope) in scopes.iter().enumerate() {
+            let peers = network.peers(VnetIndex(nth)).map(|peering| peering.remote);
+            entries.insert(*scope, [VnetIndex(nth)].into_iter().chain(peers).flat_map(space).collect());
+        }
+        for attachment in &gateway.attachments {
+            let AttachmentKind::OnPremises { vnet, prefixes, .. } = &attachment.kind else { continue };
+            let id = attachment.id;
+            let served = network.served_by_gateway_of(*vnet);
+            entries.insert(outside_scope(id), served.iter().copied().flat_map(space).collect());
+            for scope in served.iter().filter_map(|vnet| scopes.get(vnet.0)) {
+                let theirs = prefixes.iter().map(|prefix| (*prefix, GATEWAY, Reach::Gateway(id)));
+                entries.entry(*scope).or_default().extend(theirs);
+            }
+        }
+        let spaces = vnets.iter().flat_map(|vnet| &vnet.address_space);
+        Self {
+            by_scope: entries.into_iter().map(|(scope, list)| (scope, Prefixes::new(list))).collect(),
+            any_vnet: Prefixes::new(spaces.map(|prefix| (*prefix, 0, ()))),
+        }
+    }
+
+    /// Where an address is, seen from the network of a scope; `None` where it is nobody's there.
+    pub(crate) fn find(&self, from: Scope, address: Address) -> Option<Reach> {
+        self.by_scope.get(&from)?.find(address)
+    }
+
+    /// Whether any virtual network has the address, whoever it belongs to there.
+    pub(crate) fn in_any_vnet(&self, address: Address) -> bool {
+        self.any_vnet.find(address).is_some()
+    }
+}
+
+/// What `VirtualNetwork` means in a virtual network: its address space, those of its connected peers, what is behind the
+/// gateway that it has or uses, and the platform's address.
+///
+/// # Source
+/// Azure "Virtual network service tags": the tag holds besides the prefixes of user-defined routes, which come with their
+/// feature; "Create, change, or delete a virtual network peering", *Allow access*: without it the peer is left out.
+pub fn virtual_network_tag(network: &Network, attachments: &[Attachment], vnet: VnetIndex) -> Vec<IpNet> {
+    let peers = network.peers(vnet).filter(|peering| peering.virtual_network_access);
+    let vnets = [vnet].into_iter().chain(peers.map(|peering| peering.remote));
+    let vnets = vnets.filter_map(|vnet| network.virtual_networks.get(vnet.0));
+    let mut tag: Vec<IpNet> = vnets.flat_map(|vnet| &vnet.address_space).copied().collect();
+    for attachment in attachments {
+        if let AttachmentKind::OnPremises { vnet: of, prefixes, .. } = &attachment.kind
+            && network.served_by_gateway_of(*of).contains(&vnet)
+        {
+            tag.extend(prefixes);
+        }
+    }
+    tag.push(IpNet::from(PLATFORM.ip()));
+    tag
+}
