@@ -41,10 +41,14 @@ pub fn run(input: &[u8]) {
         segment: script.word(),
     };
     let mut bytes = script.rest().to_vec();
-    if flags & 4 != 0 {
+    // Mostly the sums are made right, or hardly a change would be looked at.
+    if flags & 4 == 0 {
         reseal(&mut bytes, NETWORK_AT);
     }
     if let Ok(Parsed::Ip(packet)) = parse(&bytes) {
+        if flags & 8 == 0 {
+            seal(&mut bytes, &packet, plan.state >= 2);
+        }
         let plan = if packet.source.is_v4() { plan } else { in_ipv6(plan) };
         agree(&bytes, &packet);
         translated(&bytes, &packet, &plan);
@@ -67,6 +71,27 @@ fn in_ipv6(plan: Plan) -> Plan {
     let tuple =
         Tuple { source: six(plan.tuple.source), destination: six(plan.tuple.destination), ..plan.tuple };
     Plan { tuple, ..plan }
+}
+
+/// Makes the transport's checksum right, or the pseudo-header's sum where it is left to a device.
+fn seal(bytes: &mut [u8], packet: &Packet, partial: bool) {
+    let (start, end) = (usize::from(packet.transport_at), packet.end as usize);
+    let (at, partial) = match packet.transport {
+        Transport::Tcp(_) => (start + 16, partial),
+        Transport::Udp { .. } if bytes[start + 6..start + 8] == [0, 0] => return,
+        Transport::Udp { .. } => (start + 6, partial),
+        Transport::Bare => return,
+        _ => (start + 2, false),
+    };
+    bytes[at..at + 2].fill(0);
+    let zeros = vec![0; end - start];
+    let message: &[u8] = if partial { &zeros } else { &bytes[start..end] };
+    let sum = packet::checksum::transport_sum(packet.source, packet.destination, packet.protocol, message);
+    let field = match if partial { !sum } else { sum } {
+        0 => 0xffff,
+        field => field,
+    };
+    bytes[at..at + 2].copy_from_slice(&u16::to_be_bytes(field));
 }
 
 /// Makes the checksum of the IPv4 header at `at` right.

@@ -2,7 +2,7 @@
 //!
 //! `NSGATE_FUZZ_RUNS` says how many, `NSGATE_FUZZ_SEED` which.
 
-#![allow(clippy::panic)] // A test may panic.
+#![allow(clippy::panic, clippy::unwrap_used)] // A test may panic.
 
 use fuzz::{CONTROL, DOCUMENTS, FRAMES, GATEWAY, PACKETS, Target, campaign};
 use std::path::Path;
@@ -43,4 +43,17 @@ fn control() {
 #[test]
 fn packets() {
     bounded(&PACKETS);
+}
+
+/// Where the frame begins in an input of `packets`.
+const FRAME_AT: usize = 19;
+
+#[test]
+fn seeds_of_packets_are_packets() {
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds/packets")).unwrap() {
+        let path = entry.unwrap().path();
+        let read = packet::parse(&std::fs::read(&path).unwrap()[FRAME_AT..]);
+        let refused = path.file_name().is_some_and(|name| name == "v6-routing");
+        assert_eq!(read.is_err(), refused, "{}: {read:?}", path.display());
+    }
 }
