@@ -56,11 +56,24 @@ impl Pools {
     /// Errors: [`Exhausted`] exactly when [`CAPACITY`] leases of `key` are alive.
     /// Cost: one lock of a shard, at most four words of the bitmap; memory is allocated for a new destination, the
     /// fourth lease of one, and about every 4,096th.
+    #[inline]
     pub fn lease(self: &Arc<Self>, key: PoolKey) -> Result<Lease, Exhausted> {
-        let index = self.take(key).ok_or(Exhausted { key })?;
+        self.lease_preferring(key, |_| true)
+    }
+
+    /// As [`lease`](Self::lease), but a port that the caller likes, if one of the next 32 free ones is.
+    ///
+    /// Several workers with ports of their own do not stand in each other's way: no port is kept for anybody, and every one
+    /// of the [`CAPACITY`] is leased before a lease is refused.
+    pub fn lease_preferring(
+        self: &Arc<Self>,
+        key: PoolKey,
+        likes: impl Fn(u16) -> bool,
+    ) -> Result<Lease, Exhausted> {
+        let order = self.permutation(key);
+        let index = self.take(key, |index| likes(order.port(index))).ok_or(Exhausted { key })?;
         self.used.fetch_add(1, Ordering::Relaxed);
-        let port = self.permutation(key).port(index);
-        Ok(Lease { pools: Arc::clone(self), key, index, port })
+        Ok(Lease { pools: Arc::clone(self), key, index, port: order.port(index) })
     }
 
     /// Whether [`lease`](Self::lease) would succeed now; changes nothing.
@@ -69,12 +82,20 @@ impl Pools {
     }
 
     /// The port that [`lease`](Self::lease) would give out now; changes nothing. Another worker may take it in between.
+    #[inline]
     pub fn peek(&self, key: &PoolKey) -> Option<u16> {
+        self.peek_preferring(key, |_| true)
+    }
+
+    /// The port that [`lease_preferring`](Self::lease_preferring) would give out now; changes nothing.
+    pub fn peek_preferring(&self, key: &PoolKey, likes: impl Fn(u16) -> bool) -> Option<u16> {
+        let order = self.permutation(*key);
+        let likes = |index| likes(order.port(index));
         let index = match self.directory.get_mut(key) {
-            Some(mut pool) => pool.peek()?,
-            None => self.start(self.opened.load(Ordering::Relaxed)),
+            Some(mut pool) => pool.peek(likes)?,
+            None => Pool::new(self.start(self.opened.load(Ordering::Relaxed))).peek(likes)?,
         };
-        Some(self.permutation(*key).port(index))
+        Some(order.port(index))
     }
 
     /// The `limit` pools with the most leases, fullest first, equal ones in the order of their keys.
@@ -103,12 +124,12 @@ impl Pools {
     }
 
     /// Takes an index of the key's pool, which is made where it is missing, in one hold of the shard's lock.
-    fn take(&self, key: PoolKey) -> Option<u16> {
+    fn take(&self, key: PoolKey, likes: impl Fn(u16) -> bool) -> Option<u16> {
         match self.directory.entry(key) {
-            Entry::Occupied(mut slot) => slot.get_mut().take(),
+            Entry::Occupied(mut slot) => slot.get_mut().take(likes),
             Entry::Vacant(slot) => {
                 let start = self.start(self.opened.fetch_add(1, Ordering::Relaxed));
-                slot.insert(Pool::new(start)).take()
+                slot.insert(Pool::new(start)).take(likes)
             }
         }
     }

@@ -40,16 +40,18 @@ proptest! {
     #[test]
     fn live_leases_are_a_set(
         seed in any::<[u64; 2]>(),
+        workers in 1..5u16,
         steps in prop::collection::vec((any::<bool>(), 0..4usize, 1..40usize, any::<prop::sample::Index>()), 1..60),
     ) {
         let pools = Pools::new(seed);
         let mut leases: Vec<Lease> = Vec::new();
         let mut naive: BTreeSet<(PoolKey, u16)> = BTreeSet::new();
         for (take, which, count, at) in steps {
-            for _ in 0..count {
+            for nth in 0..count {
                 if take {
-                    let foreseen = pools.peek(&keys()[which]);
-                    let lease = pools.lease(keys()[which]).unwrap();
+                    let likes = |port: u16| port % workers == nth as u16 % workers;
+                    let foreseen = pools.peek_preferring(&keys()[which], likes);
+                    let lease = pools.lease_preferring(keys()[which], likes).unwrap();
                     prop_assert_eq!(foreseen, Some(lease.port()));
                     prop_assert!(PORTS.contains(&lease.port()));
                     prop_assert!(naive.insert((lease.key(), lease.port())), "{lease:?} was live");
@@ -97,6 +99,38 @@ fn exactly_64511_leases_of_one_key_and_each_port_once() {
     drop(leases);
     assert_eq!((pools.used_total(), pools.destinations()), (0, 0));
     assert_eq!(pools.usage(9), []);
+}
+
+#[test]
+fn workers_with_ports_of_their_own_lease_every_port_once() {
+    let pools = Pools::new(SEED);
+    let mut leases = Vec::new();
+    let mut borrowed = 0;
+    for nth in 0..CAPACITY {
+        let worker = (nth / 3 % 4) as u16;
+        let likes = |port: u16| port % 4 == worker;
+        let foreseen = pools.peek_preferring(&key(1), likes);
+        let lease = pools.lease_preferring(key(1), likes).unwrap();
+        assert_eq!(foreseen, Some(lease.port()));
+        borrowed += usize::from(!likes(lease.port()));
+        leases.push(lease);
+    }
+    assert!(pools.lease_preferring(key(1), |_| true).is_err());
+    let ports: BTreeSet<u16> = leases.iter().map(Lease::port).collect();
+    assert!(ports.into_iter().eq(PORTS));
+    // Near the end there are few to choose from.
+    assert!(borrowed < CAPACITY / 20, "{borrowed} ports were borrowed");
+}
+
+#[test]
+fn whoever_likes_every_port_gets_the_plain_order() {
+    let (plain, preferring) = (Pools::new(SEED), Pools::new(SEED));
+    let mut leases = Vec::new();
+    for _ in 0..10_000 {
+        let pair = (plain.lease(key(1)).unwrap(), preferring.lease_preferring(key(1), |_| true).unwrap());
+        assert_eq!(pair.0.port(), pair.1.port());
+        leases.push(pair);
+    }
 }
 
 #[test]

@@ -90,6 +90,12 @@ pub struct FlowKey {
 }
 
 impl FlowKey {
+    /// The worker that this tuple is at home with: see [`home`].
+    #[inline]
+    pub const fn home(&self, workers: usize) -> usize {
+        home(self.source_port, self.destination_port, workers)
+    }
+
     /// The tuple of the answer, in the same scope.
     #[inline]
     pub const fn reversed(self) -> Self {
