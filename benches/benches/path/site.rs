@@ -6,7 +6,7 @@ use model::{
     NsgIndex, PortSet, RuleProtocol, SecurityRule, Subnet, SubnetIndex, VirtualNetwork, VnetIndex,
 };
 use packet::{AttachmentId, Frame, Offload, Time};
-use pipeline::{Attachment, AttachmentKind, Engine, Gateway, Names, Settings, Snapshot};
+use pipeline::{Attachment, AttachmentKind, Engine, Gateway, Names, Settings, Shared, Snapshot};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,9 +29,10 @@ impl Site {
     pub(crate) fn with_flows(rules: usize, flows: usize) -> Self {
         let gateway = gateway(rules);
         let snapshot = Snapshot::build(&gateway, &mut Names::default()).expect("the network is small");
-        let settings = Settings { capacity: 2_000_000, timeouts: flow::Timeouts::default(), seed: [1, 2] };
-        let engine =
-            Engine::new(Arc::new(snapshot), settings, nat::Pools::new([3, 4])).expect("there is memory");
+        let timeouts = flow::Timeouts::default();
+        let settings = Settings { capacity: 2_000_000, timeouts, seed: [1, 2], worker: 0, workers: 1 };
+        let shared = Shared::new(nat::Pools::new([3, 4]), [5, 6]);
+        let engine = Engine::new(Arc::new(snapshot), settings, shared).expect("there is memory");
         let mut site = Self { engine, now: Time::from_nanos(1), flows: Vec::new() };
         site.meet_the_neighbours();
         for nth in 0..flows {
@@ -53,7 +54,7 @@ impl Site {
 
     /// One frame's way through the engine.
     pub(crate) fn receive(&mut self, on: AttachmentId, bytes: &mut [u8]) -> Option<AttachmentId> {
-        self.engine.receive(self.now, on, &mut Frame { bytes, offload: Offload::default() })
+        self.engine.receive(self.now, on, &mut Frame { bytes, offload: Offload::default() }).egress()
     }
 
     /// Answers the gateway's questions for its next hops, so that no frame waits.

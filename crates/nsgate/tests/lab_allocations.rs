@@ -4,7 +4,7 @@
 use io::{Backend, Links as _, Ports, Reception};
 use nsgate::gateway::{self, Host, Ids};
 use packet::Time;
-use pipeline::{Engine, Names, Settings, Snapshot};
+use pipeline::{Engine, Names, Settings, Shared, Snapshot};
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +30,8 @@ impl Worker {
     fn new(file: &std::path::Path) -> Self {
         let loaded = gateway::load(file, &mut Ids::default(), &Host::Needed(&io::interface::find)).unwrap();
         let snapshot = Arc::new(Snapshot::build(&loaded.gateway, &mut Names::default()).unwrap());
-        let settings = Settings { capacity: 1_000, timeouts: flow::Timeouts::default(), seed: [1, 2] };
+        let timeouts = flow::Timeouts::default();
+        let settings = Settings { capacity: 1_000, timeouts, seed: [1, 2], worker: 0, workers: 1 };
         let mut links = Ports::new().unwrap();
         for (attachment, interface) in loaded.gateway.attachments.iter().zip(&loaded.interfaces) {
             let interface = interface.as_ref().unwrap();
@@ -38,7 +39,7 @@ impl Worker {
             links.put(attachment.id, opened.pop().unwrap());
         }
         let attached = loaded.gateway.attachments.iter().map(|attachment| attachment.id).collect();
-        let engine = Engine::new(snapshot, settings, nat::Pools::new([3, 4])).unwrap();
+        let engine = Engine::new(snapshot, settings, Shared::new(nat::Pools::new([3, 4]), [5, 6])).unwrap();
         Self { links, engine, attached, start: Instant::now() }
     }
 
@@ -47,7 +48,7 @@ impl Worker {
         let Self { links, engine, attached, start } = self;
         let now = Time::from_nanos(start.elapsed().as_nanos() as u64);
         for &id in attached.iter() {
-            links.relay(id, 64, |frame| engine.receive(now, id, frame)).unwrap();
+            links.relay(id, 64, |frame| engine.receive(now, id, frame).egress()).unwrap();
             engine.outbox().drain(|frame| links.send(frame.to, &frame.bytes, frame.offload));
         }
         engine.tick(now);

@@ -2,17 +2,44 @@
 
 use crate::checks::{self, Datagram};
 use crate::engine::{Action, Engine, Hop, pool_of};
-use crate::fragments::Lead;
+use crate::fragments::{Held, Lead, Wait};
 use crate::observer::Silent;
-use crate::path::{Plan, Refusal, Step, segment_of, walk};
-use crate::{Denial, DropReason, Ending};
+use crate::path::{Came, Plan, Refusal, Step, segment_of, walk};
+use crate::route::likes;
+use crate::{DropReason, Ending};
 use flow::{Flow, FlowId, NewFlow, Side, State, Touched};
 use nat::{Lease, PoolKey};
 use packet::make::{echo_reply, icmp_error};
 use packet::parse::Fragment;
 use packet::{AttachmentId, Frame, Packet, Time, Transport};
 
-/// How a frame's way goes on.
+/// How a received frame's way goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "what leaves is to be sent, and what is another worker's handed over"]
+pub enum Way {
+    /// It leaves by this attachment, rewritten where it lies.
+    Leaves(AttachmentId),
+    /// It is this worker's, which takes it over as it lies there, untouched ([`Engine::take_over`]).
+    HandOver(usize),
+    /// Here it ends, or was kept.
+    Ends,
+}
+
+impl Way {
+    /// The attachment by which it leaves, if it does.
+    #[inline]
+    pub fn egress(self) -> Option<AttachmentId> {
+        match self {
+            Self::Leaves(egress) => Some(egress),
+            Self::HandOver(_) | Self::Ends => None,
+        }
+    }
+}
+
+/// How often a frame is walked again because another worker was quicker.
+const WALKS: usize = 8;
+
+/// What became of a frame.
 pub(crate) enum Outcome {
     /// It leaves by this attachment, as it lies there now.
     Leaves(AttachmentId),
@@ -20,45 +47,73 @@ pub(crate) enum Outcome {
     Ends(Ending),
     /// It was kept; its end is counted later.
     Waits,
+    /// It is for another worker.
+    HandOver(usize),
+    /// What the walk saw another worker has changed since: it is to be walked again.
+    Changed,
 }
 
 impl Engine {
-    /// Takes in one received frame. Returns the attachment by which it leaves, rewritten where it lies, or `None` where its
-    /// way ends here. What the gateway sends besides goes to the [`Self::outbox`].
+    /// Takes in one frame that this worker has received on `on`. What the gateway sends besides goes to the
+    /// [`Self::outbox`].
     #[inline]
-    pub fn receive(&mut self, now: Time, on: AttachmentId, frame: &mut Frame<'_>) -> Option<AttachmentId> {
+    pub fn receive(&mut self, now: Time, on: AttachmentId, frame: &mut Frame<'_>) -> Way {
         self.counters.receive(frame.bytes.len());
-        self.pass(now, on, frame)
+        self.pass(now, on, frame, Came::Received)
+    }
+
+    /// Takes in one frame that another worker has received on `on` and handed over to this one.
+    ///
+    /// Its way may be to be handed over once more: where its flow ended meanwhile, or for a port of another worker's.
+    pub fn take_over(&mut self, now: Time, on: AttachmentId, frame: &mut Frame<'_>) -> Way {
+        self.counters.take_over(frame.bytes.len());
+        self.pass(now, on, frame, Came::HandedOver)
     }
 
     #[inline]
-    pub(crate) fn pass(
+    fn pass(&mut self, now: Time, on: AttachmentId, frame: &mut Frame<'_>, came: Came) -> Way {
+        let length = frame.bytes.len();
+        let mut outcome = self.once(now, on, frame, came);
+        for _ in 1..WALKS {
+            if !matches!(outcome, Ok(Outcome::Changed)) {
+                break;
+            }
+            outcome = self.once(now, on, frame, came);
+        }
+        match outcome {
+            Ok(Outcome::Leaves(egress)) => {
+                self.counters.end(Ending::Forwarded, length);
+                return Way::Leaves(egress);
+            }
+            Ok(Outcome::HandOver(worker)) => {
+                self.counters.hand_over(length);
+                return Way::HandOver(worker);
+            }
+            Ok(Outcome::Ends(ending)) => self.counters.end(ending, length),
+            Ok(Outcome::Waits) => {}
+            Ok(Outcome::Changed) => self.refuse(now, on, frame, DropReason::TupleInUse.into()),
+            Err(refusal) => self.refuse(now, on, frame, refusal),
+        }
+        Way::Ends
+    }
+
+    #[inline]
+    fn once(
         &mut self,
         now: Time,
         on: AttachmentId,
         frame: &mut Frame<'_>,
-    ) -> Option<AttachmentId> {
-        let length = frame.bytes.len();
-        let outcome = match walk(&self.world(), on, frame, &mut Silent) {
-            Ok(Step::Known { packet, flow, side }) => self.known(now, on, frame, &packet, (flow, side)),
-            Ok(step) => self.act(now, on, frame, step),
-            Err(refusal) => Err(refusal),
-        };
-        match outcome {
-            Ok(Outcome::Leaves(egress)) => {
-                self.counters.end(Ending::Forwarded, length);
-                return Some(egress);
-            }
-            Ok(Outcome::Ends(ending)) => self.counters.end(ending, length),
-            Ok(Outcome::Waits) => {}
-            Err(refusal) => self.refuse(now, on, frame, refusal),
+        came: Came,
+    ) -> Result<Outcome, Refusal> {
+        match walk(&self.world(came), on, frame, &mut Silent)? {
+            Step::Known { packet, flow, side } => self.known(now, on, frame, &packet, (flow, side)),
+            step => self.act(now, on, frame, step),
         }
-        None
     }
 
-    /// Takes in a frame again that had waited.
-    pub(crate) fn resume(&mut self, now: Time, on: AttachmentId, frame: &mut Frame<'_>) {
-        if let Some(egress) = self.pass(now, on, frame) {
+    /// Takes in a frame again that had waited for its first fragment, which went or was dropped here.
+    fn resume(&mut self, now: Time, on: AttachmentId, frame: &mut Frame<'_>) {
+        if let Way::Leaves(egress) = self.pass(now, on, frame, Came::HandedOver) {
             let (bytes, offload) = (&*frame.bytes, frame.offload);
             self.outbox.push(egress, offload, |out| out.extend_from_slice(bytes));
         }
@@ -74,9 +129,14 @@ impl Engine {
         match step {
             Step::Known { packet, flow, side } => self.known(now, on, frame, &packet, (flow, side)),
             Step::First { packet, plan } => self.first(now, on, frame, &packet, plan),
+            Step::HandOver(worker) => Ok(Outcome::HandOver(worker)),
+            Step::GiveUp { pool, home } => {
+                self.give_up(&pool);
+                Ok(Outcome::HandOver(home))
+            }
             Step::Follow { packet, flow, side, identification } => {
                 let datagram = Datagram::of(on, &packet);
-                self.fragments.pass(&datagram, checks::covered(&packet), checks::is_last(&packet));
+                self.shared.fragments().pass(&datagram, checks::covered(&packet), checks::is_last(&packet));
                 self.count(now, frame, &packet, (flow, side));
                 self.send(now, frame, &packet, (flow, side), identification)
             }
@@ -84,8 +144,11 @@ impl Engine {
                 self.related(now, frame, &packet, &quote, (flow, side))
             }
             Step::Hold(datagram) => {
-                let held = self.fragments.hold(datagram, now, frame.bytes, frame.offload);
-                if held { Ok(Outcome::Waits) } else { Err(DropReason::FragmentsFull.into()) }
+                match self.shared.fragments().hold(datagram, now, frame.bytes, frame.offload) {
+                    Wait::Waits => Ok(Outcome::Waits),
+                    Wait::Full => Err(DropReason::FragmentsFull.into()),
+                    Wait::NoNeed => Ok(Outcome::Changed),
+                }
             }
             Step::Arp(arp) => Ok(Outcome::Ends(self.arp(now, on, &arp))),
             Step::Echo(packet) => {
@@ -124,7 +187,7 @@ impl Engine {
         packet: &Packet,
         plan: Plan,
     ) -> Result<Outcome, Refusal> {
-        let flow = self.establish(now, frame, packet, plan)?;
+        let Some(flow) = self.establish(now, frame, packet, plan)? else { return Ok(Outcome::Changed) };
         if packet.fragment != Fragment::Whole {
             return self.first_fragment(now, on, frame, packet, (flow, Side::Initiator));
         }
@@ -132,24 +195,31 @@ impl Engine {
         self.send(now, frame, packet, (flow, Side::Initiator), identification)
     }
 
-    /// Makes the record of a new flow, with its translated port where it needs one.
+    /// Makes the record of a new flow, with its translated port where it needs one; `None` where another worker has taken
+    /// the port that the rules have seen.
     fn establish(
         &mut self,
         now: Time,
         frame: &Frame<'_>,
         packet: &Packet,
         plan: Plan,
-    ) -> Result<FlowId, Denial> {
+    ) -> Result<Option<FlowId>, DropReason> {
         // Before the closed record goes: giving its port back could change which one comes next.
-        let lease = plan.snat.map(|pool| self.lease(pool)).transpose()?;
+        let lease = plan.snat.map(|pool| self.lease(pool, plan.initiator.destination_port)).transpose()?;
+        if lease.as_ref().is_some_and(|lease| lease.port() != plan.responder.destination_port) {
+            return Ok(None);
+        }
         if let Some(closed) = plan.replaces {
             let closed = self.flows.remove(closed);
             self.forget(closed);
         }
-        // The rules have seen the port that was free when they were asked; another worker may have taken it since.
-        if lease.as_ref().is_some_and(|lease| lease.port() != plan.responder.destination_port) {
-            return Err(DropReason::TupleInUse.into());
-        }
+        let keys = [&plan.initiator, &plan.responder];
+        let claim = match self.workers {
+            1 => None,
+            workers => {
+                self.shared.directory.claim(keys, (self.worker, workers)).or(Err(DropReason::TupleInUse))?
+            }
+        };
         let hop = |egress| Hop { egress, mac: [0; 6], epoch: None };
         let idle = if lease.is_some() { self.snapshot.snat_idle } else { self.snapshot.flow_idle };
         let action = Action {
@@ -160,6 +230,7 @@ impl Engine {
             routed: plan.routed,
             rules: plan.rules,
             lease,
+            claim,
         };
         let Plan { initiator, responder, owner, .. } = plan;
         let new = NewFlow { initiator, responder, owner, idle: Some(idle), action };
@@ -167,25 +238,33 @@ impl Engine {
         match self.flows.insert(new, now, segment_of(packet), packets, u64::from(packet.length())) {
             Ok(inserted) => {
                 self.forget(inserted.evicted);
-                Ok(inserted.id)
+                Ok(Some(inserted.id))
             }
-            Err(refused) => Err(DropReason::from(refused.why).into()),
+            Err(refused) => Err(DropReason::from(refused.why)),
         }
     }
 
     /// A port of the pool: a free one, or that of the connection that has been closed longest.
-    fn lease(&mut self, pool: PoolKey) -> Result<Lease, DropReason> {
-        if let Ok(lease) = self.pools.lease(pool) {
+    fn lease(&mut self, pool: PoolKey, destination_port: u16) -> Result<Lease, DropReason> {
+        let whose = (self.worker, self.workers);
+        let likes = |port| likes(port, destination_port, whose);
+        if let Ok(lease) = self.shared.pools.lease_preferring(pool, likes) {
             return Ok(lease);
         }
-        if let Some(oldest) = self.closing.pop(&self.flows, &pool) {
-            self.flows.remove(oldest);
-        }
-        self.pools.lease(pool).map_err(|_| DropReason::SnatPortsExhausted)
+        self.give_up(&pool);
+        self.shared.pools.lease_preferring(pool, likes).map_err(|_| DropReason::SnatPortsExhausted)
     }
 
-    /// Lets a record go that has left the table: its port is free again, and nothing lingers for it.
-    pub(crate) fn forget(&mut self, ended: Option<Flow<Action>>) {
+    /// Ends the connection of a pool that has lingered longest here: its port is free again.
+    fn give_up(&mut self, pool: &PoolKey) {
+        if let Some(oldest) = self.closing.oldest(&self.flows, pool) {
+            let ended = self.flows.remove(oldest);
+            self.forget(ended);
+        }
+    }
+
+    /// Lets a record go that has left the table: its port and its tuples are free again, and nothing lingers for it.
+    fn forget(&mut self, ended: Option<Flow<Action>>) {
         if let Some(pool) = ended.and_then(pool_of) {
             self.closing.prune(&self.flows, &pool);
         }
@@ -222,25 +301,32 @@ impl Engine {
     ) -> Result<Outcome, Refusal> {
         let datagram = Datagram::of(on, packet);
         let identification = self.fresh_identification(frame, packet, (flow, side));
-        let mut outcome = self.send(now, frame, packet, (flow, side), identification)?;
-        self.fragments.begin(datagram, Lead::Follow { flow, side, identification }, now);
-        self.fragments.pass(&datagram, checks::covered(packet), false);
-        if !self.fragments.is_awaited(&datagram) {
-            return Ok(outcome);
+        let lead = Lead::Follow { worker: self.worker, flow, side, identification };
+        // From here on later fragments are handed over to this worker, which comes to them after this one.
+        if !self.shared.fragments().begin(datagram, lead, now, checks::covered(packet)) {
+            return Err(DropReason::FragmentOverlap.into());
         }
+        let mut outcome = self.send(now, frame, packet, (flow, side), identification);
+        if let Err(refusal) = &outcome {
+            self.shared.fragments().spoil(&datagram, refusal.denial.reason);
+        }
+        let waited = self.shared.fragments().release(&datagram);
         // Through the outbox, so that those that waited do not overtake it.
-        if let Outcome::Leaves(egress) = outcome {
+        if let Ok(Outcome::Leaves(egress)) = outcome
+            && !waited.is_empty()
+        {
             let (bytes, offload) = (&*frame.bytes, frame.offload);
             self.outbox.push(egress, offload, |out| out.extend_from_slice(bytes));
-            outcome = Outcome::Ends(Ending::Forwarded);
+            outcome = Ok(Outcome::Ends(Ending::Forwarded));
         }
-        self.release_fragments(now, &datagram);
-        Ok(outcome)
+        self.resume_all(now, waited);
+        outcome
     }
 
-    fn release_fragments(&mut self, now: Time, datagram: &Datagram) {
-        for mut held in self.fragments.release(datagram) {
-            self.resume(now, datagram.on, &mut Frame { bytes: &mut held.bytes, offload: held.offload });
+    fn resume_all(&mut self, now: Time, waited: Vec<Held>) {
+        for mut held in waited {
+            let mut frame = Frame { bytes: &mut held.bytes, offload: held.offload };
+            self.resume(now, held.datagram.on, &mut frame);
         }
     }
 
@@ -257,28 +343,29 @@ impl Engine {
         if !shared || packet.dont_fragment && packet.fragment == Fragment::Whole {
             return None;
         }
-        let first = self.identification.wrapping_add(1);
         // The device counts on from it with every packet of a super-frame.
-        self.identification = self.identification.wrapping_add(checks::wire_packets(frame, packet) as u16);
-        Some(first)
+        Some(self.identification.take(checks::wire_packets(frame, packet)))
     }
 
     /// A dropped first fragment takes the later ones with it.
     fn remember_dropped(&mut self, now: Time, on: AttachmentId, packet: &Packet, reason: DropReason) {
         let datagram = Datagram::of(on, packet);
-        if packet.fragment == Fragment::First && !self.fragments.is_under_way(&datagram) {
-            self.fragments.begin(datagram, Lead::Dropped(reason), now);
-            self.fragments.pass(&datagram, checks::covered(packet), false);
-            self.release_fragments(now, &datagram);
+        if packet.fragment == Fragment::First {
+            let mut fragments = self.shared.fragments();
+            let dropped = Lead::Dropped(reason);
+            let begins = fragments.begin(datagram, dropped, now, checks::covered(packet));
+            let waited = if begins { fragments.release(&datagram) } else { Vec::new() };
+            drop(fragments);
+            self.resume_all(now, waited);
         } else if reason == DropReason::FragmentOfDropped {
-            self.fragments.pass(&datagram, checks::covered(packet), checks::is_last(packet));
+            self.shared.fragments().pass(&datagram, checks::covered(packet), checks::is_last(packet));
         }
     }
 
     /// Ends a packet's way: counts why, tells the sender where that is due, and remembers it for later fragments.
     #[cold]
     fn refuse(&mut self, now: Time, on: AttachmentId, frame: &Frame<'_>, refusal: Refusal) {
-        let Refusal { denial, packet, tell } = refusal;
+        let Refusal { denial, packet, tell, .. } = refusal;
         self.counters.drop(denial, frame.bytes.len());
         let Some(packet) = packet else { return };
         if denial.reason == DropReason::SnatPortsExhausted
@@ -293,7 +380,7 @@ impl Engine {
             || matches!(packet.fragment, Fragment::Later { .. });
         let Some(error) = tell.filter(|_| !silent) else { return };
         let own = self.snapshot.link(on).and_then(|link| self.snapshot.own_address(link, packet.source));
-        if let Some(own) = own.filter(|_| self.errors.entry(on).or_default().take(now)) {
+        if let Some(own) = own.filter(|_| self.shared.may_send_error(on, now)) {
             let about = &*frame.bytes;
             self.originate(on, |out| icmp_error(out, error, own, about, &packet));
         }

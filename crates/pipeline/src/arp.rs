@@ -28,7 +28,7 @@ impl Engine {
             }
         };
         if may_be_learnt {
-            for waiting in self.neighbours.learn(on, arp.sender, arp.sender_mac, now) {
+            for waiting in self.shared.neighbours.learn(on, arp.sender, arp.sender_mac, now) {
                 self.release(on, waiting, arp.sender_mac, own_mac);
             }
         }

@@ -3,8 +3,8 @@
 use crate::Action;
 use crate::DropReason;
 pub(crate) use crate::fragments::Datagram;
-use crate::fragments::Fragments;
 use crate::link::{Behind, Link, holds};
+use crate::shared::Shared;
 use crate::snapshot::{PLATFORM, Snapshot};
 use flow::{FlowId, Side, Table};
 use packet::checksum::transport_sum;
@@ -182,12 +182,8 @@ pub(crate) fn believable(
 }
 
 /// Whether a first fragment may begin a datagram: none of that name is under way.
-pub(crate) fn first_fragment(
-    fragments: &Fragments,
-    on: AttachmentId,
-    packet: &Packet,
-) -> Result<(), DropReason> {
-    let under_way = fragments.is_under_way(&Datagram::of(on, packet));
+pub(crate) fn first_fragment(shared: &Shared, on: AttachmentId, packet: &Packet) -> Result<(), DropReason> {
+    let under_way = shared.fragments().is_under_way(&Datagram::of(on, packet));
     if under_way { Err(DropReason::FragmentOverlap) } else { Ok(()) }
 }
 

@@ -21,11 +21,16 @@ impl Count {
 
 /// The counters of one worker. Its owner writes, and copies go out between batches.
 ///
-/// Received frames are always the sum of all endings and of those that still wait for a neighbour or a first fragment.
+/// Of all workers together: received frames are always the sum of all endings, of those that still wait for a neighbour or a
+/// first fragment ([`Shared::waiting`](crate::Shared::waiting)), and of those on their way [`between`](Self::between) two
+/// workers.
 #[derive(Clone, Debug)]
 pub struct Counters {
     /// Frames received.
     pub received: Count,
+    /// Frames handed over to another worker, and those taken over from one; neither counts as received or ended.
+    pub(crate) handed_over: Count,
+    pub(crate) taken_over: Count,
     /// Frames that the gateway made itself: ARP, ICMP errors, replies. Pieces of a packet that was cut are not counted.
     pub originated: Count,
     endings: [Count; 4],
@@ -38,6 +43,8 @@ impl Default for Counters {
     fn default() -> Self {
         Self {
             received: Count::default(),
+            handed_over: Count::default(),
+            taken_over: Count::default(),
             originated: Count::default(),
             endings: [Count::default(); 4],
             drops: [Count::default(); DropReason::ALL.len()],
@@ -56,6 +63,18 @@ impl Counters {
             Ending::PassedToHost => self.endings[3],
             Ending::Dropped(reason) => self.drops[reason as usize],
         }
+    }
+
+    /// Frames handed over to another worker, and taken over from one; these neither are received nor end here.
+    pub fn handed(&self) -> (Count, Count) {
+        (self.handed_over, self.taken_over)
+    }
+
+    /// Frames that this worker has handed over and that were not lost, less those that it has taken over: the sum over all
+    /// workers is what is in their queues.
+    pub fn between(&self) -> i64 {
+        let lost = self.ended(Ending::Dropped(DropReason::HandOffFull)).packets;
+        (self.handed_over.packets - lost) as i64 - self.taken_over.packets as i64
     }
 
     /// What that rule denied.
@@ -93,6 +112,14 @@ impl Counters {
     #[inline]
     pub(crate) fn receive(&mut self, bytes: usize) {
         self.received.add(bytes as u64);
+    }
+
+    pub(crate) fn hand_over(&mut self, bytes: usize) {
+        self.handed_over.add(bytes as u64);
+    }
+
+    pub(crate) fn take_over(&mut self, bytes: usize) {
+        self.taken_over.add(bytes as u64);
     }
 
     #[inline]

@@ -2,23 +2,22 @@
 
 use crate::closing::Closing;
 use crate::counters::Counters;
-use crate::fragments::Fragments;
+use crate::directory::Claim;
 use crate::judge::Judgement;
-use crate::neighbours::{Chore, Neighbours};
+use crate::neighbours::Chore;
 use crate::outbox::Outbox;
-use crate::path::World;
+use crate::path::{Came, World};
+use crate::shared::{ROUND, Shared};
 use crate::snapshot::Snapshot;
 use crate::{DropReason, Ending};
 use flow::{Table, Timeouts, TooLarge};
-use nat::{Lease, PoolKey, Pools};
+use nat::{Lease, PoolKey};
 use packet::make::neighbour_request;
 use packet::{AttachmentId, FlowKey, Mac, Time};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often neighbours and fragments are looked after.
-const ROUND: Duration = Duration::from_millis(200);
 /// The most flow records that one tick ends.
 const EXPIRED_EACH: usize = 1024;
 /// The most flow records that one tick looks at after a reload.
@@ -31,12 +30,16 @@ const EXHAUSTED: usize = 64;
 /// What an engine is made with.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// `flows.capacity`: the most flow records.
+    /// `flows.capacity`: the most flow records of all workers together. Each has an equal share.
     pub capacity: usize,
     /// How long silent flows live.
     pub timeouts: Timeouts,
-    /// The secrets of the flow table's hash and of the identification counter.
+    /// The secrets of the flow table's hash and of the identification counter; the same for all workers.
     pub seed: [u64; 2],
+    /// Which worker this is, from 0.
+    pub worker: usize,
+    /// How many there are.
+    pub workers: usize,
 }
 
 /// What a flow record says about its packets.
@@ -52,6 +55,9 @@ pub struct Action {
     pub(crate) rules: Judgement,
     /// The translated port; it is free again when the record goes.
     pub(crate) lease: Option<Lease>,
+    /// The tuples that other workers would take for their own; free again when the record goes.
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    pub(crate) claim: Option<Claim>,
 }
 
 /// Where packets leave, and the hardware address that they go to while `epoch` is that attachment's own.
@@ -67,17 +73,15 @@ pub(crate) struct Hop {
 pub struct Engine {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) flows: Table<Action>,
-    pub(crate) pools: Arc<Pools>,
+    pub(crate) shared: Arc<Shared>,
+    /// Which worker this is, of how many.
+    pub(crate) worker: usize,
+    pub(crate) workers: usize,
     pub(crate) closing: Closing,
-    pub(crate) fragments: Fragments,
-    pub(crate) neighbours: Neighbours,
     pub(crate) counters: Counters,
     pub(crate) outbox: Outbox,
-    /// By attachment, so that who causes many does not silence those of others.
-    pub(crate) errors: HashMap<AttachmentId, Allowance>,
-    pub(crate) identification: u16,
+    pub(crate) identification: Identification,
     pub(crate) exhausted: HashMap<PoolKey, u64>,
-    next_round: Time,
     /// Whether flow records are left whose time is up.
     behind: bool,
     /// Where the look through the flow table after a reload has got to.
@@ -89,24 +93,25 @@ impl Engine {
     ///
     /// # Errors
     /// [`TooLarge`] where the flow table does not fit into memory.
-    pub fn new(snapshot: Arc<Snapshot>, settings: Settings, pools: Arc<Pools>) -> Result<Self, TooLarge> {
+    pub fn new(snapshot: Arc<Snapshot>, settings: Settings, shared: Arc<Shared>) -> Result<Self, TooLarge> {
+        let Settings { capacity, timeouts, seed, worker, .. } = settings;
+        let workers = settings.workers.max(worker + 1);
         let mut counters = Counters::default();
         counters.make_room(snapshot.names.len());
-        let mut flows = Table::new(settings.capacity, settings.timeouts, settings.seed)?;
+        let noted = (workers > 1).then(|| (Arc::clone(&shared.lingering), worker));
+        let mut flows = Table::new(capacity.div_ceil(workers), timeouts, seed)?;
         flows.announce(snapshot.owners());
         Ok(Self {
             flows,
             snapshot,
-            pools,
-            closing: Closing::default(),
-            fragments: Fragments::default(),
-            neighbours: Neighbours::default(),
+            shared,
+            worker,
+            workers,
+            closing: Closing::new(noted),
             counters,
             outbox: Outbox::default(),
-            errors: HashMap::new(),
-            identification: settings.seed[0] as u16,
+            identification: Identification::new(seed[0] as u16, worker, workers),
             exhausted: HashMap::new(),
-            next_round: Time::ZERO,
             behind: false,
             sweep: None,
         })
@@ -115,12 +120,10 @@ impl Engine {
     /// Judges by another policy from the next frame on. Live flows stay, but for those of NICs that are no longer attached.
     pub fn replace(&mut self, snapshot: Arc<Snapshot>) {
         self.counters.make_room(snapshot.names.len());
-        let old = &self.snapshot;
-        let is_there = |on, target| {
-            let (Some(before), Some(now)) = (old.link(on), snapshot.link(on)) else { return false };
-            before.scope == now.scope && now.next_hop(target) == Some(target)
+        let is_there = |on, scope, target| {
+            snapshot.link(on).is_some_and(|link| link.scope == scope && link.next_hop(target) == Some(target))
         };
-        let gone = self.neighbours.forget(|on, target| !is_there(on, target));
+        let gone = self.shared.neighbours.forget(|on, scope, target| !is_there(on, scope, target));
         for waiting in gone {
             self.counters.end(Ending::Dropped(DropReason::AttachmentGone), waiting.bytes.len());
         }
@@ -133,14 +136,14 @@ impl Engine {
     pub fn tick(&mut self, now: Time) {
         self.expire(now);
         self.sweep();
-        if now < self.next_round {
+        if !self.shared.round_is_due(now) {
             return;
         }
-        self.next_round = now + ROUND;
-        for held in self.fragments.tick(now) {
+        let late = self.shared.fragments().tick(now);
+        for held in late {
             self.counters.end(Ending::Dropped(DropReason::FragmentOrphan), held.bytes.len());
         }
-        for chore in self.neighbours.tick(now) {
+        for chore in self.shared.neighbours.tick(now) {
             match chore {
                 Chore::Ask { on, target, known } => self.ask(on, target, known),
                 Chore::GiveUp(waited) => {
@@ -172,17 +175,28 @@ impl Engine {
         &self.snapshot
     }
 
-    /// Frames that have neither ended nor left: they wait for a neighbour or for their first fragment.
-    pub fn waiting(&self) -> usize {
-        self.neighbours.waiting() + self.fragments.waiting()
+    /// What is shared with the other workers.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
-    /// What is held: flow records, fragmented datagrams, pools with lingering connections. All return to zero when traffic stops.
-    pub fn held(&self) -> [usize; 3] {
-        [self.flows.len(), self.fragments.len(), self.closing.len()]
+    /// Which worker this is.
+    pub fn worker(&self) -> usize {
+        self.worker
     }
 
-    /// Flow records, and the most there may be.
+    /// Counts a frame whose way was [`Way::HandOver`](crate::Way::HandOver) and for which there was no room in that worker's
+    /// queue.
+    pub fn lost_in_hand_over(&mut self, bytes: usize) {
+        self.counters.end(Ending::Dropped(DropReason::HandOffFull), bytes);
+    }
+
+    /// What this worker holds: flow records, and pools with lingering connections. Both return to zero when traffic stops.
+    pub fn held(&self) -> [usize; 2] {
+        [self.flows.len(), self.closing.len()]
+    }
+
+    /// This worker's flow records, and the most there may be.
     pub fn flow_usage(&self) -> (usize, usize) {
         (self.flows.len(), self.flows.capacity())
     }
@@ -192,13 +206,16 @@ impl Engine {
         self.exhausted.drain().collect()
     }
 
-    pub(crate) fn world(&self) -> World<'_> {
+    #[inline]
+    pub(crate) fn world(&self, came: Came) -> World<'_> {
         World {
             snapshot: &self.snapshot,
             flows: &self.flows,
-            fragments: &self.fragments,
-            pools: &self.pools,
+            shared: &self.shared,
             closing: &self.closing,
+            worker: self.worker,
+            workers: self.workers,
+            came,
         }
     }
 
@@ -264,6 +281,35 @@ fn still_attached(snapshot: &Snapshot, key: &FlowKey, on: AttachmentId) -> bool 
     snapshot.link(on).is_some_and(|link| {
         link.scope == key.scope && (link.is_internet() || link.next_hop(key.source).is_some())
     })
+}
+
+/// The identifications that a worker gives out: round and round in a stretch of its own.
+///
+/// A stretch, because the device counts on by one with every packet of a super-frame.
+#[derive(Debug)]
+pub(crate) struct Identification {
+    next: u32,
+    start: u32,
+    size: u32,
+}
+
+impl Identification {
+    fn new(seed: u16, worker: usize, workers: usize) -> Self {
+        let workers = u32::try_from(workers).unwrap_or(u32::MAX);
+        let size = (0x1_0000 / workers).max(1);
+        Self { next: (u32::from(seed) + 1) % size, start: worker as u32 * size, size }
+    }
+
+    /// The first of so many.
+    #[inline]
+    pub(crate) fn take(&mut self, packets: u32) -> u16 {
+        if self.next + packets > self.size {
+            self.next = 0;
+        }
+        let first = self.start + self.next;
+        self.next += packets;
+        first as u16
+    }
 }
 
 /// How many more ICMP errors may be sent now.

@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::observer::{Event, Level, Observer, RouteKind};
-use crate::path::{Refusal, Step, walk};
+use crate::path::{Came, Refusal, Step, walk};
 use crate::snapshot::Snapshot;
 use crate::{Denial, Ending, IcmpError, RuleName};
 use model::{Access, Direction};
@@ -22,7 +22,7 @@ pub struct Stage {
 pub struct Explanation {
     /// The stages in order.
     pub stages: Vec<Stage>,
-    /// How it would end; `None` where it would wait for its first fragment.
+    /// How it would end; `None` where it would wait for its first fragment, or be handed over.
     pub ending: Option<Ending>,
     /// The rule that denied, if a rule did.
     pub denied_by: Option<RuleName>,
@@ -30,6 +30,9 @@ pub struct Explanation {
     pub egress: Option<AttachmentId>,
     /// What its sender would be told.
     pub told: Option<IcmpError>,
+    /// The worker that has the flow, or would have it, if it is another: it can be asked with
+    /// [`Engine::explain_taken_over`], and its answer is the one that counts.
+    pub hand_over: Option<usize>,
 }
 
 impl Engine {
@@ -37,13 +40,23 @@ impl Engine {
     ///
     /// The code is the data path's own, so the verdict is the one that the frame would get if it came in now.
     pub fn explain(&self, on: AttachmentId, bytes: &mut [u8], offload: Offload) -> Explanation {
-        let frame = Frame { bytes, offload };
+        self.explain_as(on, &Frame { bytes, offload }, Came::Received)
+    }
+
+    /// [`Self::explain`] for a frame that another worker would hand over to this one.
+    pub fn explain_taken_over(&self, on: AttachmentId, bytes: &mut [u8], offload: Offload) -> Explanation {
+        self.explain_as(on, &Frame { bytes, offload }, Came::HandedOver)
+    }
+
+    fn explain_as(&self, on: AttachmentId, frame: &Frame<'_>, came: Came) -> Explanation {
         let mut recorder = Recorder { snapshot: self.snapshot(), stages: Vec::new(), egress: None };
-        let result = walk(&self.world(), on, &frame, &mut recorder);
+        let result = walk(&self.world(came), on, frame, &mut recorder);
         let Recorder { stages, egress, .. } = recorder;
-        let nothing = Explanation { stages, ending: None, denied_by: None, egress: None, told: None };
+        let nothing =
+            Explanation { stages, ending: None, denied_by: None, egress: None, told: None, hand_over: None };
         match result {
-            Ok(step) => Explanation { ending: self.ending_of(&step), egress, ..nothing },
+            Ok(Step::HandOver(worker)) => Explanation { hand_over: Some(worker), ..nothing },
+            Ok(step) => Explanation { ending: ending_of(&step), egress, ..nothing },
             Err(Refusal { denial, tell, .. }) => Explanation {
                 ending: Some(Ending::Dropped(denial.reason)),
                 denied_by: denial.rule.and_then(|rule| self.snapshot().rule_name(rule).cloned()),
@@ -53,16 +66,18 @@ impl Engine {
             .with_verdict(&denial),
         }
     }
+}
 
-    fn ending_of(&self, step: &Step) -> Option<Ending> {
-        match step {
-            Step::Arp(_) => Some(Ending::Consumed),
-            Step::Echo(_) => Some(Ending::Answered),
-            Step::PassToHost => Some(Ending::PassedToHost),
-            Step::Hold(_) => None,
-            Step::Follow { .. } | Step::Known { .. } | Step::Related { .. } | Step::First { .. } => {
-                Some(Ending::Forwarded)
-            }
+fn ending_of(step: &Step) -> Option<Ending> {
+    match step {
+        Step::Arp(_) => Some(Ending::Consumed),
+        Step::Echo(_) => Some(Ending::Answered),
+        Step::PassToHost => Some(Ending::PassedToHost),
+        Step::Hold(_) | Step::HandOver(_) => None,
+        // With the port that is given up here it goes, once it is back at its home.
+        Step::GiveUp { .. } => Some(Ending::Forwarded),
+        Step::Follow { .. } | Step::Known { .. } | Step::Related { .. } | Step::First { .. } => {
+            Some(Ending::Forwarded)
         }
     }
 }
@@ -88,6 +103,7 @@ impl Observer for Recorder<'_> {
             Event::SourceBelongs => ("source", "the source address belongs to this attachment".into()),
             Event::FlowFound(key) => ("flow", format!("a live flow has the tuple {key}")),
             Event::FlowMissing(key) => ("flow", format!("no live flow has the tuple {key}: a first packet")),
+            Event::OfWorker(worker) => ("worker", format!("worker {worker} has the flow, or would have it")),
             Event::Judged { direction, level, nic, by } => {
                 (stage_of(direction, level), judged(level, nic, by))
             }

@@ -3,7 +3,8 @@
 //! A datagram's later fragments name no ports, so its first one leaves a record here. Those that come before it wait. No
 //! byte of a datagram passes twice, so what the rules saw can not be overwritten behind them.
 //!
-//! Each attachment has bounds of its own, so nobody's fragments crowd out those of another.
+//! Each attachment has bounds of its own, so nobody's fragments crowd out those of another. All workers share one table: a
+//! datagram's fragments may come in anywhere, and the record of the first one names the worker that they go to.
 
 use crate::DropReason;
 use flow::{FlowId, Side};
@@ -39,8 +40,9 @@ pub(crate) struct Datagram {
 /// What became of a datagram's first fragment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Lead {
-    /// It went with this flow, from this side, under another identification if it was translated to a shared address.
-    Follow { flow: FlowId, side: Side, identification: Option<u16> },
+    /// It went with this flow of this worker, from this side, under another identification if it was translated to a shared
+    /// address.
+    Follow { worker: usize, flow: FlowId, side: Side, identification: Option<u16> },
     /// It was dropped.
     Dropped(DropReason),
 }
@@ -62,6 +64,17 @@ pub(crate) struct Held {
     since: Time,
     pub(crate) bytes: Vec<u8>,
     pub(crate) offload: Offload,
+}
+
+/// What became of a fragment that was to wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wait {
+    /// It waits.
+    Waits,
+    /// There is no room.
+    Full,
+    /// Another worker has just seen its first one.
+    NoNeed,
 }
 
 /// The fragmented datagrams on their way.
@@ -86,9 +99,14 @@ impl Fragments {
         self.links.get(&datagram.on)?.records.get(datagram)
     }
 
-    /// What became of the first fragment, if it was seen.
-    pub(crate) fn lead(&self, datagram: &Datagram) -> Option<Lead> {
-        self.record(datagram).map(|record| record.lead)
+    /// What became of the first fragment, if it was seen, for a later one that covers these bytes.
+    ///
+    /// Errors: [`DropReason::FragmentOverlap`] where some of them have passed.
+    pub(crate) fn lead(&self, datagram: &Datagram, bytes: &Range<u32>) -> Result<Option<Lead>, DropReason> {
+        if !self.is_new(datagram, bytes) {
+            return Err(DropReason::FragmentOverlap);
+        }
+        Ok(self.record(datagram).map(|record| record.lead))
     }
 
     /// Whether a datagram has begun and its other fragments may still be expected, so that no other takes its name.
@@ -97,20 +115,33 @@ impl Fragments {
     }
 
     /// Whether these bytes may still pass.
-    pub(crate) fn is_new(&self, datagram: &Datagram, bytes: &Range<u32>) -> bool {
+    fn is_new(&self, datagram: &Datagram, bytes: &Range<u32>) -> bool {
         self.record(datagram).is_none_or(|record| {
             record.passed.len() < STRETCHES
                 && record.passed.iter().all(|p| p.end <= bytes.start || bytes.end <= p.start)
         })
     }
 
-    /// Records what became of a first fragment. The caller has looked that its datagram is not under way.
-    pub(crate) fn begin(&mut self, datagram: Datagram, lead: Lead, now: Time) {
+    /// Records what becomes of a first fragment, which covers these bytes. Returns whether it may begin: not while a datagram
+    /// of that name is under way.
+    pub(crate) fn begin(&mut self, datagram: Datagram, lead: Lead, now: Time, bytes: Range<u32>) -> bool {
+        if self.is_under_way(&datagram) {
+            return false;
+        }
         let link = self.links.entry(datagram.on).or_default();
         link.records.remove(&datagram);
         link.make_room();
-        link.records.insert(datagram, Record { lead, since: now, passed: Vec::new(), end: None });
+        link.records.insert(datagram, Record { lead, since: now, passed: vec![bytes], end: None });
         link.ages.push_back((now, datagram));
+        true
+    }
+
+    /// The first fragment was dropped after all.
+    pub(crate) fn spoil(&mut self, datagram: &Datagram, reason: DropReason) {
+        let records = self.links.get_mut(&datagram.on).map(|link| &mut link.records);
+        if let Some(record) = records.and_then(|records| records.get_mut(datagram)) {
+            record.lead = Lead::Dropped(reason);
+        }
     }
 
     /// Records that these bytes pass, the datagram's `last` ones or not. With all its bytes a datagram is through, and
@@ -122,20 +153,17 @@ impl Fragments {
         }
     }
 
-    /// Lets a fragment wait for its first one. Returns whether there was room.
-    pub(crate) fn hold(&mut self, datagram: Datagram, now: Time, bytes: &[u8], offload: Offload) -> bool {
-        let held = &mut self.links.entry(datagram.on).or_default().held;
-        if held.len() >= WAITING {
-            return false;
+    /// Lets a fragment wait for its first one.
+    pub(crate) fn hold(&mut self, datagram: Datagram, now: Time, bytes: &[u8], offload: Offload) -> Wait {
+        let link = self.links.entry(datagram.on).or_default();
+        if link.records.contains_key(&datagram) {
+            return Wait::NoNeed;
         }
-        held.push_back(Held { datagram, since: now, bytes: bytes.to_vec(), offload });
-        true
-    }
-
-    /// Whether fragments wait for this datagram's first one.
-    pub(crate) fn is_awaited(&self, datagram: &Datagram) -> bool {
-        let link = self.links.get(&datagram.on);
-        link.is_some_and(|link| link.held.iter().any(|held| held.datagram == *datagram))
+        if link.held.len() >= WAITING {
+            return Wait::Full;
+        }
+        link.held.push_back(Held { datagram, since: now, bytes: bytes.to_vec(), offload });
+        Wait::Waits
     }
 
     /// Takes out the fragments that waited for this datagram's first one, in the order in which they came.
@@ -222,6 +250,8 @@ impl Record {
 mod tests {
     use super::*;
 
+    const DROPPED: Lead = Lead::Dropped(DropReason::BadLength);
+
     fn datagram(identification: u32) -> Datagram {
         let address = Address::from_v4_bits(0x0a00_0104);
         Datagram {
@@ -241,8 +271,8 @@ mod tests {
     fn no_byte_passes_twice_in_any_order() {
         let mut fragments = Fragments::default();
         let d = datagram(1);
-        fragments.begin(d, Lead::Dropped(DropReason::BadLength), at(0));
-        for bytes in [0..8, 16..24, 8..16] {
+        fragments.begin(d, DROPPED, at(0), 0..8);
+        for bytes in [16..24, 8..16] {
             assert!(fragments.is_new(&d, &bytes), "{bytes:?}");
             fragments.pass(&d, bytes, false);
         }
@@ -259,8 +289,7 @@ mod tests {
             [(0..8, [(16..20, true), (8..16, false)]), (0..8, [(8..16, false), (16..20, true)])]
         {
             let d = datagram(1);
-            fragments.begin(d, Lead::Dropped(DropReason::BadLength), at(0));
-            fragments.pass(&d, first, false);
+            assert!(fragments.begin(d, DROPPED, at(0), first));
             for (bytes, last) in rest {
                 assert_eq!(fragments.len(), 1);
                 fragments.pass(&d, bytes, last);
@@ -274,8 +303,8 @@ mod tests {
         let mut fragments = Fragments::default();
         for nth in 0..10 * CAPACITY {
             let d = datagram(nth as u32);
-            fragments.begin(d, Lead::Dropped(DropReason::BadLength), at(nth as u64 / 1000));
-            fragments.pass(&d, 0..8, true);
+            assert!(fragments.begin(d, DROPPED, at(nth as u64 / 1000), 0..8));
+            fragments.pass(&d, 8..16, true);
         }
         assert!(fragments.links[&AttachmentId(0)].ages.len() <= 2 * CAPACITY);
     }
@@ -284,9 +313,9 @@ mod tests {
     fn an_identification_used_again_lives_its_own_life() {
         let mut fragments = Fragments::default();
         let d = datagram(1);
-        fragments.begin(d, Lead::Dropped(DropReason::BadLength), at(0));
-        fragments.pass(&d, 0..8, true);
-        fragments.begin(d, Lead::Dropped(DropReason::BadLength), at(20_000));
+        fragments.begin(d, DROPPED, at(0), 0..8);
+        fragments.pass(&d, 8..16, true);
+        assert!(fragments.begin(d, DROPPED, at(20_000), 0..8));
         fragments.tick(at(30_000));
         assert_eq!(fragments.len(), 1);
         fragments.tick(at(50_000));
@@ -296,9 +325,8 @@ mod tests {
     #[test]
     fn the_wait_is_bounded_in_number_and_time() {
         let mut fragments = Fragments::default();
-        let held =
-            (0..100).filter(|&n| fragments.hold(datagram(n), at(0), &[0; 60], Offload::default())).count();
-        assert_eq!(held, WAITING);
+        let hold = |n| fragments.hold(datagram(n), at(0), &[0; 60], Offload::default());
+        assert_eq!((0..100).map(hold).filter(|&wait| wait == Wait::Waits).count(), WAITING);
         assert!(fragments.tick(at(999)).is_empty());
         assert_eq!(fragments.tick(at(1000)).len(), WAITING);
         assert_eq!(fragments.waiting(), 0);
@@ -315,9 +343,26 @@ mod tests {
     }
 
     #[test]
+    fn two_first_fragments_of_one_name_do_not_both_begin() {
+        let mut fragments = Fragments::default();
+        assert!(fragments.begin(datagram(1), DROPPED, at(0), 0..8));
+        assert!(!fragments.begin(datagram(1), DROPPED, at(0), 0..8));
+        fragments.tick(at(1000));
+        assert!(fragments.begin(datagram(1), DROPPED, at(1000), 0..8), "the name is free again");
+    }
+
+    #[test]
+    fn what_comes_just_after_its_first_one_does_not_wait() {
+        let mut fragments = Fragments::default();
+        fragments.begin(datagram(1), DROPPED, at(0), 0..8);
+        assert_eq!(fragments.hold(datagram(1), at(0), &[0; 60], Offload::default()), Wait::NoNeed);
+        assert_eq!(fragments.waiting(), 0);
+    }
+
+    #[test]
     fn records_end_after_their_life() {
         let mut fragments = Fragments::default();
-        fragments.begin(datagram(1), Lead::Dropped(DropReason::BadLength), at(0));
+        fragments.begin(datagram(1), DROPPED, at(0), 0..8);
         fragments.tick(at(29_999));
         assert_eq!(fragments.len(), 1);
         fragments.tick(at(30_000));

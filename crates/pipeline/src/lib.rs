@@ -3,17 +3,23 @@
 //! Read [`path.rs`](../src/pipeline/path.rs.html) first: it shows the order and changes nothing. `act.rs` carries its decisions
 //! out, `engine.rs` holds what packets leave behind, `snapshot.rs` the policy that they are judged by. This crate knows no
 //! sockets and no clock: frames, moments and seeds are arguments.
+//!
+//! Every worker has an [`Engine`] with the records of its own flows, and all have one [`Shared`]. Whichever worker receives a
+//! frame, the one that has its flow carries it out: [`Engine::receive`] says to whom a frame is to be handed over
+//! ([`Way::HandOver`]), and that worker goes on with [`Engine::take_over`]. `directory.rs` says whose a flow is.
 
 mod act;
 mod arp;
 mod checks;
 mod closing;
 mod counters;
+mod directory;
 mod engine;
 mod explain;
 mod fragments;
 mod gateway;
 mod judge;
+mod lingering;
 mod link;
 mod member;
 mod names;
@@ -25,12 +31,14 @@ mod prefixes;
 mod reach;
 mod route;
 mod send;
+mod shared;
 mod snapshot;
 mod unseen;
 mod verdict;
 mod verify;
 mod view;
 
+pub use act::Way;
 pub use counters::{Count, Counters};
 pub use engine::{Action, Engine, Settings};
 pub use explain::{Explanation, Stage};
@@ -41,6 +49,7 @@ pub use observer::{Event, Level, Observer, RouteKind, Silent};
 pub use outbox::{Outbox, Outgoing};
 pub use packet::make::IcmpError;
 pub use reach::virtual_network_tag;
+pub use shared::Shared;
 pub use snapshot::Snapshot;
 pub use unseen::Unseen;
 pub use verdict::{Denial, DropReason, Ending};

@@ -5,7 +5,7 @@ use crate::checks::{self, Datagram};
 use crate::fragments::Lead;
 use crate::link::Link;
 use crate::observer::{Event, Observer};
-use crate::path::{Refusal, Step, World, depart_with_flow};
+use crate::path::{Came, Refusal, Step, World, depart_with_flow};
 use flow::{FlowId, Side};
 use packet::parse::{Fragment, parse_quote};
 use packet::{FlowKey, Frame, Packet};
@@ -19,10 +19,8 @@ pub(crate) fn later_fragment<O: Observer>(
     seen: &mut O,
 ) -> Result<Step, Refusal> {
     let datagram = Datagram::of(link.id, &packet);
-    if !world.fragments.is_new(&datagram, &checks::covered(&packet)) {
-        return Err(DropReason::FragmentOverlap.into());
-    }
-    match world.fragments.lead(&datagram) {
+    let lead = world.shared.fragments().lead(&datagram, &checks::covered(&packet))?;
+    match lead {
         None if link.is_internet() && world.snapshot.public(packet.destination).is_none() => {
             Err(DropReason::NotOurs.into())
         }
@@ -31,7 +29,15 @@ pub(crate) fn later_fragment<O: Observer>(
         }
         None => Ok(Step::Hold(datagram)),
         Some(Lead::Dropped(_)) => Err(DropReason::FragmentOfDropped.into()),
-        Some(Lead::Follow { flow, side, identification }) => {
+        Some(Lead::Follow { worker, .. }) if worker != world.worker => {
+            // It was sent here for a datagram that has come to its end meanwhile.
+            if world.came == Came::HandedOver {
+                return Err(DropReason::FragmentOverlap.into());
+            }
+            seen.see(Event::OfWorker(worker));
+            Ok(Step::HandOver(worker))
+        }
+        Some(Lead::Follow { flow, side, identification, .. }) => {
             depart_with_flow(world, frame, &packet, (flow, side), seen)?;
             Ok(Step::Follow { packet, flow, side, identification })
         }
@@ -65,7 +71,14 @@ pub(crate) fn related<O: Observer>(
     let went_here = |&(flow, side): &(FlowId, Side)| {
         world.flows.get(flow).is_some_and(|action| action.hops[side.other() as usize].egress == link.id)
     };
-    let Some((flow, side)) = world.flows.find(&key).filter(went_here) else {
+    let found = world.flows.find(&key);
+    if found.is_none()
+        && let Some(worker) = world.elsewhere(&key)
+    {
+        seen.see(Event::OfWorker(worker));
+        return Ok(Step::HandOver(worker));
+    }
+    let Some((flow, side)) = found.filter(went_here) else {
         seen.see(Event::FlowMissing(&key));
         return Err(DropReason::ErrorWithoutFlow.into());
     };

@@ -4,12 +4,17 @@
 //! awaited a few packets wait. An answered neighbour is asked again now and then; flow records copy the
 //! hardware address together with the [`Neighbours::epoch`], which moves whenever any copy may have become wrong.
 
-use packet::{Address, AttachmentId, Mac, Offload, Time};
+use packet::{Address, AttachmentId, Mac, Offload, Scope, Time};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The most next hops known or asked for at once.
 const CAPACITY: usize = 4096;
+/// How many attachments have an epoch of their own.
+const EPOCHS: usize = 4096;
 /// The most packets that wait for one next hop; as many as Linux keeps by count (`unres_qlen`, in the old unit).
 const WAITING_EACH: usize = 8;
 /// The most packets that wait altogether.
@@ -34,6 +39,8 @@ pub(crate) struct Waiting {
 
 #[derive(Debug)]
 struct Neighbour {
+    /// The address space that its address belongs to.
+    scope: Scope,
     mac: Option<Mac>,
     /// Of the last answer.
     answered: Time,
@@ -47,6 +54,22 @@ struct Neighbour {
     waiting: Vec<Waiting>,
 }
 
+impl Neighbour {
+    /// One that is asked for now.
+    fn sought(scope: Scope, now: Time) -> Self {
+        Self {
+            scope,
+            mac: None,
+            answered: now,
+            used: now,
+            asked: now,
+            questions: 1,
+            nudged: false,
+            waiting: Vec::new(),
+        }
+    }
+}
+
 /// What a tick finds to do.
 #[derive(Debug)]
 pub(crate) enum Chore {
@@ -56,87 +79,107 @@ pub(crate) enum Chore {
     GiveUp(Vec<Waiting>),
 }
 
-/// The neighbours of all links.
-#[derive(Debug, Default)]
+/// The answer to who is at a next hop's address.
+#[derive(Debug)]
+pub(crate) enum Resolved {
+    /// It is known.
+    At(Mac),
+    /// It is looked for, and the packet waits.
+    Waits {
+        /// Whether the question is to be sent now.
+        ask: bool,
+    },
+    /// It is looked for, and there is no room for the packet. The next one may find it.
+    Full {
+        /// As above.
+        ask: bool,
+    },
+}
+
+/// The neighbours of all links, for all workers.
+///
+/// Whoever is told of a hardware address lets everything go that waited for it. Only the epochs are read without the lock.
+#[derive(Debug)]
 pub(crate) struct Neighbours {
-    table: HashMap<(AttachmentId, Address), Neighbour>,
-    waiting: usize,
-    /// What has moved by itself, by attachment.
-    epochs: Vec<u32>,
+    table: Mutex<Table>,
+    /// What has moved by itself, by attachment; those [`EPOCHS`] apart share one.
+    epochs: Box<[AtomicU32]>,
     /// What a reload has moved everywhere.
-    era: u32,
+    era: AtomicU32,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    known: HashMap<(AttachmentId, Address), Neighbour>,
+    waiting: usize,
+}
+
+impl Default for Neighbours {
+    fn default() -> Self {
+        let epochs = (0..EPOCHS).map(|_| AtomicU32::new(0)).collect();
+        Self { table: Mutex::default(), epochs, era: AtomicU32::new(0) }
+    }
 }
 
 impl Neighbours {
     /// Moves whenever a hardware address that was given out may no longer hold.
+    ///
+    /// To be read **before** the address is looked up: a copy that is older than its epoch is looked up once too often, one
+    /// that is younger would never be.
     #[inline]
     pub(crate) fn epoch(&self, on: AttachmentId) -> u32 {
-        let own = self.epochs.get(usize::from(on.0)).copied().unwrap_or_default();
-        self.era.wrapping_add(own)
+        let own = self.epochs[usize::from(on.0) % EPOCHS].load(Ordering::Acquire);
+        self.era.load(Ordering::Acquire).wrapping_add(own)
     }
 
     /// Makes every copy of an attachment's hardware addresses doubtful, and no other's: a host that keeps changing its own
-    /// costs nobody else.
-    fn doubt(&mut self, on: AttachmentId) {
-        let at = usize::from(on.0);
-        if self.epochs.len() <= at {
-            self.epochs.resize(at + 1, 0);
-        }
-        self.epochs[at] = self.epochs[at].wrapping_add(1);
+    /// costs nobody else. The table has changed already, and its lock is still held.
+    fn doubt(&self, on: AttachmentId) {
+        self.epochs[usize::from(on.0) % EPOCHS].fetch_add(1, Ordering::Release);
     }
 
-    /// The hardware address of a next hop, if it is known.
-    pub(crate) fn find(&mut self, on: AttachmentId, target: Address, now: Time) -> Option<Mac> {
-        let neighbour = self.table.get_mut(&(on, target))?;
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The hardware address of a next hop; where it is not known it is looked for, and the packet waits.
+    pub(crate) fn resolve(
+        &self,
+        (on, scope, target): (AttachmentId, Scope, Address),
+        now: Time,
+        packet: impl FnOnce() -> Waiting,
+    ) -> Resolved {
+        let mut table = self.table();
+        let Table { known, waiting } = &mut *table;
+        let is_full = known.len() >= CAPACITY;
+        let (ask, neighbour) = match known.entry((on, target)) {
+            Entry::Occupied(known) => (false, known.into_mut()),
+            Entry::Vacant(_) if is_full => return Resolved::Full { ask: false },
+            Entry::Vacant(place) => (true, place.insert(Neighbour::sought(scope, now))),
+        };
         neighbour.used = now;
         neighbour.nudged = false;
-        neighbour.mac
-    }
-
-    /// Begins to look for a next hop. Returns whether it is to be asked for now: not where it is looked for already, or
-    /// too many are.
-    pub(crate) fn seek(&mut self, on: AttachmentId, target: Address, now: Time) -> bool {
-        if self.table.len() >= CAPACITY || self.table.contains_key(&(on, target)) {
-            return false;
+        if let Some(mac) = neighbour.mac {
+            return Resolved::At(mac);
         }
-        let sought = Neighbour {
-            mac: None,
-            answered: now,
-            used: now,
-            asked: now,
-            questions: 1,
-            nudged: false,
-            waiting: Vec::new(),
-        };
-        self.table.insert((on, target), sought);
-        true
-    }
-
-    /// Lets a packet wait for a next hop that is looked for. Returns whether there was room.
-    pub(crate) fn wait(
-        &mut self,
-        on: AttachmentId,
-        target: Address,
-        packet: impl FnOnce() -> Waiting,
-    ) -> bool {
-        let Some(neighbour) = self.table.get_mut(&(on, target)) else { return false };
-        if self.waiting >= WAITING_ALL || neighbour.waiting.len() >= WAITING_EACH {
-            return false;
+        if *waiting >= WAITING_ALL || neighbour.waiting.len() >= WAITING_EACH {
+            return Resolved::Full { ask };
         }
         neighbour.waiting.push(packet());
-        self.waiting += 1;
-        true
+        *waiting += 1;
+        Resolved::Waits { ask }
     }
 
     /// Takes in that `sender` is at `mac`, if anybody asked or knew; returns what waited for it.
-    pub(crate) fn learn(&mut self, on: AttachmentId, sender: Address, mac: Mac, now: Time) -> Vec<Waiting> {
-        let Some(neighbour) = self.table.get_mut(&(on, sender)) else { return Vec::new() };
+    pub(crate) fn learn(&self, on: AttachmentId, sender: Address, mac: Mac, now: Time) -> Vec<Waiting> {
+        let mut table = self.table();
+        let Some(neighbour) = table.known.get_mut(&(on, sender)) else { return Vec::new() };
         let changed = neighbour.mac.is_some_and(|old| old != mac);
         neighbour.mac = Some(mac);
         neighbour.answered = now;
         neighbour.questions = 0;
         let waited = std::mem::take(&mut neighbour.waiting);
-        self.waiting -= waited.len();
+        table.waiting -= waited.len();
         if changed {
             self.doubt(on);
         }
@@ -144,15 +187,17 @@ impl Neighbours {
     }
 
     /// Asks again, confirms and forgets. At most one question a second goes to each neighbour.
-    pub(crate) fn tick(&mut self, now: Time) -> Vec<Chore> {
+    pub(crate) fn tick(&self, now: Time) -> Vec<Chore> {
         let mut chores = Vec::new();
         let mut doubtful = Vec::new();
-        self.table.retain(|&(on, target), neighbour| {
+        let mut table = self.table();
+        let Table { known, waiting } = &mut *table;
+        known.retain(|&(on, target), neighbour| {
             let unused = neighbour.mac.is_some() && now.since(neighbour.used) >= UNUSED;
             let silent = neighbour.questions >= QUESTIONS && now.since(neighbour.asked) >= RETRY;
             if unused || silent {
                 doubtful.extend(neighbour.mac.map(|_| on));
-                self.waiting -= neighbour.waiting.len();
+                *waiting -= neighbour.waiting.len();
                 if !neighbour.waiting.is_empty() {
                     chores.push(Chore::GiveUp(std::mem::take(&mut neighbour.waiting)));
                 }
@@ -176,23 +221,24 @@ impl Neighbours {
     }
 
     /// Forgets next hops that are gone; returns what waited for them.
-    pub(crate) fn forget(&mut self, is_gone: impl Fn(AttachmentId, Address) -> bool) -> Vec<Waiting> {
+    pub(crate) fn forget(&self, is_gone: impl Fn(AttachmentId, Scope, Address) -> bool) -> Vec<Waiting> {
         let mut waited = Vec::new();
-        self.table.retain(|&(on, target), neighbour| {
-            let gone = is_gone(on, target);
+        let mut table = self.table();
+        table.known.retain(|&(on, target), neighbour| {
+            let gone = is_gone(on, neighbour.scope, target);
             if gone {
                 waited.append(&mut neighbour.waiting);
             }
             !gone
         });
-        self.waiting -= waited.len();
-        self.era = self.era.wrapping_add(1);
+        table.waiting -= waited.len();
+        self.era.fetch_add(1, Ordering::Release);
         waited
     }
 
     /// How many packets wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.waiting
+        self.table().waiting
     }
 }
 
@@ -207,30 +253,29 @@ mod tests {
         Address::from_v4_bits(0x0a00_0104)
     }
 
-    fn packet() -> Waiting {
-        Waiting { bytes: vec![0; 60], offload: Offload::default() }
-    }
-
     fn at(seconds: u64) -> Time {
         Time::ZERO + Duration::from_secs(seconds)
     }
 
+    fn resolve(neighbours: &Neighbours, seconds: u64) -> Resolved {
+        let packet = || Waiting { bytes: vec![0; 60], offload: Offload::default() };
+        neighbours.resolve((ON, Scope(1), target()), at(seconds), packet)
+    }
+
     #[test]
     fn a_packet_waits_and_goes_when_the_answer_comes() {
-        let mut neighbours = Neighbours::default();
-        assert!(neighbours.seek(ON, target(), at(0)), "the first packet asks");
-        assert!(!neighbours.seek(ON, target(), at(0)), "the second does not ask again");
-        assert!(neighbours.wait(ON, target(), packet) && neighbours.wait(ON, target(), packet));
+        let neighbours = Neighbours::default();
+        assert!(matches!(resolve(&neighbours, 0), Resolved::Waits { ask: true }), "the first packet asks");
+        assert!(matches!(resolve(&neighbours, 0), Resolved::Waits { ask: false }), "the second does not");
         assert_eq!(neighbours.learn(ON, target(), MAC, at(1)).len(), 2);
-        assert_eq!(neighbours.find(ON, target(), at(1)), Some(MAC));
+        assert!(matches!(resolve(&neighbours, 1), Resolved::At(MAC)));
         assert_eq!(neighbours.waiting(), 0);
     }
 
     #[test]
     fn three_questions_without_an_answer_give_up() {
-        let mut neighbours = Neighbours::default();
-        neighbours.seek(ON, target(), at(0));
-        neighbours.wait(ON, target(), packet);
+        let neighbours = Neighbours::default();
+        resolve(&neighbours, 0);
         for second in [1, 2] {
             assert!(
                 matches!(neighbours.tick(at(second))[..], [Chore::Ask { known: None, .. }]),
@@ -243,9 +288,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_confirmed_and_a_silent_neighbour_forgotten() {
-        let mut neighbours = Neighbours::default();
-        neighbours.seek(ON, target(), at(0));
-        neighbours.wait(ON, target(), packet);
+        let neighbours = Neighbours::default();
+        resolve(&neighbours, 0);
         neighbours.learn(ON, target(), MAC, at(0));
         let epoch = neighbours.epoch(ON);
         assert!(neighbours.tick(at(29)).is_empty());
@@ -253,15 +297,14 @@ mod tests {
         for second in 31..=33 {
             neighbours.tick(at(second));
         }
-        assert_eq!(neighbours.find(ON, target(), at(33)), None);
         assert_ne!(neighbours.epoch(ON), epoch, "records must ask anew");
+        assert!(matches!(resolve(&neighbours, 33), Resolved::Waits { ask: true }));
     }
 
     #[test]
     fn another_hardware_address_moves_the_epoch() {
-        let mut neighbours = Neighbours::default();
-        neighbours.seek(ON, target(), at(0));
-        neighbours.wait(ON, target(), packet);
+        let neighbours = Neighbours::default();
+        resolve(&neighbours, 0);
         neighbours.learn(ON, target(), MAC, at(0));
         let epoch = neighbours.epoch(ON);
         neighbours.learn(ON, target(), MAC, at(1));
@@ -274,11 +317,10 @@ mod tests {
 
     #[test]
     fn nobody_is_learnt_unasked_and_the_queue_is_bounded() {
-        let mut neighbours = Neighbours::default();
+        let neighbours = Neighbours::default();
         neighbours.learn(ON, target(), MAC, at(0));
-        assert_eq!(neighbours.find(ON, target(), at(0)), None);
-        neighbours.seek(ON, target(), at(0));
-        let taken = (0..20).filter(|_| neighbours.wait(ON, target(), packet)).count();
-        assert_eq!(taken, WAITING_EACH);
+        let waits = |_: &i32| matches!(resolve(&neighbours, 0), Resolved::Waits { .. });
+        assert_eq!((0..20).filter(waits).count(), WAITING_EACH);
+        assert_eq!(neighbours.waiting(), WAITING_EACH);
     }
 }

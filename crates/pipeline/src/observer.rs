@@ -40,6 +40,8 @@ pub enum Event<'a> {
     FlowFound(&'a FlowKey),
     /// No live flow has this tuple.
     FlowMissing(&'a FlowKey),
+    /// Another worker has the flow, or would have it.
+    OfWorker(usize),
     /// A first packet was judged by the rules of one level; `None` where no NSG stands there.
     Judged {
         /// Which way.

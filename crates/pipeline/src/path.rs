@@ -7,7 +7,10 @@
 //! walk          parse ─► for the gateway itself? ─► checks ─► later fragment? ─► ICMP error? ─► flow lookup
 //!                                                                                  hit │          │ miss
 //!                                                                                      ▼          ▼
-//! first_packet                                                          Step::Known      from_nic, …
+//! elsewhere                                                             Step::Known      another worker's? ─► Step::HandOver
+//!                                                                                                 │ mine
+//!                                                                                                 ▼
+//! first_packet                                                                                from_nic, …
 //! from_nic        outbound NSGs: NIC, subnet ─► route ─► to a NIC, here or in a peer: inbound NSGs there: subnet, NIC
 //!                                                    ├─► to a site on premises
 //!                                                    ├─► to the internet: one to one, or a port of the default address
@@ -16,10 +19,14 @@
 //! from_on_premises                    inbound NSGs: subnet, NIC
 //! departure       TTL and size against the link that it leaves by
 //! ```
+//!
+//! A frame goes from worker to worker at most twice: to whom the directory (`directory.rs`) names, and where that one has lost the
+//! flow meanwhile, to the home of its tuple, which judges it whatever the directory says by then. Only where no SNAT port is
+//! free does the home hand it on once more, to the worker whose connection has lingered longest; that ends that connection
+//! and hands it back (`Step::GiveUp`), so each such round costs a lingering record, and a worker that has none ends it.
 
 use crate::checks::{self, Datagram};
 use crate::closing::Closing;
-use crate::fragments::Fragments;
 use crate::judge::{Judgement, inbound, inbound_from_internet, outbound};
 use crate::link::{Behind, Link, Outside};
 use crate::member::{later_fragment, related};
@@ -27,10 +34,11 @@ use crate::observer::{Event, Observer};
 use crate::prefixes::Prefixes;
 use crate::reach::Reach;
 use crate::route::{Route, attachment_of, outward, route, to_vnet};
+use crate::shared::Shared;
 use crate::snapshot::{Public, Snapshot};
 use crate::{Denial, DropReason, IcmpError};
 use flow::{FlowId, Segment, Side};
-use nat::{PoolKey, Pools};
+use nat::PoolKey;
 use packet::parse::{Fragment, Quote};
 use packet::{
     AttachmentId, FlowKey, Frame, Neighbour, Owner, Packet, Parsed, Protocol, Scope, Transport, parse,
@@ -40,9 +48,35 @@ use packet::{
 pub(crate) struct World<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) flows: &'a flow::Table<crate::Action>,
-    pub(crate) fragments: &'a Fragments,
-    pub(crate) pools: &'a Pools,
+    pub(crate) shared: &'a Shared,
     pub(crate) closing: &'a Closing,
+    /// Which worker this is, of how many.
+    pub(crate) worker: usize,
+    pub(crate) workers: usize,
+    pub(crate) came: Came,
+}
+
+/// How a frame came to this worker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Came {
+    /// From its attachment.
+    Received,
+    /// From another worker, which took its flow to be here.
+    HandedOver,
+}
+
+impl World<'_> {
+    /// The worker that a tuple belongs to which has no record here, if it is another.
+    #[inline]
+    pub(crate) fn elsewhere(&self, key: &FlowKey) -> Option<usize> {
+        if self.workers == 1 {
+            return None;
+        }
+        // What was handed over was received before any claim that the sender did not see, so that can not be about it.
+        let claimed = if self.came == Came::Received { self.shared.directory.find(key) } else { None };
+        let worker = claimed.unwrap_or_else(|| key.home(self.workers));
+        (worker != self.worker).then_some(worker)
+    }
 }
 
 /// What is to be done with a frame.
@@ -64,6 +98,10 @@ pub(crate) enum Step {
     Related { packet: Packet, quote: Quote, flow: FlowId, side: Side },
     /// Begin a flow and send its first packet.
     First { packet: Packet, plan: Plan },
+    /// Leave it to the worker that has its flow, or will have it.
+    HandOver(usize),
+    /// End the connection of this pool that has lingered longest, for the flow that this packet begins at its home.
+    GiveUp { pool: PoolKey, home: usize },
 }
 
 /// What the record of a new flow will say.
@@ -92,11 +130,13 @@ pub(crate) struct Refusal {
     pub(crate) packet: Option<Packet>,
     /// What its sender is told.
     pub(crate) tell: Option<IcmpError>,
+    /// The worker whose lingering connection could give its port up for it.
+    pub(crate) makes_room: Option<usize>,
 }
 
 impl<T: Into<Denial>> From<T> for Refusal {
     fn from(denial: T) -> Self {
-        Self { denial: denial.into(), packet: None, tell: None }
+        Self { denial: denial.into(), packet: None, tell: None, makes_room: None }
     }
 }
 
@@ -142,7 +182,7 @@ fn walk_packet<O: Observer>(
     seen.see(Event::SourceBelongs);
     match packet.fragment {
         Fragment::Whole => {}
-        Fragment::First => checks::first_fragment(world.fragments, link.id, &packet)?,
+        Fragment::First => checks::first_fragment(world.shared, link.id, &packet)?,
         Fragment::Later { .. } => return later_fragment(world, link, frame, packet, seen),
     }
     if let Transport::IcmpError { .. } = packet.transport {
@@ -156,12 +196,17 @@ fn walk_packet<O: Observer>(
             depart_with_flow(world, frame, &packet, (flow, side), seen)?;
             Ok(Step::Known { packet, flow, side })
         }
+        None if world.came == Came::Received
+            && let Some(worker) = world.elsewhere(&key) =>
+        {
+            seen.see(Event::OfWorker(worker));
+            Ok(Step::HandOver(worker))
+        }
         closed => {
             seen.see(Event::FlowMissing(&key));
             let replaces = closed.map(|(flow, _)| flow);
-            let plan = begin(world, link, frame, (&packet, key), replaces, seen);
-            let plan = plan.map_err(|refusal| tell_of_shortage(link, refusal, seen))?;
-            Ok(Step::First { packet, plan })
+            let step = begin(world, link, frame, (packet, key), replaces, seen);
+            step.map_err(|refusal| tell_of_shortage(link, refusal, seen))
         }
     }
 }
@@ -171,16 +216,38 @@ fn begin<O: Observer>(
     world: &World<'_>,
     link: &Link,
     frame: &Frame<'_>,
-    (packet, key): (&Packet, FlowKey),
+    (packet, key): (Packet, FlowKey),
     replaces: Option<FlowId>,
     seen: &mut O,
-) -> Result<Plan, Refusal> {
-    let plan = first_packet(world, link, packet, key, seen)?;
+) -> Result<Step, Refusal> {
+    let elsewhere = if replaces.is_some() { None } else { world.elsewhere(&key) };
+    let plan = match first_packet(world, link, &packet, key, seen) {
+        Err(Refusal { makes_room: Some(worker), .. }) if elsewhere.is_none() => {
+            seen.see(Event::OfWorker(worker));
+            return Ok(Step::HandOver(worker));
+        }
+        plan => plan?,
+    };
     let out = world.snapshot.link(plan.egress[0]).ok_or(DropReason::AttachmentGone)?;
-    departure(out, frame, packet, plan.routed, seen)?;
+    departure(out, frame, &packet, plan.routed, seen)?;
+    if let Some(home) = elsewhere {
+        return Ok(not_here(world, &plan, home, seen));
+    }
     let plan = Plan { replaces, ..plan };
     room(world, &plan)?;
-    Ok(plan)
+    Ok(Step::First { packet, plan })
+}
+
+/// What was handed over and begins a flow that is at home elsewhere: it came for a port, or for a flow that has just ended.
+#[cold]
+fn not_here<O: Observer>(world: &World<'_>, plan: &Plan, home: usize, seen: &mut O) -> Step {
+    match plan.snat {
+        Some(pool) if !world.shared.pools.has_free(&pool) => Step::GiveUp { pool, home },
+        _ => {
+            seen.see(Event::OfWorker(home));
+            Step::HandOver(home)
+        }
+    }
 }
 
 /// A sender inside is told that nothing was left for its flow, so that it does not go on trying; outside nobody is, who
@@ -203,7 +270,10 @@ fn room(world: &World<'_>, plan: &Plan) -> Result<(), DropReason> {
         Some(flow) == plan.replaces || Some(flow) == gives_its_port_up()
     };
     let taken = world.flows.find(&plan.responder).is_some_and(|(flow, _)| !makes_room(flow));
-    if taken || plan.initiator == plan.responder {
+    let claimed = || {
+        world.workers > 1 && world.shared.directory.find(&plan.responder).is_some_and(|w| w != world.worker)
+    };
+    if taken || claimed() || plan.initiator == plan.responder {
         return Err(DropReason::TupleInUse);
     }
     Ok(world.flows.room(plan.owner)?)

@@ -3,12 +3,12 @@
 use crate::DropReason;
 use crate::checks;
 use crate::observer::{Event, Observer, RouteKind};
-use crate::path::World;
+use crate::path::{Refusal, World};
 use crate::reach::Reach;
 use crate::snapshot::{PLATFORM, Private, Public, Snapshot};
 use nat::{Lease, PoolKey};
 use packet::parse::{ACK, SYN};
-use packet::{Address, AttachmentId, FlowKey, Packet, Scope, Transport};
+use packet::{Address, AttachmentId, FlowKey, Packet, Scope, Transport, home};
 
 /// Where a packet from a NIC goes.
 pub(crate) enum Route {
@@ -102,7 +102,7 @@ pub(crate) fn outward<O: Observer>(
     packet: &Packet,
     key: FlowKey,
     seen: &mut O,
-) -> Result<(FlowKey, Option<PoolKey>), DropReason> {
+) -> Result<(FlowKey, Option<PoolKey>), Refusal> {
     if let Some(public) = sender.public.filter(|public| public.is_v4() == key.source.is_v4()) {
         seen.see(Event::OneToOne(public));
         return Ok((FlowKey { source: public, ..key }, None));
@@ -111,24 +111,40 @@ pub(crate) fn outward<O: Observer>(
     match packet.transport {
         Transport::Udp { .. } | Transport::Query { .. } => {}
         // Without its SYN nobody knows which port the far side knows it by.
-        Transport::Tcp(tcp) if tcp.flags & (SYN | ACK) != SYN => return Err(DropReason::SnatMidstream),
+        Transport::Tcp(tcp) if tcp.flags & (SYN | ACK) != SYN => return Err(DropReason::SnatMidstream.into()),
         Transport::Tcp(_) => {}
-        _ => return Err(DropReason::SnatProtocol),
+        _ => return Err(DropReason::SnatProtocol.into()),
     }
     let (Some(from), Some(to)) = (public.v4(), key.destination.v4()) else {
-        return Err(DropReason::NoPublicAddress);
+        return Err(DropReason::NoPublicAddress.into());
     };
     let pool = PoolKey { public: from, protocol: key.protocol, destination: to };
-    let port = world.pools.peek(&pool).or_else(|| given_up(world, &pool));
-    let port = port.ok_or(DropReason::SnatPortsExhausted)?;
+    let likes = |port| likes(port, key.destination_port, (world.worker, world.workers));
+    let port = match world.shared.pools.peek_preferring(&pool, likes) {
+        Some(free) => free,
+        None => given_up(world, &pool)?,
+    };
     seen.see(Event::Snat { public, port });
     Ok((FlowKey { source: public, source_port: port, ..key }, Some(pool)))
 }
 
-/// The port of the connection of a pool that has been closed longest.
-fn given_up(world: &World<'_>, pool: &PoolKey) -> Option<u16> {
-    let oldest = world.closing.oldest(world.flows, pool)?;
-    world.flows.get(oldest)?.lease.as_ref().map(Lease::port)
+/// Whether a worker would have a translated port rather than another: the answers to it then have their home with it.
+#[inline]
+pub(crate) fn likes(port: u16, destination_port: u16, (worker, workers): (usize, usize)) -> bool {
+    workers == 1 || home(port, destination_port, workers) == worker
+}
+
+/// The port of the connection of a pool that closed first; where that is another worker's, who it is.
+fn given_up(world: &World<'_>, pool: &PoolKey) -> Result<u16, Refusal> {
+    let exhausted = Refusal::from(DropReason::SnatPortsExhausted);
+    if world.workers > 1
+        && let Some(worker) = world.shared.lingering.oldest(pool)
+        && worker != world.worker
+    {
+        return Err(Refusal { makes_room: Some(worker), ..exhausted });
+    }
+    let oldest = world.closing.oldest(world.flows, pool).and_then(|flow| world.flows.get(flow));
+    oldest.and_then(|action| action.lease.as_ref().map(Lease::port)).ok_or(exhausted)
 }
 
 pub(crate) fn attachment_of(receiver: &Private) -> Result<AttachmentId, DropReason> {

@@ -3,14 +3,14 @@
 use crate::act::Outcome;
 use crate::checks;
 use crate::engine::{Engine, Hop};
-use crate::neighbours::Waiting;
+use crate::neighbours::{Resolved, Waiting};
 use crate::path::Refusal;
 use crate::{DropReason, Ending};
 use flow::{FlowId, Side};
 use packet::parse::Quote;
 use packet::{
-    Address, AttachmentId, FlowKey, Frame, Mac, Offload, Packet, Parsed, SegmentKind, Time, Tuple, cut,
-    datagrams, decrement_ttl, parse, set_identification, set_macs, shrink_segments, translate,
+    Address, AttachmentId, FlowKey, Frame, Mac, Offload, Packet, Parsed, Scope, SegmentKind, Time, Tuple,
+    cut, datagrams, decrement_ttl, parse, set_identification, set_macs, shrink_segments, translate,
     translate_error,
 };
 
@@ -79,14 +79,15 @@ impl Engine {
     ) -> Result<Outcome, Refusal> {
         let link = self.snapshot.link(hop.egress).ok_or(DropReason::AttachmentGone)?;
         let (own_mac, mtu) = (link.mac, link.mtu);
-        if hop.epoch != Some(self.neighbours.epoch(hop.egress)) {
+        let epoch = Some(self.shared.neighbours.epoch(hop.egress));
+        if hop.epoch != epoch {
             let next_hop = link.next_hop(destination).ok_or(DropReason::NoInternet)?;
-            let Some(mac) = self.neighbours.find(hop.egress, next_hop, now) else {
-                return self.wait_for(now, frame, hop.egress, next_hop);
+            let scope = link.scope;
+            let Some(mac) = self.resolve(now, frame, (hop.egress, scope, next_hop))? else {
+                return Ok(Outcome::Waits);
             };
             if let Some(action) = self.flows.get_mut(flow) {
-                action.hops[side as usize] =
-                    Hop { mac, epoch: Some(self.neighbours.epoch(hop.egress)), ..hop };
+                action.hops[side as usize] = Hop { mac, epoch, ..hop };
             }
             set_macs(frame.bytes, mac, own_mac);
         } else {
@@ -146,21 +147,25 @@ impl Engine {
         if pieces == 0 { Err(DropReason::TooBig.into()) } else { Ok(Outcome::Ends(Ending::Forwarded)) }
     }
 
+    /// The next hop's hardware address, or `None` where the packet waits for it.
     #[cold]
-    pub(crate) fn wait_for(
+    fn resolve(
         &mut self,
         now: Time,
         frame: &Frame<'_>,
-        egress: AttachmentId,
-        next_hop: Address,
-    ) -> Result<Outcome, Refusal> {
-        // Asked for even where the packet can not wait: the next one finds it.
-        if self.neighbours.seek(egress, next_hop, now) {
-            self.ask(egress, next_hop, None);
-        }
+        next_hop: (AttachmentId, Scope, Address),
+    ) -> Result<Option<Mac>, DropReason> {
         let waiting = || Waiting { bytes: frame.bytes.to_vec(), offload: frame.offload };
-        let waits = self.neighbours.wait(egress, next_hop, waiting);
-        if waits { Ok(Outcome::Waits) } else { Err(DropReason::NeighboursFull.into()) }
+        let resolved = self.shared.neighbours.resolve(next_hop, now, waiting);
+        // Asked for even where the packet can not wait: the next one finds it.
+        if let Resolved::Waits { ask: true } | Resolved::Full { ask: true } = resolved {
+            self.ask(next_hop.0, next_hop.2, None);
+        }
+        match resolved {
+            Resolved::At(mac) => Ok(Some(mac)),
+            Resolved::Waits { .. } => Ok(None),
+            Resolved::Full { .. } => Err(DropReason::NeighboursFull),
+        }
     }
 
     /// Sends a packet that had waited for its next hop.
@@ -185,7 +190,7 @@ impl Engine {
                 self.counters.end(Ending::Forwarded, length);
             }
             Ok(Outcome::Ends(ending)) => self.counters.end(ending, length),
-            Ok(Outcome::Waits) => {}
+            Ok(Outcome::Waits | Outcome::HandOver(_) | Outcome::Changed) => {}
             Err(refusal) => self.counters.drop(refusal.denial, length),
         }
     }

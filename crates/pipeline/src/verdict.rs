@@ -92,6 +92,9 @@ reasons! {
     FragmentOrphan, "fragment-orphan", "No first fragment came within a second.";
     FragmentsFull, "fragments-full", "Too many fragments wait for their first one.";
 
+    // Between workers.
+    HandOffFull, "hand-off-full", "The queue to the worker that has this flow was full.";
+
     // Packets that belong to a flow, and none is there.
     ReplyWithoutFlow, "reply-without-flow", "An ICMP reply to a query that no live flow asked.";
     ErrorWithoutFlow, "error-without-flow", "An ICMP error about a packet of no live flow.";

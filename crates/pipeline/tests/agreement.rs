@@ -6,7 +6,7 @@ mod common;
 use common::*;
 use model::{Access, Direction, NicIndex};
 use packet::{AttachmentId, Frame, Time};
-use pipeline::{DropReason, Ending, Engine, Names, Settings, Snapshot};
+use pipeline::{DropReason, Ending, Engine, Names, Settings, Shared, Snapshot, Way};
 use policy::Tuple;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -94,13 +94,14 @@ fn really(engine: &mut Engine, on: AttachmentId, first: &First) -> (Option<DropR
     testkit::lab::address(on, &mut frame);
     let explained = engine.explain(on, &mut frame.bytes.clone(), frame.offload);
     let offload = frame.offload;
-    engine.receive(Time::from_nanos(1), on, &mut Frame { bytes: &mut frame.bytes, offload });
+    let way = engine.receive(Time::from_nanos(1), on, &mut Frame { bytes: &mut frame.bytes, offload });
+    assert_eq!(way, Way::Ends, "nobody has answered ARP here");
     let ended = engine.counters().endings().find(|(_, count)| count.packets > 0).map(|(ending, _)| ending);
     let rule = engine.counters().rules().next().and_then(|(id, _)| engine.snapshot().rule_name(id).cloned());
     assert_eq!(explained.denied_by, rule, "{first:?}");
     let name = rule.map(|rule| format!("{}/{}", rule.nsg, rule.rule));
     let reason = match ended {
-        // Nobody has answered ARP here, so what is admitted waits for its next hop.
+        // What is admitted waits for its next hop.
         None => None,
         Some(Ending::Dropped(reason)) => Some(reason),
         Some(other) => panic!("{first:?} ended as {other:?}"),
@@ -114,8 +115,10 @@ fn compare(blueprint: &Blueprint, firsts: &[First]) -> BTreeSet<&'static str> {
     let snapshot = blueprint.snapshot(&mut Names::default());
     let mut seen = BTreeSet::new();
     for first in firsts {
-        let settings = Settings { capacity: 4, timeouts: flow::Timeouts::default(), seed: [1, 2] };
-        let mut engine = Engine::new(Arc::clone(&snapshot), settings, nat::Pools::new([3, 4])).unwrap();
+        let timeouts = flow::Timeouts::default();
+        let settings = Settings { capacity: 4, timeouts, seed: [1, 2], worker: 0, workers: 1 };
+        let shared = Shared::new(nat::Pools::new([3, 4]), [5, 6]);
+        let mut engine = Engine::new(Arc::clone(&snapshot), settings, shared).unwrap();
         let on = ["internet", "vm1", "vm2", "vm3"].iter().position(|&name| name == first.from).unwrap();
         let (reason, rule) = really(&mut engine, AttachmentId(on as u16), first);
         let denies = |reason| {

@@ -26,8 +26,8 @@ fn asked_for(mut lab: testkit::lab::Lab, frames: &[(&str, OwnedFrame)]) -> u64 {
             for (on, frame) in &ready {
                 let bytes = &mut buffer[..frame.bytes.len()];
                 bytes.copy_from_slice(&frame.bytes);
-                let egress = engine.receive(now, *on, &mut Frame { bytes, offload: frame.offload });
-                forwarded += u64::from(egress.is_some());
+                let way = engine.receive(now, *on, &mut Frame { bytes, offload: frame.offload });
+                forwarded += u64::from(way.egress().is_some());
             }
             engine.tick(now);
         }

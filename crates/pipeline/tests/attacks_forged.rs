@@ -54,6 +54,11 @@ impl Connected {
 }
 
 #[test]
+fn in_every_arrangement() {
+    testkit::lab::in_every_arrangement();
+}
+
+#[test]
 fn a_forged_error_must_quote_what_is_under_way() {
     let mut it = connected();
     for sequence in [1_000, 2_002, 70_000, 0x8000_0000, 0xffff_ffff] {
@@ -117,7 +122,7 @@ fn no_icmp_message_ends_a_flow_or_prolongs_it() {
         let mut lab = Blueprint::default().public("vm1", "203.0.113.21").build();
         let sent = lab.send("vm1", first);
         lab.expect([("forwarded", 1)]);
-        let before = lab.engine().flows(lab.now(), 0, 10).0;
+        let before = lab.flows();
         lab.advance(Duration::from_secs(100));
         for kind in (0..=255).filter(|kind| ![0, 8, 13, 15, 17].contains(kind)) {
             for code in (0..=16).chain([255]) {
@@ -125,13 +130,13 @@ fn no_icmp_message_ends_a_flow_or_prolongs_it() {
                 lab.send("internet", error);
             }
         }
-        let after = lab.engine().flows(lab.now(), 0, 10).0;
+        let after = lab.flows();
         assert_eq!((before.len(), after.len()), (1, 1));
         assert_eq!(after[0].state, before[0].state);
         assert_eq!(after[0].idle, Duration::from_secs(100));
         assert_eq!((after[0].sent, after[0].answered), (before[0].sent, before[0].answered));
         lab.advance(Duration::from_secs(141));
-        assert_eq!(lab.engine().held()[0], 0, "241 seconds after its only packet");
+        assert_eq!(lab.held()[0], 0, "241 seconds after its only packet");
     }
 }
 
@@ -144,13 +149,13 @@ fn conntrack_inexact_rst() {
         // Whoever gets it answers with a challenge, and that passes.
         it.lab.send("vm1", it.inside().seq(2_001).ack(9_001));
         it.lab.expect([("forwarded", 2)]);
-        let (flows, _) = it.lab.engine().flows(it.lab.now(), 0, 100);
+        let flows = it.lab.flows();
         assert!(flows.iter().all(|flow| !flow.state.is_over()));
     }
     it.goes_on();
     // The one with the exact number is believed.
     it.lab.send("internet", it.outside().rst().seq(9_001));
-    let (flows, _) = it.lab.engine().flows(it.lab.now(), 0, 100);
+    let flows = it.lab.flows();
     assert_eq!(flows.iter().filter(|flow| flow.state.is_over()).count(), 1);
 }
 
@@ -174,7 +179,7 @@ fn blind_data_helps_no_blind_reset() {
         it.lab.send("internet", it.outside().seq(sequence).ack(5).data(100));
         it.lab.send("internet", it.outside().rst().seq(sequence.wrapping_add(100)));
         it.lab.expect([("forwarded", 2)]);
-        let (flows, _) = it.lab.engine().flows(it.lab.now(), 0, 100);
+        let flows = it.lab.flows();
         assert!(flows.iter().all(|flow| !flow.state.is_over()), "{sequence}");
     }
     it.goes_on();

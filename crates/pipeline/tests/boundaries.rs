@@ -8,6 +8,11 @@ const FAR: &str = "198.51.100.7";
 const PUBLIC: &str = "203.0.113.20";
 
 #[test]
+fn in_every_arrangement() {
+    testkit::lab::in_every_arrangement();
+}
+
+#[test]
 fn what_is_private_or_the_platforms_never_leaves() {
     let open = ["100 out allow any * > *"];
     let blueprint = Blueprint::default().guard("vm1", &open).guard("web", &open).public("vm1", PUBLIC);
@@ -34,7 +39,7 @@ fn what_is_private_or_the_platforms_never_leaves() {
         assert_eq!(lab.send("vm1", ipv4(VM1, destination).udp(5000, 53)).lines(), [""; 0], "{destination}");
         assert_eq!(lab.send("vm1", ipv4(VM1, destination).echo_request(1, 1)).lines(), [""; 0]);
         lab.expect([(reason, 2)]);
-        assert_eq!(lab.engine().held(), [0, 0, 0]);
+        assert_eq!(lab.held(), [0, 0, 0]);
     }
 }
 

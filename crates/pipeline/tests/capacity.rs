@@ -23,6 +23,11 @@ fn fill(lab: &mut Lab, vm: &str, from: &str, flows: u32) -> Vec<u16> {
 }
 
 #[test]
+fn in_every_arrangement() {
+    testkit::lab::in_every_arrangement();
+}
+
+#[test]
 fn exactly_64_511_flows_to_one_destination() {
     let mut lab = Blueprint::default().capacity(100_000).build();
     let mut ports = fill(&mut lab, "vm1", VM1, 32_000);
@@ -42,10 +47,7 @@ fn exactly_64_511_flows_to_one_destination() {
     lab.send("vm1", ipv4(VM1, FAR).udp(1, 1));
     lab.expect([("forwarded", 3)]);
     lab.advance(Duration::from_secs(242));
-    assert_eq!(
-        (lab.engine().held(), lab.pools().used_total(), lab.pools().destinations()),
-        ([0, 0, 0], 0, 0)
-    );
+    assert_eq!((lab.held(), lab.pools().used_total(), lab.pools().destinations()), ([0, 0, 0], 0, 0));
     lab.send("vm1", ipv4(VM1, FAR).udp(64_999, 9));
     lab.expect([("forwarded", 1)]);
 }
@@ -87,12 +89,12 @@ fn a_closed_connection_gives_its_port_up_oldest_first() {
     assert_eq!(sent.only().seen().ipv4().ports(), Some((ports[80], 443)));
     lab.expect([("forwarded", 2)]);
     lab.advance(Duration::from_secs(32));
-    assert_eq!((lab.engine().held(), lab.pools().used_total()), ([0, 0, 0], 0));
+    assert_eq!((lab.held(), lab.pools().used_total()), ([0, 0, 0], 0));
 }
 
 #[test]
 fn a_full_table_drops_new_flows_and_keeps_live_ones() {
-    let mut lab = Blueprint::default().capacity(10).build();
+    let mut lab = Blueprint::default().capacity(10).one_worker().build();
     for port in 1..=9 {
         lab.send("vm1", ipv4(VM1, VM2).udp(port, 53));
         lab.send("vm2", ipv4(VM2, VM1).udp(53, port));
@@ -117,7 +119,7 @@ fn a_full_table_drops_new_flows_and_keeps_live_ones() {
 
 #[test]
 fn a_full_table_takes_no_port() {
-    let mut lab = Blueprint::default().capacity(1).build();
+    let mut lab = Blueprint::default().capacity(1).one_worker().build();
     lab.send("vm1", ipv4(VM1, VM2).udp(1, 53));
     lab.send("vm2", ipv4(VM2, VM1).udp(53, 1));
     lab.send("vm1", ipv4(VM1, FAR).udp(1, 53));
@@ -128,7 +130,7 @@ fn a_full_table_takes_no_port() {
 
 #[test]
 fn half_open_connections_make_room() {
-    let mut lab = Blueprint::default().capacity(10).build();
+    let mut lab = Blueprint::default().capacity(10).one_worker().build();
     for port in 1..=9 {
         lab.send("vm1", ipv4(VM1, FAR).tcp(port, 80).syn());
     }
@@ -138,12 +140,12 @@ fn half_open_connections_make_room() {
     }
     lab.send("vm1", ipv4(VM1, VM2).udp(1, 53));
     lab.expect([("forwarded", 32)]);
-    assert_eq!((lab.engine().held()[0], lab.pools().used_total()), (9, 8), "the last eighth is for others");
+    assert_eq!((lab.held()[0], lab.pools().used_total()), (9, 8), "the last eighth is for others");
 }
 
 #[test]
 fn closed_connections_that_are_evicted_leave_nothing_behind() {
-    let mut lab = Blueprint::default().capacity(4).build();
+    let mut lab = Blueprint::default().capacity(4).one_worker().build();
     for nth in 0..20 {
         let far = format!("198.51.100.{nth}");
         let sent = lab.send("vm1", ipv4(VM1, &far).tcp(5000, 80).syn().seq(100));
@@ -151,29 +153,30 @@ fn closed_connections_that_are_evicted_leave_nothing_behind() {
         lab.send("internet", ipv4(&far, SHARED).tcp(80, port).rst().ack(101).seq(0));
     }
     lab.expect([("forwarded", 40)]);
-    let [flows, _, lingering] = lab.engine().held();
+    let [flows, _, lingering] = lab.held();
     assert_eq!((flows, lingering), (4, 4), "as many as are left");
     lab.advance(Duration::from_secs(20));
-    assert_eq!((lab.engine().held(), lab.pools().used_total()), ([0, 0, 0], 0));
+    assert_eq!((lab.held(), lab.pools().used_total()), ([0, 0, 0], 0));
 }
 
 #[test]
 fn idle_flows_give_their_ports_back() {
     let mut lab = Blueprint::default().idle(Duration::from_secs(2)).build();
     fill(&mut lab, "vm1", VM1, 500);
-    assert_eq!((lab.engine().held()[0], lab.pools().used_total()), (500, 500));
+    assert_eq!((lab.held()[0], lab.pools().used_total()), (500, 500));
     lab.advance(Duration::from_millis(1900));
     lab.send("vm1", ipv4(VM1, FAR).udp(1, 1));
     lab.advance(Duration::from_millis(400));
-    assert_eq!((lab.engine().held()[0], lab.pools().used_total()), (1, 1));
+    assert_eq!((lab.held()[0], lab.pools().used_total()), (1, 1));
     lab.advance(Duration::from_secs(2));
-    assert_eq!((lab.engine().held(), lab.pools().used_total()), ([0, 0, 0], 0));
+    assert_eq!((lab.held(), lab.pools().used_total()), ([0, 0, 0], 0));
 }
 
 /// RFC 5508, REQ-8: whoever is inside is told, in bounds; nobody outside is.
 #[test]
 fn a_sender_inside_is_told_that_nothing_is_left() {
-    let mut lab = Blueprint::default().capacity(1).public("vm3", "203.0.113.23").build();
+    let blueprint = Blueprint::default().capacity(1).public("vm3", "203.0.113.23");
+    let mut lab = blueprint.one_worker().build();
     lab.send("vm1", ipv4(VM1, VM2).udp(1, 53));
     lab.send("vm2", ipv4(VM2, VM1).udp(53, 1));
     lab.expect([("forwarded", 2)]);

@@ -27,6 +27,11 @@ fn close(lab: &mut Lab, port: u16, translated: u16) {
 }
 
 #[test]
+fn in_every_arrangement() {
+    testkit::lab::in_every_arrangement();
+}
+
+#[test]
 fn midstream_is_judged_by_the_rules_and_picked_up() {
     let mut lab = Blueprint::default().guard("db", &["100 in deny tcp * > *:22"]).build();
     lab.send("vm1", ipv4(VM1, VM3).tcp(5000, 80).ack(7).data(100));
@@ -57,7 +62,7 @@ fn a_wrong_checksum_changes_no_state() {
     let translated = open(&mut lab, 5000);
     lab.send("internet", ipv4(FAR, SHARED).tcp(443, translated).rst().seq(501).wrong_checksum());
     lab.expect([("forwarded", 3), ("bad-checksum", 1)]);
-    let (flows, _) = lab.engine().flows(lab.now(), 0, 9);
+    let flows = lab.flows();
     assert_eq!(flows[0].state, flow::State::Established);
     // In data it is the receiver's to find, and stays wrong.
     let sent = lab.send("vm1", ipv4(VM1, FAR).tcp(5000, 443).seq(101).ack(501).data(9).wrong_checksum());
@@ -119,7 +124,7 @@ fn a_nic_that_a_reload_takes_away_loses_its_flows() {
     lab.send("vm3", ipv4(VM3, VM1).udp(53, 5000));
     lab.expect([("attachment-gone", 2)]);
     lab.advance(Duration::from_secs(1));
-    assert_eq!((lab.engine().held()[0], lab.pools().used_total()), (1, 1));
+    assert_eq!((lab.held()[0], lab.pools().used_total()), (1, 1));
     lab.send("vm1", ipv4(VM1, VM3).udp(5000, 53));
     lab.expect([("detached-destination", 1)]);
 }
@@ -130,11 +135,11 @@ fn a_syn_on_a_closed_connection_begins_a_new_one() {
     let first = open(&mut lab, 5000);
     close(&mut lab, 5000, first);
     lab.expect([("forwarded", 6)]);
-    assert_eq!(lab.engine().held(), [1, 0, 1]);
+    assert_eq!(lab.held(), [1, 0, 1]);
     let second = open(&mut lab, 5000);
     assert_ne!(first, second, "the far side may remember the old one");
     lab.expect([("forwarded", 3)]);
-    assert_eq!(lab.engine().held(), [1, 0, 0]);
+    assert_eq!(lab.held(), [1, 0, 0]);
     assert_eq!(lab.pools().used_total(), 1);
 }
 
@@ -144,7 +149,7 @@ fn a_syn_on_a_live_connection_changes_nothing() {
     let first = open(&mut lab, 5000);
     let sent = lab.send("vm1", ipv4(VM1, FAR).tcp(5000, 443).syn().seq(7777));
     assert_eq!(sent.only().seen().ipv4().ports(), Some((first, 443)));
-    assert_eq!(lab.engine().flows(lab.now(), 0, 9).0[0].state, flow::State::Established);
+    assert_eq!(lab.flows()[0].state, flow::State::Established);
 }
 
 #[test]
@@ -167,7 +172,7 @@ fn both_ends_may_open_at_once_and_one_may_close_alone() {
     lab.send("vm3", vm3().syn().seq(500));
     lab.send("vm1", vm1().syn().seq(100).ack(501));
     lab.send("vm3", vm3().syn().seq(500).ack(101));
-    assert_eq!(lab.engine().flows(lab.now(), 0, 9).0[0].state, flow::State::Established);
+    assert_eq!(lab.flows()[0].state, flow::State::Established);
     lab.send("vm1", vm1().fin().seq(101).ack(501));
     for _ in 0..10 {
         lab.advance(Duration::from_secs(200));
@@ -181,11 +186,11 @@ fn half_open_dies_early_and_a_reset_soon() {
     let mut lab = Blueprint::default().build();
     lab.send("vm1", ipv4(VM1, VM3).tcp(5000, 80).syn());
     lab.advance(Duration::from_secs(29));
-    assert_eq!(lab.engine().held()[0], 1);
+    assert_eq!(lab.held()[0], 1);
     lab.advance(Duration::from_secs(2));
-    assert_eq!(lab.engine().held()[0], 0);
+    assert_eq!(lab.held()[0], 0);
     let port = open(&mut lab, 5000);
     lab.send("internet", ipv4(FAR, SHARED).tcp(443, port).rst().seq(501));
     lab.advance(Duration::from_secs(16));
-    assert_eq!((lab.engine().held(), lab.pools().used_total()), ([0, 0, 0], 0));
+    assert_eq!((lab.held(), lab.pools().used_total()), ([0, 0, 0], 0));
 }

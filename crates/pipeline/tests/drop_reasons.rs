@@ -78,6 +78,16 @@ fn reached(reason: DropReason) -> Lab {
         FragmentsFull => (0..65).fold(build(), |lab, id| {
             with(lab, "vm1", ipv4(VM1, VM3).protocol(17).id(id).fragment(80, false).data(8))
         }),
+        HandOffFull => {
+            let mut lab = Blueprint::default().one_worker().build();
+            let (on, mut frame) = lab.ready("vm1", udp(VM1, VM3));
+            let now = lab.now();
+            let engine = lab.engine_mut();
+            let way = engine.receive(now, on, &mut frame.frame());
+            assert!(matches!(way, pipeline::Way::Ends), "{way:?}");
+            engine.lost_in_hand_over(60);
+            lab
+        }
         ReplyWithoutFlow => with(build(), "vm1", ipv4(VM1, VM3).echo_reply(1, 1)),
         ErrorWithoutFlow => {
             let error = ipv4(VM1, VM3).unreachable(3).quoting(&udp(VM3, VM1).bytes(), 8);
@@ -130,11 +140,11 @@ fn reached(reason: DropReason) -> Lab {
             lab
         }
         FlowTableFull => {
-            let lab = with(Blueprint::default().capacity(1).build(), "vm1", udp(VM1, VM3));
+            let lab = with(Blueprint::default().capacity(1).one_worker().build(), "vm1", udp(VM1, VM3));
             with(lab, "vm2", ipv4("10.0.1.5", VM3).udp(1, 2))
         }
         FlowShareFull => {
-            let lab = with(Blueprint::default().capacity(1).build(), "vm1", udp(VM1, VM3));
+            let lab = with(Blueprint::default().capacity(1).one_worker().build(), "vm1", udp(VM1, VM3));
             let lab = with(lab, "vm3", ipv4(VM3, VM1).udp(53, 5000));
             with(lab, "vm1", ipv4(VM1, VM3).udp(1, 2))
         }
@@ -170,11 +180,16 @@ fn reached(reason: DropReason) -> Lab {
 }
 
 #[test]
+fn in_every_arrangement() {
+    testkit::lab::in_every_arrangement();
+}
+
+#[test]
 fn every_reason_is_reached() {
     for &reason in DropReason::ALL {
         let lab = reached(reason);
         assert_eq!(lab.dropped(reason), 1, "{}", reason.slug());
-        let others = lab.engine().counters().endings();
+        let others = lab.engines().iter().flat_map(|engine| engine.counters().endings());
         let others = others.filter(|(ending, count)| count.packets > 0 && ending.slug() != reason.slug());
         let others: Vec<_> = others.map(|(ending, _)| ending.slug()).collect();
         let beside = ["forwarded", "consumed", "route-none"];

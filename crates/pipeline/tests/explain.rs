@@ -13,6 +13,11 @@ fn stages(lab: &Lab, from: &str, frame: impl Into<testkit::build::OwnedFrame>) -
 }
 
 #[test]
+fn in_every_arrangement() {
+    testkit::lab::in_every_arrangement();
+}
+
+#[test]
 fn a_first_packet_is_told_stage_by_stage() {
     let lab = Blueprint::default().guard("web", &[]).guard("vm1", &["100 out allow udp * > *:53"]).build();
     let told = stages(&lab, "vm1", ipv4(VM1, FAR).udp(5000, 53));
@@ -68,7 +73,7 @@ fn it_changes_nothing() {
         }
     }
     lab.expect([]);
-    assert_eq!((lab.engine().held(), lab.pools().used_total()), ([0, 0, 0], 0));
+    assert_eq!((lab.held(), lab.pools().used_total()), ([0, 0, 0], 0));
 }
 
 #[test]

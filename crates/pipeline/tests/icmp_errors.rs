@@ -19,6 +19,11 @@ fn with_one_out(frame: impl Into<testkit::build::OwnedFrame>) -> (Lab, Vec<u8>) 
 }
 
 #[test]
+fn in_every_arrangement() {
+    testkit::lab::in_every_arrangement();
+}
+
+#[test]
 fn the_far_sides_error_reaches_its_vm_translated() {
     for (frame, quoted) in [
         (ipv4(VM1, FAR).udp(5000, 53).data(30).frame(), "udp 10.0.1.4:5000 > 198.51.100.7:53"),
@@ -168,7 +173,7 @@ fn errors_neither_prolong_nor_end_a_flow() {
     }
     lab.expect([("forwarded", 69)]);
     lab.advance(Duration::from_secs(11));
-    assert_eq!(lab.engine().held(), [0, 0, 0], "240 seconds after the last packet that was no error");
+    assert_eq!(lab.held(), [0, 0, 0], "240 seconds after the last packet that was no error");
 }
 
 #[test]

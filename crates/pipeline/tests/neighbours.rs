@@ -3,7 +3,7 @@
 
 use model::NicIndex;
 use packet::{AttachmentId, Frame, Offload};
-use pipeline::{Attachment, AttachmentKind, DropReason, Ending, Gateway, Names, Snapshot};
+use pipeline::{Attachment, AttachmentKind, DropReason, Ending, Gateway, Names, Snapshot, Way};
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::build::{arp_reply, arp_request, ipv4};
@@ -12,6 +12,11 @@ use testkit::lab::{Blueprint, Lab};
 const VM1: &str = "10.0.1.4";
 const VM2: &str = "10.0.1.5";
 const FAR: &str = "198.51.100.7";
+
+#[test]
+fn in_every_arrangement() {
+    testkit::lab::in_every_arrangement();
+}
 
 #[test]
 fn a_vm_gets_an_answer_for_every_address_but_its_own() {
@@ -206,7 +211,7 @@ fn who_asks_for_many_silent_neighbours_does_not_hide_another() {
 
 /// The same network with vm3's interface become the internet's.
 fn vm3_becomes_the_internet(lab: &mut Lab) {
-    let network = Arc::clone(&lab.engine().snapshot().network);
+    let network = Arc::clone(&lab.snapshot().network);
     let attachment = |id, kind| Attachment {
         id: AttachmentId(id),
         interface: format!("veth{id}").into(),
@@ -228,13 +233,13 @@ fn vm3_becomes_the_internet(lab: &mut Lab) {
         snat_idle: Duration::from_secs(240),
     };
     let snapshot = Snapshot::build(&gateway, &mut Names::default()).unwrap();
-    lab.engine_mut().replace(Arc::new(snapshot));
+    lab.replace(&Arc::new(snapshot));
 }
 
 #[test]
 fn what_was_for_a_vm_does_not_leave_by_what_its_interface_becomes() {
     for is_known in [false, true] {
-        let mut lab = Blueprint::default().build();
+        let mut lab = Blueprint::default().one_worker().build();
         if !is_known {
             lab.silence("vm3");
         }
@@ -243,14 +248,11 @@ fn what_was_for_a_vm_does_not_leave_by_what_its_interface_becomes() {
         let (on, mut again) = lab.ready("vm1", ipv4(VM1, "10.0.2.4").udp(5000, 53));
         let now = lab.now();
         let engine = lab.engine_mut();
-        assert_eq!(engine.receive(now, on, &mut again.frame()), None);
+        assert_eq!(engine.receive(now, on, &mut again.frame()), Way::Ends);
         for sender in ["10.0.2.4", "203.0.113.1"] {
             let mut reply = arp_reply([6; 6], sender, [2, 0, 0, 1, 0, 3], "203.0.113.2");
-            engine.receive(
-                now,
-                AttachmentId(3),
-                &mut Frame { bytes: &mut reply, offload: Offload::default() },
-            );
+            let mut frame = Frame { bytes: &mut reply, offload: Offload::default() };
+            assert_eq!(engine.receive(now, AttachmentId(3), &mut frame), Way::Ends);
         }
         engine.outbox().drain(|out| assert_eq!(out.bytes[12..14], [8, 6], "only ARP leaves"));
         let gone = engine.counters().ended(Ending::Dropped(DropReason::AttachmentGone)).packets;

@@ -20,6 +20,11 @@ fn cut_as(kind: SegmentKind, size: u16) -> Offload {
 }
 
 #[test]
+fn in_every_arrangement() {
+    testkit::lab::in_every_arrangement();
+}
+
+#[test]
 fn claims_that_do_not_fit_are_refused() {
     let tcp = || ipv4(VM1, VM3).tcp(5000, 80).syn().data(3000);
     let udp = || ipv4(VM1, VM3).udp(5000, 53).data(3000);
@@ -52,7 +57,7 @@ fn claims_that_do_not_fit_are_refused() {
         lab.expect([("bad-offload", 1)]);
         lab = Blueprint::default().build();
     }
-    assert_eq!(lab.engine().held(), [0, 0, 0]);
+    assert_eq!(lab.held(), [0, 0, 0]);
 }
 
 #[test]

@@ -19,6 +19,11 @@ fn stages(lab: &Lab, from: &str, frame: impl Into<testkit::build::OwnedFrame>) -
 }
 
 #[test]
+fn in_every_arrangement() {
+    testkit::lab::in_every_arrangement();
+}
+
+#[test]
 fn a_nic_reaches_a_site_without_translation() {
     let mut lab = with_site().build();
     let sent = lab.send("vm1", ipv4(VM1, DESK).tcp(5000, 80).syn());
@@ -224,5 +229,5 @@ fn a_reload_that_takes_the_site_away_ends_its_flows() {
     lab.send("vm1", ipv4(VM1, "10.0.2.4").udp(5000, 53));
     lab.reload(|_| Blueprint::default());
     lab.advance(std::time::Duration::from_secs(1));
-    assert_eq!(lab.engine().held(), [1, 0, 0]);
+    assert_eq!(lab.held(), [1, 0, 0]);
 }

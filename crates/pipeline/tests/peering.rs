@@ -19,6 +19,11 @@ fn twins() -> Blueprint {
 }
 
 #[test]
+fn in_every_arrangement() {
+    testkit::lab::in_every_arrangement();
+}
+
+#[test]
 fn peers_reach_each_other_and_the_ttl_counts_down() {
     let mut lab = two().peer("vnet", "east").build();
     let sent = lab.send("vm1", ipv4(VM1, PEER).udp(5000, 53));
@@ -26,7 +31,7 @@ fn peers_reach_each_other_and_the_ttl_counts_down() {
     let answer = lab.send("e1", ipv4(PEER, VM1).udp(53, 5000));
     assert_eq!(answer.lines(), ["vm1: udp 10.1.1.4:53 > 10.0.1.4:5000 ttl 63"]);
     lab.expect([("forwarded", 2)]);
-    assert_eq!(lab.engine().held(), [1, 0, 0]);
+    assert_eq!(lab.held(), [1, 0, 0]);
     lab.send("vm1", ipv4(VM1, PEER).udp(5000, 53).ttl(1));
     lab.expect([("ttl-exceeded", 1), ("originated", 1)]);
     let told = lab.explain("vm1", ipv4(VM1, PEER).udp(7, 7));
@@ -112,7 +117,7 @@ fn twins_keep_their_flows_ports_and_fragments_apart() {
         assert_eq!(back.lines(), [format!("{vm}: udp 198.51.100.7:53 > 10.0.1.4:5000 ttl 63")]);
     }
     lab.expect([("forwarded", 4)]);
-    assert_eq!((lab.engine().held()[0], lab.pools().used_total()), (2, 2));
+    assert_eq!((lab.held()[0], lab.pools().used_total()), (2, 2));
     // The same datagram in fragments, mixed.
     let pieces = fragments(&ipv4(VM1, FAR).udp(5001, 53).data(2000).bytes(), 1480);
     let mut out = Vec::new();

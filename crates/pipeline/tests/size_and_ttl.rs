@@ -9,6 +9,11 @@ const FAR: &str = "198.51.100.7";
 const PUBLIC: &str = "203.0.113.20";
 
 #[test]
+fn in_every_arrangement() {
+    testkit::lab::in_every_arrangement();
+}
+
+#[test]
 fn the_last_hop_names_itself() {
     let mut lab = Blueprint::default().public("vm1", PUBLIC).build();
     let told = lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53).ttl(1).data(20));
@@ -26,7 +31,7 @@ fn the_last_hop_names_itself() {
         ]
     );
     lab.expect([("ttl-exceeded", 1), ("originated", 1)]);
-    assert_eq!(lab.engine().held(), [0, 0, 0], "no record for a packet that goes nowhere");
+    assert_eq!(lab.held(), [0, 0, 0], "no record for a packet that goes nowhere");
     lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53).ttl(0));
     lab.expect([("ttl-exceeded", 1), ("originated", 1)]);
 }

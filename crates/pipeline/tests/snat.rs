@@ -19,6 +19,11 @@ fn on_the_wire(lab: &mut Lab, frame: impl Into<testkit::build::OwnedFrame>) -> I
 }
 
 #[test]
+fn in_every_arrangement() {
+    testkit::lab::in_every_arrangement();
+}
+
+#[test]
 fn udp_goes_out_and_its_answer_comes_back() {
     let mut lab = Blueprint::default().build();
     let seen = on_the_wire(&mut lab, ipv4(VM1, FAR).udp(5000, 53).data(33));
@@ -68,9 +73,9 @@ fn tcp_opens_carries_and_closes() {
         assert_eq!(lab.send(from, frame).lines(), [text]);
     }
     lab.expect([("forwarded", 6)]);
-    let (flows, _) = lab.engine().flows(lab.now(), 0, 10);
+    let flows = lab.flows();
     assert_eq!(flows[0].state, flow::State::Closing);
-    assert_eq!(lab.engine().held(), [1, 0, 1], "a closed connection lingers");
+    assert_eq!(lab.held(), [1, 0, 1], "a closed connection lingers");
 }
 
 #[test]
@@ -141,7 +146,7 @@ fn super_frames_pass_whole_and_come_right() {
     );
     assert!(!answer.lines().iter().any(|line| line.contains("checksum")));
     lab.expect([("forwarded", 4)]);
-    let (flows, _) = lab.engine().flows(lab.now(), 0, 10);
+    let flows = lab.flows();
     assert_eq!(flows[0].sent.packets, 1 + 42, "a super-frame counts as the packets it becomes");
 }
 

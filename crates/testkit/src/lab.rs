@@ -18,6 +18,9 @@
 //!
 //! A rule is `priority in|out allow|deny protocol source[:ports] > destination[:ports]`. An address is `*`, prefixes with
 //! commas, a service tag, or `@asg`; ports are `*` or ranges with commas. Its name is `rule-<priority>`.
+//!
+//! A lab has one worker unless its blueprint says otherwise; a test program with a test that calls [`in_every_arrangement`]
+//! runs all its tests with several, also with every frame received by a worker that has to hand it over.
 #![expect(clippy::expect_used, clippy::panic, reason = "the caller is a test")]
 
 mod blueprint;
@@ -26,17 +29,19 @@ mod network;
 mod networks;
 mod outcome;
 mod rule;
+mod steering;
 mod tally;
 
 pub use blueprint::Blueprint;
 pub use frames::address;
 pub use outcome::{Departed, Outcome};
+pub use steering::{Steering, in_every_arrangement};
 
 use crate::build::{Body, OwnedFrame, arp_reply, read};
 use blueprint::gateway_mac;
 use frames::addressed;
 use packet::{AttachmentId, Offload, Time};
-use pipeline::{DropReason, Ending, Engine, Explanation, Names, Settings, Snapshot};
+use pipeline::{DropReason, Ending, Engine, Explanation, FlowView, Names, Settings, Shared, Snapshot, Way};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,13 +50,20 @@ use tally::{Tally, assert_foretold};
 /// The step in which the lab's clock goes on; shorter than any timer of the gateway.
 const STEP: Duration = Duration::from_millis(100);
 
+/// The most workers that a frame goes through: who received it, whom the directory named, the home, who gives a port up for
+/// it, and the home again.
+const STATIONS: usize = 5;
+
 /// A gateway and whoever is around it.
 #[derive(Debug)]
 pub struct Lab {
     blueprint: Blueprint,
     names: Names,
-    engine: Engine,
-    pools: Arc<nat::Pools>,
+    engines: Vec<Engine>,
+    shared: Arc<Shared>,
+    steering: Steering,
+    /// What random steering draws from.
+    drawn: u64,
     now: Time,
     silent: HashSet<String>,
     /// The counters when [`Lab::expect`] was last asked.
@@ -66,16 +78,23 @@ impl Blueprint {
     pub fn build(self) -> Lab {
         let mut names = Names::default();
         let snapshot = self.snapshot(&mut names);
-        let settings =
-            Settings { capacity: self.capacity, timeouts: flow::Timeouts::default(), seed: [0x5eed, 0xfeed] };
-        let pools = nat::Pools::new([3, 5]);
-        let engine = Engine::new(snapshot, settings, Arc::clone(&pools)).expect("there is memory");
+        let (workers, steering) = self.workers.unwrap_or_else(steering::arrangement);
+        let shared = Shared::new(nat::Pools::new([3, 5]), [7, 11]);
+        let engine = |worker| {
+            let timeouts = flow::Timeouts::default();
+            let settings =
+                Settings { capacity: self.capacity, timeouts, seed: [0x5eed, 0xfeed], worker, workers };
+            Engine::new(Arc::clone(&snapshot), settings, Arc::clone(&shared)).expect("there is memory")
+        };
+        let engines: Vec<Engine> = (0..workers).map(engine).collect();
         Lab {
-            before: Tally::of(&engine),
+            before: Tally::of(&engines),
             blueprint: self,
             names,
-            engine,
-            pools,
+            engines,
+            shared,
+            steering,
+            drawn: 0x9e37_79b9_7f4a_7c15,
             now: Time::from_nanos(1_000_000_000),
             silent: HashSet::new(),
             own: Tally::default(),
@@ -95,12 +114,13 @@ impl Lab {
     #[track_caller]
     pub fn send(&mut self, from: &str, frame: impl Into<OwnedFrame>) -> Outcome {
         let (on, frame) = self.ready(from, frame);
-        let foretold = self.engine.explain(on, &mut frame.bytes.clone(), frame.offload);
-        let before = Tally::of(&self.engine);
+        let worker = self.steer(on, &frame);
+        let foretold = self.explain_at(worker, on, &frame);
+        let before = Tally::of(&self.engines);
         self.sent += 1;
         let mut outcome = Outcome::default();
-        self.receive(on, frame.clone(), &mut outcome);
-        let moved = Tally::of(&self.engine).since(&before);
+        self.receive(worker, on, frame.clone(), &mut outcome);
+        let moved = Tally::of(&self.engines).since(&before);
         if !matches!(read(&frame.bytes), Ok(seen) if matches!(seen.body, Body::Arp(_))) {
             assert_foretold(&foretold, before.get("waiting"), &moved);
         }
@@ -114,7 +134,8 @@ impl Lab {
         let (on, frame) = self.ready(from, frame);
         self.sent += 1;
         let mut direct = Outcome::default();
-        self.receive(on, frame, &mut direct);
+        let worker = self.steer(on, &frame);
+        self.receive(worker, on, frame, &mut direct);
         self.settle(&mut Outcome::default());
         direct
     }
@@ -122,7 +143,7 @@ impl Lab {
     /// Checks how every counter moved since this was last asked; `received` need not be said.
     #[track_caller]
     pub fn expect<const N: usize>(&mut self, moved: [(&str, i64); N]) {
-        let now = Tally::of(&self.engine);
+        let now = Tally::of(&self.engines);
         let really = now.since(&self.before).since(&self.own);
         let mut said = Tally::default();
         said.add("received", self.sent);
@@ -139,9 +160,11 @@ impl Lab {
         let mut outcome = Outcome::default();
         while self.now < end {
             self.now = (self.now + STEP).min(end);
-            self.engine.tick(self.now);
-            while self.engine.idle_for().is_zero() {
-                self.engine.tick(self.now);
+            for engine in &mut self.engines {
+                engine.tick(self.now);
+                while engine.idle_for().is_zero() {
+                    engine.tick(self.now);
+                }
             }
             self.settle(&mut outcome);
         }
@@ -152,7 +175,12 @@ impl Lab {
     pub fn reload(&mut self, change: impl FnOnce(Blueprint) -> Blueprint) {
         self.blueprint = change(self.blueprint.clone());
         let snapshot = self.blueprint.snapshot(&mut self.names);
-        self.engine.replace(snapshot);
+        self.replace(&snapshot);
+    }
+
+    /// Takes a policy of its own.
+    pub fn replace(&mut self, snapshot: &Arc<Snapshot>) {
+        self.engines.iter_mut().for_each(|engine| engine.replace(Arc::clone(snapshot)));
     }
 
     /// Makes a VM, or `internet`, answer no ARP request.
@@ -167,8 +195,8 @@ impl Lab {
 
     /// What `explain` says about a frame.
     pub fn explain(&self, from: &str, frame: impl Into<OwnedFrame>) -> Explanation {
-        let (on, OwnedFrame { mut bytes, offload }) = self.ready(from, frame);
-        self.engine.explain(on, &mut bytes, offload)
+        let (on, frame) = self.ready(from, frame);
+        self.explain_at(steering::steered(&frame.bytes, self.engines.len()), on, &frame)
     }
 
     /// A frame as [`Self::send`] would hand it to the engine, and where.
@@ -177,19 +205,47 @@ impl Lab {
         (on, addressed(on, sender, frame.into()))
     }
 
-    /// The engine, to be driven without the lab.
+    /// The only worker's engine, to be driven without the lab.
+    #[track_caller]
     pub fn engine_mut(&mut self) -> &mut Engine {
-        &mut self.engine
+        let [engine] = &mut self.engines[..] else { panic!("build this lab with one_worker()") };
+        engine
     }
 
-    /// The engine, to look at.
-    pub fn engine(&self) -> &Engine {
-        &self.engine
+    /// The engines of all workers, to look at.
+    pub fn engines(&self) -> &[Engine] {
+        &self.engines
+    }
+
+    /// What they share.
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// The policy in force.
+    pub fn snapshot(&self) -> &Snapshot {
+        self.engines[0].snapshot()
+    }
+
+    /// The live flows of all workers.
+    pub fn flows(&self) -> Vec<FlowView> {
+        self.engines.iter().flat_map(|engine| engine.flows(self.now, 0, usize::MAX).0).collect()
+    }
+
+    /// What is held: flow records, fragmented datagrams, pools with lingering connections. All return to zero when traffic
+    /// stops.
+    #[track_caller]
+    pub fn held(&self) -> [usize; 3] {
+        let held = self.engines.iter().map(Engine::held);
+        let [flows, lingering] = held.fold([0, 0], |[flows, pools], [f, p]| [flows + f, pools + p]);
+        let away = self.shared.away_from_home();
+        assert!(away <= 2 * flows, "{away} tuples are claimed by {flows} flows");
+        [flows, self.shared.datagrams(), lingering]
     }
 
     /// The pools of translated ports.
     pub fn pools(&self) -> &nat::Pools {
-        &self.pools
+        self.shared.pools()
     }
 
     /// The time now.
@@ -209,7 +265,7 @@ impl Lab {
 
     /// How often an ending was counted since the lab was built.
     pub fn ended(&self, ending: Ending) -> u64 {
-        self.engine.counters().ended(ending).packets
+        self.engines.iter().map(|engine| engine.counters().ended(ending).packets).sum()
     }
 
     /// How often this reason was counted since the lab was built.
@@ -217,13 +273,55 @@ impl Lab {
         self.ended(Ending::Dropped(reason))
     }
 
-    /// Hands a frame to the engine and takes it as it leaves.
-    fn receive(&mut self, on: AttachmentId, mut frame: OwnedFrame, outcome: &mut Outcome) {
+    /// The worker that receives a frame.
+    fn steer(&mut self, on: AttachmentId, frame: &OwnedFrame) -> usize {
+        let workers = self.engines.len();
+        let steered = steering::steered(&frame.bytes, workers);
+        match self.steering {
+            Steering::Home => steered,
+            Steering::Wrong => {
+                let others = (1..workers).map(|nth| (steered + nth) % workers);
+                let hands_over = |&worker: &usize| {
+                    let explained = self.engines[worker].explain(on, &mut frame.bytes.clone(), frame.offload);
+                    explained.hand_over.is_some()
+                };
+                others.chain([steered]).find(hands_over).unwrap_or((steered + 1) % workers)
+            }
+            Steering::Random => {
+                self.drawn ^= self.drawn << 13;
+                self.drawn ^= self.drawn >> 7;
+                self.drawn ^= self.drawn << 17;
+                self.drawn as usize % workers
+            }
+        }
+    }
+
+    /// What the worker that has a frame's flow says of it, when this one has received it.
+    #[track_caller]
+    fn explain_at(&self, worker: usize, on: AttachmentId, frame: &OwnedFrame) -> Explanation {
+        let bytes = &mut frame.bytes.clone()[..];
+        let mut explained = self.engines[worker].explain(on, bytes, frame.offload);
+        for _ in 1..STATIONS {
+            let Some(next) = explained.hand_over else { return explained };
+            explained = self.engines[next].explain_taken_over(on, bytes, frame.offload);
+        }
+        panic!("handed over again and again: {explained:?}")
+    }
+
+    /// Hands a frame to a worker, and on as long as it is handed over, and takes it as it leaves.
+    #[track_caller]
+    fn receive(&mut self, worker: usize, on: AttachmentId, mut frame: OwnedFrame, outcome: &mut Outcome) {
         let mut view = frame.frame();
-        let egress = self.engine.receive(self.now, on, &mut view);
+        let mut way = self.engines[worker].receive(self.now, on, &mut view);
+        for _ in 1..STATIONS {
+            let Way::HandOver(next) = way else { break };
+            way = self.engines[next].take_over(self.now, on, &mut view);
+        }
         let offload = view.offload;
-        if let Some(to) = egress {
-            self.depart(to, frame.bytes, offload, outcome);
+        match way {
+            Way::Leaves(to) => self.depart(to, frame.bytes, offload, outcome),
+            Way::HandOver(_) => panic!("handed over again and again"),
+            Way::Ends => {}
         }
     }
 
@@ -232,7 +330,9 @@ impl Lab {
     fn settle(&mut self, outcome: &mut Outcome) {
         loop {
             let mut frames = Vec::new();
-            self.engine.outbox().drain(|out| frames.push((out.to, out.bytes.clone(), out.offload)));
+            for engine in &mut self.engines {
+                engine.outbox().drain(|out| frames.push((out.to, out.bytes.clone(), out.offload)));
+            }
             if frames.is_empty() {
                 break;
             }
@@ -242,15 +342,21 @@ impl Lab {
                         for (name, count) in [("received", 1), ("consumed", 1), ("originated", 1)] {
                             self.own.add(name, count);
                         }
-                        self.receive(to, reply.into(), outcome);
+                        let reply = OwnedFrame::from(reply);
+                        let worker = self.steer(to, &reply);
+                        self.receive(worker, to, reply, outcome);
                     }
                     None => self.depart(to, bytes, offload, outcome),
                 }
             }
         }
-        let counters = self.engine.counters();
-        let accounted = counters.total().packets + self.engine.waiting() as u64;
-        assert_eq!(counters.received.packets, accounted, "received = endings + waiting");
+        let counters = self.engines.iter().map(Engine::counters);
+        let (received, ended, between) = counters.fold((0, 0, 0), |(received, ended, between), counters| {
+            let (more, over) = (counters.received.packets, counters.total().packets);
+            (received + more, ended + over, between + counters.between())
+        });
+        assert_eq!(received, ended + self.shared.waiting() as u64, "received = endings + waiting");
+        assert_eq!(between, 0, "what is handed over is taken over");
     }
 
     fn depart(&self, to: AttachmentId, bytes: Vec<u8>, offload: Offload, outcome: &mut Outcome) {

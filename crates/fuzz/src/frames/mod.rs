@@ -183,8 +183,8 @@ impl Play {
     fn close(mut self) {
         let outcome = self.lab.advance(LONGEST_HELD);
         self.see(outcome);
-        assert_eq!(self.lab.engine().held(), [0, 0, 0], "flows, fragments, lingering pools");
-        assert_eq!(self.lab.engine().waiting(), 0, "frames that wait");
+        assert_eq!(self.lab.held(), [0, 0, 0], "flows, fragments, lingering pools");
+        assert_eq!(self.lab.shared().waiting(), 0, "frames that wait");
         assert_eq!(self.lab.pools().used_total(), 0, "translated ports");
     }
 }

@@ -10,7 +10,7 @@ use control::Question;
 use control::answer::{IpFlow, Walk};
 use model::NicIndex;
 use packet::AttachmentId;
-use pipeline::{Attachment, AttachmentKind, Engine, Gateway, Names, Settings, Snapshot};
+use pipeline::{Attachment, AttachmentKind, Engine, Gateway, Names, Settings, Shared, Snapshot};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,8 +29,10 @@ pub(super) fn explain(file: &Path, from: &str, words: &Words) -> anyhow::Result<
     }
     let mut asked = Asked::new(&gateway, from, words).map_err(|why| anyhow!(why))?;
     // A table of one record is enough: nothing has been seen yet, and explaining changes nothing.
-    let settings = Settings { capacity: 1, timeouts: flow::Timeouts::default(), seed: [0; 2] };
-    let engine = Engine::new(compile(&gateway)?, settings, nat::Pools::new([0; 2]))?;
+    let timeouts = flow::Timeouts::default();
+    let settings = Settings { capacity: 1, timeouts, seed: [0; 2], worker: 0, workers: 1 };
+    let shared = Shared::new(nat::Pools::new([0; 2]), [0; 2]);
+    let engine = Engine::new(compile(&gateway)?, settings, shared)?;
     let walk = engine.explain(asked.on, &mut asked.frame, packet::Offload::default());
     Ok(asked.answer(&gateway, words, walk))
 }

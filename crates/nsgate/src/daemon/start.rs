@@ -20,7 +20,7 @@ use crossbeam::channel::{Receiver, bounded};
 use flow::Timeouts;
 use io::Ports;
 use nat::Pools;
-use pipeline::{Engine, Names, Settings, Snapshot};
+use pipeline::{Engine, Names, Settings, Shared, Snapshot};
 use signal_hook::iterator::Signals;
 use std::collections::HashSet;
 use std::io::{ErrorKind, Read as _};
@@ -92,9 +92,11 @@ pub(super) fn start(file: &Path, signals: Signals) -> anyhow::Result<Started> {
     let links = open_rings(&loaded)?;
 
     let pools = Pools::new(seed()?);
+    let shared = Shared::new(Arc::clone(&pools), seed()?);
     let timeouts = Timeouts { idle: loaded.gateway.flow_idle, ..Timeouts::default() };
-    let settings = Settings { capacity: loaded.settings.flow_capacity, timeouts, seed: seed()? };
-    let engine = Engine::new(Arc::clone(&snapshot), settings, Arc::clone(&pools));
+    let capacity = loaded.settings.flow_capacity;
+    let settings = Settings { capacity, timeouts, seed: seed()?, worker: 0, workers: 1 };
+    let engine = Engine::new(Arc::clone(&snapshot), settings, shared);
     let engine = engine.map_err(|error| CannotStart::Size(format!("flows.capacity: {error}")))?;
 
     let clock = Clock::start();

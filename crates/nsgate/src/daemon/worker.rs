@@ -75,7 +75,8 @@ impl Loop {
             let Self { links, engine, .. } = self;
             // One moment for the whole batch: the clock costs as much as a small packet.
             let now = self.clock.now();
-            let taken = links.relay(id, BATCH, |frame| engine.receive(now, id, frame)).unwrap_or_default();
+            let taken =
+                links.relay(id, BATCH, |frame| engine.receive(now, id, frame).egress()).unwrap_or_default();
             busy |= taken > 0;
             self.send_own();
         }

@@ -9,7 +9,7 @@ use common::*;
 use inputs::{HOSTS, Input, Out, What, inputs};
 use model::{Access, Direction, Network};
 use packet::{Address, AttachmentId, Checksum, FlowKey, Frame, Time};
-use pipeline::{Engine, FlowView, Names, Settings};
+use pipeline::{Engine, FlowView, Names, Settings, Shared};
 use policy::Tuple;
 use proptest::prelude::*;
 use std::net::Ipv4Addr;
@@ -23,8 +23,10 @@ const INTERNET: AttachmentId = AttachmentId(0);
 fn run(policies: &[Blueprint; 2], inputs: &[Input]) -> usize {
     let mut names = Names::default();
     let mut snapshots = [policies[0].snapshot(&mut names), policies[1].snapshot(&mut names)];
-    let settings = Settings { capacity: 24, timeouts: flow::Timeouts::default(), seed: [1, 2] };
-    let mut engine = Engine::new(Arc::clone(&snapshots[0]), settings, nat::Pools::new([3, 4])).unwrap();
+    let timeouts = flow::Timeouts::default();
+    let settings = Settings { capacity: 24, timeouts, seed: [1, 2], worker: 0, workers: 1 };
+    let shared = Shared::new(nat::Pools::new([3, 4]), [5, 6]);
+    let mut engine = Engine::new(Arc::clone(&snapshots[0]), settings, shared).unwrap();
     let mut now = Time::from_nanos(1);
     let mut left: Vec<Out> = Vec::new();
     for input in inputs {
@@ -48,7 +50,9 @@ fn run(policies: &[Blueprint; 2], inputs: &[Input]) -> usize {
     for _ in 0..3 {
         pass(&mut engine, &mut now, Duration::from_secs(241));
     }
-    assert_eq!((engine.held(), engine.waiting()), ([0, 0, 0], 0), "everything returns to zero");
+    let shared = engine.shared();
+    let left_behind = (engine.held(), shared.datagrams(), shared.waiting());
+    assert_eq!(left_behind, ([0, 0], 0, 0), "everything returns to zero");
     left.len()
 }
 
@@ -58,7 +62,7 @@ fn pass(engine: &mut Engine, now: &mut Time, span: Duration) {
     engine.tick(*now);
     settle(engine, *now, &mut Vec::new());
     let counters = engine.counters();
-    assert_eq!(counters.received.packets, counters.total().packets + engine.waiting() as u64);
+    assert_eq!(counters.received.packets, counters.total().packets + engine.shared().waiting() as u64);
 }
 
 fn ends(flow: &FlowView) -> (FlowKey, FlowKey) {
@@ -67,7 +71,7 @@ fn ends(flow: &FlowView) -> (FlowKey, FlowKey) {
 
 fn receive(engine: &mut Engine, now: Time, on: AttachmentId, mut frame: OwnedFrame, out: &mut Vec<Out>) {
     let mut view = Frame { bytes: &mut frame.bytes, offload: frame.offload };
-    let egress = engine.receive(now, on, &mut view);
+    let egress = engine.receive(now, on, &mut view).egress();
     let offload = view.offload;
     out.extend(egress.map(|to| (to, frame.bytes, offload)));
 }

@@ -1,6 +1,7 @@
 //! What a lab is built from: a network in a few lines, and the attachments that it needs.
 
 use super::networks::{Segment, Site};
+use super::steering::Steering;
 use ipnet::IpNet;
 use model::{Peering, PublicIpSku};
 use packet::{AttachmentId, Mac};
@@ -24,6 +25,8 @@ pub struct Blueprint {
     pub(super) capacity: usize,
     pub(super) flow_idle: Duration,
     pub(super) snat_idle: Duration,
+    /// How many workers, and how they come to their frames; else as the environment says.
+    pub(super) workers: Option<(usize, Steering)>,
 }
 
 #[derive(Clone, Debug)]
@@ -84,6 +87,7 @@ impl Default for Blueprint {
             capacity: 1000,
             flow_idle: Duration::from_secs(240),
             snat_idle: Duration::from_secs(240),
+            workers: None,
         };
         empty
             .vnet("vnet", "10.0.0.0/16")
@@ -204,6 +208,17 @@ impl Blueprint {
     pub fn without_internet(mut self) -> Self {
         self.internet = None;
         self
+    }
+
+    /// How many workers share the frames, and how; without this as [`super::in_every_arrangement`] wants, or one.
+    pub fn workers(mut self, workers: usize, steering: Steering) -> Self {
+        self.workers = Some((workers, steering));
+        self
+    }
+
+    /// One worker, whatever the arrangement: for what is said of one flow table.
+    pub fn one_worker(self) -> Self {
+        self.workers(1, Steering::Home)
     }
 
     /// Addresses on the internet attachment that the host itself holds.

@@ -1,4 +1,4 @@
-//! Every counter of an engine by name, and how they moved.
+//! Every counter of the engines by name, and how they moved.
 
 use pipeline::{DropReason, Ending, Engine, Explanation};
 use std::collections::BTreeMap;
@@ -8,19 +8,22 @@ use std::collections::BTreeMap;
 pub(super) struct Tally(BTreeMap<String, i64>);
 
 impl Tally {
-    pub(super) fn of(engine: &Engine) -> Self {
-        let counters = engine.counters();
-        let names = engine.snapshot();
-        let endings =
-            counters.endings().map(|(ending, count)| (ending.slug().to_string(), count.packets as i64));
-        let rules = counters.rules().filter_map(|(id, count)| {
-            let name = names.rule_name(id)?;
-            Some((format!("{}/{}", name.nsg, name.rule), count.packets as i64))
-        });
-        let mut tally = Self(endings.chain(rules).collect());
-        tally.add("received", counters.received.packets as i64);
-        tally.add("originated", counters.originated.packets as i64);
-        tally.add("waiting", engine.waiting() as i64);
+    /// The sum over all workers.
+    pub(super) fn of(engines: &[Engine]) -> Self {
+        let mut tally = Self::default();
+        for engine in engines {
+            let counters = engine.counters();
+            for (ending, count) in counters.endings().filter(|(_, count)| count.packets > 0) {
+                tally.add(ending.slug(), count.packets as i64);
+            }
+            for (id, count) in counters.rules() {
+                let name = engine.snapshot().rule_name(id).expect("what counts has a name");
+                tally.add(&format!("{}/{}", name.nsg, name.rule), count.packets as i64);
+            }
+            tally.add("received", counters.received.packets as i64);
+            tally.add("originated", counters.originated.packets as i64);
+        }
+        tally.add("waiting", engines[0].shared().waiting() as i64);
         tally
     }
 
