@@ -27,6 +27,8 @@ use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
 use std::time::Duration;
 
 const ETHERNET_HEADER: usize = 14;
+/// The bytes of frames that may wait in either direction; the kernel doubles it and counts its own overhead.
+const QUEUE: i32 = 2 << 20;
 /// `vlan_present` in `struct __sk_buff`.
 const VLAN_PRESENT: i16 = 20;
 /// The features that change what arrives or what may be sent, as ethtool knows them.
@@ -70,6 +72,10 @@ impl Channel {
         let raw = |doing| Error::system(doing, "CAP_NET_RAW");
         let socket = PacketSocket::open().map_err(raw("opening a packet socket"))?;
         socket.set_packet(libc::PACKET_IGNORE_OUTGOING, 1).map_err(raw("preparing a packet socket"))?;
+        socket
+            .set_socket(libc::SO_RCVBUFFORCE, QUEUE)
+            .and_then(|()| socket.set_socket(libc::SO_SNDBUFFORCE, QUEUE))
+            .map_err(Error::system("sizing a packet socket's buffers", "CAP_NET_ADMIN"))?;
         let mark = sys::bpf::load_socket_filter(&mark_tagged(), "nsgate_tags")
             .map_err(Error::system("loading the filter of tagged frames", "CAP_BPF"))?;
         socket.set_socket(libc::SO_ATTACH_BPF, mark.as_raw_fd()).map_err(raw("filtering tagged frames"))?;

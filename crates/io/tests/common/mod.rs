@@ -39,38 +39,42 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new() -> Self {
+        Self::on(Wire::Veth)
+    }
+
+    /// Both machines joined by what `wire` says; a TAP device comes with [`Self::open`].
+    pub(crate) fn on(wire: Wire) -> Self {
+        Self::joined(wire, wire)
+    }
+
+    /// The left and the right machine, each joined by its own kind of wire.
+    pub(crate) fn joined(left: Wire, right: Wire) -> Self {
         let site = Self {
             left: Namespace::new("left"),
             gateway: Namespace::new("gateway"),
             right: Namespace::new("right"),
         };
-        veth((&site.left, "eth0"), (&site.gateway, "vl"));
-        veth((&site.right, "eth0"), (&site.gateway, "vr"));
+        for (wire, machine, name) in [(left, &site.left, "vl"), (right, &site.right, "vr")] {
+            if wire != Wire::Tap {
+                veth((machine, "eth0"), (&site.gateway, name));
+            }
+            if wire == Wire::Pnet {
+                for (namespace, name) in [(machine, "eth0"), (&site.gateway, name)] {
+                    namespace.run(&format!("ethtool -K {name} gro off tso off gso off tx off"));
+                }
+            }
+        }
         site
     }
 
-    /// The same, joined by what `wire` says; a TAP device comes with [`Self::open`].
-    pub(crate) fn on(wire: Wire) -> Self {
-        match wire {
-            Wire::Veth => Self::new(),
-            Wire::Tap => Self {
-                left: Namespace::new("left"),
-                gateway: Namespace::new("gateway"),
-                right: Namespace::new("right"),
-            },
-            Wire::Pnet => {
-                let site = Self::new();
-                for (namespace, name) in [
-                    (&site.left, "eth0"),
-                    (&site.right, "eth0"),
-                    (&site.gateway, "vl"),
-                    (&site.gateway, "vr"),
-                ] {
-                    namespace.run(&format!("ethtool -K {name} gro off tso off gso off tx off"));
-                }
-                site
-            }
-        }
+    /// Attachments L and R, each with the port of a single worker, and the hardware address of L.
+    pub(crate) fn links(&self, left: Wire, right: Wire, reception: Reception) -> (Ports, [u8; 6]) {
+        let mut links = Ports::new().unwrap();
+        let (interface, mut port) = self.open(left, "vl", reception, 1);
+        links.put(L, port.pop().unwrap());
+        let (_, mut port) = self.open(right, "vr", reception, 1);
+        links.put(R, port.pop().unwrap());
+        (links, interface.mac)
     }
 
     /// Opens the gateway's `vl` or `vr` for so many workers. A TAP device becomes the machine's `eth0`.

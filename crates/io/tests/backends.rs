@@ -1,0 +1,492 @@
+//! The same cases over every backend: packet rings, TAP devices, pnet. Needs root.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{Bridge, L, PATIENCE, R, Site, Wire, relay_all};
+use io::{Backend, Error, Event, Interface, LinkState, Links, Ports, Reception, tap};
+use packet::{AttachmentId, Checksum, Offload, SegmentKind, Segments};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+use testkit::build::{OwnedFrame, ethernet, ipv4, wire};
+use testkit::netns::eventually;
+use testkit::raw::Raw;
+
+/// An experimental Ethernet type (RFC 5342), which no stack answers.
+const EXPERIMENT: u16 = 0x88b5;
+
+fn numbered(to: [u8; 6], number: u32, length: usize) -> Vec<u8> {
+    let mut payload = number.to_be_bytes().to_vec();
+    payload.extend((4..length - 14).map(|at| (at as u32).wrapping_mul(31).wrapping_add(number) as u8));
+    let mut frame = ethernet(EXPERIMENT, &payload);
+    frame[..6].copy_from_slice(&to);
+    frame
+}
+
+fn number(frame: &[u8]) -> Option<u32> {
+    (frame.get(12..14)? == EXPERIMENT.to_be_bytes()).then_some(())?;
+    Some(u32::from_be_bytes(frame.get(14..18)?.try_into().ok()?))
+}
+
+fn length(number: u32) -> usize {
+    60 + (number as usize * 97) % 1455
+}
+
+/// What the two stacks say on their own when a link comes up is over.
+fn settle(links: &mut Ports) {
+    while [L, R].map(|id| links.relay(id, 64, |_| None).unwrap()) != [0, 0] {}
+}
+
+#[test]
+fn a_transfer_crosses_whole_in_both_directions() {
+    const SIZE: usize = 8 << 20;
+    for (left, right) in
+        [(Wire::Tap, Wire::Tap), (Wire::Tap, Wire::Veth), (Wire::Pnet, Wire::Pnet), (Wire::Pnet, Wire::Tap)]
+    {
+        let site = Site::joined(left, right);
+        let (links, _) = site.links(left, right, Reception::All);
+        site.left.address("eth0", "10.9.9.1/24");
+        site.right.address("eth0", "10.9.9.2/24");
+        let longest = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+        let seen = longest.clone();
+        let bridge = Bridge::start(links, move |from, frame| {
+            seen[usize::from(from.0)].fetch_max(frame.bytes.len(), Ordering::Relaxed);
+        });
+        let listener = site.right.enter(|| TcpListener::bind("10.9.9.2:5000")).unwrap();
+        let echo = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut back = stream.try_clone().unwrap();
+            std::io::copy(&mut stream, &mut back).unwrap();
+        });
+        let mut stream = site.left.enter(|| TcpStream::connect("10.9.9.2:5000")).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut sender = stream.try_clone().unwrap();
+        let sent: Vec<u8> = (0..SIZE).map(|at| (at ^ at >> 8 ^ at >> 16) as u8).collect();
+        let received = thread::scope(|scope| {
+            scope.spawn(|| {
+                sender.write_all(&sent).unwrap();
+                sender.shutdown(std::net::Shutdown::Write).unwrap();
+            });
+            let mut received = Vec::with_capacity(SIZE);
+            stream.read_to_end(&mut received).unwrap();
+            received
+        });
+        assert!(received == sent, "{left:?} {right:?}: {} of {SIZE} bytes, and not as sent", received.len());
+        echo.join().unwrap();
+        let links = bridge.stop();
+        for (id, from, to) in [(L, left, right), (R, right, left)] {
+            let longest = longest[usize::from(id.0)].load(Ordering::Relaxed);
+            let (counted, there) = (links.statistics(id), links.statistics(AttachmentId(1 - id.0)));
+            assert_eq!((counted.malformed, counted.foreign, counted.truncated), (0, 0, 0), "{counted:?}");
+            // A pnet cannot take super-frames, nor say what an open checksum is; what it sends is finished.
+            assert_eq!(longest > 20_000, from != Wire::Pnet, "{from:?}: {longest} bytes");
+            assert_eq!(
+                there.finished > 0,
+                to == Wire::Pnet && from != Wire::Pnet,
+                "{from:?} to {to:?}: {there:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn bytes_order_and_numbers_are_kept() {
+    const COUNT: u32 = 900;
+    for wire in Wire::ALL {
+        let site = Site::on(wire);
+        let (mut links, mac) = site.links(wire, wire, Reception::Own);
+        let (left, right) = (Raw::open(&site.left, "eth0"), Raw::open(&site.right, "eth0"));
+        settle(&mut links);
+        let before = [L, R].map(|id| links.statistics(id));
+        (0..COUNT).for_each(|nth| left.send(&numbered(mac, nth, length(nth))));
+        relay_all(&mut links, L, COUNT as usize, |frame| number(frame.bytes).map(|_| R));
+        for nth in 0..COUNT {
+            let heard = right.hear(PATIENCE, |frame| number(frame).is_some()).unwrap();
+            assert!(
+                heard == numbered(mac, nth, length(nth)),
+                "{wire:?}: frame {nth} is another or has changed"
+            );
+        }
+        let after = [L, R].map(|id| links.statistics(id));
+        assert_eq!(after[0].received - before[0].received, u64::from(COUNT), "{wire:?}: {:?}", after[0]);
+        assert_eq!(after[1].sent - before[1].sent, u64::from(COUNT), "{wire:?}: {:?}", after[1]);
+        assert_eq!((after[0].ring_drops, after[1].send_failures, after[1].refused), (0, 0, 0), "{wire:?}");
+    }
+}
+
+#[test]
+fn frames_for_other_machines_are_ours_only_when_asked_for() {
+    for wire in Wire::ALL {
+        for (reception, expected) in [(Reception::Own, vec![0, 1, 2]), (Reception::All, vec![0, 1, 2, 3])] {
+            let site = Site::on(wire);
+            let (mut links, mac) = site.links(wire, wire, reception);
+            let left = Raw::open(&site.left, "eth0");
+            settle(&mut links);
+            let frames = [mac, [0xff; 6], [0x01, 0, 0x5e, 0, 0, 1], [0x02, 9, 9, 9, 9, 9]];
+            (0u32..).zip(frames).for_each(|(number, to)| left.send(&numbered(to, number, 60)));
+            let mut seen = Vec::new();
+            relay_all(&mut links, L, 4, |frame| {
+                seen.extend(number(frame.bytes));
+                None
+            });
+            assert_eq!(seen, expected, "{wire:?}, {reception:?}");
+            assert_eq!(links.statistics(L).foreign, 4 - expected.len() as u64, "{wire:?}");
+        }
+    }
+}
+
+/// What the gateway sends with work left to the device arrives as the device would have made it.
+#[test]
+fn work_that_is_left_to_the_device_is_done_by_whoever_can() {
+    for backend in Wire::ALL {
+        let site = Site::on(backend);
+        let (mut links, _) = site.links(backend, backend, Reception::Own);
+        let right = Raw::open(&site.right, "eth0");
+        settle(&mut links);
+        let draft = || ipv4("10.9.9.1", "10.9.9.2");
+        let mut datagrams = draft().udp(7, 8).data(5000).partial().frame();
+        datagrams.offload.segments =
+            Some(Segments { kind: SegmentKind::Udp, size: 1000, header: 42, ecn: false });
+        let stream = draft().tcp(7, 8).seq(99).ack(1).data(7000).segments(1448).frame();
+        let open = draft().udp(7, 8).payload(b"open").partial().frame();
+        let finished = draft().udp(7, 8).payload(b"done").frame();
+        for frame in [stream, datagrams, open, finished] {
+            links.send(R, &frame.bytes, frame.offload);
+            // A device at the other end of a veth or TAP takes the work over; nobody can at pnet's.
+            let expected = match backend {
+                Wire::Pnet => wire(&frame.bytes, frame.offload),
+                Wire::Veth | Wire::Tap => vec![frame.bytes.clone()],
+            };
+            for expected in expected {
+                let heard = right.hear(PATIENCE, |frame| frame.get(12..14) == Some(&[8, 0])).unwrap();
+                assert!(heard == expected, "{backend:?}: {heard:x?}\n{expected:x?}");
+            }
+        }
+        let counted = links.statistics(R);
+        let finished = if backend == Wire::Pnet { 3 } else { 0 };
+        assert_eq!((counted.sent, counted.finished, counted.refused), (4, finished, 0), "{backend:?}");
+    }
+}
+
+/// A kernel that cuts in software is the judge of ours.
+#[test]
+fn super_frames_are_cut_as_the_kernel_cuts_them() {
+    let site = Site::joined(Wire::Veth, Wire::Veth);
+    site.gateway.run("ethtool -K vr tso off gso off tx off");
+    let (mut links, _) = site.links(Wire::Veth, Wire::Veth, Reception::Own);
+    let right = Raw::open(&site.right, "eth0");
+    settle(&mut links);
+    for (nth, length) in [1449usize, 3000, 30_001, 64_000].into_iter().enumerate() {
+        let tcp = || ipv4("10.9.9.1", "10.9.9.2").tcp(7, 8).seq(u32::MAX - 2000).ack(1).id(65_530);
+        let frames: [OwnedFrame; 3] = [
+            tcp().flags(0xd9).options(&[1; 12]).data(length).segments(1448).frame(),
+            tcp().dont_fragment().ip_options(&[1; 8]).data(length).segments(777).frame(),
+            {
+                let mut frame = ipv4("10.9.9.1", "10.9.9.2").udp(7, 8).id(9).data(length).partial().frame();
+                let kind = SegmentKind::Udp;
+                frame.offload.segments = Some(Segments { kind, size: 1400, header: 42, ecn: false });
+                frame
+            },
+        ];
+        for frame in frames {
+            let before = links.statistics(R).sent;
+            links.send(R, &frame.bytes, frame.offload);
+            assert_eq!(links.statistics(R).sent, before + 1, "the kernel takes {:?}", frame.offload);
+            let mut scratch = Vec::new();
+            let is_sound = packet::segment(&frame.bytes, frame.offload, &mut scratch, |ours| {
+                let kernels = right.hear(PATIENCE, |frame| frame.get(12..14) == Some(&[8, 0])).unwrap();
+                assert!(kernels == ours, "case {nth}, {:?}:\n{kernels:x?}\n{ours:x?}", frame.offload);
+            });
+            assert!(is_sound);
+        }
+    }
+}
+
+#[test]
+fn tags_are_seen_as_on_the_wire_or_the_frame_is_lost() {
+    for wire in Wire::ALL {
+        let site = Site::on(wire);
+        let (mut links, mac) = site.links(wire, wire, Reception::Own);
+        let left = Raw::open(&site.left, "eth0");
+        settle(&mut links);
+        let mut sent = numbered(mac, 5, 900);
+        sent.splice(12..12, [0x81, 0x00, 0x20, 0x64]);
+        left.send(&sent);
+        let mut seen = Vec::new();
+        relay_all(&mut links, L, 1, |frame| {
+            seen.push(frame.bytes.to_vec());
+            None
+        });
+        let counted = links.statistics(L);
+        match wire {
+            Wire::Pnet => assert_eq!((seen.len(), counted.malformed), (0, 1), "never as an untagged one"),
+            Wire::Veth | Wire::Tap => assert!(seen == [sent], "{wire:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_wait_ends_by_a_frame_a_call_or_the_clock() {
+    for wire in Wire::ALL {
+        let site = Site::on(wire);
+        let (mut links, mac) = site.links(wire, wire, Reception::Own);
+        let left = Raw::open(&site.left, "eth0");
+        settle(&mut links);
+        let waker = links.waker();
+        let mut waited = |limit| {
+            let start = Instant::now();
+            links.wait(limit).unwrap();
+            start.elapsed()
+        };
+        let (moment, soon) = (Duration::from_millis(30), PATIENCE / 2);
+        assert!(waited(moment) >= moment, "{wire:?}: nothing happened");
+        waker.wake();
+        assert!(waited(PATIENCE) < soon, "{wire:?}: a call that came before");
+        assert!(waited(moment) >= moment, "{wire:?}: it has been answered");
+        let later = thread::spawn(move || {
+            thread::sleep(moment);
+            waker.wake();
+        });
+        assert!(waited(PATIENCE) < soon, "{wire:?}: a call from another thread");
+        later.join().unwrap();
+        left.send(&numbered(mac, 1, 60));
+        assert!(waited(PATIENCE) < soon, "{wire:?}: a frame");
+    }
+}
+
+fn expect(links: &mut Ports, state: LinkState, when: &str) {
+    let event = eventually(PATIENCE, || {
+        links.wait(Duration::from_millis(1)).unwrap();
+        links.next_event()
+    });
+    assert_eq!(event, Some(Event { attachment: R, state }), "{when}");
+}
+
+#[test]
+fn a_link_that_goes_down_or_away_leaves_the_others_alone() {
+    for wire in Wire::ALL {
+        let site = Site::on(wire);
+        let (mut links, mac) = site.links(wire, wire, Reception::Own);
+        let left = Raw::open(&site.left, "eth0");
+        settle(&mut links);
+        // Whose interface it is that goes down; and the daemon lives in the gateway's namespace.
+        let (owner, name) = if wire == Wire::Tap { (&site.right, "eth0") } else { (&site.gateway, "vr") };
+        site.gateway.enter(|| {
+            owner.ip(&format!("link set {name} down"));
+            (0..10).for_each(|nth| left.send(&numbered(mac, nth, 60)));
+            relay_all(&mut links, L, 10, |_| Some(R));
+            assert_eq!(links.statistics(R).send_failures, 10, "{wire:?}");
+            expect(&mut links, LinkState::Down, "down");
+            owner.ip(&format!("link set {name} up"));
+            expect(&mut links, LinkState::Up, "up");
+            let right = Raw::open(&site.right, "eth0");
+            left.send(&numbered(mac, 77, 60));
+            relay_all(&mut links, L, 1, |frame| number(frame.bytes).map(|_| R));
+            let heard = right.hear(PATIENCE, |frame| number(frame).is_some());
+            assert_eq!(heard.as_deref().and_then(number), Some(77), "{wire:?}");
+            owner.ip(&format!("link delete {name}"));
+            expect(&mut links, LinkState::Gone, "gone");
+            // The one that is gone takes no more than its share of time.
+            let start = Instant::now();
+            links.wait(Duration::from_millis(30)).unwrap();
+            assert!(start.elapsed() >= Duration::from_millis(30), "{wire:?}");
+            left.send(&numbered(mac, 78, 60));
+            relay_all(&mut links, L, 1, |_| Some(R));
+            assert_eq!(links.statistics(R).send_failures, 11, "{wire:?}");
+            assert!(links.remove(R).is_some() && links.remove(R).is_none());
+        });
+    }
+}
+
+/// Nobody reads for a while: what found no room is lost, what came through is whole and in order.
+#[test]
+fn a_full_queue_costs_the_frames_that_found_no_room_and_no_other() {
+    const COUNT: u32 = 9000;
+    for wire in Wire::ALL {
+        let site = Site::on(wire);
+        let (mut links, mac) = site.links(wire, wire, Reception::Own);
+        let left = Raw::open(&site.left, "eth0");
+        settle(&mut links);
+        let before = links.statistics(L);
+        (0..COUNT).for_each(|nth| left.send(&numbered(mac, nth, 200)));
+        let mut seen = Vec::new();
+        let mut look = |frame: &mut packet::Frame<'_>| {
+            let nth = number(frame.bytes)?;
+            assert!(frame.bytes == numbered(mac, nth, 200), "{wire:?}: frame {nth} has changed");
+            seen.push(nth);
+            None
+        };
+        while links.relay(L, 64, &mut look).unwrap() > 0 {}
+        assert!(seen.len() > 100 && seen.len() < COUNT as usize, "{wire:?}: {} frames", seen.len());
+        assert!(seen.is_sorted(), "{wire:?}");
+        let counted = links.statistics(L);
+        let lost = COUNT as usize - seen.len();
+        match wire {
+            Wire::Tap => {
+                // Where the machine can see it.
+                let shown = site.left.run("cat /sys/class/net/eth0/statistics/tx_dropped");
+                assert!(shown.trim().parse::<usize>().unwrap() >= lost, "{lost} lost, {shown}");
+            }
+            Wire::Veth | Wire::Pnet => {
+                assert_eq!((counted.ring_drops - before.ring_drops) as usize, lost, "{wire:?}: {counted:?}");
+            }
+        }
+        left.send(&numbered(mac, 90_001, 70));
+        let mut next = None;
+        relay_all(&mut links, L, 1, |frame| {
+            next = number(frame.bytes);
+            None
+        });
+        assert_eq!(next, Some(90_001), "{wire:?}: the next frame is itself again");
+    }
+}
+
+/// A qdisc that lets nearly nothing through makes the system refuse (ENOBUFS), and later have no room (EAGAIN).
+#[test]
+fn a_receiver_without_room_costs_its_own_frames_only() {
+    for wire in [Wire::Veth, Wire::Pnet] {
+        for (limit, length) in [("3000", 1000), ("100mb", 1514)] {
+            let site = Site::on(wire);
+            site.gateway.run(&format!("tc qdisc add dev vr root tbf rate 8kbit burst 1600 limit {limit}"));
+            let (mut links, mac) = site.links(wire, wire, Reception::Own);
+            let left = Raw::open(&site.left, "eth0");
+            settle(&mut links);
+            let count = 12_000;
+            for first in (0..count).step_by(100) {
+                (first..first + 100).for_each(|nth| left.send(&numbered(mac, nth, length)));
+                relay_all(&mut links, L, 100, |_| Some(R));
+            }
+            let counted = links.statistics(R);
+            assert!(counted.send_failures > 0 && counted.sent > 0, "{wire:?}, {limit}: {counted:?}");
+            assert_eq!(
+                counted.sent + counted.send_failures,
+                u64::from(count),
+                "{wire:?}, {limit}: {counted:?}"
+            );
+            assert_eq!(links.next_event(), None, "{wire:?}: it is not down");
+            left.send(&numbered(mac, 1, 60));
+            relay_all(&mut links, L, 1, |_| Some(L));
+            assert_eq!(links.statistics(L).sent, 1, "{wire:?}");
+        }
+    }
+}
+
+#[test]
+fn a_frame_that_is_refused_does_not_take_the_others_with_it() {
+    for wire in [Wire::Veth, Wire::Pnet] {
+        let site = Site::on(wire);
+        site.right.mtu("eth0", 1000);
+        site.gateway.mtu("vr", 1000);
+        let (mut links, mac) = site.links(wire, wire, Reception::Own);
+        let (left, right) = (Raw::open(&site.left, "eth0"), Raw::open(&site.right, "eth0"));
+        settle(&mut links);
+        let lengths = [60, 1014, 1514, 60, 1100, 60];
+        (0u32..).zip(lengths).for_each(|(number, length)| left.send(&numbered(mac, number, length)));
+        relay_all(&mut links, L, lengths.len(), |_| Some(R));
+        for expected in [0, 1, 3, 5] {
+            let heard = right.hear(PATIENCE, |frame| number(frame).is_some());
+            assert_eq!(heard.as_deref().and_then(number), Some(expected), "{wire:?}");
+        }
+        let counted = links.statistics(R);
+        assert_eq!((counted.sent, counted.refused, counted.send_failures), (4, 2, 0), "{wire:?}");
+    }
+}
+
+#[test]
+fn pnet_refuses_what_it_cannot_describe_and_says_how_to_turn_it_off() {
+    let site = Site::new();
+    let interface = site.interface("vl");
+    let open = |queues| site.gateway.enter(|| io::open(&interface, Backend::Pnet, Reception::Own, queues));
+    let error = open(1).unwrap_err();
+    assert!(matches!(error, Error::OffloadsOn { .. }), "{error}");
+    let text = error.to_string();
+    let command = text.split('`').nth(1).unwrap().to_owned();
+    assert!(
+        command.starts_with("ethtool -K vl ") && command.contains("tx-checksum-ip-generic off"),
+        "{text}"
+    );
+    site.gateway.run(&command);
+    assert_eq!(open(1).unwrap().len(), 1, "after `{command}`");
+    assert!(matches!(open(2).unwrap_err(), Error::OneWorkerOnly(name) if name == "vl"));
+}
+
+/// The other end of the pair leaves its work to a device that is not there.
+#[test]
+fn pnet_notices_what_nobody_told_it() {
+    let site = Site::on(Wire::Pnet);
+    site.left.run("ethtool -K eth0 tx on tso on gso on");
+    // As if a super-frame came by a link with an MTU of 1,500.
+    site.left.mtu("eth0", 3000);
+    site.gateway.mtu("vl", 3000);
+    let interface = Interface { mtu: 1500, ..site.interface("vl") };
+    let mac = interface.mac;
+    let mut links = Ports::new().unwrap();
+    let mut opened = site.gateway.enter(|| io::open(&interface, Backend::Pnet, Reception::Own, 1)).unwrap();
+    links.put(L, opened.pop().unwrap());
+    site.left.address("eth0", "10.9.9.1/24");
+    let [a, b, c, d, e, f] = mac;
+    let mac = format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}");
+    site.left.ip(&format!("neighbour add 10.9.9.2 lladdr {mac} dev eth0"));
+    while links.relay(L, 64, |_| None).unwrap() > 0 {}
+    let socket = site.left.enter(|| std::net::UdpSocket::bind("10.9.9.1:5000")).unwrap();
+    socket.send_to(b"open", "10.9.9.2:5000").unwrap();
+    let seen = Mutex::new(None);
+    relay_all(&mut links, L, 1, |frame| {
+        *seen.lock().unwrap() = Some(frame.offload);
+        None
+    });
+    let expected = Offload { checksum: Checksum::Partial { start: 34, offset: 6 }, segments: None };
+    assert_eq!((*seen.lock().unwrap(), links.statistics(L).unfinished), (Some(expected), 1));
+    // Longer than any frame may be.
+    let left = Raw::open(&site.left, "eth0");
+    left.send(&ipv4("10.9.9.1", "10.9.9.2").macs([2; 6], [a, b, c, d, e, f]).udp(1, 2).data(2500).bytes());
+    relay_all(&mut links, L, 1, |_| panic!("judged"));
+    // And one that is shorter than it says.
+    let mut cut = ipv4("10.9.9.1", "10.9.9.2").macs([2; 6], [a, b, c, d, e, f]).udp(1, 2).data(500).bytes();
+    cut.truncate(300);
+    left.send(&cut);
+    relay_all(&mut links, L, 1, |_| panic!("judged"));
+    assert_eq!(links.statistics(L).truncated, 2);
+}
+
+#[test]
+fn a_device_that_exists_is_taken_as_it_is() {
+    let site = Site::on(Wire::Tap);
+    site.gateway.ip("tuntap add dev many mode tap multi_queue");
+    site.gateway.ip("tuntap add dev single mode tap");
+    site.gateway.ip("link set many mtu 1400 txqueuelen 33");
+    site.gateway.ip("link add bridge type bridge");
+    site.gateway.enter(|| {
+        let before = tap::describe("many").unwrap();
+        assert_eq!((before.mtu, before.is_running), (1400, false));
+        for queues in [1, 3] {
+            let (interface, ports) = tap::create("many", Reception::Own, queues).unwrap();
+            assert_eq!((interface.mtu, interface.mac, ports.len()), (1400, before.mac, queues));
+            assert_ne!(interface.mac, site.gateway.mac("many"), "the device's own is the machine's");
+            assert!(interface.addresses.is_empty());
+        }
+        assert_eq!(site.gateway.run("cat /sys/class/net/many/tx_queue_len").trim(), "33", "as it was");
+        assert_eq!(tap::create("single", Reception::Own, 1).unwrap().1.len(), 1);
+        let error = tap::create("single", Reception::Own, 2).unwrap_err();
+        assert!(error.to_string().contains("that 2 workers can share"), "{error}");
+        let error = tap::create("bridge", Reception::Own, 1).unwrap_err();
+        assert!(matches!(error, Error::NotTap(..)), "{error}");
+        // A new one is described the same before and after, and goes with its queues.
+        let planned = tap::describe("fresh").unwrap();
+        let (made, ports) = tap::create("fresh", Reception::Own, 2).unwrap();
+        assert_eq!((planned.index, planned.mac, planned.mtu), (0, made.mac, made.mtu));
+        assert!(made.index > 0 && !made.is_up);
+        drop(ports);
+        assert_eq!(tap::describe("fresh").unwrap().index, 0, "gone");
+        assert!(tap::describe("many").unwrap().index > 0, "persistent");
+    });
+    // Whoever had it before may have allowed less; a gateway asks for all it can use.
+    let (_, ports) = site.gateway.enter(|| tap::create("many", Reception::Own, 2)).unwrap();
+    let shown = site.gateway.run("ethtool -k many");
+    assert!(shown.contains("tcp-segmentation-offload: on"), "{shown}");
+    drop(ports);
+}
