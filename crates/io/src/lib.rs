@@ -1,4 +1,5 @@
-//! Attachments to Linux: where frames come from and go to, and what keeps the host's own stack out of the way.
+//! Attachments to Linux: where frames come from and go to, what keeps the host's own stack out of the way, and what
+//! tells that an interface has changed.
 //!
 //! Every backend is a [`Links`]: [`Ports`] for the interfaces of this host, whatever carries their frames ([`Backend`]),
 //! [`mem::Memory`] and [`pcap::Replay`] for tests and questions. An attachment is opened at once for all workers, one
@@ -39,6 +40,7 @@ pub mod interface;
 mod links;
 pub mod lock;
 pub mod mem;
+mod netlink;
 pub mod pcap;
 mod pnet;
 mod port;
@@ -49,6 +51,7 @@ mod sys;
 pub mod tap;
 mod virtio;
 mod waker;
+pub mod watch;
 
 pub use attach::{Backend, Event, LinkState, Reception, UnknownBackend};
 pub use error::{Error, Workers};

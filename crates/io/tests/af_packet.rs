@@ -3,34 +3,15 @@
 
 mod common;
 
-use common::{Bridge, L, PATIENCE, R, Site, attach, relay_all};
-use io::{Event, Interface, LinkState, Links, Ports, Reception, interface};
+use common::{Bridge, L, PATIENCE, R, Site, attach, number, numbered, relay_all};
+use io::{Interface, Links, Ports, Reception};
 use packet::{Checksum, Offload, SegmentKind, checksum};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
-use testkit::build::{ethernet, ipv4};
-use testkit::netns::eventually;
+use testkit::build::ipv4;
 use testkit::raw::Raw;
-
-/// An experimental Ethernet type (RFC 5342), which no stack answers.
-const EXPERIMENT: u16 = 0x88b5;
-
-/// A frame with a number, of which every byte is known.
-fn numbered(to: [u8; 6], number: u32, length: usize) -> Vec<u8> {
-    let mut payload = number.to_be_bytes().to_vec();
-    payload.extend((4..length - 14).map(|at| (at as u32).wrapping_mul(31).wrapping_add(number) as u8));
-    let mut frame = ethernet(EXPERIMENT, &payload);
-    frame[..6].copy_from_slice(&to);
-    frame
-}
-
-fn number(frame: &[u8]) -> Option<u32> {
-    (frame.get(12..14)? == EXPERIMENT.to_be_bytes()).then_some(())?;
-    Some(u32::from_be_bytes(frame.get(14..18)?.try_into().ok()?))
-}
 
 /// A length for each number, from the smallest to the largest frame.
 fn length(number: u32) -> usize {
@@ -224,29 +205,6 @@ fn a_tagged_frame_is_seen_as_it_was_on_the_wire() {
 }
 
 #[test]
-fn frames_for_other_machines_are_ours_only_when_asked_for() {
-    let site = Site::new();
-    let left = Raw::open(&site.left, "eth0");
-    let interface = site.interface("vl");
-    let frames = [interface.mac, [0xff; 6], [0x01, 0, 0x5e, 0, 0, 1], [0x02, 9, 9, 9, 9, 9]];
-    for (reception, expected) in [(Reception::Own, vec![0, 1, 2]), (Reception::All, vec![0, 1, 2, 3])] {
-        let mut links = site.gateway.enter(|| {
-            let mut links = Ports::new().unwrap();
-            attach(&mut links, L, &interface, reception);
-            links
-        });
-        (0u32..).zip(frames).for_each(|(number, to)| left.send(&numbered(to, number, 60)));
-        let mut seen = Vec::new();
-        relay_all(&mut links, L, 4, |frame| {
-            seen.extend(number(frame.bytes));
-            None
-        });
-        assert_eq!(seen, expected, "{reception:?}");
-        assert_eq!(links.statistics(L).foreign, 4 - expected.len() as u64);
-    }
-}
-
-#[test]
 fn every_frame_is_counted_when_the_ring_is_full() {
     const COUNT: u32 = 5000;
     let site = Site::new();
@@ -263,29 +221,6 @@ fn every_frame_is_counted_when_the_ring_is_full() {
     let counted = links.statistics(L);
     assert_eq!((counted.received, counted.ring_drops), (4096, u64::from(COUNT) - 4096), "{counted:?}");
     assert_eq!(links.statistics(L), counted, "asking again changes nothing");
-}
-
-#[test]
-fn a_frame_that_is_refused_does_not_take_the_others_with_it() {
-    let site = Site::new();
-    site.right.mtu("eth0", 1000);
-    site.gateway.mtu("vr", 1000);
-    let mut links = site.attach();
-    let (left, right) = (Raw::open(&site.left, "eth0"), Raw::open(&site.right, "eth0"));
-    let mac = site.interface("vl").mac;
-    let lengths = [60, 1014, 1514, 60, 1100, 60];
-    (0u32..).zip(lengths).for_each(|(number, length)| left.send(&numbered(mac, number, length)));
-    relay_all(&mut links, L, lengths.len(), |_| Some(R));
-    for expected in [0, 1, 3, 5] {
-        let heard = right.hear(PATIENCE, |frame| number(frame).is_some());
-        assert_eq!(heard.as_deref().and_then(number), Some(expected));
-    }
-    let counted = links.statistics(R);
-    assert_eq!((counted.sent, counted.refused, counted.send_failures), (4, 2, 0), "{counted:?}");
-    // To nowhere: counted where it came from.
-    left.send(&numbered(mac, 9, 60));
-    relay_all(&mut links, L, 1, |_| Some(packet::AttachmentId(9)));
-    assert_eq!(links.statistics(L).refused, 1);
 }
 
 #[test]
@@ -307,86 +242,4 @@ fn one_batch_goes_to_several_receivers_and_back() {
             assert_eq!(heard.as_deref().and_then(number), Some(expected));
         }
     }
-}
-
-#[test]
-fn a_wait_ends_by_a_frame_a_call_or_the_clock() {
-    let site = Site::new();
-    let mut links = site.attach();
-    let left = Raw::open(&site.left, "eth0");
-    let mac = site.interface("vl").mac;
-    while links.relay(L, 64, |_| None).unwrap() + links.relay(R, 64, |_| None).unwrap() > 0 {}
-    let waker = links.waker();
-    let mut waited = |limit| {
-        let start = Instant::now();
-        links.wait(limit).unwrap();
-        start.elapsed()
-    };
-    let (moment, soon) = (Duration::from_millis(30), PATIENCE / 2);
-    assert!(waited(moment) >= moment, "nothing happened");
-    waker.wake();
-    waker.wake();
-    assert!(waited(PATIENCE) < soon, "a call that came before");
-    assert!(waited(moment) >= moment, "two calls are one");
-    let later = thread::spawn(move || {
-        thread::sleep(moment);
-        waker.wake();
-    });
-    assert!(waited(PATIENCE) < soon, "a call from another thread");
-    later.join().unwrap();
-    assert!(waited(moment) >= moment, "it has been answered");
-    left.send(&numbered(mac, 1, 60));
-    assert!(waited(PATIENCE) < soon, "a frame");
-}
-
-#[test]
-fn a_link_that_goes_down_or_away_leaves_the_others_alone() {
-    let site = Site::new();
-    let (left, right) = (Raw::open(&site.left, "eth0"), Raw::open(&site.right, "eth0"));
-    let mut links = site.attach();
-    assert_eq!(links.next_event(), None);
-    // The whole daemon lives in the gateway's namespace.
-    site.gateway.enter(|| {
-        let expect = |links: &mut Ports, state| {
-            let event = eventually(PATIENCE, || {
-                links.wait(Duration::from_millis(1)).unwrap();
-                links.next_event()
-            });
-            assert_eq!(event, Some(Event { attachment: R, state }));
-            assert_eq!(links.next_event(), None);
-        };
-        site.gateway.ip("link set vr down");
-        expect(&mut links, LinkState::Down);
-        let before = links.statistics(R).send_failures;
-        left.send(&numbered(interface::find("vl").unwrap().mac, 1, 60));
-        relay_all(&mut links, L, 1, |_| Some(R));
-        assert_eq!(links.statistics(R).send_failures, before + 1);
-        site.gateway.ip("link set vr up");
-        expect(&mut links, LinkState::Up);
-        let mac = interface::find("vr").unwrap().mac;
-        let arrived = eventually(PATIENCE, || {
-            right.send(&numbered(mac, 2, 60));
-            let mut seen = None;
-            links.wait(Duration::from_millis(10)).unwrap();
-            links
-                .relay(R, 64, |frame| {
-                    seen = seen.or(number(frame.bytes));
-                    None
-                })
-                .unwrap();
-            seen
-        });
-        assert_eq!(arrived, Some(2));
-        site.gateway.ip("link delete vr");
-        expect(&mut links, LinkState::Gone);
-        left.send(&numbered(interface::find("vl").unwrap().mac, 3, 60));
-        let mut seen = Vec::new();
-        relay_all(&mut links, L, 1, |frame| {
-            seen.extend(number(frame.bytes));
-            Some(L)
-        });
-        assert_eq!(seen, [3]);
-        links.remove(R);
-        assert_eq!(links.relay(R, 1, |_| None).unwrap_err().kind(), std::io::ErrorKind::NotFound);
-    });
 }

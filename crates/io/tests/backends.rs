@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Bridge, L, PATIENCE, R, Site, Wire, relay_all};
+use common::{Bridge, L, PATIENCE, R, Site, Wire, number, numbered, relay_all};
 use io::{Backend, Error, Event, Interface, LinkState, Links, Ports, Reception, tap};
 use packet::{AttachmentId, Checksum, Offload, SegmentKind, Segments};
 use std::io::{Read, Write};
@@ -12,25 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
-use testkit::build::{OwnedFrame, ethernet, ipv4, wire};
+use testkit::build::{OwnedFrame, ipv4, wire};
 use testkit::netns::eventually;
 use testkit::raw::Raw;
-
-/// An experimental Ethernet type (RFC 5342), which no stack answers.
-const EXPERIMENT: u16 = 0x88b5;
-
-fn numbered(to: [u8; 6], number: u32, length: usize) -> Vec<u8> {
-    let mut payload = number.to_be_bytes().to_vec();
-    payload.extend((4..length - 14).map(|at| (at as u32).wrapping_mul(31).wrapping_add(number) as u8));
-    let mut frame = ethernet(EXPERIMENT, &payload);
-    frame[..6].copy_from_slice(&to);
-    frame
-}
-
-fn number(frame: &[u8]) -> Option<u32> {
-    (frame.get(12..14)? == EXPERIMENT.to_be_bytes()).then_some(())?;
-    Some(u32::from_be_bytes(frame.get(14..18)?.try_into().ok()?))
-}
 
 fn length(number: u32) -> usize {
     60 + (number as usize * 97) % 1455
@@ -393,6 +377,10 @@ fn a_frame_that_is_refused_does_not_take_the_others_with_it() {
         }
         let counted = links.statistics(R);
         assert_eq!((counted.sent, counted.refused, counted.send_failures), (4, 2, 0), "{wire:?}");
+        // To nowhere: counted where it came from.
+        left.send(&numbered(mac, 9, 60));
+        relay_all(&mut links, L, 1, |_| Some(AttachmentId(9)));
+        assert_eq!(links.statistics(L).refused, 1, "{wire:?}");
     }
 }
 

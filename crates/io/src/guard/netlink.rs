@@ -3,6 +3,7 @@
 //! # Source
 //! RFC 3549, sections 2.3 and 3.1; `linux/rtnetlink.h` and `linux/pkt_cls.h`. Everything is in host byte order.
 
+use crate::netlink::{ATTRIBUTE_HEADER, MESSAGE_HEADER, attribute, split_message, text, word};
 use crate::sys;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -38,9 +39,7 @@ const BPF_NAME: u16 = 7;
 const BPF_FLAGS: u16 = 8;
 const DIRECT_ACTION: u32 = 1;
 
-const MESSAGE_HEADER: usize = 16;
 const TRAFFIC_HEADER: usize = 20;
-const ATTRIBUTE_HEADER: usize = 4;
 
 /// A filter on an interface.
 #[derive(PartialEq, Eq, Debug, Default)]
@@ -197,33 +196,6 @@ impl Message {
     }
 }
 
-/// The first message: its kind, its sequence number, its body, and what follows it.
-fn split_message(bytes: &[u8]) -> Option<(u16, u32, &[u8], &[u8])> {
-    let length = word(bytes, 0)? as usize;
-    let body = bytes.get(MESSAGE_HEADER..length)?;
-    let after = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-    Some((half(bytes, 4)?, word(bytes, 8)?, body, after))
-}
-
-/// The first attribute: its kind, its value, and what follows it.
-fn split_attribute(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
-    let length = usize::from(half(bytes, 0)?);
-    let value = bytes.get(ATTRIBUTE_HEADER..length)?;
-    let after = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-    // The two upper bits say how the value is coded, not what it is.
-    Some((half(bytes, 2)? & 0x3fff, value, after))
-}
-
-fn attribute(mut bytes: &[u8], wanted: u16) -> Option<&[u8]> {
-    while let Some((kind, value, after)) = split_attribute(bytes) {
-        if kind == wanted {
-            return Some(value);
-        }
-        bytes = after;
-    }
-    None
-}
-
 fn filter(body: &[u8]) -> Option<Filter> {
     let attributes = body.get(TRAFFIC_HEADER..)?;
     let name = attribute(attributes, OPTIONS).and_then(|options| attribute(options, BPF_NAME));
@@ -233,19 +205,6 @@ fn filter(body: &[u8]) -> Option<Filter> {
         kind: text(attribute(attributes, KIND)?),
         name: name.map(text).unwrap_or_default(),
     })
-}
-
-fn text(value: &[u8]) -> String {
-    let end = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
-    String::from_utf8_lossy(value.get(..end).unwrap_or_default()).into_owned()
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
-}
-
-fn half(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
 }
 
 #[cfg(test)]
@@ -277,6 +236,5 @@ mod tests {
             let cut = bytes.get(MESSAGE_HEADER..length).and_then(filter);
             assert_ne!(cut.map(|filter| filter.name), Some("nsgate-guard".into()));
         }
-        assert_eq!(split_attribute(&[0, 0, 0, 0]), None, "an attribute shorter than its header");
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use testkit::build::ethernet;
 use testkit::netns::{Namespace, veth};
 
 pub(crate) const L: AttachmentId = AttachmentId(0);
@@ -115,6 +116,23 @@ impl Site {
             links
         })
     }
+}
+
+/// An experimental Ethernet type (RFC 5342), which no stack answers.
+const EXPERIMENT: u16 = 0x88b5;
+
+/// A frame with a number, of which every byte is known.
+pub(crate) fn numbered(to: [u8; 6], number: u32, length: usize) -> Vec<u8> {
+    let mut payload = number.to_be_bytes().to_vec();
+    payload.extend((4..length - 14).map(|at| (at as u32).wrapping_mul(31).wrapping_add(number) as u8));
+    let mut frame = ethernet(EXPERIMENT, &payload);
+    frame[..6].copy_from_slice(&to);
+    frame
+}
+
+pub(crate) fn number(frame: &[u8]) -> Option<u32> {
+    (frame.get(12..14)? == EXPERIMENT.to_be_bytes()).then_some(())?;
+    Some(u32::from_be_bytes(frame.get(14..18)?.try_into().ok()?))
 }
 
 /// Attaches an interface of this thread's namespace for one worker.
