@@ -282,3 +282,30 @@ fn check_takes_azures_documents_alone() {
     assert_eq!(nowhere.status.code(), Some(1));
     assert!(err(&nowhere).contains("nowhere.json"), "{}", err(&nowhere));
 }
+
+#[test]
+fn a_packet_from_on_premises_is_explained() {
+    let hybrid = "config/hybrid.yaml";
+    let ask = |from: &str, packet: &[&str]| {
+        let words = [&["explain", "--config", hybrid, "--output", "json", "--from", from], packet].concat();
+        let answer = json_of(&nsgate(&words));
+        let route = answer["stages"].as_array().unwrap().iter().find(|stage| stage["stage"] == "route");
+        let route = route.map(|stage| stage["outcome"].as_str().unwrap().to_owned());
+        (answer["verdict"].as_str().unwrap().to_owned(), route, answer["from"].as_str().unwrap().to_owned())
+    };
+    let site = |packet: &[&str]| ask("on-premises", packet);
+    assert_eq!(
+        site(&["tcp", "192.168.7.9:40000", "10.1.1.4:443"]),
+        ("forwarded".into(), Some("VnetLocal: app1-nic".into()), "on-premises".into())
+    );
+    assert_eq!(site(&["tcp", "192.168.7.9:40000", "10.0.2.4:5432"]).0, "denied-inbound");
+    assert_eq!(site(&["tcp", "192.168.7.9:40000", "8.8.8.8:443"]).0, "no-transit");
+    assert_eq!(
+        ask("app1-nic", &["tcp", "10.1.1.4:40000", "10.0.2.5:5432"]).1,
+        Some("VNetPeering: db2-nic".into())
+    );
+    assert_eq!(
+        ask("db1-nic", &["udp", "10.0.2.4:40000", "192.168.7.9:53"]),
+        ("forwarded".into(), Some("VirtualNetworkGateway".into()), "hub/db".into())
+    );
+}
