@@ -181,6 +181,11 @@ fn mend_udp(bytes: &mut [u8], at: usize, state: Checksum, addresses: Change, por
 fn mend_icmp(bytes: &mut [u8], at: usize, protocol: Protocol, addresses: Change, rest: Change) {
     let covered = if protocol == Protocol::ICMPV6 { addresses } else { Change::NONE };
     mend(bytes, at, Checksum::Finished, covered, rest);
+    // An echo reply of zeros alone sums to the zero that a difference cannot tell from the other; for all else they are
+    // as right (RFC 1624, section 3).
+    if word(bytes, at) == 0 {
+        put_word(bytes, at, 0xffff);
+    }
 }
 
 #[inline]

@@ -178,6 +178,17 @@ fn a_udp_checksum_that_becomes_zero_is_written_as_ones() {
 }
 
 #[test]
+fn an_echo_reply_that_becomes_all_zeros_holds() {
+    let (from, to) = ("8.8.8.8", "10.0.1.4");
+    for size in [0, 1, 56] {
+        let mut bytes = between(from, "203.0.113.10").echo_reply(1025, 0).payload(&vec![0; size]).bytes();
+        let packet = packet_in(&bytes);
+        translate(&mut bytes, &packet, Checksum::Finished, &tuple(from, to, 8, 0));
+        assert!(read(&bytes).unwrap().ip().checksums_hold(), "{size} bytes of zeros");
+    }
+}
+
+#[test]
 fn addresses_of_the_other_family_change_nothing() {
     for (frame, to) in [
         (between("10.0.1.4", "10.0.2.4").udp(1, 2).bytes(), tuple("fd00::4", "fd00::5", 1, 2)),
