@@ -1,4 +1,4 @@
-//! A whole gateway: frames, answers, time and reloads as the bytes say, and what must hold after each.
+//! A whole gateway of one to three workers: frames, answers, time and reloads as the bytes say, and what must hold.
 //!
 //! The lab itself checks that every frame is in exactly one counter and that `explain` had foretold each end; `watch`
 //! checks what leaves, and at the end nothing may be left behind.
@@ -9,7 +9,7 @@ mod watch;
 use crate::script::Script;
 use std::time::Duration;
 use testkit::build::{Body, OwnedFrame, ipv4, read};
-use testkit::lab::{Blueprint, Departed, Lab, Outcome};
+use testkit::lab::{Blueprint, Departed, Lab, Outcome, Steering};
 use watch::Watch;
 
 /// Who sends: the internet's router and the VMs. `vm4` has the address of `vm1` in another virtual network.
@@ -24,6 +24,9 @@ const RECENT: usize = 8;
 const IDLE: Duration = Duration::from_secs(2);
 /// Longer than anything is held: fragments' records are the last, with 30 seconds.
 const LONGEST_HELD: Duration = Duration::from_secs(40);
+/// How many workers there are, and who receives a frame.
+const ARRANGEMENTS: [(usize, Steering); 4] =
+    [(1, Steering::Home), (2, Steering::Random), (2, Steering::Wrong), (3, Steering::Home)];
 const PAUSES: [u64; 8] = [1, 50, 100, 250, 1000, 2500, 4000, 31_000];
 
 /// A lab that a script drives.
@@ -41,7 +44,8 @@ struct Play {
 pub fn run(input: &[u8]) {
     let mut script = Script::new(input);
     let policies = [policy(script.byte()), policy(script.byte())];
-    let lab = policies[0].clone().build();
+    let (workers, steering) = script.one_of(&ARRANGEMENTS);
+    let lab = policies[0].clone().workers(workers, steering).build();
     let mut play = Play { lab, policies, watch: Watch::default(), recent: Vec::new(), last: None };
     for _ in 0..STEPS {
         if script.is_over() {
