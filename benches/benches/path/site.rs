@@ -156,6 +156,8 @@ fn gateway(rules: usize) -> Gateway {
                 },
             ),
         ],
+        snat_ports: nat::PORTS,
+        ports_per_vm: nat::CAPACITY as u32,
         default_public_ip: Some(Ipv4Addr::new(203, 0, 113, 10)),
         flow_idle: Duration::from_secs(240),
         snat_idle: Duration::from_secs(240),

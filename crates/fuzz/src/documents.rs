@@ -109,6 +109,8 @@ pub fn run(input: &[u8]) {
         network: Arc::new(network),
         attachments: Vec::new(),
         default_public_ip: None,
+        snat_ports: 1_025..=65_535,
+        ports_per_vm: 64_511,
         flow_idle: Duration::from_secs(240),
         snat_idle: Duration::from_secs(240),
     };

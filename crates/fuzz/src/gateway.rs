@@ -123,6 +123,7 @@ fn find(name: &str) -> Result<io::Interface, io::Error> {
         mac: [2, 0, 0, 0, 0, name.len() as u8],
         mtu: 1500,
         addresses: if name == "host0" { host.to_vec() } else { Vec::new() },
+        local_ports: 32_768..=60_999,
         is_up: true,
         is_running: true,
     })

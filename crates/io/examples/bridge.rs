@@ -3,27 +3,19 @@
 //!
 //! ```text
 //! cargo run --release -p nsgate-io --example bridge -- veth-left veth-right
-//! cargo run --release -p nsgate-io --example bridge -- tap:tap-left pnet:eth1
 //! ```
-//!
-//! A TAP device is made where there is none.
 
-use io::{Backend, Links, Ports, Reception, interface, tap};
+use io::{Backend, Links, Ports, Reception, interface};
 use packet::AttachmentId;
 use std::time::{Duration, Instant};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let names: Vec<String> = std::env::args().skip(1).collect();
-    let [left, right] = names.as_slice() else {
-        return Err("usage: bridge [BACKEND:]INTERFACE [BACKEND:]INTERFACE".into());
-    };
+    let [left, right] = names.as_slice() else { return Err("usage: bridge INTERFACE INTERFACE".into()) };
     let ends = [AttachmentId(0), AttachmentId(1)];
     let mut links = Ports::new()?;
     for (end, name) in ends.into_iter().zip([left, right]) {
-        let (backend, name) = name.split_once(':').unwrap_or(("auto", name));
-        let backend: Backend = backend.parse()?;
-        let interface = if backend == Backend::Tap { tap::describe(name) } else { interface::find(name) }?;
-        for port in io::open(&interface, backend, Reception::All, 1)? {
+        for port in io::open(&interface::find(name)?, Backend::AfPacket, Reception::All, 1)? {
             links.put(end, port);
         }
     }

@@ -134,6 +134,18 @@ impl Assembler {
         self.push(0x46, register, R0, 0, bits as i32);
     }
 
+    /// Jumps where the lower 32 bits are a number below `value`.
+    pub(crate) fn jump_if_below(&mut self, register: Register, value: u32, to: Label) {
+        self.jumps.push((self.code.len(), to));
+        self.push(0xa6, register, R0, 0, value as i32);
+    }
+
+    /// Jumps where the lower 32 bits are a number above `value`.
+    pub(crate) fn jump_if_above(&mut self, register: Register, value: u32, to: Label) {
+        self.jumps.push((self.code.len(), to));
+        self.push(0x26, register, R0, 0, value as i32);
+    }
+
     /// Jumps where all 64 bits differ from the other register's.
     pub(crate) fn jump_if_different(&mut self, register: Register, other: Register, to: Label) {
         self.jumps.push((self.code.len(), to));

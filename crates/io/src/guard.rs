@@ -11,6 +11,7 @@ mod program;
 use crate::{Error, sys};
 use netlink::{Filter, Netlink};
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 use std::os::fd::AsRawFd;
 
 /// The most addresses that the host may keep for itself on one interface.
@@ -23,6 +24,11 @@ pub struct HostAddresses {
     pub v4: Vec<Ipv4Addr>,
     /// With any of these, packets for `ff02::/16` (neighbour discovery) reach the host too.
     pub v6: Vec<Ipv6Addr>,
+    /// One of `v4`, and its TCP and UDP ports that the host's stack shall not receive, because the gateway has them.
+    ///
+    /// What names no port passes: later fragments, which complete nothing without their first one, and ICMP, whose answers
+    /// and errors the host ignores where it has not asked.
+    pub lent: Option<(Ipv4Addr, RangeInclusive<u16>)>,
 }
 
 /// The filter's names. The second also says that the place it hangs in was made by us.

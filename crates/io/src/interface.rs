@@ -3,6 +3,7 @@
 use crate::{Error, sys};
 use pnet_datalink::NetworkInterface;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 /// A network interface that carries Ethernet frames.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,6 +18,8 @@ pub struct Interface {
     pub mtu: u32,
     /// The addresses that the host holds on it, each with its prefix length.
     pub addresses: Vec<(IpAddr, u8)>,
+    /// The ports that the host gives its own connections, on this and every other interface (`ip_local_port_range`).
+    pub local_ports: RangeInclusive<u16>,
     /// Whether the administrator has set it up.
     pub is_up: bool,
     /// Whether it has a carrier.
@@ -60,10 +63,23 @@ fn describe(found: &NetworkInterface) -> Result<Interface, Error> {
         mac: mac.octets(),
         mtu,
         addresses: found.ips.iter().map(|network| (network.ip(), network.prefix())).collect(),
+        local_ports: local_ports(),
         is_up: found.is_up(),
         is_running: found.is_running(),
         name,
     })
+}
+
+/// What the kernel of this network namespace says; all ports, where it says nothing.
+pub(crate) fn local_ports() -> RangeInclusive<u16> {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    read_range(&text).unwrap_or(0..=u16::MAX)
+}
+
+/// Two numbers with white space between them.
+fn read_range(text: &str) -> Option<RangeInclusive<u16>> {
+    let (start, end) = text.trim().split_once(char::is_whitespace)?;
+    Some(start.parse().ok()?..=end.trim_start().parse().ok()?)
 }
 
 /// The candidate that takes the fewest edits to reach, unless it would be another word altogether.
@@ -101,6 +117,13 @@ mod tests {
         assert_eq!(nearest("ethO"), Some("eth0".into()));
         assert_eq!(nearest("wlan0"), None);
         assert_eq!(super::nearest("eth0", [].into_iter()), None);
+    }
+
+    #[test]
+    fn a_range_is_two_numbers() {
+        assert_eq!(read_range("32768\t60999\n"), Some(32_768..=60_999));
+        assert!(["", "1", "1 99999", "a b"].into_iter().all(|text| read_range(text).is_none()));
+        assert!(local_ports().start() < local_ports().end());
     }
 
     #[test]

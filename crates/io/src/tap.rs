@@ -8,7 +8,7 @@
 //! Frames that the machine sends while its queue is full are lost at the device, which counts them (`tx_dropped`)
 //! where the machine can see them and we cannot: they are not among [`crate::Statistics::ring_drops`].
 
-use crate::interface::describe_device;
+use crate::interface::{describe_device, local_ports};
 use crate::port::{Loss, Place, Sent, Whose, Within};
 use crate::room::Room;
 use crate::steering::{self, Start};
@@ -89,6 +89,7 @@ pub fn describe(name: &str) -> Result<Interface, Error> {
         mac: mac(name),
         mtu: NEW_MTU,
         addresses: Vec::new(),
+        local_ports: local_ports(),
         is_up: false,
         is_running: false,
     };

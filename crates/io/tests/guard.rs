@@ -14,7 +14,11 @@ use testkit::netns::eventually;
 const PING: &str = "ping -c 1 -W 1 -n";
 
 fn host(addresses: &[&str]) -> HostAddresses {
-    HostAddresses { v4: addresses.iter().map(|address| address.parse().unwrap()).collect(), v6: Vec::new() }
+    HostAddresses {
+        v4: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+        v6: Vec::new(),
+        lent: None,
+    }
 }
 
 /// The gateway has two addresses towards the left, and would forward to the right.
@@ -108,6 +112,22 @@ fn the_hosts_own_addresses_stay_the_hosts_and_nothing_is_forwarded() {
 }
 
 #[test]
+fn a_lent_address_keeps_all_but_the_gateways_ports() {
+    let site = site();
+    let lent = Some((Ipv4Addr::new(10, 9, 1, 254), 50_000..=50_009));
+    site.install(&HostAddresses { lent, ..host(&["10.9.1.254"]) });
+    assert!(answers(&site, "10.9.1.254"), "ICMP and ARP stay the host's");
+    let left = site.left.enter(|| UdpSocket::bind("10.9.1.1:5000")).unwrap();
+    for (port, is_the_hosts) in [(49_999, true), (50_000, false), (50_009, false), (50_010, true)] {
+        let socket = site.gateway.enter(|| UdpSocket::bind(("10.9.1.254", port))).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        left.send_to(b"whose", ("10.9.1.254", port)).unwrap();
+        let heard = eventually(Duration::from_millis(300), || socket.recv(&mut [0; 16]).ok());
+        assert_eq!(heard.is_some(), is_the_hosts, "{port}");
+    }
+}
+
+#[test]
 fn ipv6_of_the_host_passes_with_neighbour_discovery() {
     let site = site();
     for (namespace, interface) in [(&site.left, "eth0"), (&site.gateway, "vl")] {
@@ -119,7 +139,7 @@ fn ipv6_of_the_host_passes_with_neighbour_discovery() {
     site.gateway.address("vl", "2001:db8::fd/64");
     let reached = |address| eventually(PATIENCE, || answers(&site, address).then_some(())).is_some();
     assert!(reached("2001:db8::fe"), "the lab itself");
-    site.install(&HostAddresses { v4: Vec::new(), v6: vec!["2001:db8::fe".parse().unwrap()] });
+    site.install(&HostAddresses { v6: vec!["2001:db8::fe".parse().unwrap()], ..HostAddresses::default() });
     site.left.ip("neighbour flush dev eth0");
     assert!(reached("2001:db8::fe"));
     assert!(!answers(&site, "2001:db8::fd"));
@@ -189,10 +209,10 @@ fn as_many_addresses_as_promised_and_no_more() {
     let site = site();
     let v4 = |count: usize| (0..count).map(|last| Ipv4Addr::new(10, 9, 3, last as u8)).collect();
     let v6 = |count: usize| (0..count).map(|last| (0x2001_0db8_u128 << 96 | last as u128).into()).collect();
-    site.install(&HostAddresses { v4: v4(ADDRESS_LIMIT), v6: Vec::new() });
-    site.install(&HostAddresses { v4: Vec::new(), v6: v6(ADDRESS_LIMIT) });
+    site.install(&HostAddresses { v4: v4(ADDRESS_LIMIT), ..HostAddresses::default() });
+    site.install(&HostAddresses { v6: v6(ADDRESS_LIMIT), ..HostAddresses::default() });
     let index = site.interface("vl").index;
-    let too_many = HostAddresses { v4: v4(ADDRESS_LIMIT), v6: v6(1) };
+    let too_many = HostAddresses { v4: v4(ADDRESS_LIMIT), v6: v6(1), lent: None };
     let error = site.gateway.enter(|| guard::install(index, &too_many)).unwrap_err();
     assert!(matches!(error, Error::TooManyAddresses { count: 65, limit: ADDRESS_LIMIT }), "{error}");
 }

@@ -71,6 +71,7 @@ fn without_capabilities() {
         mac: [2; 6],
         mtu: 1500,
         addresses,
+        local_ports: 32_768..=60_999,
         is_up: true,
         is_running: true,
     };

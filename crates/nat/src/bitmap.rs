@@ -6,24 +6,28 @@
 //! word     64 bits, one an index              a set bit is a leased index
 //! ```
 
-use crate::CAPACITY;
-
 const CHUNKS: usize = 16;
 const WORDS: usize = 64;
 const CHUNK_BITS: u32 = 12;
 const CHUNK_SIZE: usize = 1 << CHUNK_BITS;
 
-/// The leased indexes of one pool, at most [`CAPACITY`] of them.
+/// The leased indexes of one pool.
 pub(crate) struct Bitmap {
     /// A bit for each chunk that has no free index.
     full: u16,
+    /// How many indexes there are.
+    size: u16,
     /// A missing chunk is one of free indexes only.
     chunks: [Option<Box<Chunk>>; CHUNKS],
 }
 
 impl Bitmap {
-    pub(crate) fn new() -> Self {
-        Self { full: 0, chunks: [const { None }; CHUNKS] }
+    /// A bitmap of that many free indexes, at least one.
+    pub(crate) fn new(size: u16) -> Self {
+        let (last, _) = split(size - 1);
+        // What lies beyond the last chunk has no free index either.
+        let full = (u32::from(u16::MAX) << (last + 1)) as u16;
+        Self { full, size, chunks: [const { None }; CHUNKS] }
     }
 
     /// The first free index at `from` or after it, going round the end; there must be one.
@@ -50,7 +54,8 @@ impl Bitmap {
     #[inline]
     pub(crate) fn set(&mut self, index: u16) {
         let (chunk, offset) = split(index);
-        let leased = self.chunks[chunk].get_or_insert_with(|| Box::new(Chunk::new(chunk)));
+        let size = usize::from(self.size) - chunk * CHUNK_SIZE;
+        let leased = self.chunks[chunk].get_or_insert_with(|| Box::new(Chunk::new(size)));
         leased.set(offset);
         self.full |= u16::from(leased.is_full()) << chunk;
     }
@@ -73,7 +78,7 @@ impl Bitmap {
         chunks
             .filter_map(|(chunk, leased)| Some((chunk, leased.as_ref()?)))
             .flat_map(|(chunk, leased)| leased.offsets().map(move |offset| join(chunk, offset)))
-            .filter(|&index| usize::from(index) < CAPACITY)
+            .filter(|&index| index < self.size)
     }
 }
 
@@ -97,11 +102,10 @@ struct Chunk {
 }
 
 impl Chunk {
-    /// A chunk of free indexes; those beyond the pool's last are set for ever, so that no search finds them.
-    fn new(chunk: usize) -> Self {
+    /// A chunk of `size` free indexes or all; those beyond the pool's last are set for ever, so that no search finds them.
+    fn new(size: usize) -> Self {
         let mut new = Self { full: 0, used: 0, words: [0; WORDS] };
-        let size = (CAPACITY - chunk * CHUNK_SIZE).min(CHUNK_SIZE);
-        for beyond in size..CHUNK_SIZE {
+        for beyond in size.min(CHUNK_SIZE)..CHUNK_SIZE {
             new.set(beyond);
         }
         new.used = 0;
@@ -158,6 +162,7 @@ impl Chunk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::CAPACITY;
 
     /// The bytes of a pool's heap memory when every chunk is there.
     const WORST: usize = size_of::<Bitmap>() + CHUNKS * size_of::<Chunk>();
@@ -165,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_last_free_index_is_found_from_everywhere() {
-        let mut bitmap = Bitmap::new();
+        let mut bitmap = Bitmap::new(CAPACITY as u16);
         (0..CAPACITY as u16).for_each(|index| bitmap.set(index));
         assert_eq!(bitmap.full, u16::MAX);
         for free in [0, 1, 63, 64, 4_095, 4_096, 61_439, 61_440, 64_447, 64_510] {
@@ -179,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_chunk_lives_while_one_of_its_indexes_is_leased() {
-        let mut bitmap = Bitmap::new();
+        let mut bitmap = Bitmap::new(CAPACITY as u16);
         for index in [0, 4_095, 4_096, 64_510] {
             bitmap.set(index);
         }
@@ -192,8 +197,29 @@ mod tests {
     }
 
     #[test]
+    fn a_smaller_bitmap_has_no_more_than_it_should() {
+        for size in [1, 2, 63, 64, 65, 4_095, 4_096, 4_097, 16_384, 61_440, 64_510] {
+            let mut bitmap = Bitmap::new(size);
+            let mut taken = Vec::new();
+            for _ in 0..size {
+                let index = bitmap.next_free(size / 2);
+                bitmap.set(index);
+                taken.push(index);
+            }
+            assert_eq!(bitmap.full, u16::MAX);
+            taken.sort_unstable();
+            assert!(taken.into_iter().eq(0..size) && bitmap.indexes().eq(0..size), "{size}");
+            for free in [0, size / 3, size - 1] {
+                bitmap.clear(free);
+                assert_eq!(bitmap.next_free(size - 1), free);
+                bitmap.set(free);
+            }
+        }
+    }
+
+    #[test]
     fn nothing_beyond_the_last_index_is_free() {
-        let mut bitmap = Bitmap::new();
+        let mut bitmap = Bitmap::new(CAPACITY as u16);
         (61_440..CAPACITY as u16).for_each(|index| bitmap.set(index));
         assert_eq!(bitmap.full, 1 << 15);
         assert_eq!(bitmap.next_free(61_440), 0);

@@ -5,7 +5,8 @@
 //! `azure2017`, Azure "Understanding outbound connections in Azure", 2017). Each such combination is a [`PoolKey`],
 //! and its pool comes into being with its first lease and goes with its last.
 //!
-//! A [`Lease`] is a port for as long as it lives: dropping it gives the port back.
+//! A [`Lease`] is a port for as long as it lives: dropping it gives the port back. An [`Asker`] may hold only so many ports of
+//! one pool, so that one machine does not take them from all others.
 //!
 //! ```
 //! use nat::{PoolKey, Pools};
@@ -22,7 +23,7 @@
 //! assert_eq!(pools.used_total(), 1);
 //! drop(lease);
 //! assert_eq!(pools.destinations(), 0);
-//! # Ok::<(), nat::Exhausted>(())
+//! # Ok::<(), nat::Refused>(())
 //! ```
 //!
 //! Ports come out in an order that nobody outside can foresee (RFC 6056), and a port that was given back rests while
@@ -31,11 +32,14 @@
 //! and for how long. That is the flow record's business.
 
 mod bitmap;
+mod held;
 mod permutation;
 mod pool;
 mod pools;
+mod ports;
 
-pub use pools::{Lease, Pools, Usage};
+pub use pools::{Asker, Lease, Pools, Usage};
+pub use ports::Ports;
 
 use packet::Protocol;
 use std::fmt;
@@ -74,17 +78,22 @@ impl fmt::Display for PoolKey {
     }
 }
 
-/// Every port of the pool is leased: an ordinary outcome, which drops the new flow and no other.
+/// Why no port is leased: an ordinary outcome, which drops the new flow and no other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Exhausted {
-    /// The pool that has no port left.
-    pub key: PoolKey,
+pub enum Refused {
+    /// Every port of the pool is leased.
+    Exhausted(PoolKey),
+    /// The asker holds as many ports of the pool as it may.
+    Share(PoolKey),
 }
 
-impl fmt::Display for Exhausted {
+impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "all {CAPACITY} SNAT ports are in use: {}", self.key)
+        match self {
+            Self::Exhausted(key) => write!(f, "all SNAT ports are in use: {key}"),
+            Self::Share(key) => write!(f, "the network interface holds its share of the SNAT ports: {key}"),
+        }
     }
 }
 
-impl std::error::Error for Exhausted {}
+impl std::error::Error for Refused {}

@@ -1,6 +1,6 @@
 //! One pool: which of its indexes are leased, and which comes next.
 //!
-//! A pool counts in **indexes**, 0 to 64,510, and its secret [permutation](crate::permutation) makes ports of them. A
+//! A pool counts in **indexes** from 0, up to 64,510, and its secret [permutation](crate::permutation) makes ports of them. A
 //! cursor goes round the indexes from a random start. A lease takes the first free index at the cursor or after it, and
 //! the cursor moves past it.
 //!
@@ -16,10 +16,9 @@
 //! gets exactly that order.
 //!
 //! A pool that empties is forgotten, and the place of its cursor with it. The next pool of that key starts at a place of
-//! its own, so its first port is drawn afresh from all 64,511: that a given port is used again at once has a chance of
+//! its own, so its first port is drawn afresh from all of them: that a given port is used again at once has a chance of
 //! one in 64,511, as with RFC 6056's algorithm 1. Whoever needs a port to rest after its flow keeps the lease meanwhile.
 
-use crate::CAPACITY;
 use crate::bitmap::Bitmap;
 use std::mem;
 
@@ -74,21 +73,21 @@ impl Pool {
         self.used.into()
     }
 
-    /// Leases the next index, one that is liked if there is one near; `None` where all are leased.
+    /// Leases the next of `size` indexes, one that is liked if there is one near; `None` where all are leased.
     #[inline]
-    pub(crate) fn take(&mut self, likes: impl Fn(u16) -> bool) -> Option<u16> {
-        if self.used() == CAPACITY {
+    pub(crate) fn take(&mut self, size: u16, likes: impl Fn(u16) -> bool) -> Option<u16> {
+        if self.used == size {
             return None;
         }
-        Some(self.open(|pool| pool.take(likes)))
+        Some(self.open(|pool| pool.take(size, likes)))
     }
 
     /// The index that [`take`](Self::take) would lease, or `None` where all are leased.
-    pub(crate) fn peek(&mut self, likes: impl Fn(u16) -> bool) -> Option<u16> {
-        if self.used() == CAPACITY {
+    pub(crate) fn peek(&mut self, size: u16, likes: impl Fn(u16) -> bool) -> Option<u16> {
+        if self.used == size {
             return None;
         }
-        Some(self.open(|pool| pool.next(likes)))
+        Some(self.open(|pool| pool.next(size, likes)))
     }
 
     /// Gives a leased index back; says whether it was the pool's last.
@@ -115,14 +114,14 @@ impl Pool {
 impl Open {
     /// The next index, one that is liked if there is one near; there must be a free one.
     #[inline]
-    fn next(&self, likes: impl Fn(u16) -> bool) -> u16 {
-        let first = self.free_from(self.cursor);
+    fn next(&self, size: u16, likes: impl Fn(u16) -> bool) -> u16 {
+        let first = self.free_from(size, self.cursor);
         let mut index = first;
         for _ in 0..LOOKED_AT {
             if likes(index) {
                 return index;
             }
-            index = self.free_from(after(index));
+            index = self.free_from(size, after(size, index));
             if index == first {
                 break;
             }
@@ -132,30 +131,30 @@ impl Open {
 
     /// The first free index at `from` or after it, going round the end; there must be one.
     #[inline]
-    fn free_from(&self, from: u16) -> u16 {
+    fn free_from(&self, size: u16, from: u16) -> u16 {
         match &self.leased {
-            Leased::Few(few) => next_beside(few, from),
+            Leased::Few(few) => next_beside(size, few, from),
             Leased::Many(many) => many.next_free(from),
         }
     }
 
     /// Leases the next index; there must be a free one.
     #[inline]
-    fn take(&mut self, likes: impl Fn(u16) -> bool) -> u16 {
-        let index = self.next(likes);
-        self.lease(index);
+    fn take(&mut self, size: u16, likes: impl Fn(u16) -> bool) -> u16 {
+        let index = self.next(size, likes);
+        self.lease(size, index);
         self.used += 1;
-        self.cursor = after(index);
+        self.cursor = after(size, index);
         index
     }
 
     #[inline]
-    fn lease(&mut self, index: u16) {
+    fn lease(&mut self, size: u16, index: u16) {
         match &mut self.leased {
             Leased::Few(few) => match few.iter_mut().find(|place| **place == VACANT) {
                 Some(place) => *place = index,
                 None => {
-                    let mut many = Box::new(Bitmap::new());
+                    let mut many = Box::new(Bitmap::new(size));
                     few.iter().for_each(|&leased| many.set(leased));
                     many.set(index);
                     self.leased = Leased::Many(many);
@@ -188,23 +187,24 @@ impl Open {
 
 /// The first index at `from` or after it that is none of `few`.
 #[inline]
-fn next_beside(few: &[u16; FEW], from: u16) -> u16 {
+fn next_beside(size: u16, few: &[u16; FEW], from: u16) -> u16 {
     let mut index = from;
     while few.contains(&index) {
-        index = after(index);
+        index = after(size, index);
     }
     index
 }
 
 /// The index after `index`, going round the end.
 #[inline]
-fn after(index: u16) -> u16 {
-    if usize::from(index) + 1 < CAPACITY { index + 1 } else { 0 }
+fn after(size: u16, index: u16) -> u16 {
+    if index + 1 < size { index + 1 } else { 0 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::CAPACITY;
     use proptest::prelude::*;
     use std::collections::{BTreeSet, VecDeque};
 
@@ -219,6 +219,7 @@ mod tests {
     struct Naive {
         free: BTreeSet<u16>,
         cursor: u16,
+        size: u16,
     }
 
     impl Naive {
@@ -227,7 +228,7 @@ mod tests {
             let mut near = round.copied().take(LOOKED_AT);
             let index = near.clone().find(|&index| likes(index)).or_else(|| near.next())?;
             self.free.remove(&index);
-            self.cursor = after(index);
+            self.cursor = after(self.size, index);
             Some(index)
         }
     }
@@ -255,11 +256,13 @@ mod tests {
 
         #[test]
         fn a_pool_is_the_naive_cursor_over_a_set(
-            start in 0..CAPACITY as u16,
+            size in prop_oneof![Just(CAPACITY as u16), 1u16..6, 4_000u16..9_000],
+            start in any::<u16>(),
             steps in steps(),
             workers in prop_oneof![Just(1), 2..9u16, Just(500), Just(u16::MAX)],
         ) {
-            let mut naive = Naive { free: (0..CAPACITY as u16).collect(), cursor: start };
+            let start = start % size;
+            let mut naive = Naive { free: (0..size).collect(), cursor: start, size };
             let mut pool = Pool::new(start);
             let mut live = VecDeque::new();
             for step in steps {
@@ -271,8 +274,8 @@ mod tests {
                 for nth in 0..takes {
                     // Whoever is one of one likes all; one of thousands finds none that it likes.
                     let likes = |index: u16| index % workers == nth as u16 % workers;
-                    let foreseen = pool.peek(likes);
-                    let index = pool.take(likes);
+                    let foreseen = pool.peek(size, likes);
+                    let index = pool.take(size, likes);
                     prop_assert_eq!(foreseen, index);
                     prop_assert_eq!(index, naive.take(likes));
                     live.extend(index);
@@ -295,13 +298,14 @@ mod tests {
     #[test]
     fn ports_given_back_in_order_come_out_in_order_after_all_others() {
         let mut pool = Pool::new(50_000);
-        let first: Vec<u16> = (0..100).filter_map(|_| pool.take(every)).collect();
+        let first: Vec<u16> = (0..100).filter_map(|_| pool.take(CAPACITY as u16, every)).collect();
         first.iter().skip(1).for_each(|&index| assert!(!pool.give(index)));
-        let others: BTreeSet<u16> = (100..CAPACITY).filter_map(|_| pool.take(every)).collect();
+        let others: BTreeSet<u16> =
+            (100..CAPACITY).filter_map(|_| pool.take(CAPACITY as u16, every)).collect();
         assert_eq!(others.len(), CAPACITY - 100);
         assert!(first.iter().all(|index| !others.contains(index)));
-        let again: Vec<u16> = (1..100).filter_map(|_| pool.take(every)).collect();
+        let again: Vec<u16> = (1..100).filter_map(|_| pool.take(CAPACITY as u16, every)).collect();
         assert_eq!(again, first[1..]);
-        assert_eq!(pool.take(every), None);
+        assert_eq!(pool.take(CAPACITY as u16, every), None);
     }
 }

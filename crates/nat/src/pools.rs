@@ -1,15 +1,18 @@
 //! The directory of pools that all workers share, and the leases it gives out.
 
+use crate::held::Held;
 use crate::permutation::Permutation;
 use crate::pool::Pool;
-use crate::{CAPACITY, Exhausted, PoolKey};
+use crate::{PoolKey, Ports, Refused};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
+use packet::{Owner, Protocol};
 use siphasher::sip::SipHasher13;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -20,10 +23,12 @@ const SHARDS: usize = 64;
 ///
 /// A pool is there while it has a lease, so an idle gateway holds none, and there are never more pools than leases.
 /// A destination with up to three leases costs its slot of 27 bytes and its share of the free slots, 64 bytes at most; one
-/// with more costs 664 bytes besides as a rule, and 8,584 at most. What the directory has grown to it keeps for the next
-/// rush, as every hash table does.
+/// with more costs 664 bytes besides as a rule, and 8,584 at most. Where askers are limited, another 64 at most for each of a
+/// destination. What the directory has grown to it keeps for the next rush, as every hash table does.
 pub struct Pools {
     directory: DashMap<PoolKey, Pool, Secret>,
+    held: Held<Secret>,
+    ports: Ports,
     /// How many pools have come into being so far.
     opened: AtomicU64,
     used: AtomicUsize,
@@ -40,62 +45,126 @@ pub struct Usage {
     pub capacity: usize,
 }
 
+/// Who asks for a port, and how many of one pool it may hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Asker {
+    /// Whose flow wants it.
+    pub owner: Owner,
+    /// The most ports of one pool that its flows may hold; leases that [linger](Lease::linger) do not count.
+    pub limit: u32,
+}
+
+impl Asker {
+    /// Somebody who may hold all.
+    pub const ANYBODY: Self = Self { owner: Owner(0), limit: u32::MAX };
+}
+
 impl Pools {
-    /// Pools whose order of ports follows from `seed`, which must be drawn at random and kept secret outside tests.
+    /// Pools of all ports, whose order follows from `seed`, which must be drawn at random and kept secret outside tests.
     pub fn new(seed: [u64; 2]) -> Arc<Self> {
+        Self::of(seed, Ports::ALL)
+    }
+
+    /// Pools of these ports.
+    pub fn of(seed: [u64; 2], ports: Ports) -> Arc<Self> {
         let secret = Secret(SipHasher13::new_with_keys(seed[0], seed[1]));
         Arc::new(Self {
-            directory: DashMap::with_hasher_and_shard_amount(secret, SHARDS),
+            directory: DashMap::with_hasher_and_shard_amount(secret.clone(), SHARDS),
+            held: Held::new(secret, SHARDS),
+            ports,
             opened: AtomicU64::new(0),
             used: AtomicUsize::new(0),
         })
     }
 
+    /// The ports of every pool.
+    pub fn ports(&self) -> Ports {
+        self.ports
+    }
+
     /// Leases a port that no live lease of `key` has.
     ///
-    /// Errors: [`Exhausted`] exactly when [`CAPACITY`] leases of `key` are alive.
+    /// Errors: [`Refused::Exhausted`] exactly when all ports of `key` are leased.
     /// Cost: one lock of a shard, at most four words of the bitmap; memory is allocated for a new destination, the
     /// fourth lease of one, and about every 4,096th.
     #[inline]
-    pub fn lease(self: &Arc<Self>, key: PoolKey) -> Result<Lease, Exhausted> {
-        self.lease_preferring(key, |_| true)
+    pub fn lease(self: &Arc<Self>, key: PoolKey) -> Result<Lease, Refused> {
+        self.lease_for(key, Asker::ANYBODY, |_| true)
+    }
+
+    /// [`lease_for`](Self::lease_for) anybody.
+    #[inline]
+    pub fn lease_preferring(
+        self: &Arc<Self>,
+        key: PoolKey,
+        likes: impl Fn(u16) -> bool,
+    ) -> Result<Lease, Refused> {
+        self.lease_for(key, Asker::ANYBODY, likes)
     }
 
     /// As [`lease`](Self::lease), but a port that the caller likes, if one of the next 32 free ones is.
     ///
     /// Several workers with ports of their own do not stand in each other's way: no port is kept for anybody, and every one
-    /// of the [`CAPACITY`] is leased before a lease is refused.
-    pub fn lease_preferring(
+    /// is leased before a lease is refused for want of any.
+    ///
+    /// Errors: [`Refused::Share`] exactly when the asker's leases that count are as many as it may hold, of those that were
+    /// taken under a limit; else as `lease`.
+    /// Cost: for an asker with a limit, another lock of a shard.
+    pub fn lease_for(
         self: &Arc<Self>,
         key: PoolKey,
+        asker: Asker,
         likes: impl Fn(u16) -> bool,
-    ) -> Result<Lease, Exhausted> {
+    ) -> Result<Lease, Refused> {
+        let limit = self.limit_of(asker);
+        if limit.is_some_and(|limit| !self.held.take(key, asker.owner, limit)) {
+            return Err(Refused::Share(key));
+        }
         let order = self.permutation(key);
-        let index = self.take(key, |index| likes(order.port(index))).ok_or(Exhausted { key })?;
+        let Some(index) = self.take(key, |index| likes(order.port(index))) else {
+            if limit.is_some() {
+                self.held.give(key, asker.owner);
+            }
+            return Err(Refused::Exhausted(key));
+        };
         self.used.fetch_add(1, Ordering::Relaxed);
-        Ok(Lease { pools: Arc::clone(self), key, index, port: order.port(index) })
+        let PoolKey { public, protocol, destination } = key;
+        let (pools, port, counts) = (Arc::clone(self), order.port(index), limit.is_some());
+        Ok(Lease { pools, public, destination, index, port, owner: asker.owner, protocol, counts })
     }
 
     /// Whether [`lease`](Self::lease) would succeed now; changes nothing.
     pub fn has_free(&self, key: &PoolKey) -> bool {
-        self.directory.view(key, |_, pool| pool.used() < CAPACITY).unwrap_or(true)
+        self.directory.view(key, |_, pool| pool.used() < self.ports.size().into()).unwrap_or(true)
     }
 
     /// The port that [`lease`](Self::lease) would give out now; changes nothing. Another worker may take it in between.
     #[inline]
     pub fn peek(&self, key: &PoolKey) -> Option<u16> {
-        self.peek_preferring(key, |_| true)
+        self.peek_for(key, Asker::ANYBODY, |_| true).ok()
     }
 
-    /// The port that [`lease_preferring`](Self::lease_preferring) would give out now; changes nothing.
+    /// [`peek_for`](Self::peek_for) anybody.
+    #[inline]
     pub fn peek_preferring(&self, key: &PoolKey, likes: impl Fn(u16) -> bool) -> Option<u16> {
+        self.peek_for(key, Asker::ANYBODY, likes).ok()
+    }
+
+    /// The port that [`lease_for`](Self::lease_for) would give out now; changes nothing.
+    ///
+    /// Errors: as there.
+    pub fn peek_for(&self, key: &PoolKey, asker: Asker, likes: impl Fn(u16) -> bool) -> Result<u16, Refused> {
+        if self.limit_of(asker).is_some_and(|limit| self.held.count(*key, asker.owner) >= limit) {
+            return Err(Refused::Share(*key));
+        }
         let order = self.permutation(*key);
         let likes = |index| likes(order.port(index));
+        let size = self.ports.size();
         let index = match self.directory.get_mut(key) {
-            Some(mut pool) => pool.peek(likes)?,
-            None => Pool::new(self.start(self.opened.load(Ordering::Relaxed))).peek(likes)?,
+            Some(mut pool) => pool.peek(size, likes),
+            None => Pool::new(self.start(self.opened.load(Ordering::Relaxed))).peek(size, likes),
         };
-        Some(order.port(index))
+        index.map(|index| order.port(index)).ok_or(Refused::Exhausted(*key))
     }
 
     /// The `limit` pools with the most leases, fullest first, equal ones in the order of their keys.
@@ -109,7 +178,8 @@ impl Pools {
                 fullest.pop();
             }
         }
-        let usage = |(Reverse(used), key)| Usage { key, used, capacity: CAPACITY };
+        let capacity = self.ports.size().into();
+        let usage = |(Reverse(used), key)| Usage { key, used, capacity };
         fullest.into_sorted_vec().into_iter().map(usage).collect()
     }
 
@@ -123,13 +193,23 @@ impl Pools {
         self.directory.len()
     }
 
+    /// How many combinations of pool and limited asker hold a port that counts.
+    pub fn askers(&self) -> usize {
+        self.held.len()
+    }
+
+    /// The asker's limit, where it could ever be reached.
+    fn limit_of(&self, asker: Asker) -> Option<u16> {
+        u16::try_from(asker.limit).ok().filter(|&limit| limit < self.ports.size())
+    }
+
     /// Takes an index of the key's pool, which is made where it is missing, in one hold of the shard's lock.
     fn take(&self, key: PoolKey, likes: impl Fn(u16) -> bool) -> Option<u16> {
         match self.directory.entry(key) {
-            Entry::Occupied(mut slot) => slot.get_mut().take(likes),
+            Entry::Occupied(mut slot) => slot.get_mut().take(self.ports.size(), likes),
             Entry::Vacant(slot) => {
                 let start = self.start(self.opened.fetch_add(1, Ordering::Relaxed));
-                slot.insert(Pool::new(start)).take(likes)
+                slot.insert(Pool::new(start)).take(self.ports.size(), likes)
             }
         }
     }
@@ -146,7 +226,7 @@ impl Pools {
         let mut hasher = self.directory.hasher().build_hasher();
         hasher.write_u64(opened);
         // The upper 32 bits, scaled to the pool's size.
-        (((hasher.finish() >> 32) * CAPACITY as u64) >> 32) as u16
+        (((hasher.finish() >> 32) * u64::from(self.ports.size())) >> 32) as u16
     }
 
     /// The order of a pool's ports, which follows from the seed and the pool's key alone.
@@ -155,7 +235,7 @@ impl Pools {
         key.hash(&mut hasher);
         // Sets it apart from the hash that finds the key's place in the directory.
         hasher.write_u8(1);
-        Permutation::new(hasher.finish())
+        Permutation::new(hasher.finish(), self.ports)
     }
 }
 
@@ -182,16 +262,23 @@ impl BuildHasher for Secret {
 }
 
 /// A port of a pool, nobody else's as long as this lives; dropping it gives the port back.
+///
+/// The key's fields stand apart, so that a lease takes 24 bytes.
 #[must_use = "a lease that is dropped gives its port back"]
 pub struct Lease {
     pools: Arc<Pools>,
-    key: PoolKey,
+    public: Ipv4Addr,
+    destination: Ipv4Addr,
     index: u16,
     port: u16,
+    owner: Owner,
+    protocol: Protocol,
+    /// Whether it counts against the asker's limit.
+    counts: bool,
 }
 
 impl Lease {
-    /// The port, in [`PORTS`](crate::PORTS); for ICMP the echo identifier.
+    /// The port; for ICMP the echo identifier.
     #[inline]
     pub fn port(&self) -> u16 {
         self.port
@@ -200,19 +287,27 @@ impl Lease {
     /// The pool it belongs to.
     #[inline]
     pub fn key(&self) -> PoolKey {
-        self.key
+        PoolKey { public: self.public, protocol: self.protocol, destination: self.destination }
+    }
+
+    /// Its flow is over and the port only rests: it stays leased, and counts for its asker no longer.
+    pub fn linger(&mut self) {
+        if std::mem::take(&mut self.counts) {
+            self.pools.held.give(self.key(), self.owner);
+        }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.pools.give(&self.key, self.index);
+        self.linger();
+        self.pools.give(&self.key(), self.index);
     }
 }
 
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Lease({}, port {})", self.key, self.port)
+        write!(f, "Lease({}, port {})", self.key(), self.port)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What holds for the leases of all pools, against a naive set of ports.
 
-use nat::{CAPACITY, Exhausted, Lease, PORTS, PoolKey, Pools};
-use packet::Protocol;
+use nat::{Asker, CAPACITY, Lease, PORTS, PoolKey, Pools, Ports, Refused};
+use packet::{Owner, Protocol};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -82,7 +82,7 @@ fn exactly_64511_leases_of_one_key_and_each_port_once() {
     assert!(ports.into_iter().eq(PORTS));
     assert!(!pools.has_free(&full));
     assert_eq!(pools.peek(&full), None);
-    assert_eq!(pools.lease(full).unwrap_err(), Exhausted { key: full });
+    assert_eq!(pools.lease(full).unwrap_err(), Refused::Exhausted(full));
     assert_eq!(pools.used_total(), CAPACITY);
     for other in others {
         assert!(pools.has_free(&other));
@@ -263,4 +263,120 @@ fn workers_fight_for_the_last_port() {
         scope.spawn(fight);
     });
     assert_eq!(pools.usage(1)[0].used, CAPACITY - 1);
+}
+
+#[test]
+fn a_range_of_ports_is_leased_whole_and_nothing_beside_it() {
+    for (first, last) in [(49_152, 65_535), (2_000, 2_009), (2_000, 2_000)] {
+        let pools = Pools::of(SEED, Ports::new(first..=last));
+        let size = usize::from(last - first) + 1;
+        let leases: Vec<Lease> = (0..=size).map_while(|_| pools.lease(key(1)).ok()).collect();
+        let ports: BTreeSet<u16> = leases.iter().map(Lease::port).collect();
+        assert!(ports.into_iter().eq(first..=last), "{first}-{last}");
+        assert_eq!(pools.lease(key(1)).unwrap_err(), Refused::Exhausted(key(1)));
+        assert!(!pools.has_free(&key(1)) && pools.peek(&key(1)).is_none());
+        assert_eq!((pools.usage(1)[0].used, pools.usage(1)[0].capacity), (size, size));
+        drop(leases);
+        assert!(pools.has_free(&key(1)));
+    }
+    assert_eq!(Ports::new(1..=1_024), Ports::ALL, "none of them is there");
+    assert_eq!(Ports::new(1..=1_030).size(), 6);
+}
+
+#[derive(Clone, Debug)]
+enum Deed {
+    Take { which: usize, asker: u16 },
+    Drop(prop::sample::Index),
+    Linger(prop::sample::Index),
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// Against plain counts: nobody holds more of one pool than it may, and whoever may hold more is refused only by an
+    /// empty pool.
+    #[test]
+    fn shares_are_exact(
+        size in 4u16..30,
+        limits in prop::collection::vec(0u32..12, 3),
+        deeds in prop::collection::vec(prop_oneof![
+            3 => (0..4usize, 0..3u16).prop_map(|(which, asker)| Deed::Take { which, asker }),
+            1 => any::<prop::sample::Index>().prop_map(Deed::Drop),
+            1 => any::<prop::sample::Index>().prop_map(Deed::Linger),
+        ], 1..200),
+    ) {
+        let pools = Pools::of(SEED, Ports::new(5_000..=5_000 + size - 1));
+        // Each lease, who has it, and whether it counts.
+        let mut live: Vec<(Lease, u16, bool)> = Vec::new();
+        for deed in deeds {
+            match deed {
+                Deed::Take { which, asker } => {
+                    let (key, limit) = (keys()[which], limits[usize::from(asker)]);
+                    let of_pool = || live.iter().filter(|(lease, ..)| lease.key() == key);
+                    let counted = of_pool().filter(|(_, of, counts)| *of == asker && *counts).count();
+                    let expected = if counted >= limit as usize && limit < u32::from(size) {
+                        Err(Refused::Share(key))
+                    } else if of_pool().count() == usize::from(size) {
+                        Err(Refused::Exhausted(key))
+                    } else {
+                        Ok(())
+                    };
+                    let who = Asker { owner: Owner(asker), limit };
+                    let foreseen = pools.peek_for(&key, who, |_| true);
+                    let lease = pools.lease_for(key, who, |_| true);
+                    prop_assert_eq!(lease.as_ref().map(drop).map_err(|refused| *refused), expected);
+                    prop_assert_eq!(lease.as_ref().map(Lease::port).map_err(|refused| *refused), foreseen);
+                    live.extend(lease.ok().map(|lease| (lease, asker, true)));
+                }
+                Deed::Drop(at) if !live.is_empty() => drop(live.swap_remove(at.index(live.len()))),
+                Deed::Linger(at) if !live.is_empty() => {
+                    let place = at.index(live.len());
+                    live[place].0.linger();
+                    live[place].2 = false;
+                }
+                Deed::Drop(_) | Deed::Linger(_) => {}
+            }
+            prop_assert_eq!(pools.used_total(), live.len());
+        }
+        drop(live);
+        prop_assert_eq!((pools.used_total(), pools.destinations(), pools.askers()), (0, 0, 0));
+    }
+}
+
+#[test]
+fn a_share_is_exact_whatever_the_workers_do() {
+    let pools = Pools::new(SEED);
+    let who = Asker { owner: Owner(7), limit: 100 };
+    let most = std::sync::atomic::AtomicUsize::new(0);
+    let now = std::sync::atomic::AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for worker in 0..4u64 {
+            let (pools, most, now) = (&pools, &most, &now);
+            scope.spawn(move || {
+                let mut mine = Vec::new();
+                let mut random = worker + 1;
+                for _ in 0..20_000 {
+                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    if random >> 63 == 0 {
+                        if let Ok(lease) = pools.lease_for(key(1), who, |_| true) {
+                            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                            mine.push(lease);
+                        }
+                    } else if let Some(lease) = mine.pop() {
+                        now.fetch_sub(1, Ordering::SeqCst);
+                        drop(lease);
+                    }
+                }
+                now.fetch_sub(mine.len(), Ordering::SeqCst);
+            });
+        }
+    });
+    assert!((90..=100).contains(&most.load(Ordering::SeqCst)), "{most:?}");
+    assert_eq!((pools.used_total(), pools.askers()), (0, 0));
+    let all: Vec<Lease> = (0..200).map_while(|_| pools.lease_for(key(1), who, |_| true).ok()).collect();
+    assert_eq!(all.len(), 100);
+    let other = Asker { owner: Owner(8), ..who };
+    assert!(
+        pools.lease_for(key(1), other, |_| true).is_ok() && pools.lease_for(key(2), who, |_| true).is_ok()
+    );
 }

@@ -125,8 +125,6 @@ fn every_key_that_is_not_built_yet_says_so_by_name() {
     let cases = [
         ("network:\n", "network:\n  parameters: p.json\n", "network.parameters"),
         ("nic: web1-nic }", "nic: web1-nic, tap: tap0 }", "attachments[0].tap"),
-        ("idleTimeout: 2m", "ports: 1024-2000", "outbound.ports"),
-        ("idleTimeout: 2m", "portsPerVm: 1024", "outbound.portsPerVm: 1024"),
         ("idleTimeout: 2m", "profile: azure2023", "outbound.profile: azure2023"),
         ("flows:", "engine: { workers: 4 }\nflows:", "engine.workers: 4"),
         ("flows:", "engine: { io: tap }\nflows:", "engine.io: tap"),
@@ -305,6 +303,7 @@ fn the_host_has_its_say() {
         mac: [2, 0, 0, 0, 0, 9],
         mtu: 1400,
         addresses: addresses.iter().map(|address| (address.parse().unwrap(), 24)).collect(),
+        local_ports: 32_768..=60_999,
         is_up: true,
         is_running: true,
     };
@@ -327,11 +326,58 @@ fn the_host_has_its_say() {
             look(&[("veth-web1", &["10.0.1.1"]), ("veth-open", &[]), ("wan0", &[])]),
             "HostAddressBypassesRules",
         ),
-        (look(&[("veth-web1", &[]), ("veth-open", &[]), ("wan0", &["203.0.113.10"])]), "NotBuiltYet"),
+        (look(&[("veth-web1", &[]), ("veth-open", &[]), ("wan0", &["203.0.113.10"])]), "DefaultPublicIp"),
         (look(&[("veth-web1", &[]), ("veth-open", &[]), ("wan0", &["203.0.113.20"])]), "InternetAttachment"),
     ] {
         let found = load(&Host::Seen(&held)).unwrap_err();
         assert!(found.iter().any(|one| one.code == code), "{code}: {found:#?}");
+    }
+}
+
+#[test]
+fn one_address_is_shared_with_the_host_where_the_ports_lie_apart() {
+    let shared = |name: &str| {
+        Ok(io::Interface {
+            name: name.into(),
+            index: 7,
+            mac: [2, 0, 0, 0, 0, 9],
+            mtu: 1400,
+            addresses: if name == "wan0" { vec![([203, 0, 113, 10].into(), 24)] } else { Vec::new() },
+            local_ports: 32_768..=49_151,
+            is_up: true,
+            is_running: true,
+        })
+    };
+    let load = |outbound: &str| {
+        let text = SOUND.replace("idleTimeout: 2m", outbound);
+        load_text(Path::new("g.yaml"), &text, &mut Ids::default(), &Host::Needed(&shared))
+    };
+    let loaded = load("ports: 49152-65535, portsPerVm: 1024").unwrap();
+    assert_eq!((loaded.gateway.snat_ports, loaded.gateway.ports_per_vm), (49_152..=65_535, 1_024));
+    let refusal = |outbound: &str| load(outbound).unwrap_err()[0].to_string();
+    assert!(refusal("idleTimeout: 2m").contains("203.0.113.10 is this host's own address on wan0"));
+    for ports in ["49151-65535", "40000-40001", "30000-32768", "20000-60000"] {
+        let found = refusal(&format!("ports: {ports}"));
+        let expected =
+            format!("ports {ports} overlap the host's own, 32768-49151 (net.ipv4.ip_local_port_range)");
+        assert!(found.contains(&expected), "{found}");
+    }
+    load("ports: 20000-32767").unwrap();
+}
+
+#[test]
+fn ports_and_shares_are_read_and_refused() {
+    let load = |outbound: &str| read(&SOUND.replace("idleTimeout: 2m", outbound));
+    let loaded = load("idleTimeout: 2m").unwrap();
+    assert_eq!((loaded.gateway.snat_ports, loaded.gateway.ports_per_vm), (1_025..=65_535, 64_511));
+    assert_eq!(load("ports: 1025-1025").unwrap().gateway.snat_ports, 1_025..=1_025);
+    for wrong in ["ports: 1024-2000", "ports: 3000-2000", "ports: 5000", "ports: 5000-70000", "ports: a-b"] {
+        let found = load(wrong).unwrap_err();
+        assert_eq!(found[0].code, "InvalidValue", "{wrong}");
+        assert!(found[0].message.contains("a range of ports between 1025 and 65535"), "{}", found[0]);
+    }
+    for wrong in ["0", "64512", "-1", "many"] {
+        assert_eq!(load(&format!("portsPerVm: {wrong}")).unwrap_err()[0].code, "InvalidValue", "{wrong}");
     }
 }
 

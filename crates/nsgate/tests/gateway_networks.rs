@@ -171,6 +171,7 @@ fn a_host_address_is_refused_on_a_segment_and_kept_on_premises() {
         mac: [2, 0, 0, 0, 0, 9],
         mtu: 1500,
         addresses: vec![(held.parse().expect("an address"), 24)],
+        local_ports: 32_768..=60_999,
         is_up: true,
         is_running: true,
     };

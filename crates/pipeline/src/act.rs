@@ -8,7 +8,7 @@ use crate::path::{Came, Plan, Refusal, Step, segment_of, walk};
 use crate::route::likes;
 use crate::{DropReason, Ending};
 use flow::{Flow, FlowId, NewFlow, Side, State, Touched};
-use nat::{Lease, PoolKey};
+use nat::{Lease, PoolKey, Refused};
 use packet::make::{echo_reply, icmp_error};
 use packet::parse::Fragment;
 use packet::{AttachmentId, Frame, Packet, Time, Transport};
@@ -205,7 +205,7 @@ impl Engine {
         plan: Plan,
     ) -> Result<Option<FlowId>, DropReason> {
         // Before the closed record goes: giving its port back could change which one comes next.
-        let lease = plan.snat.map(|pool| self.lease(pool, plan.initiator.destination_port)).transpose()?;
+        let lease = plan.snat.map(|pool| self.lease(pool, &plan)).transpose()?;
         if lease.as_ref().is_some_and(|lease| lease.port() != plan.responder.destination_port) {
             return Ok(None);
         }
@@ -245,14 +245,17 @@ impl Engine {
     }
 
     /// A port of the pool: a free one, or that of the connection that has been closed longest.
-    fn lease(&mut self, pool: PoolKey, destination_port: u16) -> Result<Lease, DropReason> {
+    fn lease(&mut self, pool: PoolKey, plan: &Plan) -> Result<Lease, DropReason> {
         let whose = (self.worker, self.workers);
-        let likes = |port| likes(port, destination_port, whose);
-        if let Ok(lease) = self.shared.pools.lease_preferring(pool, likes) {
-            return Ok(lease);
+        let likes = |port| likes(port, plan.initiator.destination_port, whose);
+        let asker = self.snapshot.asker(plan.owner);
+        match self.shared.pools.lease_for(pool, asker, likes) {
+            Err(Refused::Exhausted(_)) => {
+                self.give_up(&pool);
+                Ok(self.shared.pools.lease_for(pool, asker, likes)?)
+            }
+            outcome => Ok(outcome?),
         }
-        self.give_up(&pool);
-        self.shared.pools.lease_preferring(pool, likes).map_err(|_| DropReason::SnatPortsExhausted)
     }
 
     /// Ends the connection of a pool that has lingered longest here: its port is free again.
@@ -284,8 +287,10 @@ impl Engine {
     /// A flow that is over gives its port up when others need it.
     #[cold]
     fn linger(&mut self, flow: FlowId) {
-        let pool = self.flows.get(flow).and_then(|action| action.lease.as_ref()).map(Lease::key);
-        if let Some(pool) = pool {
+        let lease = self.flows.get_mut(flow).and_then(|action| action.lease.as_mut());
+        if let Some(lease) = lease {
+            lease.linger();
+            let pool = lease.key();
             self.closing.push(&self.flows, pool, flow);
         }
     }

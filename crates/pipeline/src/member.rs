@@ -7,8 +7,8 @@ use crate::link::Link;
 use crate::observer::{Event, Observer};
 use crate::path::{Came, Refusal, Step, World, depart_with_flow};
 use flow::{FlowId, Side};
-use packet::parse::{Fragment, parse_quote};
-use packet::{FlowKey, Frame, Packet};
+use packet::parse::{Fragment, Quote, parse_quote};
+use packet::{FlowKey, Frame, Packet, Scope};
 
 /// A fragment without a transport header: it goes where its first one went.
 pub(crate) fn later_fragment<O: Observer>(
@@ -57,16 +57,7 @@ pub(crate) fn related<O: Observer>(
     if packet.fragment != Fragment::Whole || packet.destination != quote.source {
         return Err(DropReason::ErrorWithoutFlow.into());
     }
-    // Whoever answered the quoted packet would have sent its tuple reversed.
-    let key = FlowKey {
-        source: quote.source,
-        destination: quote.destination,
-        source_port: quote.ports.0,
-        destination_port: quote.ports.1,
-        scope: link.scope,
-        protocol: quote.protocol,
-    }
-    .reversed();
+    let key = answer_to(link.scope, &quote);
     // Only who is where the quoted packet went may speak about it: its neighbours in the network could guess the tuple.
     let went_here = |&(flow, side): &(FlowId, Side)| {
         world.flows.get(flow).is_some_and(|action| action.hops[side.other() as usize].egress == link.id)
@@ -86,4 +77,10 @@ pub(crate) fn related<O: Observer>(
     checks::believable(world.flows, frame, &packet, &quote, (flow, side.other()))?;
     depart_with_flow(world, frame, &packet, (flow, side), seen)?;
     Ok(Step::Related { packet, quote, flow, side })
+}
+
+/// The tuple that whoever answers a quoted packet sends: its own reversed.
+pub(crate) fn answer_to(scope: Scope, quote: &Quote) -> FlowKey {
+    let Quote { source, destination, protocol, ports: (source_port, destination_port), .. } = *quote;
+    FlowKey { source, destination, source_port, destination_port, scope, protocol }.reversed()
 }

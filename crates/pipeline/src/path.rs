@@ -29,7 +29,7 @@ use crate::checks::{self, Datagram};
 use crate::closing::Closing;
 use crate::judge::{Judgement, inbound, inbound_from_internet, outbound};
 use crate::link::{Behind, Link, Outside};
-use crate::member::{later_fragment, related};
+use crate::member::{answer_to, later_fragment, related};
 use crate::observer::{Event, Observer};
 use crate::prefixes::Prefixes;
 use crate::reach::Reach;
@@ -39,7 +39,7 @@ use crate::snapshot::{Public, Snapshot};
 use crate::{Denial, DropReason, IcmpError};
 use flow::{FlowId, Segment, Side};
 use nat::PoolKey;
-use packet::parse::{Fragment, Quote};
+use packet::parse::{Fragment, Quote, parse_quote};
 use packet::{
     AttachmentId, FlowKey, Frame, Neighbour, Owner, Packet, Parsed, Protocol, Scope, Transport, parse,
 };
@@ -173,7 +173,7 @@ fn walk_packet<O: Observer>(
     seen: &mut O,
 ) -> Result<Step, Refusal> {
     checks::hardware(link, frame.bytes, packet.destination)?;
-    if let Some(step) = for_the_gateway(world.snapshot, link, frame, &packet)? {
+    if let Some(step) = for_the_gateway(world, link, frame, &packet)? {
         return Ok(step);
     }
     checks::offload(frame, &packet)?;
@@ -256,7 +256,7 @@ fn not_here<O: Observer>(world: &World<'_>, plan: &Plan, home: usize, seen: &mut
 /// # Source
 /// RFC 5508, REQ-8: type 3 code 13.
 fn tell_of_shortage<O: Observer>(link: &Link, refusal: Refusal, seen: &mut O) -> Refusal {
-    if !refusal.denial.reason.is_shortage() || link.is_internet() {
+    if !refusal.denial.reason.is_shortage() || link.outside().is_some() {
         return refusal;
     }
     seen.see(Event::Told(IcmpError::Prohibited));
@@ -303,14 +303,15 @@ pub(crate) fn segment_of(packet: &Packet) -> Segment {
 
 /// Outside: what is addressed to the host is the host's, and a ping to the gateway is answered.
 fn for_the_gateway(
-    snapshot: &Snapshot,
+    world: &World<'_>,
     link: &Link,
     frame: &Frame<'_>,
     packet: &Packet,
 ) -> Result<Option<Step>, Refusal> {
     let Some(Outside { own, host, .. }) = link.outside() else { return Ok(None) };
+    let snapshot = world.snapshot;
     if host.contains(&packet.destination) {
-        return Ok(Some(Step::PassToHost));
+        return Ok(if is_lent(world, link, frame, packet) { None } else { Some(Step::PassToHost) });
     }
     if !own.contains(&packet.destination) {
         return Ok(None);
@@ -327,6 +328,33 @@ fn for_the_gateway(
         Some(Public::Shared) => Ok(None),
         None => Err(DropReason::GatewayAddress.into()),
     }
+}
+
+/// Whether a packet to an address that the host shares is the gateway's: TCP and UDP by their port, ICMP and later fragments
+/// where they belong to a live flow.
+///
+/// The guard on the interface keeps the host's stack from seeing those of the first kind.
+#[cold]
+fn is_lent(world: &World<'_>, link: &Link, frame: &Frame<'_>, packet: &Packet) -> bool {
+    let Some((address, ports)) = &world.snapshot.lent else { return false };
+    // Where another worker would have the flow, that one decides.
+    let is_elsewhere = |key: &FlowKey| world.came == Came::Received && world.elsewhere(key).is_some();
+    let is_known = |key: FlowKey| world.flows.find(&key).is_some() || is_elsewhere(&key);
+    *address == packet.destination
+        && match packet.transport {
+            _ if matches!(packet.fragment, Fragment::Later { .. }) => !matches!(
+                world.shared.fragments().lead(&Datagram::of(link.id, packet), &checks::covered(packet)),
+                Ok(None)
+            ),
+            Transport::Tcp(_) | Transport::Udp { .. } => ports.contains(&packet.ports().1),
+            Transport::Query { reply: true, .. } => {
+                ports.contains(&packet.ports().1) && is_known(key_of(link.scope, packet))
+            }
+            Transport::IcmpError { .. } => parse_quote(frame.bytes, packet).is_some_and(|quote| {
+                ports.contains(&quote.ports.0) && is_known(answer_to(link.scope, &quote))
+            }),
+            _ => false,
+        }
 }
 
 /// Decides on the first packet of a flow.

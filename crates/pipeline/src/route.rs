@@ -120,9 +120,11 @@ pub(crate) fn outward<O: Observer>(
     };
     let pool = PoolKey { public: from, protocol: key.protocol, destination: to };
     let likes = |port| likes(port, key.destination_port, (world.worker, world.workers));
-    let port = match world.shared.pools.peek_preferring(&pool, likes) {
-        Some(free) => free,
-        None => given_up(world, &pool)?,
+    let asker = world.snapshot.asker(world.snapshot.nic(sender.nic).owner);
+    let port = match world.shared.pools.peek_for(&pool, asker, likes) {
+        Ok(free) => free,
+        Err(nat::Refused::Share(_)) => return Err(DropReason::SnatShareFull.into()),
+        Err(nat::Refused::Exhausted(_)) => given_up(world, &pool)?,
     };
     seen.see(Event::Snat { public, port });
     Ok((FlowKey { source: public, source_port: port, ..key }, Some(pool)))

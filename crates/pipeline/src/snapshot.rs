@@ -8,10 +8,12 @@ use crate::names::{Names, OUTSIDE_SCOPES, RuleId, RuleName};
 use crate::reach::{Reach, Reaches, virtual_network_tag};
 use ipnet::IpNet;
 use model::{Direction, IpConfiguration, Network, NicIndex, NsgIndex, PublicIpSku, SubnetIndex, VnetIndex};
+use nat::Asker;
 use packet::{Address, AttachmentId, Owner, Scope};
 use policy::{GroupId, Policy};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +42,9 @@ pub struct Snapshot {
     pub(crate) internet: Option<AttachmentId>,
     /// What NICs without a public address of their own become.
     pub(crate) default_public: Option<Address>,
+    /// `default_public` where the host itself holds it, and its ports that are the gateway's.
+    pub(crate) lent: Option<(Address, RangeInclusive<u16>)>,
+    ports_per_vm: u32,
     pub(crate) flow_idle: Duration,
     pub(crate) snat_idle: Duration,
 }
@@ -156,6 +161,10 @@ impl Snapshot {
             policy,
             names: names.list(),
             default_public,
+            ports_per_vm: gateway.ports_per_vm,
+            lent: default_public
+                .filter(|public| gateway.is_held_by_host(*public))
+                .map(|public| (public, gateway.snat_ports.clone())),
             flow_idle: gateway.flow_idle,
             snat_idle: gateway.snat_idle,
             network,
@@ -174,6 +183,11 @@ impl Snapshot {
     /// Whose flows can be: the attached NICs.
     pub(crate) fn owners(&self) -> impl Iterator<Item = Owner> {
         self.nics.iter().filter(|nic| nic.attached).map(|nic| nic.owner)
+    }
+
+    /// Who asks for a port on behalf of this owner's flow.
+    pub(crate) fn asker(&self, owner: Owner) -> Asker {
+        Asker { owner, limit: self.ports_per_vm }
     }
 
     pub(crate) fn scope_of(&self, vnet: VnetIndex) -> Option<Scope> {
@@ -234,6 +248,16 @@ impl Snapshot {
         let Some(Outside { own, host, .. }) = link.outside() else { return false };
         let public = link.is_internet() && self.public.contains_key(&address);
         !host.contains(&address) && (own.contains(&address) || public)
+    }
+}
+
+impl Gateway {
+    /// Whether the host itself holds an address on the internet attachment.
+    fn is_held_by_host(&self, address: Address) -> bool {
+        self.attachments.iter().any(|attachment| match &attachment.kind {
+            AttachmentKind::Internet { host_addresses, .. } => host_addresses.contains(&address.ip()),
+            _ => false,
+        })
     }
 }
 

@@ -123,7 +123,8 @@ reasons! {
     NoPublicAddress, "no-public-address", "The network interface has no public address and outbound.defaultPublicIp is not set.";
     SnatProtocol, "snat-protocol", "The protocol has no ports, so it needs an instance-level public address.";
     SnatMidstream, "snat-midstream", "TCP in mid-stream without a record can not be given a translated port.";
-    SnatPortsExhausted, "snat-ports-exhausted", "All 64,511 ports of the public address are in use towards this destination.";
+    SnatPortsExhausted, "snat-ports-exhausted", "All ports of the public address are in use towards this destination.";
+    SnatShareFull, "snat-share-full", "This network interface holds as many ports towards this destination as it may.";
     FlowTableFull, "flow-table-full", "The flow table is full.";
     FlowShareFull, "flow-share-full", "This network interface holds its share of a full flow table.";
     TupleInUse, "tuple-in-use", "Another live flow already has the translated tuple.";
@@ -154,7 +155,19 @@ impl From<Malformed> for DropReason {
 impl DropReason {
     /// Whether a flow was refused because something that is shared had run out, and not because of what it is.
     pub(crate) const fn is_shortage(self) -> bool {
-        matches!(self, Self::SnatPortsExhausted | Self::FlowTableFull | Self::FlowShareFull)
+        matches!(
+            self,
+            Self::SnatPortsExhausted | Self::SnatShareFull | Self::FlowTableFull | Self::FlowShareFull
+        )
+    }
+}
+
+impl From<nat::Refused> for DropReason {
+    fn from(refused: nat::Refused) -> Self {
+        match refused {
+            nat::Refused::Exhausted(_) => Self::SnatPortsExhausted,
+            nat::Refused::Share(_) => Self::SnatShareFull,
+        }
     }
 }
 

@@ -139,6 +139,10 @@ fn reached(reason: DropReason) -> Lab {
             }
             lab
         }
+        SnatShareFull => {
+            let lab = with(Blueprint::default().ports_per_vm(1).build(), "vm1", udp(VM1, FAR));
+            with(lab, "vm1", ipv4(VM1, FAR).udp(1, 2))
+        }
         FlowTableFull => {
             let lab = with(Blueprint::default().capacity(1).one_worker().build(), "vm1", udp(VM1, VM3));
             with(lab, "vm2", ipv4("10.0.1.5", VM3).udp(1, 2))

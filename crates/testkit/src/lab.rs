@@ -79,7 +79,7 @@ impl Blueprint {
         let mut names = Names::default();
         let snapshot = self.snapshot(&mut names);
         let (workers, steering) = self.workers.unwrap_or_else(steering::arrangement);
-        let shared = Shared::new(nat::Pools::new([3, 5]), [7, 11]);
+        let shared = Shared::new(nat::Pools::of([3, 5], nat::Ports::new(self.snat_ports.clone())), [7, 11]);
         let engine = |worker| {
             let timeouts = flow::Timeouts::default();
             let settings =

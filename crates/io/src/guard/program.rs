@@ -5,6 +5,7 @@
 
 use super::HostAddresses;
 use crate::assembler::{Assembler, FRAME, Label, R0, R1, R2, R3, R4, R6, Width};
+use std::ops::RangeInclusive;
 
 /// Let later filters and then the stack have it (`TC_ACT_UNSPEC`).
 const PASS: i32 = -1;
@@ -18,6 +19,10 @@ const LOAD_BYTES: i32 = 26;
 const VLAN_PRESENT: i16 = 20;
 
 const ETHER_TYPE: i32 = 12;
+const IPV4: i32 = 14;
+/// In the IPv4 header: version and length, flags and fragment offset, protocol.
+const IPV4_FRAGMENT: i16 = 6;
+const IPV4_PROTOCOL: i16 = 9;
 const IPV4_DESTINATION: i32 = 14 + 16;
 const IPV6_DESTINATION: i32 = 14 + 24;
 
@@ -60,10 +65,18 @@ fn judge(code: &mut Assembler, host: &HostAddresses, pass: Label, drop: Label) {
     if !host.v4.is_empty() {
         load_packet(code, IPV4_DESTINATION, 4, drop);
         code.load(R1, Width::Word, FRAME, LOADED);
+        let lent = code.label();
+        if let Some((address, _)) = &host.lent {
+            code.jump_if_equal(R1, u32::from_ne_bytes(address.octets()), lent);
+        }
         for address in &host.v4 {
             code.jump_if_equal(R1, u32::from_ne_bytes(address.octets()), pass);
         }
         code.jump(drop);
+        code.place(lent);
+        if let Some((_, ports)) = &host.lent {
+            judge_port(code, ports, pass, drop);
+        }
     }
     code.place(v6);
     if !host.v6.is_empty() {
@@ -77,6 +90,31 @@ fn judge(code: &mut Assembler, host: &HostAddresses, pass: Label, drop: Label) {
         }
         code.jump(drop);
     }
+}
+
+/// Jumps to `drop` where an IPv4 packet is for one of these TCP or UDP ports, and to `pass` where it is not.
+fn judge_port(code: &mut Assembler, ports: &RangeInclusive<u16>, pass: Label, drop: Label) {
+    let has_ports = code.label();
+    load_packet(code, IPV4, 10, drop);
+    code.load(R1, Width::Byte, FRAME, LOADED + IPV4_PROTOCOL);
+    code.jump_if_equal(R1, libc::IPPROTO_TCP as u32, has_ports);
+    code.jump_if_equal(R1, libc::IPPROTO_UDP as u32, has_ports);
+    code.jump(pass);
+    code.place(has_ports);
+    code.load(R1, Width::Half, FRAME, LOADED + IPV4_FRAGMENT);
+    // All but the three flags: a later fragment.
+    code.mask(R1, i32::from(0x1fff_u16.to_be()));
+    code.jump_if_not(R1, 0, pass);
+    code.load(R2, Width::Byte, FRAME, LOADED);
+    code.mask(R2, 0x0f);
+    code.shift_left(R2, 2);
+    code.add(R2, IPV4 + 2);
+    load_packet_at_r2(code, 2, drop);
+    code.load(R1, Width::Half, FRAME, LOADED);
+    code.swap_half(R1);
+    code.jump_if_below(R1, (*ports.start()).into(), pass);
+    code.jump_if_above(R1, (*ports.end()).into(), pass);
+    code.jump(drop);
 }
 
 /// Jumps to `pass` where the address in R1 and R2 is this one.
@@ -93,8 +131,13 @@ fn compare_v6(code: &mut Assembler, address: [u8; 16], pass: Label) {
 
 /// Loads bytes of the packet onto the stack, or jumps to `drop` where it does not have them.
 fn load_packet(code: &mut Assembler, offset: i32, length: i32, drop: Label) {
-    code.copy(R1, R6);
     code.set(R2, offset);
+    load_packet_at_r2(code, length, drop);
+}
+
+/// The same from the offset that stands in R2.
+fn load_packet_at_r2(code: &mut Assembler, length: i32, drop: Label) {
+    code.copy(R1, R6);
     code.copy(R3, FRAME);
     code.add(R3, LOADED.into());
     code.set(R4, length);
@@ -152,6 +195,22 @@ mod tests {
                     registers[to] = u16::from_ne_bytes(stack[place..place + 2].try_into().unwrap()).into();
                     false
                 }
+                0x71 => {
+                    registers[to] = stack[place].into();
+                    false
+                }
+                0x57 => {
+                    registers[to] &= value as i64 as u64;
+                    false
+                }
+                0x67 => {
+                    registers[to] <<= value;
+                    false
+                }
+                0xdc => {
+                    registers[to] = u16::from_be(registers[to] as u16).into();
+                    false
+                }
                 0x79 => {
                     registers[to] = u64::from_ne_bytes(stack[place..place + 8].try_into().unwrap());
                     false
@@ -170,6 +229,8 @@ mod tests {
                 0x05 => true,
                 0x16 => registers[to] as u32 == value as u32,
                 0x56 => registers[to] as u32 != value as u32,
+                0xa6 => (registers[to] as u32) < value as u32,
+                0x26 => registers[to] as u32 > value as u32,
                 0x5d => registers[to] != registers[from],
                 0x95 => return registers[0] as i32,
                 other => panic!("instruction {other:#x}"),
@@ -193,7 +254,50 @@ mod tests {
     fn host() -> HostAddresses {
         let v4 = (0..32).map(|last| Ipv4Addr::new(203, 0, 113, last)).collect();
         let v6 = (0..32).map(|last| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last)).collect();
-        HostAddresses { v4, v6 }
+        HostAddresses { v4, v6, lent: None }
+    }
+
+    /// An IPv4 packet with options of so many words, to that port.
+    fn to_port(to: Ipv4Addr, protocol: u8, port: u16, words: u8) -> Vec<u8> {
+        let mut header =
+            [&[0x45 + words, 0, 0, 0, 0, 0, 0x40, 0, 64, protocol, 0, 0, 9, 9, 9, 9], &to.octets()[..]]
+                .concat();
+        header.resize(20 + 4 * usize::from(words), 0);
+        let ports = [7_u16.to_be_bytes(), port.to_be_bytes()].concat();
+        [&[0; 12][..], &[0x08, 0x00], &header, &ports, &[0; 16]].concat()
+    }
+
+    #[test]
+    fn the_gateways_ports_of_a_lent_address_are_dropped_and_the_rest_passes() {
+        let address = Ipv4Addr::new(203, 0, 113, 2);
+        for (first, last) in [(49_152, 65_535), (1_025, 1_025), (20_000, 40_000)] {
+            let program = assemble(&HostAddresses { lent: Some((address, first..=last)), ..host() });
+            for protocol in [6, 17] {
+                for words in [0, 1, 10] {
+                    for port in [0, 22, first - 1, first, last, last.saturating_add(1), 65_535] {
+                        let expected = if (first..=last).contains(&port) { DROP } else { PASS };
+                        let packet = to_port(address, protocol, port, words);
+                        assert_eq!(run(&program, &packet, false), expected, "{protocol} to {port}");
+                        let other = to_port(Ipv4Addr::new(203, 0, 113, 3), protocol, port, words);
+                        assert_eq!(run(&program, &other, false), PASS, "another address of the host");
+                    }
+                }
+                let mut fragment = to_port(address, protocol, first, 0);
+                fragment[20] = 0x20;
+                assert_eq!(run(&program, &fragment, false), DROP, "the first fragment names its port");
+                fragment[21] = 9;
+                assert_eq!(run(&program, &fragment, false), PASS, "a later fragment");
+                let whole = to_port(address, protocol, first, 0);
+                for length in 34..38 {
+                    assert_eq!(run(&program, &whole[..length], false), DROP, "{length} bytes");
+                }
+            }
+            for protocol in [1, 47, 50, 132] {
+                assert_eq!(run(&program, &to_port(address, protocol, first, 0), false), PASS);
+            }
+            assert_eq!(run(&program, &arp(), false), PASS);
+            assert_eq!(run(&program, &to_port(Ipv4Addr::new(10, 0, 0, 1), 6, 22, 0), false), DROP);
+        }
     }
 
     #[test]

@@ -87,12 +87,14 @@ impl State {
         for (key, changed) in [
             ("flows.capacity", old.flow_capacity != new.flow_capacity),
             ("control.socket", old.socket != new.socket),
+            ("outbound.ports", self.loaded.gateway.snat_ports != loaded.gateway.snat_ports),
         ] {
             if changed {
                 loaded.warnings.push(gateway::needs_a_start(&self.loaded.settings.file, key));
             }
         }
         loaded.settings = old.clone();
+        loaded.gateway.snat_ports = self.loaded.gateway.snat_ports.clone();
     }
 
     /// Puts a loaded gateway in force: interfaces taken and guarded, rings opened, the policy swapped, and what is
@@ -122,8 +124,10 @@ impl State {
         let (detach, detached): (Vec<_>, Vec<_>) = gone.map(|a| (a.id, a.interface.to_string())).unzip();
 
         let known: HashSet<AttachmentId> = self.loaded.gateway.attachments.iter().map(|a| a.id).collect();
-        let replaced =
-            self.holds.lock(pairs.iter().copied()).and_then(|()| Holds::guard(pairs.iter().copied()));
+        let replaced = self
+            .holds
+            .lock(pairs.iter().copied())
+            .and_then(|()| Holds::guard(&loaded.gateway, pairs.iter().copied()));
         let replaced = replaced.and_then(|()| {
             let ports = open(&attach)?;
             worker.ask(|reply| Command::Replace {

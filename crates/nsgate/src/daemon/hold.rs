@@ -4,7 +4,7 @@ use io::Interface;
 use io::guard::{self, HostAddresses};
 use io::lock::Lock;
 use packet::AttachmentId;
-use pipeline::{Attachment, AttachmentKind};
+use pipeline::{Attachment, AttachmentKind, Gateway};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -43,9 +43,12 @@ impl Holds {
     ///
     /// # Errors
     /// Those of the guard, with the interface's name; guards that are on stay on.
-    pub(super) fn guard<'a>(wanted: impl IntoIterator<Item = Attached<'a>>) -> Result<(), String> {
+    pub(super) fn guard<'a>(
+        gateway: &Gateway,
+        wanted: impl IntoIterator<Item = Attached<'a>>,
+    ) -> Result<(), String> {
         for (attachment, interface) in wanted {
-            guard::install(interface.index, &kept_by_host(attachment))
+            guard::install(interface.index, &kept_by_host(gateway, attachment))
                 .map_err(|error| format!("interface {}: {error}", interface.name))?;
         }
         Ok(())
@@ -66,8 +69,9 @@ impl Holds {
     }
 }
 
-/// Outside the host keeps what is its own; everywhere else it gets nothing.
-fn kept_by_host(attachment: &Attachment) -> HostAddresses {
+/// Outside the host keeps what is its own, but for the ports of translated flows where it shares its address with them;
+/// everywhere else it gets nothing.
+fn kept_by_host(gateway: &Gateway, attachment: &Attachment) -> HostAddresses {
     let mut kept = HostAddresses::default();
     if let AttachmentKind::Internet { host_addresses, .. }
     | AttachmentKind::OnPremises { host_addresses, .. } = &attachment.kind
@@ -79,5 +83,8 @@ fn kept_by_host(attachment: &Attachment) -> HostAddresses {
             }
         }
     }
+    let on_internet = matches!(attachment.kind, AttachmentKind::Internet { .. });
+    let shared = gateway.default_public_ip.filter(|public| on_internet && kept.v4.contains(public));
+    kept.lent = shared.map(|public| (public, gateway.snat_ports.clone()));
     kept
 }

@@ -88,10 +88,10 @@ pub(super) fn start(file: &Path, signals: Signals) -> anyhow::Result<Started> {
     holds.lock(attached(&loaded)).map_err(CannotStart::Interface)?;
     let listener = Arc::new(Listener::bind(&loaded.settings.socket).map_err(CannotStart::Socket)?);
     // The guard first: from here on whatever is not relayed goes nowhere, and so it stays if anything below fails.
-    Holds::guard(attached(&loaded)).map_err(CannotStart::Interface)?;
+    Holds::guard(&loaded.gateway, attached(&loaded)).map_err(CannotStart::Interface)?;
     let links = open_rings(&loaded)?;
 
-    let pools = Pools::new(seed()?);
+    let pools = Pools::of(seed()?, nat::Ports::new(loaded.gateway.snat_ports.clone()));
     let shared = Shared::new(Arc::clone(&pools), seed()?);
     let timeouts = Timeouts { idle: loaded.gateway.flow_idle, ..Timeouts::default() };
     let capacity = loaded.settings.flow_capacity;

@@ -284,15 +284,7 @@ impl Desk<'_> {
                 );
             }
             if let Some((_, interface)) = held.iter().find(|(address, _)| address == value) {
-                let message = format!(
-                    "defaultPublicIp {value} is this host's own address on {interface}: sharing it (outbound.ports) is not built yet"
-                );
-                self.error(
-                    codes::NOT_BUILT_YET,
-                    at,
-                    message,
-                    "choose an address that the host does not hold",
-                );
+                self.shared_with_the_host(*value, interface, at, written);
             }
         }
         for (address, interface) in held {
@@ -301,6 +293,32 @@ impl Desk<'_> {
             let Some(written::Attachment { interface: At { at, .. }, .. }) = at else { continue };
             let message = format!("interface {interface} holds {address}, the public address of {nic}");
             self.error(codes::INTERNET, at, message, "take it off the host: nsgate answers for it");
+        }
+    }
+
+    /// The host and the gateway can have one address between them where their ports lie apart.
+    fn shared_with_the_host(&mut self, address: Ipv4Addr, interface: &str, at: &Location, written: &Written) {
+        let Some(At { value: ports, at }) = &written.snat_ports else {
+            let message = format!("defaultPublicIp {address} is this host's own address on {interface}");
+            let help = "to share it give outbound.ports a range outside the host's ip_local_port_range, \
+                        or choose an address that the host does not hold";
+            return self.error(codes::DEFAULT_PUBLIC_IP, at, message, help);
+        };
+        let mut seen = self.attached.interfaces.iter().flatten();
+        let Some(local) = seen.find(|seen| seen.name == interface).map(|seen| seen.local_ports.clone())
+        else {
+            return;
+        };
+        if ports.start() <= local.end() && local.start() <= ports.end() {
+            let message = format!(
+                "ports {}-{} overlap the host's own, {}-{} (net.ipv4.ip_local_port_range)",
+                ports.start(),
+                ports.end(),
+                local.start(),
+                local.end()
+            );
+            let help = format!("the host shares {address}: narrow one of the two ranges");
+            self.error(codes::OUTBOUND_PORTS, at, message, &help);
         }
     }
 

@@ -44,6 +44,8 @@ pub(super) const PUBLIC_ADDRESS_MISSING: &str = "PublicAddressMissing";
 pub(super) const HOST_ADDRESS: &str = "HostAddressBypassesRules";
 /// The default public address.
 pub(super) const DEFAULT_PUBLIC_IP: &str = "DefaultPublicIp";
+/// The ports of translated flows.
+pub(super) const OUTBOUND_PORTS: &str = "OutboundPorts";
 /// The internet attachment.
 pub(super) const INTERNET: &str = "InternetAttachment";
 /// No attachment where one is needed.

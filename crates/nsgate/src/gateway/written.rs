@@ -6,12 +6,14 @@ use Known::{Built, Later};
 use arm::{Node, Value};
 use ipnet::IpNet;
 use model::{At, Diagnostic, Location};
+use nat::PORTS;
 use packet::Mac;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The flow records there may be; each takes a few hundred bytes from the start.
-const CAPACITY: std::ops::RangeInclusive<u64> = 1..=16_000_000;
+const CAPACITY: RangeInclusive<u64> = 1..=16_000_000;
 
 /// Every key of the file.
 #[derive(Debug, Default)]
@@ -26,6 +28,10 @@ pub(super) struct Written {
     pub(super) attachments: Vec<Attachment>,
     /// `outbound.defaultPublicIp`.
     pub(super) default_public_ip: Option<At<Ipv4Addr>>,
+    /// `outbound.ports`.
+    pub(super) snat_ports: Option<At<RangeInclusive<u16>>>,
+    /// `outbound.portsPerVm`.
+    pub(super) ports_per_vm: Option<u32>,
     /// `outbound.idleTimeout`.
     pub(super) snat_idle: Option<Duration>,
     /// `flows.idleTimeout`.
@@ -139,11 +145,16 @@ impl Written {
             Built("defaultPublicIp"),
             Built("idleTimeout"),
             Built("portsPerVm"),
-            Later("ports"),
+            Built("ports"),
         ];
         let outbound = Fields::read(node, "outbound", &keys, out);
         only(&outbound, "outbound", "profile", &["azure2017"], out);
-        only(&outbound, "outbound", "portsPerVm", &["64511"], out);
+        let range =
+            format!("a range of ports between {} and {}, such as 49152-65535", PORTS.start(), PORTS.end());
+        self.snat_ports = outbound.parsed("ports", &range, port_range, out);
+        let count = |text: &str| text.parse().ok().filter(|count| (1..=nat::CAPACITY as u32).contains(count));
+        let expected = format!("a number between 1 and {}", nat::CAPACITY);
+        self.ports_per_vm = outbound.parsed("portsPerVm", &expected, count, out).map(|count| count.value);
         let public = |text: &str| text.parse().ok().filter(|address: &Ipv4Addr| usable(*address));
         self.default_public_ip = outbound.parsed("defaultPublicIp", "an IPv4 address", public, out);
         self.snat_idle = outbound.duration("idleTimeout", out);
@@ -156,6 +167,13 @@ impl Written {
         let expected = format!("a number between {} and {}", CAPACITY.start(), CAPACITY.end());
         self.flow_capacity = flows.parsed("capacity", &expected, count, out).map(|count| count.value);
     }
+}
+
+/// Two ports with a hyphen between them, the lower one first.
+fn port_range(text: &str) -> Option<RangeInclusive<u16>> {
+    let (start, end) = text.split_once('-')?;
+    let (start, end) = (start.trim().parse().ok()?, end.trim().parse().ok()?);
+    (start <= end && PORTS.contains(&start)).then_some(start..=end)
 }
 
 fn read_engine(node: Option<&Node>, out: &mut Vec<Diagnostic>) {
@@ -171,7 +189,7 @@ fn only(fields: &Fields<'_>, name: &str, key: &str, built: &[&str], out: &mut Ve
         return;
     }
     let possible = match key {
-        "workers" | "portsPerVm" => text.value.parse::<u32>().is_ok_and(|number| number > 0),
+        "workers" => text.value.parse::<u32>().is_ok_and(|number| number > 0),
         "io" => ["tap", "pnet"].contains(&text.value.as_str()),
         _ => true,
     };

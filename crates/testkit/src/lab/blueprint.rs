@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use model::{Peering, PublicIpSku};
 use packet::{AttachmentId, Mac};
 use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// A lab on paper: what it holds when [`Blueprint::build`](super::Blueprint::build) makes it.
@@ -17,6 +18,8 @@ pub struct Blueprint {
     pub(super) nsgs: Vec<(String, Vec<String>)>,
     pub(super) asgs: Vec<(String, Vec<String>)>,
     pub(super) default_public: Option<Ipv4Addr>,
+    pub(super) snat_ports: RangeInclusive<u16>,
+    pub(super) ports_per_vm: u32,
     pub(super) internet: Option<Internet>,
     pub(super) segments: Vec<Segment>,
     pub(super) sites: Vec<Site>,
@@ -80,6 +83,8 @@ impl Default for Blueprint {
             nsgs: Vec::new(),
             asgs: Vec::new(),
             default_public: Some(ip("203.0.113.10")),
+            snat_ports: nat::PORTS,
+            ports_per_vm: nat::CAPACITY as u32,
             internet: Some(internet),
             segments: Vec::new(),
             sites: Vec::new(),
@@ -219,6 +224,18 @@ impl Blueprint {
     /// One worker, whatever the arrangement: for what is said of one flow table.
     pub fn one_worker(self) -> Self {
         self.workers(1, Steering::Home)
+    }
+
+    /// The ports of translated flows; all unless told.
+    pub fn snat_ports(mut self, ports: RangeInclusive<u16>) -> Self {
+        self.snat_ports = ports;
+        self
+    }
+
+    /// The most ports that one VM may hold of one pool; all unless told.
+    pub fn ports_per_vm(mut self, ports: u32) -> Self {
+        self.ports_per_vm = ports;
+        self
     }
 
     /// Addresses on the internet attachment that the host itself holds.

@@ -75,6 +75,8 @@ impl Blueprint {
             network,
             attachments: internet.chain(nics).chain(segments).chain(sites).collect(),
             default_public_ip: self.default_public,
+            snat_ports: self.snat_ports.clone(),
+            ports_per_vm: self.ports_per_vm,
             flow_idle: self.flow_idle,
             snat_idle: self.snat_idle,
         }

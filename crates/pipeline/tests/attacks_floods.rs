@@ -1,0 +1,166 @@
+//! One VM, or somebody outside, sends more than there is room for; another VM's traffic goes on.
+#![allow(clippy::unwrap_used)] // Tests: what cannot be had ends the test.
+
+mod bystander;
+
+use bystander::Bystander;
+use pipeline::DropReason;
+use std::time::Duration;
+use testkit::build::ipv4;
+use testkit::lab::{Blueprint, Lab};
+
+const VM1: &str = "10.0.1.4";
+const VM3: &str = "10.0.2.4";
+const FAR: &str = "198.51.100.7";
+const SHARED: &str = "203.0.113.10";
+const PUBLIC: &str = "203.0.113.21";
+
+fn small() -> Blueprint {
+    Blueprint::default().one_worker().capacity(200)
+}
+
+#[test]
+fn half_open_connections() {
+    let mut lab = small().build();
+    let mut bystander = Bystander::begin(&mut lab);
+    for nth in 0..2_000u32 {
+        lab.send("vm1", ipv4(VM1, FAR).tcp(1 + nth as u16, 443).syn().seq(nth));
+        if nth % 100 == 0 {
+            lab.expect([("forwarded", if nth == 0 { 1 } else { 100 })]);
+            bystander.goes_on(&mut lab);
+        }
+    }
+    lab.expect([("forwarded", 99)]);
+    assert!(lab.held()[0] <= 200);
+    lab.advance(Duration::from_secs(32));
+    assert!(lab.held()[0] < 30, "they die after 30 seconds");
+}
+
+#[test]
+fn datagrams_to_random_ports() {
+    let mut lab = small().build();
+    let mut bystander = Bystander::begin(&mut lab);
+    for nth in 0..2_000u32 {
+        let ports = (nth.wrapping_mul(40_503) as u16, nth.wrapping_mul(2_654_435) as u16);
+        lab.send("vm1", ipv4(VM1, FAR).udp(ports.0, ports.1));
+        if nth % 100 == 99 {
+            lab.expect([("forwarded", 100)]);
+            bystander.goes_on(&mut lab);
+        }
+    }
+}
+
+/// Flows that are answered cannot be told from true ones: they are bounded by the share.
+#[test]
+fn answered_flows() {
+    let mut lab = small().build();
+    let mut bystander = Bystander::begin(&mut lab);
+    for nth in 0..400 {
+        if !lab.send("vm1", ipv4(VM1, VM3).udp(1 + nth, 53)).frames.iter().any(|out| out.to == "vm3") {
+            continue;
+        }
+        lab.send("vm3", ipv4(VM3, VM1).udp(53, 1 + nth));
+    }
+    let refused = lab.dropped(DropReason::FlowShareFull);
+    assert!(refused > 200, "{refused}");
+    lab.expect([
+        ("forwarded", 2 * (400 - refused as i64)),
+        ("flow-share-full", refused as i64),
+        ("originated", refused as i64),
+    ]);
+    for _ in 0..40 {
+        bystander.goes_on(&mut lab);
+    }
+}
+
+#[test]
+fn a_flood_from_outside_is_the_receivers() {
+    let mut lab = small().public("vm1", PUBLIC).build();
+    let mut bystander = Bystander::begin(&mut lab);
+    for nth in 0..1_000u32 {
+        let from = format!("198.51.{}.{}", nth / 200, 1 + nth % 200);
+        lab.send("internet", ipv4(&from, PUBLIC).tcp(4_000, 80).syn());
+    }
+    lab.expect([("forwarded", 1_000)]);
+    bystander.goes_on(&mut lab);
+    for nth in 0..1_000 {
+        lab.send("internet", ipv4(FAR, SHARED).tcp(4_000, 1_100 + nth).syn());
+    }
+    let guessed = lab.dropped(DropReason::NoMapping);
+    assert_eq!(guessed, 1_000);
+    lab.expect([("no-mapping", 1_000)]);
+    bystander.goes_on(&mut lab);
+}
+
+/// 6888 REQ-4/5: vm1 is capped, and the others have what they need.
+#[test]
+fn one_vm_wants_all_ports() {
+    let mut lab = Blueprint::default().capacity(5_000).ports_per_vm(1_024).build();
+    let mut bystander = Bystander::begin(&mut lab);
+    let flood = |lab: &mut Lab, to: &str, count: u32| {
+        (0..count).for_each(|nth| drop(lab.send_directly("vm1", ipv4(VM1, to).udp(1 + nth as u16, 53))));
+    };
+    flood(&mut lab, FAR, 1_500);
+    lab.expect([("forwarded", 1_024), ("snat-share-full", 476), ("originated", 476)]);
+    bystander.goes_on(&mut lab);
+    // Another destination has ports of its own, and live flows are not concerned.
+    flood(&mut lab, "198.51.100.8", 10);
+    lab.send("vm1", ipv4(VM1, FAR).udp(1, 53));
+    lab.send("vm2", ipv4("10.0.1.5", FAR).udp(1, 53));
+    lab.expect([("forwarded", 12)]);
+    lab.reload(|blueprint| blueprint.ports_per_vm(1_025));
+    flood(&mut lab, FAR, 1_026);
+    lab.expect([("forwarded", 1_025), ("snat-share-full", 1), ("originated", 1)]);
+    lab.advance(Duration::from_secs(242));
+    assert_eq!((lab.pools().used_total(), lab.pools().askers()), (0, 0));
+}
+
+/// What is over counts no longer: a VM at its cap that closes connections opens others.
+#[test]
+fn closed_connections_leave_the_share() {
+    let mut lab = Blueprint::default().ports_per_vm(2).build();
+    for nth in 0..20u16 {
+        let sent = lab.send("vm1", ipv4(VM1, FAR).tcp(5_000 + nth, 80).syn().seq(100));
+        let (port, _) = sent.only().seen().ipv4().ports().unwrap();
+        lab.send("internet", ipv4(FAR, SHARED).tcp(80, port).rst().ack(101).seq(0));
+    }
+    lab.expect([("forwarded", 40)]);
+    assert_eq!((lab.pools().used_total(), lab.pools().askers()), (20, 0));
+}
+
+#[test]
+fn orphan_fragments() {
+    let mut lab = Blueprint::default().build();
+    let mut bystander = Bystander::begin(&mut lab);
+    for id in 0..1_000 {
+        lab.send("vm1", ipv4(VM1, VM3).protocol(17).id(id).fragment(80, false).data(8));
+    }
+    let full = lab.dropped(DropReason::FragmentsFull);
+    assert!(full >= 900);
+    lab.expect([("fragments-full", full as i64), ("waiting", 1_000 - full as i64)]);
+    bystander.goes_on(&mut lab);
+    let pieces = testkit::build::fragments(&ipv4("10.0.1.5", VM3).udp(1, 2).data(100).bytes(), 80);
+    for piece in pieces.iter().rev() {
+        lab.send("vm2", piece.clone());
+    }
+    lab.expect([("forwarded", 2)]);
+    lab.advance(Duration::from_secs(2));
+    lab.expect([("fragment-orphan", 1_000 - full as i64), ("waiting", full as i64 - 1_000)]);
+    bystander.goes_on(&mut lab);
+}
+
+#[test]
+fn a_scan_of_addresses_that_do_not_answer() {
+    let mut lab = Blueprint::default().build();
+    let mut bystander = Bystander::begin(&mut lab);
+    lab.silence("internet");
+    for nth in 0..400 {
+        lab.send("vm1", ipv4(VM1, &format!("203.0.113.{}", 30 + nth % 200)).udp(1_000 + nth, 53));
+    }
+    let full = lab.dropped(DropReason::NeighboursFull) as i64;
+    lab.expect([("neighbours-full", full), ("waiting", 400 - full), ("originated", 200)]);
+    assert!(full >= 144, "at most 256 packets wait");
+    bystander.goes_on(&mut lab);
+    drop(lab.advance(Duration::from_secs(4)));
+    assert_eq!(lab.dropped(DropReason::NoNeighbour) as i64, 400 - full);
+}
