@@ -1,0 +1,283 @@
+//! Several workers are as good as one: the same packets leave, the same endings are counted, and nothing is left behind.
+#![allow(clippy::unwrap_used)] // Tests: what cannot be had ends the test.
+
+use nat::PORTS;
+use packet::home;
+use pipeline::{DropReason, Ending};
+use proptest::prelude::*;
+use std::collections::HashSet;
+use std::time::Duration;
+use testkit::build::{OwnedFrame, Transport, fragments, ipv4};
+use testkit::lab::{Blueprint, Departed, Lab, Outcome, Steering};
+
+const VM1: &str = "10.0.1.4";
+const FAR: &str = "198.51.100.7";
+const SHARED: &str = "203.0.113.10";
+const HOSTS: [(&str, &str); 5] =
+    [("vm1", VM1), ("vm2", "10.0.1.5"), ("vm3", "10.0.2.4"), ("internet", FAR), ("internet", "198.51.100.8")];
+/// Beside those of the hosts: public addresses of `vm3` and of all, and one that is nobody's.
+const PUBLIC: [&str; 3] = ["203.0.113.23", SHARED, "10.0.1.77"];
+const LONG: Duration = Duration::from_secs(250);
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Udp,
+    Syn,
+    Ping,
+    /// A datagram in three pieces, sent in the order that the number chooses.
+    Pieces(usize),
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Begin {
+        from: usize,
+        to: usize,
+        kind: Kind,
+        port: u16,
+    },
+    /// Whoever received one of the last packets answers it, resets its connection, or complains about it.
+    Answer(prop::sample::Index),
+    Reset(prop::sample::Index),
+    Complain(prop::sample::Index),
+    Wait(u64),
+    /// `vm2` loses its attachment, or gets it back.
+    Reload,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let kind =
+        prop_oneof![Just(Kind::Udp), Just(Kind::Syn), Just(Kind::Ping), (0..6usize).prop_map(Kind::Pieces)];
+    let begin = (0..HOSTS.len(), 0..HOSTS.len() + PUBLIC.len(), kind, 5000..5040u16);
+    let any = any::<prop::sample::Index>;
+    let step = prop_oneof![
+        6 => begin.prop_map(|(from, to, kind, port)| Step::Begin { from, to, kind, port }),
+        6 => any().prop_map(Step::Answer),
+        2 => any().prop_map(Step::Reset),
+        2 => any().prop_map(Step::Complain),
+        1 => (1..40u64).prop_map(|seconds| Step::Wait(seconds * seconds * 100)),
+        1 => Just(Step::Reload),
+    ];
+    prop::collection::vec(step, 1..80)
+}
+
+/// The frames of a packet that begins something.
+fn beginning(from: usize, to: usize, kind: Kind, port: u16) -> Vec<OwnedFrame> {
+    let address = |nth: usize| HOSTS.get(nth).map_or_else(|| PUBLIC[nth - HOSTS.len()], |host| host.1);
+    let draft = ipv4(address(from), address(to)).id(u32::from(port));
+    match kind {
+        Kind::Udp => vec![draft.udp(port, 53).data(20).into()],
+        Kind::Syn => vec![draft.tcp(port, 80).syn().seq(100).into()],
+        Kind::Ping => vec![draft.echo_request(port, 1).data(20).into()],
+        Kind::Pieces(order) => {
+            let pieces = fragments(&draft.udp(port, 53).data(2500).bytes(), 1000);
+            let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+            orders[order].map(|nth| pieces[nth].clone().into()).into()
+        }
+    }
+}
+
+/// What the receiver of a packet sends back, from its own address.
+fn reaction(received: &Departed, step: &Step) -> Option<OwnedFrame> {
+    let seen = received.seen();
+    let packet = seen.ip();
+    let (here, there) = (packet.destination.to_string(), packet.source.to_string());
+    if let Step::Complain(_) = step {
+        let error = ipv4(&here, &there).unreachable(3).quoting(&received.bytes, 28);
+        return (packet.offset == 0).then(|| error.into());
+    }
+    let draft = ipv4(&here, &there);
+    match (&packet.transport, packet.ports(), step) {
+        (Transport::Tcp { .. }, Some((from, to)), Step::Reset(_)) => {
+            Some(draft.tcp(to, from).rst().seq(0).ack(101).into())
+        }
+        (Transport::Tcp { .. }, Some((from, to)), _) => {
+            Some(draft.tcp(to, from).syn().seq(500).ack(101).into())
+        }
+        (Transport::Udp { .. }, Some((from, to)), _) => Some(draft.udp(to, from).data(9).into()),
+        (Transport::Icmp { kind: 8, .. }, ..) => {
+            Some(draft.echo_reply(packet.echo_identifier()?, 1).data(20).into())
+        }
+        _ => None,
+    }
+}
+
+/// What came out, without what each gateway may choose: ports and identifiers of the shared address.
+fn told(outcome: &Outcome) -> Vec<String> {
+    let lines = outcome.lines().into_iter();
+    lines
+        .map(|line| match line.contains(SHARED) {
+            true => without_number_after(" id ", &without_number_after(&format!("{SHARED}:"), &line)),
+            false => line,
+        })
+        .collect()
+}
+
+fn without_number_after(mark: &str, line: &str) -> String {
+    let mut parts = line.split(mark);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |out, part| out + mark + part.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
+fn endings(lab: &Lab) -> Vec<(&'static str, u64)> {
+    let others = [Ending::Forwarded, Ending::Answered, Ending::Consumed, Ending::PassedToHost];
+    let all = others.into_iter().chain(DropReason::ALL.iter().map(|&reason| Ending::Dropped(reason)));
+    all.map(|ending| (ending.slug(), lab.ended(ending))).collect()
+}
+
+/// The directory has exactly the tuples of live flows that are not at home where their flow is.
+fn assert_directory(lab: &Lab) {
+    let workers = lab.engines().len();
+    let away = lab.engines().iter().flat_map(|engine| {
+        let flows = engine.flows(lab.now(), 0, usize::MAX).0;
+        let keys = flows.into_iter().flat_map(|flow| [flow.initiator, flow.responder]);
+        keys.filter(move |key| key.home(workers) != engine.worker())
+    });
+    assert_eq!(lab.shared().away_from_home(), away.count());
+}
+
+/// Runs the steps in several labs at once.
+struct Race {
+    labs: Vec<Lab>,
+    /// The last packets that left, of each lab.
+    last: Vec<Vec<Departed>>,
+    attached: bool,
+}
+
+impl Race {
+    fn new(arrangements: &[(usize, Steering)]) -> Self {
+        let base = || Blueprint::default().public("vm3", PUBLIC[0]).idle(Duration::from_secs(30));
+        let labs = arrangements.iter().map(|&(workers, steering)| base().workers(workers, steering).build());
+        let labs: Vec<Lab> = labs.collect();
+        Self { last: vec![Vec::new(); labs.len()], labs, attached: true }
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Begin { from, to, kind, port } => {
+                for frame in beginning(*from, *to, *kind, *port) {
+                    self.each(|lab, _| lab.send(HOSTS[*from].0, frame.clone()));
+                }
+            }
+            Step::Answer(which) | Step::Reset(which) | Step::Complain(which) => {
+                let which = *which;
+                self.each(|lab, last| {
+                    let received = (!last.is_empty()).then(|| &last[which.index(last.len())]);
+                    let answer = received.and_then(|packet| Some((&packet.to, reaction(packet, step)?)));
+                    answer.map_or_else(Outcome::default, |(from, frame)| lab.send(from, frame))
+                });
+            }
+            Step::Wait(millis) => self.each(|lab, _| lab.advance(Duration::from_millis(*millis))),
+            Step::Reload => {
+                self.attached = !self.attached;
+                let attached = self.attached;
+                self.each(|lab, _| {
+                    lab.reload(
+                        |blueprint| {
+                            if attached { blueprint.attached("vm2") } else { blueprint.detached("vm2") }
+                        },
+                    );
+                    Outcome::default()
+                });
+            }
+        }
+    }
+
+    fn each(&mut self, act: impl Fn(&mut Lab, &[Departed]) -> Outcome) {
+        let mut first: Option<Vec<String>> = None;
+        for (lab, last) in self.labs.iter_mut().zip(&mut self.last) {
+            let outcome = act(lab, last);
+            let lines = told(&outcome);
+            assert_eq!(first.get_or_insert_with(|| lines.clone()), &lines, "as one worker");
+            last.extend(outcome.frames.into_iter().filter(|out| out.bytes[12..14] == [8, 0]));
+            last.drain(..last.len().saturating_sub(12));
+            assert_directory(lab);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn several_workers_do_what_one_does(steps in steps()) {
+        let others = [(2, Steering::Random), (3, Steering::Random), (4, Steering::Wrong)];
+        let mut race = Race::new(&[&[(1, Steering::Home)][..], &others].concat());
+        steps.iter().for_each(|step| race.take(step));
+        let counted: HashSet<_> = race.labs.iter().map(endings).collect();
+        prop_assert_eq!(counted.len(), 1);
+        race.take(&Step::Wait(250_000));
+        for lab in &race.labs {
+            prop_assert_eq!((lab.held(), lab.shared().waiting(), lab.pools().used_total()), ([0, 0, 0], 0, 0));
+            prop_assert_eq!(lab.shared().away_from_home(), 0);
+        }
+    }
+}
+
+/// A lab of four workers in which a worker has to borrow a port, and the port.
+///
+/// Flows of one home take ports until the worker finds no more of its own among the next ones.
+fn borrowed() -> (Lab, u16) {
+    let mut lab = Blueprint::default().capacity(400_000).workers(4, Steering::Wrong).build();
+    for nth in 0..u32::MAX {
+        let (source, destination) = ((nth % 60_000) as u16 + 1, (nth / 60_000) as u16 + 1);
+        if home(source, destination, 4) != 0 {
+            continue;
+        }
+        let sent = lab.send("vm1", ipv4(VM1, FAR).udp(source, destination));
+        let (port, _) = sent.only().seen().ip().ports().unwrap();
+        assert!(PORTS.contains(&port));
+        if home(port, destination, 4) != 0 {
+            return (lab, port);
+        }
+    }
+    unreachable!("there are 64,511 ports")
+}
+
+#[test]
+fn a_borrowed_port_is_claimed_as_long_as_its_flow_lives() {
+    let ends: [fn(&mut Lab); 2] = [
+        |lab| drop(lab.advance(LONG)),
+        |lab| {
+            lab.reload(|blueprint| blueprint.detached("vm1"));
+            lab.advance(Duration::from_secs(1));
+        },
+    ];
+    for end in ends {
+        let (mut lab, port) = borrowed();
+        assert_eq!(lab.shared().away_from_home(), 1);
+        let destination =
+            lab.flows().iter().find(|flow| flow.responder.destination_port == port).unwrap().initiator;
+        let back = ipv4(FAR, SHARED).udp(destination.destination_port, port);
+        let line = format!(
+            "vm1: udp {FAR}:{} > {VM1}:{} ttl 63",
+            destination.destination_port, destination.source_port
+        );
+        assert_eq!(lab.send("internet", back).lines(), [line], "whoever receives the answer");
+        end(&mut lab);
+        assert_eq!((lab.shared().away_from_home(), lab.held()[0]), (0, 0));
+    }
+}
+
+#[test]
+fn a_record_that_is_evicted_takes_its_claims_along() {
+    let mut lab = Blueprint::default().capacity(64).workers(4, Steering::Random).build();
+    for nth in 0..4000u16 {
+        let far = format!("198.51.100.{}", nth % 3);
+        let sent = lab.send("vm1", ipv4(VM1, &far).tcp(1 + nth, 80).syn().seq(100));
+        if nth % 2 == 0 {
+            let (port, _) = sent.only().seen().ip().ports().unwrap();
+            lab.send("internet", ipv4(&far, SHARED).tcp(80, port).rst().ack(101).seq(0));
+        }
+        assert_directory(&lab);
+    }
+    lab.advance(LONG);
+    assert_eq!((lab.held(), lab.shared().away_from_home()), ([0, 0, 0], 0));
+}
+
+#[test]
+fn each_worker_has_its_share_of_the_records() {
+    let lab = Blueprint::default().capacity(1000).workers(3, Steering::Home).build();
+    let capacities: Vec<usize> = lab.engines().iter().map(|engine| engine.flow_usage().1).collect();
+    assert_eq!(capacities, [334; 3]);
+}
