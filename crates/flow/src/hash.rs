@@ -142,4 +142,28 @@ mod tests {
         let hash = |first, second| Seed::new([first, second]).hash(&words);
         assert!(hash(1, 2) != hash(2, 1) && hash(1, 2) != hash(1, 3));
     }
+
+    /// Whoever knows one seed can fill one chain under it; under another seed the same keys lie as any others do.
+    #[test]
+    fn keys_that_collide_under_one_seed_are_spread_by_another() {
+        const CHAINS: u32 = 4_096;
+        let known = Seed::new([0, 0]);
+        let tuples = (0u32..).map(|number| FlowKey {
+            source: Address::from_v4_bits(0x0a00_0000 + (number >> 16)),
+            source_port: number as u16,
+            ..FlowKey::default()
+        });
+        let chosen = tuples.map(|key| Words::new(&key)).filter(|words| known.hash(words) % CHAINS == 0);
+        let chosen: Vec<Words> = chosen.take(CHAINS as usize / 4).collect();
+        for secret in [[1, 2], [0, 1], [0x5eed, 0xfeed]] {
+            let secret = Seed::new(secret);
+            let mut chains = vec![0; CHAINS as usize];
+            chosen.iter().for_each(|words| chains[(secret.hash(words) % CHAINS) as usize] += 1);
+            let longest = chains.into_iter().max();
+            assert!(
+                longest < Some(9),
+                "a chain of {longest:?} where a quarter of them hold one key on average"
+            );
+        }
+    }
 }

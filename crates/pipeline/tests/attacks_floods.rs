@@ -20,6 +20,11 @@ fn small() -> Blueprint {
 }
 
 #[test]
+fn in_every_arrangement() {
+    testkit::lab::in_every_arrangement();
+}
+
+#[test]
 fn half_open_connections() {
     let mut lab = small().build();
     let mut bystander = Bystander::begin(&mut lab);

@@ -17,6 +17,11 @@ fn lab() -> Lab {
 }
 
 #[test]
+fn in_every_arrangement() {
+    testkit::lab::in_every_arrangement();
+}
+
+#[test]
 fn a_vms_answers_are_its_own_and_the_rest_is_the_hosts() {
     let mut lab = lab();
     let sent = lab.send("vm1", ipv4(VM1, FAR).tcp(4000, 443).syn().seq(7));
