@@ -5,7 +5,6 @@ use control::answer::{Stage, Walk};
 use model::SubnetIndex;
 use packet::{AttachmentId, Mac};
 use pipeline::{Attachment, AttachmentKind, Ending, Explanation, Gateway};
-use std::net::IpAddr;
 
 /// The hardware address of an imagined sender, locally administered.
 const SENDER: Mac = [0x02, 0, 0, 0, 0xff, 0xff];
@@ -91,7 +90,7 @@ fn find<'a>(gateway: &'a Gateway, from: &str, words: &Words) -> Result<&'a Attac
         let site = |attachment: &&Attachment| matches!(attachment.kind, AttachmentKind::OnPremises { .. });
         let holds = |attachment: &&Attachment| match &attachment.kind {
             AttachmentKind::OnPremises { prefixes, .. } => {
-                prefixes.iter().any(|prefix| prefix.contains(&IpAddr::from(words.source.0)))
+                prefixes.iter().any(|prefix| prefix.contains(&words.source.0))
             }
             _ => false,
         };

@@ -1,12 +1,13 @@
-//! A packet in words: `tcp 10.0.1.4:40000 8.8.8.8:443 flags=syn ttl=1 df`.
+//! A packet in words: `tcp 10.0.1.4:40000 8.8.8.8:443 flags=syn ttl=1 df`, `udp [fd00::4]:40000 [2001:db8::8]:53`.
 
 use packet::checksum::{checksum, transport_sum};
 use packet::parse;
-use packet::{Mac, Protocol};
+use packet::{Address, Mac, Protocol};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 const IPV4_HEADER: usize = 20;
+const IPV6_HEADER: usize = 40;
 /// What Linux sends with.
 const TTL: u8 = 64;
 
@@ -16,16 +17,16 @@ pub struct Words {
     /// The transport protocol.
     pub protocol: Protocol,
     /// The sender, with port zero where the protocol has none.
-    pub source: (Ipv4Addr, u16),
+    pub source: (IpAddr, u16),
     /// The receiver, likewise.
-    pub destination: (Ipv4Addr, u16),
+    pub destination: (IpAddr, u16),
     /// TCP flags.
     pub flags: u8,
-    /// Time to live.
+    /// Time to live, or the hop limit.
     pub ttl: u8,
     /// The bytes of the IP packet; headers alone where it is `None`.
     pub size: Option<u16>,
-    /// Whether it may not be cut up.
+    /// Whether it may not be cut up; IPv6 never may.
     pub dont_fragment: bool,
 }
 
@@ -42,6 +43,14 @@ impl Words {
             if protocol.has_ports() { address_and_port(word) } else { Ok((address(word)?, 0)) }
         };
         let (source, destination) = (end("source")?, end("destination")?);
+        if source.0.is_ipv4() != destination.0.is_ipv4() {
+            return Err(format!("{} and {} are of different address families", source.0, destination.0));
+        }
+        let protocol = match protocol {
+            Protocol::ICMP if source.0.is_ipv6() => Protocol::ICMPV6,
+            Protocol::ICMPV6 if source.0.is_ipv4() => return Err(format!("icmpv6: {} is IPv4", source.0)),
+            protocol => protocol,
+        };
         let mut packet = Self {
             protocol,
             source,
@@ -90,40 +99,64 @@ impl Words {
     }
 
     fn headers(&self) -> usize {
-        IPV4_HEADER
+        self.ip_header()
             + match self.protocol {
                 Protocol::TCP => 20,
                 _ => 8,
             }
     }
 
+    fn ip_header(&self) -> usize {
+        if self.source.0.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER }
+    }
+
     /// The packet as an Ethernet frame with right checksums.
     pub fn frame(&self, from: Mac, to: Mac) -> Vec<u8> {
         let total = usize::from(self.size.unwrap_or(0)).max(self.headers());
         let mut segment = self.transport();
-        segment.resize(total - IPV4_HEADER, 0);
+        segment.resize(total - self.ip_header(), 0);
         self.finish_transport(&mut segment);
 
         let mut frame = Vec::with_capacity(parse::NETWORK_AT + total);
         frame.extend_from_slice(&to);
         frame.extend_from_slice(&from);
-        frame.extend_from_slice(&[0x08, 0x00]);
-        frame.extend_from_slice(&self.ipv4_header(total));
+        match (self.source.0, self.destination.0) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                frame.extend_from_slice(&[0x08, 0x00]);
+                frame.extend_from_slice(&self.ipv4_header(total, source, destination));
+            }
+            (source, destination) => {
+                frame.extend_from_slice(&[0x86, 0xdd]);
+                frame.extend_from_slice(&self.ipv6_header(total, source, destination));
+            }
+        }
         frame.extend_from_slice(&segment);
         frame
     }
 
-    fn ipv4_header(&self, total: usize) -> [u8; IPV4_HEADER] {
+    fn ipv4_header(&self, total: usize, source: Ipv4Addr, destination: Ipv4Addr) -> [u8; IPV4_HEADER] {
         let mut header = [0; IPV4_HEADER];
         header[0] = 0x45;
         header[2..4].copy_from_slice(&u16::try_from(total).unwrap_or(u16::MAX).to_be_bytes());
         header[6] = if self.dont_fragment { 0x40 } else { 0 };
         header[8] = self.ttl;
         header[9] = self.protocol.0;
-        header[12..16].copy_from_slice(&self.source.0.octets());
-        header[16..20].copy_from_slice(&self.destination.0.octets());
+        header[12..16].copy_from_slice(&source.octets());
+        header[16..20].copy_from_slice(&destination.octets());
         let sum = checksum(&[&header]);
         header[10..12].copy_from_slice(&sum.to_be_bytes());
+        header
+    }
+
+    fn ipv6_header(&self, total: usize, source: IpAddr, destination: IpAddr) -> [u8; IPV6_HEADER] {
+        let mut header = [0; IPV6_HEADER];
+        let payload = total - IPV6_HEADER;
+        header[0] = 0x60;
+        header[4..6].copy_from_slice(&u16::try_from(payload).unwrap_or(u16::MAX).to_be_bytes());
+        header[6] = self.protocol.0;
+        header[7] = self.ttl;
+        header[8..24].copy_from_slice(&Address::from(source).bits().to_be_bytes());
+        header[24..40].copy_from_slice(&Address::from(destination).bits().to_be_bytes());
         header
     }
 
@@ -137,6 +170,7 @@ impl Words {
             }
             Protocol::UDP => ports,
             Protocol::ICMP => vec![8, 0, 0, 0, 0, 1, 0, 1],
+            Protocol::ICMPV6 => vec![128, 0, 0, 0, 0, 1, 0, 1],
             _ => vec![0, 0, 0, 1, 0, 0, 0, 1],
         }
     }
@@ -149,7 +183,7 @@ impl Words {
                 segment[4..6].copy_from_slice(&length.to_be_bytes());
                 6
             }
-            Protocol::ICMP => 2,
+            Protocol::ICMP | Protocol::ICMPV6 => 2,
             _ => return,
         };
         let sum = transport_sum(self.source.0.into(), self.destination.0.into(), self.protocol, segment);
@@ -165,8 +199,10 @@ impl fmt::Display for Words {
         match self.protocol.has_ports() {
             true => write!(
                 f,
-                "{} {}:{} > {}:{}",
-                self.protocol, source.0, source.1, destination.0, destination.1
+                "{} {} > {}",
+                self.protocol,
+                SocketAddr::from(source),
+                SocketAddr::from(destination)
             )?,
             false => write!(f, "{} {} > {}", self.protocol, source.0, destination.0)?,
         }
@@ -191,24 +227,28 @@ fn protocol(word: &str) -> Result<Protocol, String> {
         "tcp" => Ok(Protocol::TCP),
         "udp" => Ok(Protocol::UDP),
         "icmp" => Ok(Protocol::ICMP),
+        "icmpv6" => Ok(Protocol::ICMPV6),
         "esp" => Ok(Protocol::ESP),
         "ah" => Ok(Protocol::AH),
         _ => Err(format!("\"{word}\": expected a packet that begins with tcp, udp, icmp, esp or ah")),
     }
 }
 
-fn address(word: &str) -> Result<Ipv4Addr, String> {
+fn address(word: &str) -> Result<IpAddr, String> {
     match word.parse() {
-        Ok(IpAddr::V4(address)) => Ok(address),
-        Ok(IpAddr::V6(_)) => Err(format!("{word}: explaining IPv6 packets is not built yet")),
-        Err(_) => Err(format!("\"{word}\": expected an IPv4 address")),
+        Ok(IpAddr::V6(v6)) if Ipv6Addr::to_ipv4_mapped(&v6).is_some() => {
+            Err(format!("{word}: an IPv4 address in an IPv6 header is nobody's"))
+        }
+        Ok(address) => Ok(address),
+        Err(_) => Err(format!("\"{word}\": expected an IP address")),
     }
 }
 
-fn address_and_port(word: &str) -> Result<(Ipv4Addr, u16), String> {
-    let expected = || format!("\"{word}\": expected an address and a port, such as 10.0.1.4:443");
-    let (ip, port) = word.rsplit_once(':').ok_or_else(expected)?;
-    Ok((address(ip.trim_matches(['[', ']']))?, port.parse().map_err(|_| expected())?))
+fn address_and_port(word: &str) -> Result<(IpAddr, u16), String> {
+    let expected =
+        || format!("\"{word}\": expected an address and a port, such as 10.0.1.4:443 or [fd00::4]:443");
+    let end: SocketAddr = word.parse().map_err(|_| expected())?;
+    Ok((address(&end.ip().to_string())?, end.port()))
 }
 
 #[cfg(test)]
@@ -233,17 +273,29 @@ mod tests {
         assert_eq!(parsed("udp 10.0.1.4:53 8.8.8.8:53").ports(), (53, 53));
         assert_eq!(parsed("icmp 10.0.1.4 8.8.8.8").protocol, Protocol::ICMP);
         assert_eq!(parsed("ESP 10.0.1.4 8.8.8.8").protocol, Protocol::ESP);
+        let six = parsed("tcp [fd00::4]:40000 [2001:db8::8]:443 ttl=1 size=1280");
+        assert_eq!((six.ttl, six.length(), six.ports()), (1, 1280, (40000, 443)));
+        assert_eq!(parsed("icmp fd00::4 2001:db8::8").protocol, Protocol::ICMPV6);
+        let words = Words::parse(&["udp [fd00::4]:53 [fd00::5]:53"]).unwrap();
+        assert_eq!(words.to_string(), "Udp [fd00::4]:53 > [fd00::5]:53");
     }
 
     #[test]
     fn checksums_are_right() {
-        for text in ["tcp 1.2.3.4:5 6.7.8.9:10 size=77", "udp 1.2.3.4:5 6.7.8.9:10 size=100"] {
+        for text in [
+            "tcp 1.2.3.4:5 6.7.8.9:10 size=77",
+            "udp 1.2.3.4:5 6.7.8.9:10 size=100",
+            "tcp [fd00::4]:5 [fd00::5]:10 size=77",
+            "udp [fd00::4]:5 [fd00::5]:10 size=101",
+            "icmpv6 fd00::4 fd00::5 size=101",
+        ] {
             let words = Words::parse(&[text]).unwrap();
             let frame = words.frame([2; 6], [4; 6]);
-            let segment = &frame[34..];
+            let v4 = words.source.0.is_ipv4();
+            let segment = &frame[if v4 { 34 } else { 54 }..];
             let (source, destination) = (words.source.0.into(), words.destination.0.into());
             assert_eq!(transport_sum(source, destination, words.protocol, segment), 0, "{text}");
-            assert_eq!(checksum(&[&frame[14..34]]), 0, "{text}");
+            assert!(!v4 || checksum(&[&frame[14..34]]) == 0, "{text}");
         }
     }
 
@@ -259,7 +311,11 @@ mod tests {
             ("icmp 1.2.3.4:1 8.8.8.8", "1.2.3.4:1"),
             ("icmp 1.2.3.4 8.8.8.8 ttl=0", "ttl=0"),
             ("tcp 1.2.3.4:1 8.8.8.8:2 size=21", "size=21"),
-            ("tcp [::1]:1 [::2]:2", "IPv6"),
+            ("tcp fd00::4:1 [fd00::5]:2", "fd00::4:1"),
+            ("tcp [fd00::4]:1 8.8.8.8:2", "families"),
+            ("tcp [::ffff:1.2.3.4]:1 [fd00::5]:2", "::ffff:1.2.3.4"),
+            ("icmpv6 1.2.3.4 8.8.8.8", "IPv4"),
+            ("udp [fd00::4]:1 [fd00::5]:2 size=47", "size=47"),
         ] {
             let error = Words::parse(&[text]).unwrap_err();
             assert!(error.contains(word), "{text}: {error}");
@@ -268,7 +324,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_words_make_it_panic(words in proptest::collection::vec("(tcp|udp|icmp|[0-9.:]{0,12}|flags=[a-z+]{0,8}|ttl=[0-9]{0,4}|size=[0-9]{0,6}|df|.{0,8})", 0..8)) {
+        fn no_words_make_it_panic(words in proptest::collection::vec("(tcp|udp|icmp|[0-9.:]{0,12}|\\[[0-9a-f:]{0,12}\\]:[0-9]{1,5}|[0-9a-f:]{2,12}|flags=[a-z+]{0,8}|ttl=[0-9]{0,4}|size=[0-9]{0,6}|df|.{0,8})", 0..8)) {
             if let Ok(words) = Words::parse(&words) {
                 let frame = words.frame([2; 6], [4; 6]);
                 prop_assert!(parse(&frame).is_ok());

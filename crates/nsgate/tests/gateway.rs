@@ -132,16 +132,6 @@ fn every_key_that_is_not_built_yet_says_so_by_name() {
         ("flows:", "flowLogs: { directory: /var/log/nsgate }\nflows:", "flowLogs"),
         ("flows:", "metrics: { listen: 127.0.0.1:9464 }\nflows:", "metrics"),
         (
-            "address: 203.0.113.2/24",
-            "address: [203.0.113.2/24, \"2001:db8::2/64\"]",
-            "IPv6 in attachments[2].internet",
-        ),
-        (
-            "nextHop: 203.0.113.1",
-            "nextHop: [203.0.113.1, \"2001:db8::1\"]",
-            "IPv6 in attachments[2].internet",
-        ),
-        (
             "outbound:",
             "  - { interface: wan1, internet: { address: 198.51.100.2/24, nextHop: 198.51.100.1 } }\noutbound:",
             "more than one internet attachment",
@@ -263,6 +253,8 @@ fn contradictions_are_found() {
         ("interface: veth-web1", "interface: a-name-far-too-long", "InvalidValue"),
         ("{ interface: veth-web1,", "{", "MissingKey"),
         ("nextHop: 203.0.113.1", "nextHop: 203.0.113.2", "InternetAttachment"),
+        ("nextHop: 203.0.113.1", "nextHop: \"fe80::1\"", "InternetAttachment"),
+        ("nextHop: 203.0.113.1", "nextHop: [203.0.113.1, \"2001:db8::1\"]", "InternetAttachment"),
         ("203.0.113.2/24", "203.0.113.0/24", "InternetAttachment"),
         ("address: 203.0.113.2/24,", "", "MissingKey"),
         ("defaultPublicIp: 203.0.113.10", "defaultPublicIp: 203.0.113.20", "DefaultPublicIp"),

@@ -2,6 +2,7 @@
 
 use crate::Address;
 use std::fmt;
+use std::net::SocketAddr;
 
 /// An IP protocol number (IANA "Assigned Internet Protocol Numbers").
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -127,7 +128,10 @@ impl fmt::Display for FlowKey {
         let FlowKey { source, destination, source_port, destination_port, protocol, .. } = self;
         match *protocol {
             Protocol::TCP | Protocol::UDP => {
-                write!(f, "{protocol} {source}:{source_port} > {destination}:{destination_port}")
+                let (from, to) = (source.ip(), destination.ip());
+                let (from, to) =
+                    (SocketAddr::new(from, *source_port), SocketAddr::new(to, *destination_port));
+                write!(f, "{protocol} {from} > {to}")
             }
             Protocol::ICMP | Protocol::ICMPV6 => {
                 write!(f, "{protocol} {source} > {destination} id {}", source_port.max(destination_port))

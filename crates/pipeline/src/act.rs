@@ -150,7 +150,8 @@ impl Engine {
                     Wait::NoNeed => Ok(Outcome::Changed),
                 }
             }
-            Step::Arp(arp) => Ok(Outcome::Ends(self.arp(now, on, &arp))),
+            Step::WhoHas(said) => Ok(Outcome::Ends(self.who_has(now, on, &said))),
+            Step::Ignore => Ok(Outcome::Ends(Ending::Consumed)),
             Step::Echo(packet) => {
                 let request = &*frame.bytes;
                 self.originate(on, |out| echo_reply(out, request, &packet));
@@ -355,13 +356,20 @@ impl Engine {
     /// A dropped first fragment takes the later ones with it.
     fn remember_dropped(&mut self, now: Time, on: AttachmentId, packet: &Packet, reason: DropReason) {
         let datagram = Datagram::of(on, packet);
+        let overlaps = reason == DropReason::FragmentOverlap && !packet.source.is_v4();
         if packet.fragment == Fragment::First {
             let mut fragments = self.shared.fragments();
             let dropped = Lead::Dropped(reason);
             let begins = fragments.begin(datagram, dropped, now, checks::covered(packet));
             let waited = if begins { fragments.release(&datagram) } else { Vec::new() };
+            if overlaps && !begins {
+                fragments.spoil(&datagram, reason);
+            }
             drop(fragments);
             self.resume_all(now, waited);
+        } else if overlaps {
+            // All of it, what is still to come included (RFC 5722, section 4).
+            self.shared.fragments().spoil(&datagram, reason);
         } else if reason == DropReason::FragmentOfDropped {
             self.shared.fragments().pass(&datagram, checks::covered(packet), checks::is_last(packet));
         }

@@ -54,9 +54,9 @@ pub(crate) fn offload(frame: &Frame<'_>, packet: &Packet) -> Result<(), DropReas
     }
     let Some(segments) = offload.segments else { return Ok(()) };
     let fits = match segments.kind {
-        SegmentKind::Tcp4 => packet.protocol == Protocol::TCP,
+        SegmentKind::Tcp4 => packet.protocol == Protocol::TCP && packet.source.is_v4(),
+        SegmentKind::Tcp6 => packet.protocol == Protocol::TCP && !packet.source.is_v4(),
         SegmentKind::Udp | SegmentKind::UdpFragments => packet.protocol == Protocol::UDP,
-        SegmentKind::Tcp6 => false,
     };
     if !fits || segments.size == 0 || packet.fragment != Fragment::Whole {
         return Err(DropReason::BadOffload);
@@ -73,6 +73,10 @@ pub(crate) fn offload(frame: &Frame<'_>, packet: &Packet) -> Result<(), DropReas
 pub(crate) fn source(link: &Link, bytes: &[u8], packet: &Packet) -> Result<(), DropReason> {
     if packet.source == packet.destination {
         return Err(DropReason::Martian);
+    }
+    // Every IPv6 host has such an address, and speaks from it on its link (RFC 4291, section 2.5.6).
+    if !packet.source.is_v4() && packet.source.is_link_local() {
+        return Err(DropReason::LinkLocal);
     }
     match &link.behind {
         Behind::Nics { addresses, enforced_mac, .. } => {
@@ -235,30 +239,37 @@ pub(crate) fn wire_packets(frame: &Frame<'_>, packet: &Packet) -> u32 {
     payload.div_ceil(u32::from(segments.size.max(1))).max(1)
 }
 
+/// What IPv6 hosts and routers say to all of their link, as soon as it is up: about groups (RFC 2710, RFC 3810) and
+/// routers (RFC 4861). Nobody forwards it, and a fabric that carries no multicast has no use for it.
+#[inline]
+pub(crate) fn is_housekeeping(packet: &Packet) -> bool {
+    let Transport::OtherIcmp { kind } = packet.transport else { return false };
+    !packet.source.is_v4() && packet.destination.is_multicast() && matches!(kind, 130..=134 | 143)
+}
+
 /// Multicast, limited broadcast, or the reserved class E.
 fn is_multicast(address: Address) -> bool {
-    address.v4_bits().is_some_and(|bits| bits >> 28 >= 0xe)
+    address.is_multicast() || address.v4_bits().is_some_and(|bits| bits >> 28 == 0xf)
 }
 
-/// 169.254.0.0/16 (RFC 3927).
-pub(crate) fn is_link_local(address: Address) -> bool {
-    address.v4_bits().is_some_and(|bits| bits >> 16 == 0xa9fe)
-}
-
-/// Whether the route is None outside every virtual network: RFC 1918, RFC 6598, and what is nobody's (RFC 6890).
+/// Whether the route is None outside every virtual network: RFC 1918, RFC 6598, and what is nobody's (RFC 6890); of IPv6
+/// all but 2000::/3, which are the only addresses that are given out (RFC 4291, section 2.4).
 pub(crate) fn is_private_or_reserved(address: Address) -> bool {
-    let Some(bits) = address.v4_bits() else { return false };
+    let Some(bits) = address.v4_bits() else { return address.bits() >> 125 != 1 };
     let private = bits >> 24 == 10 || bits >> 20 == 0xac1 || bits >> 16 == 0xc0a8 || bits >> 22 == 0x191;
     private || matches!(bits >> 24, 0 | 127) || bits >> 28 >= 0xe
 }
 
 /// Whether an address can be anybody's on the internet.
 fn is_outside(address: Address) -> bool {
-    !is_private_or_reserved(address) && !is_link_local(address) && address != PLATFORM
+    !is_private_or_reserved(address) && !address.is_link_local() && address != PLATFORM
 }
 
 /// Whether an address can be nobody's at all, on whatever link.
 fn never_a_source(address: Address) -> bool {
-    let special = address.v4_bits().is_none_or(|bits| matches!(bits >> 24, 0 | 127) || bits >> 28 >= 0xe);
+    let special = match address.v4_bits() {
+        Some(bits) => matches!(bits >> 24, 0 | 127) || bits >> 28 >= 0xe,
+        None => address.is_multicast() || address.bits() >> 120 == 0,
+    };
     special || address == PLATFORM
 }

@@ -70,7 +70,7 @@ impl Engine {
 
 fn ending_of(step: &Step) -> Option<Ending> {
     match step {
-        Step::Arp(_) => Some(Ending::Consumed),
+        Step::WhoHas(_) | Step::Ignore => Some(Ending::Consumed),
         Step::Echo(_) => Some(Ending::Answered),
         Step::PassToHost => Some(Ending::PassedToHost),
         Step::Hold(_) | Step::HandOver(_) => None,
@@ -181,7 +181,7 @@ fn told(error: IcmpError) -> String {
         IcmpError::TimeExceeded => "the sender is told: ICMP time exceeded".into(),
         IcmpError::Prohibited => "the sender is told: ICMP administratively prohibited".into(),
         IcmpError::TooBig { mtu } => {
-            format!("the sender is told: ICMP fragmentation needed, {mtu} bytes")
+            format!("the sender is told: too big, the link carries {mtu} bytes")
         }
     }
 }

@@ -136,7 +136,7 @@ impl Fragments {
         true
     }
 
-    /// The first fragment was dropped after all.
+    /// The rest of a datagram is dropped: its first fragment was after all, or a fragment overlapped.
     pub(crate) fn spoil(&mut self, datagram: &Datagram, reason: DropReason) {
         let records = self.links.get_mut(&datagram.on).map(|link| &mut link.records);
         if let Some(record) = records.and_then(|records| records.get_mut(datagram)) {

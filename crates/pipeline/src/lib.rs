@@ -9,7 +9,6 @@
 //! ([`Way::HandOver`]), and that worker goes on with [`Engine::take_over`]. `directory.rs` says whose a flow is.
 
 mod act;
-mod arp;
 mod checks;
 mod closing;
 mod counters;
@@ -37,6 +36,7 @@ mod unseen;
 mod verdict;
 mod verify;
 mod view;
+mod who_has;
 
 pub use act::Way;
 pub use counters::{Count, Counters};

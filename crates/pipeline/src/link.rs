@@ -45,7 +45,8 @@ pub(crate) struct Outside {
     /// What the host itself holds.
     pub(crate) host: Vec<Address>,
     pub(crate) on_link: Vec<IpNet>,
-    next_hop: Option<Address>,
+    /// The first of each family is used.
+    next_hops: Vec<Address>,
 }
 
 impl Outside {
@@ -56,7 +57,7 @@ impl Outside {
             own: own.filter(|address| !host.contains(address)).collect(),
             host,
             on_link: addresses.iter().map(IpNet::trunc).collect(),
-            next_hop: next_hops.iter().copied().map(Address::from).find(|hop| hop.is_v4()),
+            next_hops: next_hops.iter().copied().map(Address::from).collect(),
         }
     }
 
@@ -67,7 +68,10 @@ impl Outside {
     }
 
     fn next_hop(&self, destination: Address) -> Option<Address> {
-        if self.is_near(destination) { Some(destination) } else { self.next_hop }
+        if self.is_near(destination) {
+            return Some(destination);
+        }
+        self.next_hops.iter().copied().find(|hop| hop.is_v4() == destination.is_v4())
     }
 }
 

@@ -82,8 +82,10 @@ impl World<'_> {
 /// What is to be done with a frame.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// Take in an ARP message, and answer it where it asks for us.
-    Arp(Neighbour),
+    /// Take in a question or an answer about a neighbour, and answer it where it asks for us.
+    WhoHas(Neighbour),
+    /// Take in what hosts say to the routers of their link, and heed it not.
+    Ignore,
     /// Answer a ping to the gateway's own address.
     Echo(Packet),
     /// Leave it to the host.
@@ -153,9 +155,8 @@ pub(crate) fn walk<O: Observer>(
 ) -> Result<Step, Refusal> {
     let link = world.snapshot.link(on).ok_or(DropReason::AttachmentGone)?;
     let packet = match parse(frame.bytes).map_err(DropReason::from)? {
-        Parsed::Ip(packet) if packet.source.is_v4() => packet,
-        Parsed::Neighbour(arp) if arp.target.is_v4() => return Ok(Step::Arp(arp)),
-        Parsed::Ip(_) | Parsed::Neighbour(_) => return Err(DropReason::Ipv6.into()),
+        Parsed::Ip(packet) => packet,
+        Parsed::Neighbour(said) => return Ok(Step::WhoHas(said)),
         Parsed::Vlan => return Err(DropReason::Vlan.into()),
         Parsed::Other(_) => return Err(DropReason::UnknownEtherType.into()),
     };
@@ -172,6 +173,9 @@ fn walk_packet<O: Observer>(
     packet: Packet,
     seen: &mut O,
 ) -> Result<Step, Refusal> {
+    if checks::is_housekeeping(&packet) {
+        return Ok(Step::Ignore);
+    }
     checks::hardware(link, frame.bytes, packet.destination)?;
     if let Some(step) = for_the_gateway(world, link, frame, &packet)? {
         return Ok(step);
@@ -316,7 +320,7 @@ fn for_the_gateway(
     if !own.contains(&packet.destination) {
         return Ok(None);
     }
-    let ping = matches!(packet.transport, Transport::Query { kind: 8, reply: false, .. });
+    let ping = matches!(packet.transport, Transport::Query { kind: 8 | 128, reply: false, .. });
     match snapshot.public(packet.destination).filter(|_| link.is_internet()) {
         Some(Public::OneToOne(..)) => Ok(None),
         _ if ping && packet.fragment == Fragment::Whole => {
@@ -372,10 +376,10 @@ fn first_packet<O: Observer>(
         _ => {}
     }
     // Azure's network carries no others (Azure "Virtual network FAQ", protocols).
-    if !matches!(
-        packet.protocol,
-        Protocol::TCP | Protocol::UDP | Protocol::ICMP | Protocol::ESP | Protocol::AH
-    ) {
+    let icmp = if packet.source.is_v4() { Protocol::ICMP } else { Protocol::ICMPV6 };
+    if !matches!(packet.protocol, Protocol::TCP | Protocol::UDP | Protocol::ESP | Protocol::AH)
+        && packet.protocol != icmp
+    {
         return Err(DropReason::UnsupportedProtocol.into());
     }
     match &link.behind {

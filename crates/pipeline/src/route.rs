@@ -43,7 +43,7 @@ pub(crate) fn route<O: Observer>(
         return Ok(Route::Hairpin(to, private));
     }
     let internet = snapshot.internet.and_then(|id| snapshot.link(id));
-    let reason = if checks::is_link_local(destination) {
+    let reason = if destination.is_link_local() {
         DropReason::LinkLocal
     } else if checks::is_private_or_reserved(destination) {
         DropReason::RouteNone
@@ -106,6 +106,9 @@ pub(crate) fn outward<O: Observer>(
     if let Some(public) = sender.public.filter(|public| public.is_v4() == key.source.is_v4()) {
         seen.see(Event::OneToOne(public));
         return Ok((FlowKey { source: public, ..key }, None));
+    }
+    if !key.source.is_v4() {
+        return Err(DropReason::NoIpv6Snat.into());
     }
     let public = world.snapshot.default_public.ok_or(DropReason::NoPublicAddress)?;
     match packet.transport {

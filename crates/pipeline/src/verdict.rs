@@ -8,9 +8,10 @@ use packet::Malformed;
 pub enum Ending {
     /// Sent on.
     Forwarded,
-    /// Answered by the gateway itself: ARP, or a ping to its own address.
+    /// Answered by the gateway itself: ARP, neighbour discovery, or a ping to its own address.
     Answered,
-    /// Taken in by the gateway: an ARP reply, or an ARP message that needs no answer.
+    /// Taken in by the gateway: an answer about a neighbour, a question that needs none, or what hosts say to the routers of
+    /// their link.
     Consumed,
     /// Left to the host's own network stack.
     PassedToHost,
@@ -75,8 +76,7 @@ reasons! {
     // What the gateway does not carry.
     OtherHost, "other-host", "The frame is addressed to another hardware address.";
     Vlan, "vlan-tagged", "The frame carries a VLAN tag; attach the sub-interface instead.";
-    Ipv6, "ipv6", "IPv6 is not carried yet.";
-    UnknownEtherType, "unknown-ethertype", "The frame is neither IPv4 nor ARP.";
+    UnknownEtherType, "unknown-ethertype", "The frame is neither IP nor ARP.";
     Multicast, "multicast", "Azure's network carries no multicast and no broadcast.";
     UnsupportedProtocol, "unsupported-protocol", "Azure's network carries only TCP, UDP, ICMP, ESP and AH.";
     UnsupportedIcmp, "unsupported-icmp", "The ICMP type is neither a query nor an error that is carried.";
@@ -109,7 +109,7 @@ reasons! {
 
     // First packets: where to.
     PlatformAddress, "platform-address", "168.63.129.16 belongs to the platform and never leaves.";
-    LinkLocal, "link-local", "Link-local addresses (169.254.0.0/16) never leave.";
+    LinkLocal, "link-local", "Link-local addresses (169.254.0.0/16, fe80::/10) never leave.";
     RouteNone, "route-none", "The route to this destination is None: it is private or reserved and no virtual network has it.";
     UnknownDestination, "unknown-destination", "No network interface of the virtual network has this address.";
     DetachedDestination, "detached-destination", "The network interface with this address is not attached to the gateway.";
@@ -121,6 +121,7 @@ reasons! {
 
     // First packets: translation and records.
     NoPublicAddress, "no-public-address", "The network interface has no public address and outbound.defaultPublicIp is not set.";
+    NoIpv6Snat, "no-ipv6-snat", "IPv6 leaves only under a public address of its own; none is shared.";
     SnatProtocol, "snat-protocol", "The protocol has no ports, so it needs an instance-level public address.";
     SnatMidstream, "snat-midstream", "TCP in mid-stream without a record can not be given a translated port.";
     SnatPortsExhausted, "snat-ports-exhausted", "All ports of the public address are in use towards this destination.";

@@ -24,6 +24,9 @@ enum Foretold {
     Open,
 }
 
+/// Addresses on the internet that are nobody's of ours.
+const OUTSIDE: [&str; 5] = [FAR, "198.51.100.6", FAR_V6, "2001:db8:1::6", "2001:db8:ffff::55"];
+
 /// Asks the rules before a NIC both ways and compares the answers.
 fn ask(
     snapshot: &Snapshot,
@@ -54,6 +57,8 @@ fn foretell(snapshot: &Snapshot, first: &First) -> Foretold {
     let private_of = |public: &str| match public {
         PUBLIC1 => Some(VM1),
         PUBLIC3 => Some(VM3),
+        PUBLIC1_V6 => Some(VM1_V6),
+        PUBLIC3_V6 => Some(VM3_V6),
         _ => None,
     };
     let verdict = if first.from == "internet" {
@@ -65,18 +70,19 @@ fn foretell(snapshot: &Snapshot, first: &First) -> Foretold {
         let sender = nic_of(network, first.source).unwrap();
         let outbound =
             ask(snapshot, sender, Direction::Outbound, &first.tuple(first.source, first.destination));
-        let own =
-            [(VM1, PUBLIC1), (VM3, PUBLIC3)].iter().find(|(vm, _)| *vm == first.source).map(|(_, own)| *own);
+        let owns = [(VM1, PUBLIC1), (VM3, PUBLIC3), (VM1_V6, PUBLIC1_V6), (VM3_V6, PUBLIC3_V6)];
+        let own = owns.iter().find(|(vm, _)| *vm == first.source).map(|(_, own)| *own);
         match (outbound, private_of(first.destination), nic_of(network, first.destination)) {
             (Err(denied), ..) => Err(denied),
             (Ok(()), Some(private), _) if first.destination != own.unwrap_or_default() => match own {
                 Some(own) => inbound(nic_of(network, private).unwrap(), own, private),
-                None => return Foretold::Open,
+                None if first.is_v4() => return Foretold::Open,
+                None => return Foretold::Nowhere,
             },
             (Ok(()), Some(_), _) => return Foretold::Open,
             (Ok(()), None, Some(receiver)) => inbound(receiver, first.source, first.destination),
-            (Ok(()), None, None) if first.destination == FAR || first.destination == "198.51.100.6" => {
-                let snat = own.is_some() || !matches!(first.protocol.0, 50 | 51);
+            (Ok(()), None, None) if OUTSIDE.contains(&first.destination) => {
+                let snat = own.is_some() || first.is_v4() && !matches!(first.protocol.0, 50 | 51);
                 return if snat { Foretold::Admitted } else { Foretold::Nowhere };
             }
             (Ok(()), None, None) => return Foretold::Nowhere,
@@ -177,6 +183,7 @@ fn the_generators_reach_what_matters() {
         "snat-protocol",
         "unsupported-protocol",
         "martian",
+        "no-ipv6-snat",
     ] {
         assert!(seen.contains(slug), "{slug} was never reached: {seen:?}");
     }

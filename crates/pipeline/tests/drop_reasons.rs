@@ -50,7 +50,6 @@ fn reached(reason: DropReason) -> Lab {
         BadFragment => with(build(), "vm1", udp(VM1, VM3).fragment(0, true).data(1)),
         OtherHost => with(build(), "vm1", udp(VM1, VM3).macs([2; 6], [4; 6])),
         Vlan => with(build(), "vm1", ethernet(0x8100, &[0; 46])),
-        Ipv6 => with(build(), "vm1", ipv6("fd00::4", "fd00::5").udp(1, 2)),
         UnknownEtherType => with(build(), "vm1", ethernet(0x88cc, &[0; 46])),
         Multicast => with(build(), "vm1", udp(VM1, "224.0.0.1")),
         UnsupportedProtocol => with(build(), "vm1", ipv4(VM1, VM3).protocol(47).data(8)),
@@ -127,6 +126,11 @@ fn reached(reason: DropReason) -> Lab {
         NoMapping => with(build(), "internet", udp(FAR, "203.0.113.10")),
         NoInternet => with(Blueprint::default().without_internet().build(), "vm1", udp(VM1, FAR)),
         NoPublicAddress => with(Blueprint::default().default_public(None).build(), "vm1", udp(VM1, FAR)),
+        NoIpv6Snat => with(
+            Blueprint::default().dual_stack().build(),
+            "vm1",
+            ipv6("fd00:a:0:1::4", "2001:db8:1::7").udp(1, 2),
+        ),
         SnatProtocol => with(build(), "vm1", ipv4(VM1, FAR).esp(1, 1)),
         SnatMidstream => with(build(), "vm1", ipv4(VM1, FAR).tcp(1, 2).ack(1)),
         SnatPortsExhausted => {

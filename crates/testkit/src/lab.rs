@@ -17,7 +17,8 @@
 //! ```
 //!
 //! A rule is `priority in|out allow|deny protocol source[:ports] > destination[:ports]`. An address is `*`, prefixes with
-//! commas, a service tag, or `@asg`; ports are `*` or ranges with commas. Its name is `rule-<priority>`.
+//! commas (those of IPv6 in brackets), a service tag, or `@asg`; ports are `*` or ranges with commas. Its name is
+//! `rule-<priority>`.
 //!
 //! A lab has one worker unless its blueprint says otherwise; a test program with a test that calls [`in_every_arrangement`]
 //! runs all its tests with several, also with every frame received by a worker that has to hand it over.
@@ -29,6 +30,7 @@ mod network;
 mod networks;
 mod outcome;
 mod rule;
+mod six;
 mod steering;
 mod tally;
 
@@ -37,12 +39,13 @@ pub use frames::address;
 pub use outcome::{Departed, Outcome};
 pub use steering::{Steering, in_every_arrangement};
 
-use crate::build::{Body, OwnedFrame, arp_reply, read};
+use crate::build::{Body, OwnedFrame, Transport, arp_reply, neighbour_advertisement, read};
 use blueprint::gateway_mac;
 use frames::addressed;
 use packet::{AttachmentId, Offload, Time};
 use pipeline::{DropReason, Ending, Engine, Explanation, FlowView, Names, Settings, Shared, Snapshot, Way};
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tally::{Tally, assert_foretold};
@@ -121,7 +124,7 @@ impl Lab {
         let mut outcome = Outcome::default();
         self.receive(worker, on, frame.clone(), &mut outcome);
         let moved = Tally::of(&self.engines).since(&before);
-        if !matches!(read(&frame.bytes), Ok(seen) if matches!(seen.body, Body::Arp(_))) {
+        if !is_about_neighbours(&frame.bytes) {
             assert_foretold(&foretold, before.get("waiting"), &moved);
         }
         self.settle(&mut outcome);
@@ -183,7 +186,7 @@ impl Lab {
         self.engines.iter_mut().for_each(|engine| engine.replace(Arc::clone(snapshot)));
     }
 
-    /// Makes a VM, or `internet`, answer no ARP request.
+    /// Makes a VM, or `internet`, answer no question of ARP and neighbour discovery.
     pub fn silence(&mut self, host: &str) {
         self.silent.insert(host.into());
     }
@@ -364,13 +367,42 @@ impl Lab {
         outcome.frames.push(Departed { to: self.blueprint.name_at(to, &bytes[..6]), bytes, offload });
     }
 
-    /// What the host behind an attachment answers to an ARP request for it.
+    /// What the host behind an attachment answers to a question about its address.
     fn answer_to(&self, on: AttachmentId, bytes: &[u8]) -> Option<Vec<u8>> {
-        let Body::Arp(arp) = read(bytes).ok()?.body else { return None };
-        let (target, asker) = (arp.target.1, arp.sender);
-        let owner = self.blueprint.who_has(on, target).filter(|_| arp.operation == 1)?;
+        let (target, asker) = question(bytes)?;
+        let owner = self.blueprint.who_has(on, target)?;
+        if self.silent.contains(&owner) {
+            return None;
+        }
         let mac = self.blueprint.place(&owner).1;
-        let answers = !self.silent.contains(&owner);
-        answers.then(|| arp_reply(mac, &target.to_string(), asker.0, &asker.1.to_string()))
+        let (target, to) = (target.to_string(), asker.1.to_string());
+        Some(match asker.1 {
+            IpAddr::V4(_) => arp_reply(mac, &target, asker.0, &to),
+            IpAddr::V6(_) => neighbour_advertisement(mac, &target, asker.0, &to).bytes(),
+        })
     }
+}
+
+/// Whom a frame asks for, and who asks.
+fn question(bytes: &[u8]) -> Option<(IpAddr, ([u8; 6], IpAddr))> {
+    let seen = read(bytes).ok()?;
+    match &seen.body {
+        Body::Arp(arp) if arp.operation == 1 => {
+            Some((arp.target.1.into(), (arp.sender.0, arp.sender.1.into())))
+        }
+        Body::Ip(ip) if matches!(ip.transport, Transport::Icmp { kind: 135, .. }) && ip.protocol == 58 => {
+            let target = IpAddr::from(*ip.payload.first_chunk::<16>()?);
+            Some((target, (seen.source_mac, ip.source)))
+        }
+        _ => None,
+    }
+}
+
+/// ARP and neighbour discovery, which `explain` says nothing of.
+fn is_about_neighbours(bytes: &[u8]) -> bool {
+    read(bytes).is_ok_and(|seen| match &seen.body {
+        Body::Arp(_) => true,
+        Body::Ip(ip) => ip.protocol == 58 && matches!(ip.transport, Transport::Icmp { kind: 135 | 136, .. }),
+        Body::Other(_) => false,
+    })
 }

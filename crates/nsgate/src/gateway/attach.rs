@@ -244,7 +244,7 @@ impl Desk<'_> {
                     at,
                     format!("nextHop {hop} is the gateway's own address"),
                 ));
-            } else if !addresses.is_empty() && !addresses.iter().any(|own| own.value.contains(hop)) {
+            } else if !addresses.is_empty() && !addresses.iter().any(|own| is_near(&own.value, *hop)) {
                 let prefixes: Vec<_> = addresses.iter().map(|own| own.value.trunc().to_string()).collect();
                 let message = format!("nextHop {hop} is outside {}", prefixes.join(" and "));
                 self.error(code, at, message, "a router is reached on the link itself");
@@ -272,7 +272,7 @@ impl Desk<'_> {
 
     /// No public address may be two things at once.
     fn public_addresses(&mut self, written: &Written) {
-        let held: Vec<(Ipv4Addr, Arc<str>)> = self.host_addresses();
+        let held = self.host_addresses();
         if let Some(At { value, at }) = &written.default_public_ip {
             if let Some(nic) = self.owner(IpAddr::V4(*value)) {
                 let message = format!("defaultPublicIp {value} is the public address of {nic} alone");
@@ -283,12 +283,12 @@ impl Desk<'_> {
                     "choose an address that no network interface has",
                 );
             }
-            if let Some((_, interface)) = held.iter().find(|(address, _)| address == value) {
+            if let Some((_, interface)) = held.iter().find(|(address, _)| *address == *value) {
                 self.shared_with_the_host(*value, interface, at, written);
             }
         }
         for (address, interface) in held {
-            let Some(nic) = self.owner(IpAddr::V4(address)) else { continue };
+            let Some(nic) = self.owner(address) else { continue };
             let at = written.attachments.iter().find(|attachment| *attachment.interface.value == *interface);
             let Some(written::Attachment { interface: At { at, .. }, .. }) = at else { continue };
             let message = format!("interface {interface} holds {address}, the public address of {nic}");
@@ -323,15 +323,11 @@ impl Desk<'_> {
     }
 
     /// What the host holds on the internet attachment.
-    fn host_addresses(&self) -> Vec<(Ipv4Addr, Arc<str>)> {
+    fn host_addresses(&self) -> Vec<(IpAddr, Arc<str>)> {
         let mut held = Vec::new();
         for attachment in &self.attached.attachments {
             let AttachmentKind::Internet { host_addresses, .. } = &attachment.kind else { continue };
-            for address in host_addresses {
-                if let IpAddr::V4(v4) = address {
-                    held.push((*v4, Arc::clone(&attachment.interface)));
-                }
-            }
+            held.extend(host_addresses.iter().map(|address| (*address, Arc::clone(&attachment.interface))));
         }
         held
     }
@@ -347,4 +343,10 @@ impl Desk<'_> {
         let owner = network.network_interfaces.iter().find(|nic| nic.ip_configurations.iter().any(has));
         owner.map(|nic| Arc::clone(&nic.name))
     }
+}
+
+/// Whether a router is on the link where the gateway has this address; every link has IPv6's link-local ones.
+fn is_near(own: &IpNet, router: IpAddr) -> bool {
+    let link_local = matches!(router, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    own.contains(&router) || link_local && own.addr().is_ipv6()
 }

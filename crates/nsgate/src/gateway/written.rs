@@ -1,7 +1,7 @@
 //! The gateway file as it is written: every key read, nothing yet compared with the network or the host.
 
 use super::codes;
-use super::fields::{Fields, Known, not_built};
+use super::fields::{Fields, Known};
 use Known::{Built, Later};
 use arm::{Node, Value};
 use ipnet::IpNet;
@@ -312,10 +312,6 @@ fn read_internet(node: Option<&Node>, at: &Location, name: &str, out: &mut Vec<D
     let addresses =
         fields.parsed_list("address", "an address with its prefix, such as 203.0.113.2/24", prefix, out);
     let next_hops = fields.parsed_list("nextHop", "an IP address", |text| text.parse().ok(), out);
-    let v6 =
-        addresses.iter().filter(|prefix: &&At<IpNet>| prefix.value.addr().is_ipv6()).map(|prefix| &prefix.at);
-    let v6 = v6.chain(next_hops.iter().filter(|hop: &&At<IpAddr>| hop.value.is_ipv6()).map(|hop| &hop.at));
-    out.extend(v6.map(|at| not_built(at, &format!("IPv6 in {name}"))));
     Behind::Internet { at: at.clone(), addresses, next_hops }
 }
 

@@ -7,7 +7,7 @@ use packet::Protocol;
 use pipeline::virtual_network_tag;
 use policy::{Match, Tuple, reference};
 use proptest::prelude::*;
-use testkit::build::{OwnedFrame, ipv4};
+use testkit::build::{OwnedFrame, ipv4, ipv6};
 use testkit::lab::Blueprint;
 
 pub(crate) const VM1: &str = "10.0.1.4";
@@ -17,7 +17,14 @@ pub(crate) const FAR: &str = "198.51.100.7";
 pub(crate) const PUBLIC1: &str = "203.0.113.21";
 pub(crate) const PUBLIC3: &str = "203.0.113.23";
 
-const ADDRESSES: [&str; 18] = [
+pub(crate) const VM1_V6: &str = "fd00:a:0:1::4";
+pub(crate) const VM2_V6: &str = "fd00:a:0:1::5";
+pub(crate) const VM3_V6: &str = "fd00:a:0:2::4";
+pub(crate) const FAR_V6: &str = "2001:db8:1::7";
+pub(crate) const PUBLIC1_V6: &str = "2001:db8:f::21";
+pub(crate) const PUBLIC3_V6: &str = "2001:db8:f::23";
+
+const ADDRESSES: [&str; 23] = [
     "*",
     "*",
     "VirtualNetwork",
@@ -36,6 +43,11 @@ const ADDRESSES: [&str; 18] = [
     "198.51.100.6/31",
     "203.0.113.0/24",
     "168.63.129.16",
+    "[fd00:a:0:1::4]",
+    "[fd00:a:0:1::/64]",
+    "[fd00:a:0:1::4,fd00:a:0:2::4]",
+    "[2001:db8:1::7]",
+    "[::/0]",
 ];
 const PORTS: [&str; 11] =
     ["*", "*", "0", "80", "1-1023", "1024-65535", "65535", "0-65535", "53,80,443", "79-81", "8"];
@@ -47,6 +59,7 @@ pub(crate) fn blueprints() -> impl Strategy<Value = Blueprint> {
     groups.prop_map(|groups| {
         let base = Blueprint::default().asg("fronts", &["vm1", "vm2"]).asg("stores", &["vm3"]);
         let base = base.public("vm1", PUBLIC1).standard_public("vm3", PUBLIC3);
+        let base = base.dual_stack().public_v6("vm1", PUBLIC1_V6).public_v6("vm3", PUBLIC3_V6);
         ["web", "db", "vm1", "vm3"].into_iter().zip(groups).fold(base, |lab, (place, rules)| match rules {
             Some(rules) => lab.guard(place, &rules.iter().map(String::as_str).collect::<Vec<_>>()),
             None => lab,
@@ -103,26 +116,64 @@ pub(crate) fn firsts() -> impl Strategy<Value = First> {
         "10.0.1.200",
         "169.254.169.254",
     ];
+    const SENDERS_V6: [(&str, &str); 6] = [
+        ("vm1", VM1_V6),
+        ("vm2", VM2_V6),
+        ("vm3", VM3_V6),
+        ("internet", FAR_V6),
+        ("internet", "2001:db8:1::6"),
+        ("internet", "2001:db8:ffff::77"),
+    ];
+    const DESTINATIONS_V6: [&str; 12] = [
+        VM1_V6,
+        VM2_V6,
+        VM3_V6,
+        PUBLIC1_V6,
+        PUBLIC3_V6,
+        FAR_V6,
+        "2001:db8:1::6",
+        "2001:db8:ffff::55",
+        "fc00::9",
+        "4000::1",
+        "fd00:a:0:1::200",
+        "fe80::1",
+    ];
     const PROTOCOLS: [u8; 8] = [6, 6, 17, 17, 1, 50, 51, 47];
     let ends = (0..SENDERS.len(), 0..DESTINATIONS.len(), 0..PROTOCOLS.len());
-    (ends, 0..EDGES.len(), 0..EDGES.len()).prop_map(|((sender, destination, protocol), sport, dport)| First {
-        from: SENDERS[sender].0,
-        source: SENDERS[sender].1,
-        destination: DESTINATIONS[destination],
-        protocol: Protocol(PROTOCOLS[protocol]),
-        ports: (EDGES[sport], EDGES[dport]),
-    })
+    (ends, 0..EDGES.len(), 0..EDGES.len(), prop::bool::weighted(0.7)).prop_map(
+        |((sender, destination, protocol), sport, dport, v4)| {
+            let (from, source) = if v4 { SENDERS[sender] } else { SENDERS_V6[sender] };
+            First {
+                from,
+                source,
+                destination: if v4 { DESTINATIONS[destination] } else { DESTINATIONS_V6[destination] },
+                protocol: match Protocol(PROTOCOLS[protocol]) {
+                    Protocol::ICMP if !v4 => Protocol::ICMPV6,
+                    protocol => protocol,
+                },
+                ports: (EDGES[sport], EDGES[dport]),
+            }
+        },
+    )
 }
 
 impl First {
     pub(crate) fn frame(&self) -> OwnedFrame {
-        let draft = ipv4(self.source, self.destination);
+        let draft = if self.is_v4() {
+            ipv4(self.source, self.destination)
+        } else {
+            ipv6(self.source, self.destination)
+        };
         match self.protocol {
             Protocol::TCP => draft.tcp(self.ports.0, self.ports.1).syn().data(20).into(),
             Protocol::UDP => draft.udp(self.ports.0, self.ports.1).data(20).into(),
-            Protocol::ICMP => draft.echo_request(self.ports.0, 1).data(20).into(),
+            Protocol::ICMP | Protocol::ICMPV6 => draft.echo_request(self.ports.0, 1).data(20).into(),
             Protocol(number) => draft.protocol(number).data(28).into(),
         }
+    }
+
+    pub(crate) fn is_v4(&self) -> bool {
+        !self.source.contains(':')
     }
 
     /// The tuple with other ends.
@@ -155,6 +206,7 @@ pub(crate) fn by_reference(
     };
     let tag = virtual_network_tag(network, &[], subnet.vnet);
     let meaning = reference::Meaning { network, vnet: subnet.vnet, virtual_network: &tag };
+    let to = Some(tuple.destination.ip());
     let mut verdict = (Access::Allow, None);
     for nsg in order.into_iter().flatten() {
         let nsg = &network.security_groups[nsg.0];
@@ -169,7 +221,7 @@ pub(crate) fn by_reference(
     }
     if direction == Direction::Inbound
         && order == [None, None]
-        && closed(network, interface.ip_configurations.first(), tuple)
+        && closed(network, interface.ip_configurations.iter().find(|it| it.private_address == to), tuple)
     {
         verdict = (Access::Deny, None);
     }

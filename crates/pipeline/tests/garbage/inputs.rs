@@ -3,12 +3,18 @@
 use crate::common::*;
 use packet::{AttachmentId, Checksum, Offload, SegmentKind, Segments};
 use proptest::prelude::*;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
-use testkit::build::{Body, OwnedFrame, arp_reply, arp_request, fragments, ipv4, read};
+use testkit::build::{
+    Bare, Body, Draft, OwnedFrame, arp_reply, arp_request, fragments, ipv4, ipv6, neighbour_advertisement,
+    neighbour_solicitation, read,
+};
 
 /// Who is behind each attachment, by its number; the internet's router first.
 pub(crate) const HOSTS: [&str; 4] = ["203.0.113.1", VM1, VM2, VM3];
+
+/// Their other addresses.
+pub(crate) const HOSTS_V6: [&str; 4] = ["2001:db8:ffff::1", VM1_V6, VM2_V6, VM3_V6];
 
 /// A frame that left: where, and what it was.
 pub(crate) type Out = (AttachmentId, Vec<u8>, Offload);
@@ -74,7 +80,7 @@ impl Input {
             What::Complaint(nth, kind) => {
                 let (at, bytes, _) = recent(*nth)?;
                 let Body::Ip(packet) = read(bytes).ok()?.body else { return None };
-                let draft = ipv4(&packet.destination.to_string(), &packet.source.to_string());
+                let draft = between(&packet.destination.to_string(), &packet.source.to_string());
                 (*at, draft.icmp(*kind, 0, 0).quoting(bytes, 28).into())
             }
         };
@@ -88,30 +94,51 @@ impl Input {
 
 /// The attachment of the VM that a frame names as its sender, else the internet's.
 fn home_of(bytes: &[u8]) -> AttachmentId {
-    let source =
-        bytes.get(26..30).map(|octets| Ipv4Addr::new(octets[0], octets[1], octets[2], octets[3]).to_string());
-    let place = HOSTS.iter().position(|host| source.as_deref() == Some(host));
+    let source = if is_v6(bytes) {
+        bytes.get(22..38).map(|octets| Ipv6Addr::from(<[u8; 16]>::try_from(octets).unwrap()).to_string())
+    } else {
+        bytes.get(26..30).map(|octets| Ipv4Addr::from(<[u8; 4]>::try_from(octets).unwrap()).to_string())
+    };
+    let is = |host: &&str| source.as_deref() == Some(host);
+    let place = HOSTS.iter().position(|host| is(host)).or(HOSTS_V6.iter().position(|host| is(host)));
     AttachmentId(place.unwrap_or(0) as u16)
+}
+
+fn is_v6(bytes: &[u8]) -> bool {
+    bytes.get(12..14) == Some(&[0x86, 0xdd])
+}
+
+fn between(from: &str, to: &str) -> Draft<Bare> {
+    if from.contains(':') { ipv6(from, to) } else { ipv4(from, to) }
 }
 
 /// The same packet with its ends exchanged, which changes no sum; a ping becomes its answer.
 fn answer(bytes: &[u8], offload: Offload) -> OwnedFrame {
     let mut bytes = bytes.to_vec();
-    let (low, high) = bytes.split_at_mut(30);
-    low[26..30].swap_with_slice(&mut high[..4]);
+    let (addresses, length, protocol, transport) =
+        if is_v6(&bytes) { (22, 16, 20, 54) } else { (26, 4, 23, 34) };
+    if bytes.len() < transport + 8 {
+        return OwnedFrame { bytes, offload };
+    }
+    let (low, high) = bytes.split_at_mut(addresses + length);
+    low[addresses..].swap_with_slice(&mut high[..length]);
     bytes[..6].copy_from_slice(&testkit::build::DESTINATION_MAC);
     bytes[6..12].copy_from_slice(&testkit::build::SOURCE_MAC);
-    match bytes[23] {
-        6 | 17 => {
-            bytes.swap(34, 36);
-            bytes.swap(35, 37);
+    // RFC 1624: the sum goes up by what the type's word goes down.
+    let ping = |reply: u8, up: u16, bytes: &mut [u8]| {
+        bytes[transport] = reply;
+        let sum = u16::from_be_bytes([bytes[transport + 2], bytes[transport + 3]]);
+        let (sum, carry) = sum.overflowing_add(up);
+        let sum = sum + u16::from(carry);
+        bytes[transport + 2..transport + 4].copy_from_slice(&sum.to_be_bytes());
+    };
+    match (bytes[protocol], bytes[transport]) {
+        (6 | 17, _) => {
+            bytes.swap(transport, transport + 2);
+            bytes.swap(transport + 1, transport + 3);
         }
-        1 if bytes[34] == 8 => {
-            bytes[34] = 0;
-            let sum = u16::from_be_bytes([bytes[36], bytes[37]]);
-            let (sum, carry) = sum.overflowing_add(0x0800);
-            bytes[36..38].copy_from_slice(&(sum + u16::from(carry)).to_be_bytes());
-        }
+        (1, 8) => ping(0, 0x0800, &mut bytes),
+        (58, 128) => ping(129, !0x0100, &mut bytes),
         _ => {}
     }
     OwnedFrame { bytes, offload }
@@ -119,8 +146,19 @@ fn answer(bytes: &[u8], offload: Offload) -> OwnedFrame {
 
 /// First packets that have somewhere to go.
 fn sound() -> impl Strategy<Value = OwnedFrame> {
-    const WAYS: [(&str, &str); 6] =
-        [(VM1, VM3), (VM3, VM1), (VM1, FAR), (VM2, FAR), (VM2, PUBLIC1), (FAR, PUBLIC1)];
+    const WAYS: [(&str, &str); 11] = [
+        (VM1, VM3),
+        (VM3, VM1),
+        (VM1, FAR),
+        (VM2, FAR),
+        (VM2, PUBLIC1),
+        (FAR, PUBLIC1),
+        (VM1_V6, VM3_V6),
+        (VM3_V6, VM2_V6),
+        (VM1_V6, FAR_V6),
+        (FAR_V6, PUBLIC1_V6),
+        (VM1_V6, PUBLIC3_V6),
+    ];
     firsts().prop_flat_map(|first| {
         (0..WAYS.len()).prop_map(move |way| {
             First { source: WAYS[way].0, destination: WAYS[way].1, ..first.clone() }.frame()
@@ -139,21 +177,25 @@ fn followers() -> impl Strategy<Value = OwnedFrame> {
         Just((FAR, "203.0.113.10")),
         Just((VM2, PUBLIC1)),
         Just((VM1, "203.0.113.10")),
+        Just((VM1_V6, VM3_V6)),
+        Just((FAR_V6, PUBLIC1_V6)),
+        Just((VM1_V6, FAR_V6)),
+        Just((VM2_V6, FAR_V6)),
     ];
     (ends, 0usize..10, 0usize..3, any::<u8>()).prop_map(|((from, to), kind, nth, byte)| {
-        let quoted = ipv4(to, from).udp(53, 80).data(20).bytes();
-        let whole = ipv4(from, to).udp(80, 53).data(1000).bytes();
+        let quoted = between(to, from).udp(53, 80).data(20).bytes();
+        let whole = between(from, to).udp(80, 53).data(1000).bytes();
         match kind {
-            0 => ipv4(from, to).tcp(80, 1024).syn().ack(1001).into(),
-            1 => ipv4(from, to).tcp(80, 1024).flags(byte).data(9).into(),
-            2 => ipv4(from, to).echo_reply(u16::from(byte) % 16, 1).data(10).into(),
-            3 => ipv4(from, to).unreachable(byte % 16).quoting(&quoted, usize::from(byte)).into(),
-            4 => ipv4(from, to).fragmentation_needed(byte.into()).quoting(&quoted, 8).into(),
+            0 => between(from, to).tcp(80, 1024).syn().ack(1001).into(),
+            1 => between(from, to).tcp(80, 1024).flags(byte).data(9).into(),
+            2 => between(from, to).echo_reply(u16::from(byte) % 16, 1).data(10).into(),
+            3 => between(from, to).unreachable(byte % 16).quoting(&quoted, usize::from(byte)).into(),
+            4 => between(from, to).fragmentation_needed(byte.into()).quoting(&quoted, 8).into(),
             5 => fragments(&whole, 400)[nth].clone().into(),
-            6 => ipv4(from, to).udp(53, 80).ttl(byte % 3).data(50).into(),
-            7 => ipv4(from, to).udp(53, 80).data(3000).into(),
-            8 => ipv4(from, to).tcp(80, 443).ack(9).data(9000).segments(1448).into(),
-            _ => ipv4(from, to).icmp(byte, 0, 8 << 16).data(9).into(),
+            6 => between(from, to).udp(53, 80).ttl(byte % 3).data(50).into(),
+            7 => between(from, to).udp(53, 80).data(3000).into(),
+            8 => between(from, to).tcp(80, 443).ack(9).data(9000).segments(1448).into(),
+            _ => between(from, to).icmp(byte, 0, 8 << 16).data(9).into(),
         }
     })
 }
@@ -161,10 +203,12 @@ fn followers() -> impl Strategy<Value = OwnedFrame> {
 fn arps() -> impl Strategy<Value = OwnedFrame> {
     (any::<bool>(), 0..HOSTS.len(), 0..HOSTS.len(), any::<u8>()).prop_map(|(asks, from, to, last)| {
         let mac = [2, 0, 0, 2, 0, last % 5];
-        let frame = if asks {
-            arp_request(mac, HOSTS[from], HOSTS[to])
-        } else {
-            arp_reply(mac, HOSTS[from], [2; 6], HOSTS[to])
+        let (from_v6, to_v6) = (HOSTS_V6[from], HOSTS_V6[to]);
+        let frame = match (asks, last & 0x80 == 0) {
+            (true, true) => arp_request(mac, HOSTS[from], HOSTS[to]),
+            (false, true) => arp_reply(mac, HOSTS[from], [2; 6], HOSTS[to]),
+            (true, false) => neighbour_solicitation(mac, from_v6, to_v6).bytes(),
+            (false, false) => neighbour_advertisement(mac, from_v6, [2; 6], to_v6).bytes(),
         };
         frame.into()
     })

@@ -6,16 +6,16 @@ mod common;
 mod inputs;
 
 use common::*;
-use inputs::{HOSTS, Input, Out, What, inputs};
+use inputs::{HOSTS, HOSTS_V6, Input, Out, What, inputs};
 use model::{Access, Direction, Network};
 use packet::{Address, AttachmentId, Checksum, FlowKey, Frame, Time};
 use pipeline::{Engine, FlowView, Names, Settings, Shared};
 use policy::Tuple;
 use proptest::prelude::*;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
-use testkit::build::{Body, Ip, OwnedFrame, Transport, arp_reply, read};
+use testkit::build::{Body, Ip, OwnedFrame, Transport, arp_reply, neighbour_advertisement, read};
 use testkit::lab::Blueprint;
 
 const INTERNET: AttachmentId = AttachmentId(0);
@@ -92,10 +92,21 @@ fn settle(engine: &mut Engine, now: Time, out: &mut Vec<Out>) {
                         arp_reply([2, 0, 0, 2, 0, to.0 as u8], &target, asker.0, &asker.1.to_string());
                     receive(engine, now, to, reply.into(), out);
                 }
+                Body::Ip(asked) if is_question(&asked) => {
+                    let target: [u8; 16] = asked.payload[..16].try_into().unwrap();
+                    let (target, asker) = (Ipv6Addr::from(target).to_string(), asked.source.to_string());
+                    let mac = [2, 0, 0, 2, 0, to.0 as u8];
+                    let reply = neighbour_advertisement(mac, &target, [2; 6], &asker).bytes();
+                    receive(engine, now, to, reply.into(), out);
+                }
                 _ => out.push((to, bytes, offload)),
             }
         }
     }
+}
+
+fn is_question(packet: &Ip) -> bool {
+    packet.protocol == 58 && matches!(packet.transport, Transport::Icmp { kind: 135, .. })
 }
 
 /// A new flow is admitted by the rules of now at both of its ends that are inside.
@@ -118,11 +129,21 @@ fn check_out((to, bytes, offload): &Out, flows: &[FlowView]) {
     if let Checksum::Partial { start, offset } = offload.checksum {
         assert!(usize::from(start) + usize::from(offset) + 2 <= bytes.len());
     }
-    let own = ["10.0.1.1", "10.0.2.1", "203.0.113.2"].contains(&packet.source.to_string().as_str());
-    if *to == INTERNET {
-        assert!(!is_private(packet.source.into()) && !is_private(packet.destination.into()), "{seen}");
+    let own = if packet.source.is_ipv4() {
+        ["10.0.1.1", "10.0.2.1", "203.0.113.2"]
     } else {
-        assert_eq!(packet.destination.to_string(), HOSTS[usize::from(to.0)], "{seen}");
+        ["fd00:a:0:1::1", "fd00:a:0:2::1", "2001:db8:ffff::2"]
+    };
+    let told = packet.protocol == 58 && matches!(packet.transport, Transport::Icmp { kind: 136, .. });
+    let own = told || own.contains(&packet.source.to_string().as_str());
+    if *to == INTERNET {
+        assert!(
+            told || !is_private(packet.source.into()) && !is_private(packet.destination.into()),
+            "{seen}"
+        );
+    } else {
+        let hosts = if packet.source.is_ipv4() { HOSTS } else { HOSTS_V6 };
+        assert!(told || packet.destination.to_string() == hosts[usize::from(to.0)], "{seen}");
     }
     assert!(own || flows.iter().any(|flow| belongs(packet, flow)), "nothing admits {seen}");
 }
@@ -149,9 +170,10 @@ fn belongs(packet: &Ip, flow: &FlowView) -> bool {
 }
 
 fn is_private(address: Address) -> bool {
-    address.v4().is_some_and(|v4: Ipv4Addr| {
-        v4.is_private() || v4.is_link_local() || v4.is_loopback() || v4.is_unspecified()
-    })
+    match address.ip() {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local() || v4.is_loopback() || v4.is_unspecified(),
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_loopback(),
+    }
 }
 
 proptest! {

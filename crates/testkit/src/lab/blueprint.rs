@@ -5,7 +5,7 @@ use super::steering::Steering;
 use ipnet::IpNet;
 use model::{Peering, PublicIpSku};
 use packet::{AttachmentId, Mac};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ pub struct Blueprint {
     pub(super) sites: Vec<Site>,
     /// Halves, each with the virtual network that it belongs to.
     pub(super) peerings: Vec<(usize, Peering)>,
+    pub(super) dual_stack: bool,
     pub(super) capacity: usize,
     pub(super) flow_idle: Duration,
     pub(super) snat_idle: Duration,
@@ -47,6 +48,7 @@ pub(super) struct Vm {
     pub(super) subnet: usize,
     pub(super) address: Ipv4Addr,
     pub(super) public: Option<(Ipv4Addr, PublicIpSku)>,
+    pub(super) public_v6: Option<Ipv6Addr>,
     pub(super) nsg: Option<usize>,
     pub(super) mtu: u32,
     pub(super) enforced_mac: bool,
@@ -58,6 +60,7 @@ pub(super) struct Vm {
 pub(super) struct Internet {
     pub(super) addresses: Vec<IpNet>,
     pub(super) next_hop: Option<Ipv4Addr>,
+    pub(super) next_hop_v6: Option<Ipv6Addr>,
     pub(super) host: Vec<Ipv4Addr>,
     pub(super) mtu: u32,
 }
@@ -73,6 +76,7 @@ impl Default for Blueprint {
         let internet = Internet {
             addresses: vec![net("203.0.113.2/24")],
             next_hop: Some(ip("203.0.113.1")),
+            next_hop_v6: None,
             host: Vec::new(),
             mtu: 1500,
         };
@@ -89,6 +93,7 @@ impl Default for Blueprint {
             segments: Vec::new(),
             sites: Vec::new(),
             peerings: Vec::new(),
+            dual_stack: false,
             capacity: 1000,
             flow_idle: Duration::from_secs(240),
             snat_idle: Duration::from_secs(240),
@@ -126,6 +131,7 @@ impl Blueprint {
             subnet,
             address: ip(address),
             public: None,
+            public_v6: None,
             nsg: None,
             mtu: 1500,
             enforced_mac: false,
@@ -267,7 +273,7 @@ impl Blueprint {
         self
     }
 
-    fn find(&mut self, vm: &str) -> &mut Vm {
+    pub(super) fn find(&mut self, vm: &str) -> &mut Vm {
         self.vms.iter_mut().find(|known| known.name == vm).expect("a VM or subnet of the blueprint")
     }
 }

@@ -9,6 +9,7 @@ use model::{
 };
 use packet::AttachmentId;
 use pipeline::{Attachment, AttachmentKind, Gateway};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 impl Blueprint {
@@ -52,7 +53,12 @@ impl Blueprint {
         let internet = self.internet.iter().map(|internet| {
             let kind = AttachmentKind::Internet {
                 addresses: internet.addresses.clone(),
-                next_hops: internet.next_hop.into_iter().map(Into::into).collect(),
+                next_hops: internet
+                    .next_hop
+                    .map(IpAddr::from)
+                    .into_iter()
+                    .chain(internet.next_hop_v6.map(IpAddr::from))
+                    .collect(),
                 host_addresses: internet.host.iter().copied().map(Into::into).collect(),
             };
             attachment(INTERNET, "internet", internet.mtu, kind)
@@ -86,13 +92,13 @@ impl Blueprint {
         let subnet = |plan: &SubnetPlan| Subnet {
             id: plan.name.as_str().into(),
             name: plan.name.as_str().into(),
-            prefixes: vec![plan.prefix],
+            prefixes: plan.prefixes(self),
             security_group: plan.nsg.map(NsgIndex),
         };
         VirtualNetwork {
             id: name.as_str().into(),
             name: name.as_str().into(),
-            address_space: vec![*space],
+            address_space: self.both(*space),
             subnets: self.subnets.iter().filter(|plan| plan.vnet == nth).map(subnet).collect(),
             peerings: self
                 .peerings
@@ -125,12 +131,13 @@ impl Blueprint {
             application_security_groups: groups.map(|(nth, _)| AsgIndex(nth)).collect(),
             primary: true,
         };
+        let second = self.configuration_v6(vm, &configuration, public_ips);
         NetworkInterface {
             id: vm.name.as_str().into(),
             name: vm.name.as_str().into(),
             security_group: vm.nsg.map(NsgIndex),
             ip_forwarding: false,
-            ip_configurations: vec![configuration],
+            ip_configurations: [configuration].into_iter().chain(second).collect(),
         }
     }
 

@@ -4,7 +4,7 @@ use super::blueprint::{Blueprint, host_mac, ip, net};
 use ipnet::IpNet;
 use model::{Peering, VnetIndex};
 use packet::{AttachmentId, Mac};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Segments are numbered from here.
 const SEGMENTS: u16 = 100;
@@ -135,16 +135,18 @@ impl Blueprint {
     }
 
     /// Who answers for an address behind an attachment.
-    pub(super) fn who_has(&self, on: AttachmentId, address: Ipv4Addr) -> Option<String> {
-        let near = |prefix: &IpNet| prefix.contains(&std::net::IpAddr::V4(address));
+    pub(super) fn who_has(&self, on: AttachmentId, address: IpAddr) -> Option<String> {
+        let near = |prefix: &IpNet| prefix.contains(&address);
         if let Some(internet) = self.internet.as_ref().filter(|_| on == super::blueprint::INTERNET) {
-            let there = internet.addresses.iter().any(near) || internet.next_hop == Some(address);
+            let next_hops = [internet.next_hop.map(IpAddr::from), internet.next_hop_v6.map(IpAddr::from)];
+            let there = internet.addresses.iter().any(near) || next_hops.contains(&Some(address));
             return there.then(|| "internet".into());
         }
         if let Some(site) = self.sites.iter().find(|site| site.on == on) {
-            return (near(&site.address) || site.next_hop == Some(address)).then(|| site.name.clone());
+            return (near(&site.address) || site.next_hop.map(IpAddr::from) == Some(address))
+                .then(|| site.name.clone());
         }
-        let is_it = |nth: &usize| self.vms[*nth].address == address && self.attachment_of(*nth) == Some(on);
+        let is_it = |nth: &usize| self.vms[*nth].has(address) && self.attachment_of(*nth) == Some(on);
         (0..self.vms.len()).find(is_it).map(|nth| self.vms[nth].name.clone())
     }
 

@@ -40,9 +40,12 @@ pub(super) fn parse_rule(text: &str, asg: impl Fn(&str) -> AsgIndex) -> Security
     }
 }
 
-/// Addresses, and after a colon ports.
+/// Addresses, in brackets where they are of IPv6, and after a colon ports.
 fn side(text: &str, asg: &impl Fn(&str) -> AsgIndex) -> (AddressMatch, PortSet) {
-    let (addresses, ports) = text.split_once(':').unwrap_or((text, "*"));
+    let (addresses, ports) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
+        Some((addresses, ports)) => (addresses, ports.strip_prefix(':').unwrap_or("*")),
+        None => text.split_once(':').unwrap_or((text, "*")),
+    };
     let tag = |tag| AddressMatch::Tag(tag);
     let addresses = match addresses {
         "*" => AddressMatch::Any,
