@@ -67,6 +67,10 @@ pub struct Status {
     pub flows: Usage,
     /// SNAT ports leased, over all public addresses, protocols and destinations.
     pub snat_ports_used: u64,
+    /// Frames that wait for a neighbour's hardware address or for their first fragment.
+    pub frames_waiting: u64,
+    /// Each worker.
+    pub each_worker: Vec<WorkerStatus>,
     /// Each interface.
     pub attachments: Vec<AttachmentStatus>,
     /// Every way a packet ended, with its counter; endings that never happened are left out.
@@ -119,6 +123,27 @@ pub struct Usage {
     pub used: u64,
     /// The most there can be.
     pub capacity: u64,
+}
+
+/// One worker. Of all together, frames received are those that ended, those that wait, and those handed over and
+/// neither taken over nor lost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerStatus {
+    /// Its number.
+    pub worker: u64,
+    /// Frames received.
+    pub received: u64,
+    /// Frames that ended here.
+    pub ended: u64,
+    /// Its flow records.
+    pub flows: Usage,
+    /// Frames handed over to the worker that owns their flow.
+    pub handed_over: u64,
+    /// Frames taken over from another worker.
+    pub taken_over: u64,
+    /// Of those handed over, the ones for which the owner's queue had no room; they are among those that ended.
+    pub lost_between: u64,
 }
 
 /// One interface.

@@ -39,6 +39,11 @@ impl Lists {
         Ok(new)
     }
 
+    /// The memory of so many record numbers, in bytes.
+    pub(crate) const fn memory(records: usize) -> usize {
+        records * size_of::<Node>()
+    }
+
     /// Makes the lists up to this number known. Allocates where there were fewer.
     pub(crate) fn add_lists(&mut self, lists: usize) {
         if self.ends.len() < lists {

@@ -2,6 +2,7 @@
 
 use crate::hash::{Seed, Words};
 use crate::index::{Index, Link};
+use crate::lists::Lists;
 use crate::record::{Flow, FlowId, Inserted, NewFlow, Refusal, Refused, Side, TooLarge, Touched};
 use crate::shares::{Shares, Standing};
 use crate::slot::{End, Life, Slot};
@@ -62,6 +63,15 @@ impl<A> Table<A> {
             seed: Seed::new(seed),
             spans: Spans::new(&timeouts),
         })
+    }
+
+    /// The memory of a table with this capacity, in bytes. It is taken at the start; its pages are touched when they are
+    /// first used.
+    pub const fn memory(capacity: usize) -> usize {
+        // The records; their places in the wheel and in their owners' lists; the chains.
+        capacity * size_of::<Slot<A>>()
+            + 2 * Lists::memory(capacity)
+            + (4 * capacity).next_power_of_two() * size_of::<u32>()
     }
 
     /// A table whose keys all share one chain.

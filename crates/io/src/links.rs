@@ -65,3 +65,18 @@ pub struct Statistics {
     /// whose backend could not say so.
     pub unfinished: u64,
 }
+
+impl std::ops::AddAssign for Statistics {
+    fn add_assign(&mut self, other: Self) {
+        self.received += other.received;
+        self.sent += other.sent;
+        self.ring_drops += other.ring_drops;
+        self.truncated += other.truncated;
+        self.malformed += other.malformed;
+        self.foreign += other.foreign;
+        self.send_failures += other.send_failures;
+        self.refused += other.refused;
+        self.finished += other.finished;
+        self.unfinished += other.unfinished;
+    }
+}

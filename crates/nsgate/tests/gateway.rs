@@ -124,11 +124,7 @@ fn an_interface_keeps_its_number_over_reloads() {
 fn every_key_that_is_not_built_yet_says_so_by_name() {
     let cases = [
         ("network:\n", "network:\n  parameters: p.json\n", "network.parameters"),
-        ("nic: web1-nic }", "nic: web1-nic, tap: tap0 }", "attachments[0].tap"),
         ("idleTimeout: 2m", "profile: azure2023", "outbound.profile: azure2023"),
-        ("flows:", "engine: { workers: 4 }\nflows:", "engine.workers: 4"),
-        ("flows:", "engine: { io: tap }\nflows:", "engine.io: tap"),
-        ("flows:", "engine: { io: pnet }\nflows:", "engine.io: pnet"),
         ("flows:", "flowLogs: { directory: /var/log/nsgate }\nflows:", "flowLogs"),
         ("flows:", "metrics: { listen: 127.0.0.1:9464 }\nflows:", "metrics"),
         (
@@ -152,9 +148,45 @@ fn every_key_that_is_not_built_yet_says_so_by_name() {
 #[test]
 fn the_built_values_of_those_keys_are_accepted() {
     let text = SOUND.replace("idleTimeout: 2m", "profile: azure2017, portsPerVm: 64511");
-    for engine in ["{ workers: auto, io: auto }", "{ workers: 1, io: af_packet }", "{}", ""] {
+    for engine in [
+        "{ workers: auto, io: auto, handOff: auto }",
+        "{ workers: 64, io: af_packet, handOff: always }",
+        "{ workers: 1, io: pnet }",
+        "{ io: tap }",
+        "{}",
+        "",
+    ] {
         read(&format!("{text}engine: {engine}\n")).unwrap();
     }
+}
+
+#[test]
+fn engine_and_tap_are_read() {
+    let loaded = read(&format!("{SOUND}engine: {{ workers: 3, handOff: always }}\n")).unwrap();
+    assert_eq!((loaded.settings.workers, loaded.settings.hand_off_always), (3, true));
+    assert!(loaded.backends.iter().all(|backend| *backend == io::Backend::Auto));
+    let (workers, cores) = (read(SOUND).unwrap().settings.workers, std::thread::available_parallelism());
+    assert_eq!(workers, cores.map_or(1, |cores| cores.get().saturating_sub(1).clamp(1, 64)));
+
+    let first = SOUND.find("interface:").unwrap();
+    let tap = format!("{}tap:{}", &SOUND[..first], &SOUND[first + "interface:".len()..]);
+    let loaded = read(&tap).unwrap();
+    assert_eq!(loaded.backends[0], io::Backend::Tap);
+    assert_eq!(loaded.backends[1], io::Backend::Auto);
+
+    for (engine, code) in [
+        ("workers: 0", "InvalidValue"),
+        ("workers: 65", "InvalidValue"),
+        ("workers: many", "InvalidValue"),
+        ("io: dpdk", "InvalidValue"),
+        ("handOff: never", "InvalidValue"),
+    ] {
+        let found = errors(&format!("{SOUND}engine: {{ {engine} }}\n"));
+        assert!(found.iter().any(|one| one.code == code), "{engine}: {found:#?}");
+    }
+    let both = SOUND.replacen("nic: web1-nic }", "nic: web1-nic, tap: tap0 }", 1);
+    let found = errors(&both);
+    assert!(found.iter().any(|one| one.message.contains("both an interface and a tap")), "{found:#?}");
 }
 
 #[test]

@@ -103,6 +103,28 @@ impl Counters {
         })
     }
 
+    /// Adds what another worker has counted.
+    pub fn add(&mut self, other: &Self) {
+        self.make_room(other.rules.len());
+        let sum = |own: &mut [Count], others: &[Count]| {
+            for (own, other) in own.iter_mut().zip(others) {
+                own.packets += other.packets;
+                own.bytes += other.bytes;
+            }
+        };
+        sum(&mut self.endings, &other.endings);
+        sum(&mut self.drops, &other.drops);
+        sum(&mut self.rules, &other.rules);
+        for (own, other) in [
+            (&mut self.received, other.received),
+            (&mut self.handed_over, other.handed_over),
+            (&mut self.taken_over, other.taken_over),
+            (&mut self.originated, other.originated),
+        ] {
+            sum(std::slice::from_mut(own), &[other]);
+        }
+    }
+
     pub(crate) fn make_room(&mut self, rules: usize) {
         if self.rules.len() < rules {
             self.rules.resize(rules, Count::default());

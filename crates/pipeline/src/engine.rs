@@ -117,6 +117,11 @@ impl Engine {
         })
     }
 
+    /// The memory of the flow records of all workers together, in bytes, for a capacity of all together.
+    pub const fn memory(capacity: usize, workers: usize) -> usize {
+        workers * Table::<Action>::memory(capacity.div_ceil(workers))
+    }
+
     /// Judges by another policy from the next frame on. Live flows stay, but for those of NICs that are no longer attached.
     pub fn replace(&mut self, snapshot: Arc<Snapshot>) {
         self.counters.make_room(snapshot.names.len());

@@ -1,12 +1,13 @@
 //! `nsgate check`: everything that is wrong, at once.
 
 use crate::cli::{Check, Output};
-use crate::gateway::{self, Host, Ids};
+use crate::daemon::HAND_OVER;
+use crate::gateway::{self, Host, Ids, Settings};
 use crate::print::{self, Colour};
-use ::io::Ports;
+use ::io::{Backend, Ports};
 use anyhow::bail;
 use model::{Diagnostic, Network, Severity};
-use pipeline::{Names, Snapshot};
+use pipeline::{Engine, Names, Snapshot};
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -46,19 +47,27 @@ fn check_gateway(file: &Path) -> (Vec<Diagnostic>, String) {
         Ok(snapshot) => found.extend(gateway::unseen_rules(&snapshot, &loaded.segments)),
         Err(errors) => found.extend(errors.into_iter().map(gateway::policy_too_large)),
     }
-    let attachments = loaded.gateway.attachments.len();
-    let rings = match attachments {
-        0 => "no attachments".into(),
-        some => format!(
-            "{}, rings {some} x {} MiB = {} MiB and at most {} MiB waiting",
-            counted(some, "attachment"),
-            Ports::RING_MIB,
-            some * Ports::RING_MIB,
-            some * Ports::QUEUE_MIB,
-        ),
-    };
-    let capacity = loaded.settings.flow_capacity;
-    (found, format!("{}; {rings}; room for {capacity} flows", inventory(&loaded.gateway.network)))
+    let memory = memory(&loaded.settings, &loaded.backends);
+    (found, format!("{}; {memory}", inventory(&loaded.gateway.network)))
+}
+
+/// What the daemon takes at its start, and what may come on top.
+fn memory(settings: &Settings, backends: &[Backend]) -> String {
+    const MIB: usize = 1 << 20;
+    let (workers, capacity) = (settings.workers, settings.flow_capacity);
+    let rings = backends.iter().filter(|backend| !matches!(backend, Backend::Tap | Backend::Pnet)).count();
+    let ring_memory = rings * workers * Ports::RING_MIB;
+    let queues = workers * HAND_OVER / MIB;
+    let flows = Engine::memory(capacity, workers).div_ceil(MIB);
+    format!(
+        "{}, {}: {rings} x {workers} rings of {} MiB = {ring_memory} MiB, {capacity} flows {flows} MiB, \
+         between workers {queues} MiB, {} MiB in all; at most {} MiB waiting besides",
+        counted(backends.len(), "attachment"),
+        counted(workers, "worker"),
+        Ports::RING_MIB,
+        ring_memory + flows + queues,
+        rings * Ports::QUEUE_MIB,
+    )
 }
 
 fn check_documents(args: &Check) -> (Vec<Diagnostic>, String) {

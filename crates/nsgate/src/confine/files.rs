@@ -24,6 +24,7 @@ pub(super) fn restrict(role: Role, socket: &Path) -> Result<Landlock, RulesetErr
     let rules = match role {
         Role::Main => rules
             .add_rules(path_beneath_rules([directory], AccessFs::RemoveFile))?
+            .add_rules(path_beneath_rules(["/proc/sys/net"], AccessFs::ReadFile))?
             .add_rules(path_beneath_rules(["/dev/net/tun"], tun))?,
         Role::Loader => rules.add_rules(path_beneath_rules(["/"], reading))?,
         Role::Worker | Role::Control => rules,

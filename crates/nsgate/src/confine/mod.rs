@@ -2,13 +2,13 @@
 //!
 //! | thread | capabilities | files | system calls |
 //! |---|---|---|---|
-//! | main: interfaces, guards, reloads | `CAP_NET_ADMIN`, `CAP_NET_RAW`, `CAP_BPF` | removes its socket, opens `/dev/net/tun` | sockets, `bpf(2)`, memory |
+//! | main: interfaces, guards, reloads | `CAP_NET_ADMIN`, `CAP_NET_RAW`, `CAP_BPF` | removes its socket, opens `/dev/net/tun`, reads the network's settings | sockets, `bpf(2)`, memory |
 //! | workers | none | none | sending, receiving, waiting, memory |
-//! | control: the socket's peers, signals | none | none | the peers' connections, memory |
+//! | control: the socket's peers, signals, the watch over interfaces | none | none | what is open already, memory |
 //! | loader: the gateway file | none | reads | reading, looking interfaces up, memory |
 //!
 //! Nobody gets anything back: `NoNewPrivs` is set, and no thread can make another thread or run a program. A forbidden
-//! system call kills the process (SIGSYS); the guards stay, so nothing passes. What Landlock forbids fails with
+//! system call kills the process (SIGSYS), but for opening a file, which fails; the guards stay, so nothing passes. What Landlock forbids fails with
 //! `EACCES`; a kernel without Landlock goes without, and `status` says so.
 
 mod calls;
@@ -27,7 +27,7 @@ pub enum Role {
     Main,
     /// Packets.
     Worker,
-    /// The control socket and its peers, and signals.
+    /// The control socket and its peers, signals, and the watch over the host's interfaces.
     Control,
     /// Reading the gateway file and what it names.
     Loader,

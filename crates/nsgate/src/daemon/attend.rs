@@ -2,13 +2,14 @@
 
 use super::change::State;
 use super::desk::{Desk, Wish};
-use super::link::{Command, Notice, Worker};
+use super::link::{Command, Notice, Workers};
 use super::load::{Loader, Read};
-use super::notify;
+use super::{notify, views};
 use crate::logs::Limits;
 use control::answer::Reloaded;
 use crossbeam::channel::{Receiver, Sender, never, select, tick};
 use io::LinkState;
+use io::watch::Change;
 use nat::PoolKey;
 use packet::AttachmentId;
 use signal_hook::consts::{SIGHUP, SIGINT};
@@ -18,16 +19,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::{error, info, warn};
 
-/// How often missing interfaces are looked for: one that returns has no guard until it is found.
-const MISSING: Duration = Duration::from_millis(250);
+/// How often missing interfaces are looked for, should nobody have told that they are back.
+const MISSING: Duration = Duration::from_secs(2);
 /// How often full rings and silent workers are looked for.
 const RINGS: Duration = Duration::from_secs(10);
-/// How often hardware addresses, MTUs and the host's own addresses are looked at.
-const INTERFACES: Duration = Duration::from_secs(5);
-/// How long the worker may take to say what its rings have lost.
+/// How often hardware addresses, MTUs and the host's own addresses are looked at, should nobody have told of a change.
+const INTERFACES: Duration = Duration::from_secs(10);
+/// How long a worker may take to say what its rings have lost.
 const FIGURES: Duration = Duration::from_secs(1);
-/// How long the worker may take to empty its rings; a daemon that is told to stop ends within five seconds.
-const STOPPING: Duration = Duration::from_secs(2);
+/// How long each of the three steps of stopping may take; a daemon that is told to stop ends within five seconds.
+const STOPPING: Duration = Duration::from_millis(1200);
 /// A worker that has not come round for so long has stalled. It comes round five times a second with nothing to do.
 const STALLED: Duration = Duration::from_secs(5);
 
@@ -40,6 +41,8 @@ enum Subject {
     Exhausted(Ipv4Addr),
     /// An interface's ring.
     Ring(AttachmentId),
+    /// Changes that cannot be followed.
+    Change,
 }
 
 /// What the main thread holds.
@@ -47,13 +50,15 @@ enum Subject {
 pub(super) struct Main {
     state: State,
     desk: Arc<Desk>,
-    worker: Worker,
+    workers: Workers,
     loader: Loader,
     /// Who waits for the load that runs; `None` where none does.
     loading: Option<Vec<Sender<Result<Reloaded, String>>>>,
     /// Who asked since it began, which may have been too late for it; `None` where nobody did.
     next: Option<Vec<Sender<Result<Reloaded, String>>>>,
     limits: Limits<Subject>,
+    /// The links' states as the workers told them last; up where they told nothing.
+    links: HashMap<AttachmentId, LinkState>,
     /// What the rings had lost when it was last looked at.
     lost: HashMap<AttachmentId, u64>,
 }
@@ -64,12 +69,14 @@ pub(super) struct Doors {
     pub(super) signals: Receiver<i32>,
     pub(super) notices: Receiver<Notice>,
     pub(super) wishes: Receiver<Wish>,
+    /// What the kernel tells of the host's interfaces.
+    pub(super) changes: Receiver<Change>,
 }
 
 impl Main {
-    pub(super) fn new(state: State, desk: Arc<Desk>, worker: Worker, loader: Loader) -> Self {
-        let (limits, lost) = (Limits::default(), HashMap::new());
-        Self { state, desk, worker, loader, loading: None, next: None, limits, lost }
+    pub(super) fn new(state: State, desk: Arc<Desk>, workers: Workers, loader: Loader) -> Self {
+        let (limits, links, lost) = (Limits::default(), HashMap::new(), HashMap::new());
+        Self { state, desk, workers, loader, loading: None, next: None, limits, links, lost }
     }
 
     /// Says that everything is in place.
@@ -83,7 +90,7 @@ impl Main {
         }
         info!(
             attachments = loaded.gateway.attachments.len(),
-            workers = 1,
+            workers = self.workers.count(),
             landlock = ?self.state.confinement.landlock,
             socket = %loaded.settings.socket.display(),
             config = %loaded.settings.file.display(),
@@ -112,7 +119,7 @@ impl Main {
                 recv(doors.notices) -> notice => match notice {
                     Ok(notice) => self.note(notice),
                     Err(_) => {
-                        // The worker is gone and takes the process with it.
+                        // The workers are gone and take the process with them.
                         std::thread::sleep(Duration::from_millis(100));
                     }
                 },
@@ -122,11 +129,17 @@ impl Main {
                 recv(self.loader.done) -> read => if let Ok(read) = read {
                     self.loaded(read);
                 },
+                recv(doors.changes) -> change => if let Ok(change) = change {
+                    self.follow(change, &doors.changes);
+                },
                 recv(missing) -> _ => self.look_for_missing(),
                 recv(interfaces) -> _ => self.look_at_interfaces(),
                 recv(rings) -> _ => self.look_at_rings(),
-                recv(watchdog) -> _ => if self.worker.is_alive(self.desk.clock.now(), watched.unwrap_or(STALLED) / 2) {
-                    notify::alive();
+                recv(watchdog) -> _ => {
+                    let lately = watched.unwrap_or(STALLED) / 2;
+                    if self.workers.stalled(self.desk.clock.now(), lately).is_none() {
+                        notify::alive();
+                    }
                 },
             }
         }
@@ -147,7 +160,7 @@ impl Main {
 
     /// Puts in force what has been read, and tells whoever waits.
     fn loaded(&mut self, read: Read) {
-        let done = self.state.reload(&self.worker, read);
+        let done = self.state.reload(&self.workers, read);
         let reloads = &mut self.state.reloads;
         match &done {
             Ok(reloaded) => {
@@ -178,19 +191,35 @@ impl Main {
         self.desk.shown.store(Arc::new(self.state.shown()));
     }
 
-    /// Takes note of what the worker has noticed.
+    /// Takes note of what a worker has noticed.
     fn note(&mut self, notice: Notice) {
         match notice {
             Notice::Link(event) => {
+                // Each worker notices by itself.
+                let before = self.links.insert(event.attachment, event.state).unwrap_or_default();
                 if event.state == LinkState::Gone && self.state.missing.insert(event.attachment) {
                     self.show();
                 }
-                self.log_link(event);
+                if event.state != before {
+                    self.log_link(event);
+                }
             }
             Notice::Exhausted(pools) => {
                 pools.into_iter().for_each(|(key, flows)| self.log_exhausted(key, flows))
             }
         }
+    }
+
+    /// Follows what the kernel has told of the host's interfaces, and whatever else it has told meanwhile.
+    fn follow(&mut self, change: Change, more: &Receiver<Change>) {
+        for change in std::iter::once(change).chain(more.try_iter()) {
+            if let Change::Gone { index, .. } = change
+                && let Some(id) = self.state.attached_at(index)
+            {
+                self.note(Notice::Link(io::Event { attachment: id, state: LinkState::Gone }));
+            }
+        }
+        self.look_at_interfaces();
     }
 
     fn log_link(&mut self, event: io::Event) {
@@ -220,12 +249,14 @@ impl Main {
     /// Logs what rings have lost since the last look, and a worker that does not come round.
     fn look_at_rings(&mut self) {
         let now = self.desk.clock.now();
-        if !self.worker.is_alive(now, STALLED) {
-            error!(worker = 0, "the worker has stalled: it has not come round for {STALLED:?}");
+        if let Some(worker) = self.workers.stalled(now, STALLED) {
+            error!(worker, "the worker has stalled: it has not come round for {STALLED:?}");
             return;
         }
-        let Ok(report) = self.worker.ask_within(FIGURES, Command::Report) else { return };
-        for (id, statistics) in report.links {
+        let Ok(reports) = self.workers.ask_all_within(FIGURES, |_, reply| Command::Report(reply)) else {
+            return;
+        };
+        for (id, statistics) in views::links(&reports) {
             let before = self.lost.insert(id, statistics.ring_drops).unwrap_or_default();
             // A ring that was opened anew counts from zero.
             let frames = statistics.ring_drops.checked_sub(before).unwrap_or(statistics.ring_drops);
@@ -238,28 +269,44 @@ impl Main {
 
     /// Attaches interfaces that have come back.
     fn look_for_missing(&mut self) {
-        if self.state.missing.is_empty() {
-            return;
-        }
-        let missing = self.state.missing.clone();
-        if self.state.look_again(&self.worker, |id| missing.contains(&id)) {
-            self.show();
+        if !self.state.missing.is_empty() {
+            let missing = self.state.missing.clone();
+            self.look_again(|id| missing.contains(&id));
+            // A link that is attached anew begins as one against which nothing is known.
+            self.links.retain(|id, _| !missing.contains(id) || self.state.missing.contains(id));
         }
     }
 
     /// Follows what the host has changed on the interfaces: hardware addresses, MTUs, its own addresses.
     fn look_at_interfaces(&mut self) {
-        if self.state.look_again(&self.worker, |_| true) {
-            self.show();
+        self.look_again(|_| true);
+    }
+
+    fn look_again(&mut self, which: impl Fn(AttachmentId) -> bool) {
+        match self.state.look_again(&self.workers, which) {
+            Ok(true) => self.show(),
+            Ok(false) => {}
+            Err(why) => {
+                let now = self.desk.clock.now();
+                if let Some(attempts) = self.limits.pass(now, Subject::Change, 1) {
+                    warn!(attempts, "an interface has changed and cannot be followed: {why}");
+                }
+            }
         }
     }
 
-    /// Lets the worker empty its rings and end.
+    /// Lets the workers empty their rings and queues, and end.
     ///
     /// # Errors
-    /// Where it does not.
+    /// Where one does not.
     pub(super) fn stop(&self) -> Result<(), String> {
         notify::stopping();
-        self.worker.ask_within(STOPPING, Command::Stop).inspect_err(|why| warn!("{why}"))
+        // The second time for what was handed over the first time to somebody who was done already.
+        let emptied = (0..2).try_for_each(|_| {
+            self.workers.ask_all_within(STOPPING, |_, reply| Command::Empty(reply)).map(drop)
+        });
+        let stopped =
+            emptied.and_then(|()| self.workers.ask_all_within(STOPPING, |_, reply| Command::Stop(reply)));
+        stopped.map(drop).inspect_err(|why| warn!("{why}"))
     }
 }

@@ -26,20 +26,21 @@ impl Crew {
 
     /// Starts a thread; it does its `work` once it is confined, and nothing where it cannot be.
     ///
+    /// Where `core` is given it stays on one; see [`worker::pin`].
+    ///
     /// # Errors
     /// Where the system has no thread left.
     pub(super) fn start(
         &mut self,
         name: &str,
         role: Role,
+        core: Option<usize>,
         work: impl FnOnce() + Send + 'static,
     ) -> std::io::Result<JoinHandle<()>> {
         let (socket, report) = (self.socket.clone(), self.report.clone());
         self.started += 1;
         Builder::new().name(name.into()).spawn(move || {
-            if role == Role::Worker {
-                worker::pin();
-            }
+            core.into_iter().for_each(worker::pin);
             let confined = confine::confine(role, &socket);
             let is_confined = confined.is_ok();
             // The main thread waits for every report, so it is there.

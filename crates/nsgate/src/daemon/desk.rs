@@ -4,7 +4,7 @@
 //! the main thread. Nothing here waits for a lock.
 
 use super::Clock;
-use super::link::{Command, Report, Worker};
+use super::link::{Command, Report, Workers};
 use super::views;
 use crate::gateway::Settings;
 use crate::questions::Asked;
@@ -14,10 +14,9 @@ use arc_swap::ArcSwap;
 use control::answer::{Confinement, FlowPage, Reloaded, Reloads, Status, Walk};
 use control::{Answer, PAGE, Request};
 use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
-use nat::Pools;
 use packet::AttachmentId;
-use pipeline::{Gateway, Snapshot};
-use std::collections::{BTreeMap, HashSet};
+use pipeline::{Gateway, Shared, Snapshot};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +24,11 @@ use std::time::Duration;
 const LOADING: Duration = Duration::from_secs(25);
 /// The most SNAT pools in one answer, the fullest first.
 const POOLS: usize = 10_000;
+
+/// How far the numbers of one worker's flows lie from those of the next.
+const FLOWS_EACH: u64 = 1 << 40;
+/// The most times that a frame is handed over.
+const HAND_OVERS: usize = 4;
 
 /// What a peer wants of the main thread.
 #[derive(Debug)]
@@ -50,9 +54,9 @@ pub(super) struct Shown {
 #[derive(Debug)]
 pub(super) struct Desk {
     pub(super) shown: ArcSwap<Shown>,
-    pub(super) pools: Arc<Pools>,
+    pub(super) shared: Arc<Shared>,
     pub(super) clock: Clock,
-    pub(super) worker: Worker,
+    pub(super) workers: Workers,
     pub(super) wishes: Sender<Wish>,
 }
 
@@ -66,13 +70,13 @@ impl Desk {
             Request::Status {} => self.status().map(Box::new).map(Answer::Status),
             Request::Flows { from, limit } => self.flows(from, limit).map(Answer::Flows),
             Request::Snat {} => {
-                let usage = self.pools.usage(POOLS);
+                let usage = self.shared.pools().usage(POOLS);
                 Ok(Answer::Snat(usage.iter().map(views::pool).collect()))
             }
             Request::Drops {} => {
-                let report = self.worker.ask(Command::Report)?;
+                let counters = views::sum(&self.reports()?);
                 let shown = self.shown.load();
-                Ok(Answer::Drops(views::drops(&report.counters, &shown.snapshot, &shown.directions)))
+                Ok(Answer::Drops(views::drops(&counters, &shown.snapshot, &shown.directions)))
             }
             Request::Reload {} => self.reload().map(Answer::Reload),
             Request::TestIpFlow(question) => {
@@ -82,42 +86,68 @@ impl Desk {
         }
     }
 
+    /// What each worker has counted.
+    fn reports(&self) -> Result<Vec<Report>, String> {
+        self.workers.ask_all(|_, reply| Command::Report(reply))
+    }
+
     fn status(&self) -> Result<Status, String> {
-        let Report { counters, flows, links } = self.worker.ask(Command::Report)?;
-        let links: BTreeMap<_, _> = links.into_iter().collect();
+        let reports = self.reports()?;
+        let links = views::links(&reports);
         let shown = self.shown.load();
         let attachments = shown.gateway.attachments.iter().map(|attachment| {
             let statistics = links.get(&attachment.id).copied();
             views::attachment(&shown.gateway, attachment, statistics, shown.missing.contains(&attachment.id))
         });
+        let flows = reports.iter().fold((0, 0), |(used, most), one| (used + one.flows.0, most + one.flows.1));
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             config: shown.settings.file.display().to_string(),
             uptime_seconds: self.clock.now().since(packet::Time::ZERO).as_secs(),
-            workers: 1,
+            workers: self.workers.count() as u16,
             reloads: shown.reloads.clone(),
             confinement: shown.confinement.clone(),
             flows: views::usage(flows),
-            snat_ports_used: self.pools.used_total() as u64,
+            snat_ports_used: self.shared.pools().used_total() as u64,
+            frames_waiting: self.shared.waiting() as u64,
             attachments: attachments.collect(),
-            endings: views::endings(&counters),
+            endings: views::endings(&views::sum(&reports)),
+            each_worker: reports.iter().enumerate().map(|(nth, report)| views::worker(nth, report)).collect(),
         })
     }
 
+    /// A page of one worker's flows; the last page of each names the first of the next worker.
     fn flows(&self, from: u64, limit: u32) -> Result<FlowPage, String> {
-        let start = usize::try_from(from).map_err(|_| format!("there is no flow {from}"))?;
+        let no_such = || format!("there is no flow {from}");
+        let worker = usize::try_from(from / FLOWS_EACH).map_err(|_| no_such())?;
+        let start = usize::try_from(from % FLOWS_EACH).map_err(|_| no_such())?;
+        if worker >= self.workers.count() {
+            return Err(no_such());
+        }
         let limit = limit.clamp(1, PAGE) as usize;
-        let (flows, next) = self.worker.ask(|reply| Command::Flows { start, limit, reply })?;
-        Ok(FlowPage { flows: flows.iter().map(views::flow).collect(), next: next.map(|next| next as u64) })
+        let (flows, next) = self.workers.ask(worker, |reply| Command::Flows { start, limit, reply })?;
+        let base = worker as u64 * FLOWS_EACH;
+        let next_worker = (worker + 1 < self.workers.count()).then_some(base + FLOWS_EACH);
+        let next = next.map(|next| base + next as u64).or(next_worker);
+        Ok(FlowPage { flows: flows.iter().map(views::flow).collect(), next })
     }
 
+    /// Asks the worker that would receive the packet, and whoever it would be handed over to.
     fn explain(&self, from: &str, packet: &str) -> Result<Walk, String> {
         let words = Words::parse(&[packet])?;
         let shown = self.shown.load();
         let asked = Asked::new(&shown.gateway, from, &words)?;
-        let (on, frame) = (asked.on, asked.frame.clone());
-        let walk = self.worker.ask(|reply| Command::Explain { on, frame, reply })?;
+        let on = asked.on;
+        let ask = |worker, is_taken_over| {
+            let frame = asked.frame.clone();
+            self.workers.ask(worker, |reply| Command::Explain { on, frame, is_taken_over, reply })
+        };
+        let mut walk = ask(0, false)?;
+        for _ in 0..HAND_OVERS {
+            let Some(owner) = walk.hand_over else { break };
+            walk = ask(owner, true)?;
+        }
         Ok(asked.answer(&shown.gateway, &words, walk))
     }
 

@@ -1,8 +1,8 @@
 //! What the daemon holds of each interface: the right to attach it, and the guard that keeps the host's stack off it.
 
-use io::Interface;
 use io::guard::{self, HostAddresses};
 use io::lock::Lock;
+use io::{Backend, Interface};
 use packet::AttachmentId;
 use pipeline::{Attachment, AttachmentKind, Gateway};
 use std::collections::BTreeMap;
@@ -12,13 +12,25 @@ use std::net::IpAddr;
 #[derive(Debug, Default)]
 pub(super) struct Holds(BTreeMap<AttachmentId, Hold>);
 
-/// An attachment and its interface.
-pub(super) type Attached<'a> = (&'a Attachment, &'a Interface);
+/// An attachment, its interface, and what carries its frames.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attached<'a> {
+    pub(super) attachment: &'a Attachment,
+    pub(super) interface: &'a Interface,
+    pub(super) backend: Backend,
+}
 
 #[derive(Debug)]
 struct Hold {
-    index: u32,
+    /// The guarded interface; `None` for a TAP device, whose frames never reach the host's own stack.
+    index: Option<u32>,
     _lock: Lock,
+}
+
+impl Attached<'_> {
+    fn is_tap(&self) -> bool {
+        self.backend == Backend::Tap
+    }
 }
 
 impl Holds {
@@ -28,12 +40,17 @@ impl Holds {
     /// Those of the lock, with the interface's name.
     pub(super) fn lock<'a>(&mut self, wanted: impl IntoIterator<Item = Attached<'a>>) -> Result<(), String> {
         let mut new = Vec::new();
-        for (attachment, interface) in wanted {
-            if self.0.get(&attachment.id).is_some_and(|hold| hold.index == interface.index) {
+        for one in wanted {
+            let index = (!one.is_tap()).then_some(one.interface.index);
+            if self.0.get(&one.attachment.id).is_some_and(|hold| hold.index == index) {
                 continue;
             }
-            let lock = Lock::take(interface).map_err(|error| error.to_string())?;
-            new.push((attachment.id, Hold { index: interface.index, _lock: lock }));
+            let lock = match one.is_tap() {
+                true => Lock::take_tap(&one.interface.name),
+                false => Lock::take(one.interface),
+            };
+            let lock = lock.map_err(|error| error.to_string())?;
+            new.push((one.attachment.id, Hold { index, _lock: lock }));
         }
         self.0.extend(new);
         Ok(())
@@ -47,7 +64,7 @@ impl Holds {
         gateway: &Gateway,
         wanted: impl IntoIterator<Item = Attached<'a>>,
     ) -> Result<(), String> {
-        for (attachment, interface) in wanted {
+        for Attached { attachment, interface, .. } in wanted.into_iter().filter(|one| !one.is_tap()) {
             guard::install(interface.index, &kept_by_host(gateway, attachment))
                 .map_err(|error| format!("interface {}: {error}", interface.name))?;
         }
@@ -61,8 +78,8 @@ impl Holds {
 
     /// Gives an interface back to the host.
     pub(super) fn give_back(&mut self, id: AttachmentId) {
-        let Some(hold) = self.0.remove(&id) else { return };
-        if let Err(error) = guard::remove(hold.index) {
+        let Some(index) = self.0.remove(&id).and_then(|hold| hold.index) else { return };
+        if let Err(error) = guard::remove(index) {
             // Closed is the safe side, and `nsgate release` tries again.
             tracing::warn!(%error, "an interface stays guarded");
         }

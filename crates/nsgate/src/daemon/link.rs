@@ -1,7 +1,8 @@
-//! What the worker is told, what it notices, and how to reach it.
+//! What workers are told, what they notice, and how to reach them.
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crossbeam::utils::CachePadded;
+use io::Port;
 use nat::PoolKey;
 use packet::{AttachmentId, Time};
 use pipeline::{Counters, Explanation, FlowView, Snapshot};
@@ -9,34 +10,33 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Commands that may wait for the worker.
-const COMMANDS: usize = 16;
+/// Commands that may wait for a worker.
+const COMMANDS: usize = 32;
 /// Notices that may wait for the main thread; more are counted in the next one or seen again later.
-const NOTICES: usize = 64;
-/// How long the worker may take; it looks after every batch, so this is long.
+const NOTICES: usize = 256;
+/// How long a worker may take; it looks after every batch, so this is long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the worker is told, between two batches.
+/// What a worker is told, between two batches.
 #[derive(Debug)]
 pub(super) enum Command {
     /// What has been counted?
     Report(Sender<Report>),
     /// A page of live flows.
     Flows { start: usize, limit: usize, reply: Sender<(Vec<FlowView>, Option<usize>)> },
-    /// What would happen to this frame now?
-    Explain { on: AttachmentId, frame: Vec<u8>, reply: Sender<Explanation> },
-    /// Judge by this policy, on these attachments, which the main thread has opened.
-    Replace {
-        snapshot: Arc<Snapshot>,
-        attach: Vec<(AttachmentId, io::Port)>,
-        detach: Vec<AttachmentId>,
-        reply: Sender<()>,
-    },
-    /// Empty the rings and end.
+    /// What would happen to this frame now, received here or taken over?
+    Explain { on: AttachmentId, frame: Vec<u8>, is_taken_over: bool, reply: Sender<Explanation> },
+    /// Judge by this policy.
+    Replace { snapshot: Arc<Snapshot>, reply: Sender<()> },
+    /// Relay on these ports, which the main thread has opened, and on those attachments no more.
+    Attach { ports: Vec<(AttachmentId, Port)>, detach: Vec<AttachmentId>, reply: Sender<()> },
+    /// Say when the rings and the queue have been empty.
+    Empty(Sender<()>),
+    /// End.
     Stop(Sender<()>),
 }
 
-/// What has been counted.
+/// What one worker has counted.
 #[derive(Debug)]
 pub(super) struct Report {
     pub(super) counters: Counters,
@@ -44,7 +44,7 @@ pub(super) struct Report {
     pub(super) links: Vec<(AttachmentId, io::Statistics)>,
 }
 
-/// What the worker notices on its own.
+/// What a worker notices on its own.
 #[derive(Debug)]
 pub(super) enum Notice {
     /// A link went up, down or away.
@@ -53,7 +53,7 @@ pub(super) enum Notice {
     Exhausted(Vec<(PoolKey, u64)>),
 }
 
-/// When the worker last came round, in nanoseconds of the daemon's clock.
+/// When a worker last came round, in nanoseconds of the daemon's clock.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Beat(Arc<CachePadded<AtomicU64>>);
 
@@ -68,15 +68,15 @@ impl Beat {
     }
 }
 
-/// The way to the worker.
+/// The way to one worker.
 #[derive(Clone, Debug)]
-pub(super) struct Worker {
+struct Worker {
     commands: Sender<Command>,
     waker: io::Waker,
     beat: Beat,
 }
 
-/// The worker's ends of its channels.
+/// One worker's ends of its channels.
 #[derive(Debug)]
 pub(super) struct Ends {
     pub(super) commands: Receiver<Command>,
@@ -84,44 +84,98 @@ pub(super) struct Ends {
     pub(super) beat: Beat,
 }
 
-impl Worker {
-    /// The two ends of a worker's channels: what others hold, and what the worker holds; and what it notices.
-    pub(super) fn channels(waker: io::Waker) -> (Self, Ends, Receiver<Notice>) {
-        let ((commands, inbox), (notices, noticed)) = (bounded(COMMANDS), bounded(NOTICES));
-        let beat = Beat::default();
-        let ends = Ends { commands: inbox, notices, beat: beat.clone() };
-        (Self { commands, waker, beat }, ends, noticed)
+/// The way to all workers.
+#[derive(Clone, Debug)]
+pub(super) struct Workers(Arc<[Worker]>);
+
+impl Workers {
+    /// The two ends of the workers' channels, given what wakes each: what others hold, and what each worker holds; and
+    /// what they notice.
+    pub(super) fn channels(wakers: Vec<io::Waker>) -> (Self, Vec<Ends>, Receiver<Notice>) {
+        let (notices, noticed) = bounded(NOTICES);
+        let pair = |waker| {
+            let ((commands, inbox), beat) = (bounded(COMMANDS), Beat::default());
+            let ends = Ends { commands: inbox, notices: notices.clone(), beat: beat.clone() };
+            (Worker { commands, waker, beat }, ends)
+        };
+        let (workers, ends): (Vec<_>, _) = wakers.into_iter().map(pair).unzip();
+        (Self(workers.into()), ends, noticed)
     }
 
-    /// Whether the worker has come round within `limit`.
-    pub(super) fn is_alive(&self, now: Time, limit: Duration) -> bool {
-        now.since(self.beat.last()) <= limit
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
     }
 
-    /// Sends the command that `command` makes and waits for the answer.
+    /// The first worker that has not come round within `limit`.
+    pub(super) fn stalled(&self, now: Time, limit: Duration) -> Option<usize> {
+        self.0.iter().position(|worker| now.since(worker.beat.last()) > limit)
+    }
+
+    /// Sends one worker the command that `command` makes and waits for the answer.
     ///
     /// # Errors
-    /// One sentence where the worker is gone or does not answer in time.
-    pub(super) fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, String> {
-        self.ask_within(PATIENCE, command)
-    }
-
-    /// The same with a limit to each of both waits.
-    ///
-    /// # Errors
-    /// As [`Self::ask`].
-    pub(super) fn ask_within<T>(
+    /// One sentence where there is no such worker, or it does not answer in time.
+    pub(super) fn ask<T>(
         &self,
-        patience: Duration,
+        worker: usize,
         command: impl FnOnce(Sender<T>) -> Command,
     ) -> Result<T, String> {
+        self.send(worker, PATIENCE, command)?.wait(PATIENCE)
+    }
+
+    /// Sends every worker the command that `command` makes for it, and waits for all answers, in the workers' order.
+    ///
+    /// # Errors
+    /// One sentence where one of them does not answer in time.
+    pub(super) fn ask_all<T>(
+        &self,
+        command: impl FnMut(usize, Sender<T>) -> Command,
+    ) -> Result<Vec<T>, String> {
+        self.ask_all_within(PATIENCE, command)
+    }
+
+    /// The same with a limit to each wait.
+    ///
+    /// # Errors
+    /// As [`Self::ask_all`].
+    pub(super) fn ask_all_within<T>(
+        &self,
+        patience: Duration,
+        mut command: impl FnMut(usize, Sender<T>) -> Command,
+    ) -> Result<Vec<T>, String> {
+        let sent = |worker| self.send(worker, patience, |reply| command(worker, reply));
+        let sent = (0..self.count()).map(sent).collect::<Result<Vec<_>, _>>()?;
+        sent.into_iter().map(|answer| answer.wait(patience)).collect()
+    }
+
+    fn send<T>(
+        &self,
+        worker: usize,
+        patience: Duration,
+        command: impl FnOnce(Sender<T>) -> Command,
+    ) -> Result<Answer<T>, String> {
+        let to = self.0.get(worker).ok_or_else(|| format!("there is no worker {worker}"))?;
         let (reply, answer) = bounded(1);
-        let sent = self.commands.send_timeout(command(reply), patience);
-        sent.map_err(|_| String::from("the worker takes no commands"))?;
-        self.waker.wake();
+        let sent = to.commands.send_timeout(command(reply), patience);
+        sent.map_err(|_| format!("worker {worker} takes no commands"))?;
+        to.waker.wake();
+        Ok(Answer { worker, answer })
+    }
+}
+
+/// An answer that is on its way.
+struct Answer<T> {
+    worker: usize,
+    answer: Receiver<T>,
+}
+
+impl<T> Answer<T> {
+    fn wait(self, patience: Duration) -> Result<T, String> {
+        let Self { worker, answer } = self;
         answer.recv_timeout(patience).map_err(|error| match error {
-            RecvTimeoutError::Timeout => "the worker does not answer".into(),
-            RecvTimeoutError::Disconnected => "the worker has ended".into(),
+            RecvTimeoutError::Timeout => format!("worker {worker} does not answer"),
+            RecvTimeoutError::Disconnected => format!("worker {worker} has ended"),
         })
     }
 }

@@ -3,12 +3,13 @@
 //! ```text
 //!   signals ────────────┐            ┌── what is in force, on show ──► control threads: status, explain, ...
 //!   reloads, asked for ─┼─► main ────┤
-//!   loader: the file ───┘   thread   └── commands, open ports ──► worker thread: rings ► engine ► rings
-//!                             ▲────────────── notices ──────────────┘
+//!   the host's links ───┤
+//!   loader: the file ───┘   thread   └── commands, open ports ──► worker threads: ports ► engine ► ports
+//!                             ▲────────────── notices ──────────────┘  ▲── frames of others' flows ──┘
 //! ```
 //!
-//! The worker owns its rings and its engine, and nobody else touches them; everybody else sends it a command and
-//! wakes it. The main thread is the only one with rights: it opens interfaces and guards them. A file is read by the
+//! Each worker owns its ports and its engine, and nobody else touches them; everybody else sends it a command and
+//! wakes it. A flow is one worker's; a frame of it that another receives is handed over. The main thread is the only one with rights: it opens interfaces and guards them. A file is read by the
 //! loader, which has none, and handed over whole; meanwhile signals and questions are answered. A thread that fails
 //! takes the daemon down; what the kernel drops meanwhile (the guard) stays in place, so nothing passes.
 
@@ -16,6 +17,7 @@ mod attend;
 mod change;
 mod crew;
 mod desk;
+mod hand_over;
 mod hold;
 mod link;
 mod load;
@@ -24,6 +26,7 @@ mod start;
 mod views;
 mod worker;
 
+pub(crate) use hand_over::MEMORY as HAND_OVER;
 pub use start::CannotStart;
 
 use crate::cli::{LogFormat, Run};
@@ -45,7 +48,7 @@ pub(crate) fn run(args: &Run) -> anyhow::Result<()> {
     // From here on a signal waits until somebody looks, instead of ending the process half-way.
     let signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
     let started = start::start(&args.config, signals);
-    let Started { mut main, doors, listener, worker } =
+    let Started { mut main, doors, listener, workers } =
         started.inspect_err(|error| log_failure(error, args.log_format))?;
     main.log_ready();
     notify::ready();
@@ -53,8 +56,8 @@ pub(crate) fn run(args: &Run) -> anyhow::Result<()> {
     let stopped = main.stop();
     listener.remove();
     if stopped.is_ok() {
-        // The worker has said that its rings are empty; it ends by itself.
-        let _ = worker.join();
+        // They have said that their rings are empty; they end by themselves.
+        workers.into_iter().for_each(|worker| drop(worker.join()));
     }
     info!("stopped; the interfaces stay guarded until `nsgate release` or the next start");
     Ok(())

@@ -4,8 +4,9 @@ use super::attend::{Doors, Main};
 use super::change::{self, State};
 use super::crew::Crew;
 use super::desk::Desk;
-use super::hold::{Attached, Holds};
-use super::link::Worker;
+use super::hand_over::{Others, Queue};
+use super::hold::Holds;
+use super::link::{Ends, Notice, Workers};
 use super::load::{self, Loader};
 use super::views::Directions;
 use super::{Clock, worker};
@@ -18,8 +19,10 @@ use control::answer::{Confinement, Reloads};
 use control::{Listener, Refused};
 use crossbeam::channel::{Receiver, bounded};
 use flow::Timeouts;
-use io::Ports;
+use io::watch::{Change, Changes};
+use io::{Port, Ports};
 use nat::Pools;
+use packet::AttachmentId;
 use pipeline::{Engine, Names, Settings, Shared, Snapshot};
 use signal_hook::iterator::Signals;
 use std::collections::HashSet;
@@ -27,9 +30,17 @@ use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
+use tracing::warn;
 
 /// Signals that may wait for the main thread.
 const SIGNALS: usize = 8;
+/// Changes of interfaces that may wait for the main thread.
+const CHANGES: usize = 256;
+/// How long the watch waits for a change at a time.
+const WATCHING: Duration = Duration::from_secs(3600);
+/// How long the watch pauses after it has told of changes.
+const BREATH: Duration = Duration::from_millis(10);
 /// Peers that may wait for the main thread: all of them.
 const WISHES: usize = control::MAX_PEERS;
 
@@ -62,7 +73,7 @@ pub(super) struct Started {
     pub(super) main: Main,
     pub(super) doors: Doors,
     pub(super) listener: Arc<Listener>,
-    pub(super) worker: JoinHandle<()>,
+    pub(super) workers: Vec<JoinHandle<()>>,
 }
 
 /// Loads the file, locks the interfaces, guards them, opens the rings, starts the threads, and gives up what rights
@@ -72,7 +83,7 @@ pub(super) struct Started {
 /// [`Broken`] or [`CannotStart`]; guards that were put on stay on.
 pub(super) fn start(file: &Path, signals: Signals) -> anyhow::Result<Started> {
     let mut ids = Ids::default();
-    let loaded = gateway::load(file, &mut ids, &Host::Needed(&io::interface::find)).map_err(Broken)?;
+    let mut loaded = gateway::load(file, &mut ids, &Host::Needed(&io::interface::find)).map_err(Broken)?;
     if loaded.gateway.attachments.is_empty() {
         return Err(Broken(vec![gateway::no_attachments(file)]).into());
     }
@@ -85,24 +96,19 @@ pub(super) fn start(file: &Path, signals: Signals) -> anyhow::Result<Started> {
         missing => return Err(CannotStart::Capability(missing.join(", ")).into()),
     }
     let mut holds = Holds::default();
-    holds.lock(attached(&loaded)).map_err(CannotStart::Interface)?;
+    let wanted: Vec<_> = change::attached(&loaded).collect();
+    holds.lock(wanted.iter().copied()).map_err(CannotStart::Interface)?;
     let listener = Arc::new(Listener::bind(&loaded.settings.socket).map_err(CannotStart::Socket)?);
     // The guard first: from here on whatever is not relayed goes nowhere, and so it stays if anything below fails.
-    Holds::guard(&loaded.gateway, attached(&loaded)).map_err(CannotStart::Interface)?;
-    let links = open_rings(&loaded)?;
-
-    let pools = Pools::of(seed()?, nat::Ports::new(loaded.gateway.snat_ports.clone()));
-    let shared = Shared::new(Arc::clone(&pools), seed()?);
-    let timeouts = Timeouts { idle: loaded.gateway.flow_idle, ..Timeouts::default() };
-    let capacity = loaded.settings.flow_capacity;
-    let settings = Settings { capacity, timeouts, seed: seed()?, worker: 0, workers: 1 };
-    let engine = Engine::new(Arc::clone(&snapshot), settings, shared);
-    let engine = engine.map_err(|error| CannotStart::Size(format!("flows.capacity: {error}")))?;
+    Holds::guard(&loaded.gateway, wanted.iter().copied()).map_err(CannotStart::Interface)?;
+    let opened = change::open(&wanted, loaded.settings.workers).map_err(CannotStart::Interface)?;
+    change::note_opened(&mut loaded, &opened);
 
     let clock = Clock::start();
-    let (to_worker, ends, notices) = Worker::channels(links.waker());
-    let attached = loaded.gateway.attachments.iter().map(|attachment| attachment.id).collect();
-    let work = worker::Loop { clock, links, engine, attached, ends };
+    let pools = Pools::of(seed()?, nat::Ports::new(loaded.gateway.snat_ports.clone()));
+    let shared = Shared::new(pools, seed()?);
+    let ports = change::by_worker(opened, loaded.settings.workers);
+    let (to_workers, notices, loops) = make_workers(&loaded, &snapshot, &shared, clock, ports)?;
 
     let mut directions = Directions::default();
     directions.learn(&loaded.gateway.network);
@@ -119,32 +125,54 @@ pub(super) fn start(file: &Path, signals: Signals) -> anyhow::Result<Started> {
     };
     let (wishes, wished) = bounded(WISHES);
     let shown = ArcSwap::from_pointee(state.shown());
-    let desk = Arc::new(Desk { shown, pools, clock, worker: to_worker.clone(), wishes });
+    let desk = Arc::new(Desk { shown, shared, clock, workers: to_workers.clone(), wishes });
 
     let mut crew = Crew::new(state.loaded.settings.socket.clone());
-    let worker = crew.start("worker-0", Role::Worker, move || work.run_or_exit())?;
+    let start = |(nth, work): (usize, worker::Loop)| {
+        crew.start(&format!("worker-{nth}"), Role::Worker, Some(nth), move || work.run_or_exit())
+    };
+    let workers = loops.into_iter().enumerate().map(start).collect::<Result<_, _>>()?;
     let loader = start_loader(&mut crew)?;
     let signals = start_signals(&mut crew, signals)?;
+    let changes = start_watch(&mut crew)?;
     start_control(&mut crew, &listener, &desk)?;
     state.confinement = crew.settle()?;
     desk.shown.store(Arc::new(state.shown()));
-    let main = Main::new(state, desk, to_worker, loader);
-    Ok(Started { main, doors: Doors { signals, notices, wishes: wished }, listener, worker })
+    let main = Main::new(state, desk, to_workers, loader);
+    Ok(Started { main, doors: Doors { signals, notices, wishes: wished, changes }, listener, workers })
 }
 
 fn start_loader(crew: &mut Crew) -> anyhow::Result<Loader> {
     let (loader, jobs, results) = Loader::channels();
-    crew.start("loader", Role::Loader, move || load::work(&jobs, &results))?;
+    crew.start("loader", Role::Loader, None, move || load::work(&jobs, &results))?;
     Ok(loader)
 }
 
 fn start_signals(crew: &mut Crew, mut signals: Signals) -> anyhow::Result<Receiver<i32>> {
     let (sender, receiver) = bounded(SIGNALS);
-    crew.start("signals", Role::Control, move || {
+    crew.start("signals", Role::Control, None, move || {
         for signal in signals.forever() {
             // A full queue holds the same signals already.
             let _ = sender.try_send(signal);
         }
+    })?;
+    Ok(receiver)
+}
+
+/// Passes on what the kernel tells of the host's interfaces.
+fn start_watch(crew: &mut Crew) -> anyhow::Result<Receiver<Change>> {
+    let mut changes = Changes::open().map_err(|error| CannotStart::Interface(error.to_string()))?;
+    let (sender, receiver) = bounded(CHANGES);
+    crew.start("watch", Role::Control, None, move || {
+        while changes.wait(WATCHING).is_ok() {
+            while let Some(change) = changes.next_change() {
+                // What does not fit is found when the main thread looks by itself.
+                let _ = sender.try_send(change);
+            }
+            // Whoever changes an interface without end is not followed without end.
+            std::thread::sleep(BREATH);
+        }
+        warn!("the host's interfaces are no longer watched, only looked at now and then");
     })?;
     Ok(receiver)
 }
@@ -154,31 +182,49 @@ fn start_control(crew: &mut Crew, listener: &Arc<Listener>, desk: &Arc<Desk>) ->
     let (peers, tasks) = bounded::<control::Task>(control::MAX_PEERS);
     for number in 0..control::MAX_PEERS {
         let tasks = tasks.clone();
-        crew.start(&format!("control-{number}"), Role::Control, move || {
+        crew.start(&format!("control-{number}"), Role::Control, None, move || {
             tasks.iter().for_each(|task| task())
         })?;
     }
     let (listener, desk) = (Arc::clone(listener), Arc::clone(desk));
     let spawn = move |task| peers.try_send(task).map_err(|_| ErrorKind::WouldBlock.into());
-    crew.start("control", Role::Control, move || {
+    crew.start("control", Role::Control, None, move || {
         control::serve(&listener, spawn, move |request| desk.answer(request));
     })?;
     Ok(())
 }
 
-/// Each attachment with its interface.
-fn attached(loaded: &Loaded) -> impl Iterator<Item = Attached<'_>> {
-    let pairs = loaded.gateway.attachments.iter().zip(&loaded.interfaces);
-    pairs.filter_map(|(attachment, interface)| Some((attachment, interface.as_ref()?)))
-}
-
-fn open_rings(loaded: &Loaded) -> Result<Ports, CannotStart> {
-    let mut links = Ports::new().map_err(|error| CannotStart::Interface(error.to_string()))?;
-    let wanted: Vec<_> = attached(loaded).map(|(one, interface)| (one.id, interface.clone())).collect();
-    for (id, port) in change::open(&wanted).map_err(CannotStart::Interface)? {
-        links.put(id, port);
+/// Everything that the workers need, ready to run on threads of their own.
+fn make_workers(
+    loaded: &Loaded,
+    snapshot: &Arc<Snapshot>,
+    shared: &Arc<Shared>,
+    clock: Clock,
+    ports: Vec<Vec<(AttachmentId, Port)>>,
+) -> anyhow::Result<(Workers, Receiver<Notice>, Vec<worker::Loop>)> {
+    let workers = loaded.settings.workers;
+    let each_links = (0..workers).map(|_| Ports::new()).collect::<Result<Vec<_>, _>>();
+    let mut each_links = each_links.map_err(|error| CannotStart::Interface(error.to_string()))?;
+    for (links, ports) in each_links.iter_mut().zip(ports) {
+        ports.into_iter().for_each(|(id, port)| links.put(id, port));
     }
-    Ok(links)
+    let queues: Vec<_> = each_links.iter().map(|links| (Arc::new(Queue::new()), links.waker())).collect();
+    let (to_workers, each_ends, notices) = Workers::channels(each_links.iter().map(Ports::waker).collect());
+    let timeouts = Timeouts { idle: loaded.gateway.flow_idle, ..Timeouts::default() };
+    let (capacity, seed) = (loaded.settings.flow_capacity, seed()?);
+    let attached: Vec<_> = loaded.gateway.attachments.iter().map(|attachment| attachment.id).collect();
+    let make = |(worker, (links, ends)): (usize, (Ports, Ends))| {
+        let settings = Settings { capacity, timeouts, seed, worker, workers };
+        let engine = Engine::new(Arc::clone(snapshot), settings, Arc::clone(shared))?;
+        let (attached, others) = (attached.clone(), Others::new(queues.clone()));
+        let (queue, _) = &queues[worker];
+        let detour = loaded.settings.hand_off_always.then_some((worker + 1) % workers);
+        Ok(worker::Loop { clock, links, engine, attached, queue: Arc::clone(queue), others, detour, ends })
+    };
+    let loops = each_links.into_iter().zip(each_ends).enumerate().map(make);
+    let loops = loops.collect::<Result<_, flow::TooLarge>>();
+    let loops = loops.map_err(|error| CannotStart::Size(format!("flows.capacity: {error}")))?;
+    Ok((to_workers, notices, loops))
 }
 
 /// Two random words from the kernel.

@@ -1,11 +1,12 @@
 //! From what the data path counts to what people read.
 
+use super::link::Report;
 use crate::questions::role;
-use control::answer::{AttachmentStatus, Drop, Ending, Flow, FlowRule, SnatPool, Tuple, Usage};
+use control::answer::{AttachmentStatus, Drop, Ending, Flow, FlowRule, SnatPool, Tuple, Usage, WorkerStatus};
 use flow::State;
 use io::Statistics;
 use model::{Direction, Network, SecurityRule};
-use packet::FlowKey;
+use packet::{AttachmentId, FlowKey};
 use pipeline::{Attachment, Count, Counters, DropReason, FlowView, Gateway, RuleName, Snapshot};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -27,6 +28,38 @@ impl Directions {
 
     fn of(&self, rule: &RuleName) -> Option<Direction> {
         self.0.get(&(rule.nsg.to_string(), rule.rule.to_string())).copied()
+    }
+}
+
+/// What all workers have counted together.
+pub(super) fn sum(reports: &[Report]) -> Counters {
+    let mut sum = Counters::default();
+    reports.iter().for_each(|report| sum.add(&report.counters));
+    sum
+}
+
+/// What has been counted on each attachment, over all workers.
+pub(super) fn links(reports: &[Report]) -> HashMap<AttachmentId, Statistics> {
+    let mut links: HashMap<AttachmentId, Statistics> = HashMap::new();
+    for (id, counted) in reports.iter().flat_map(|report| &report.links) {
+        *links.entry(*id).or_default() += *counted;
+    }
+    links
+}
+
+/// One worker.
+pub(super) fn worker(number: usize, report: &Report) -> WorkerStatus {
+    let counters = &report.counters;
+    let (handed_over, taken_over) = counters.handed();
+    let lost = counters.ended(pipeline::Ending::Dropped(DropReason::HandOffFull));
+    WorkerStatus {
+        worker: number as u64,
+        received: counters.received.packets,
+        ended: counters.total().packets,
+        flows: usage(report.flows),
+        handed_over: handed_over.packets,
+        taken_over: taken_over.packets,
+        lost_between: lost.packets,
     }
 }
 

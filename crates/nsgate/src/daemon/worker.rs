@@ -1,21 +1,25 @@
-//! The worker: frames from the rings through the engine and out again.
+//! A worker: frames from its ports and its queue through its engine, and out again or over to their owner.
 //!
 //! Between two batches it takes commands; nothing else reaches it. It allocates nothing for a packet of a live flow.
 
 use super::Clock;
+use super::hand_over::{Handed, Others, Queue};
 use super::link::{Command, Ends, Notice, Report};
 use io::{LinkState, Links as _, Port, Ports};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
-use packet::{AttachmentId, Offload, Time};
-use pipeline::Engine;
+use packet::{AttachmentId, Frame, Offload, Time};
+use pipeline::{Engine, Way};
+use std::sync::Arc;
 use std::time::Duration;
 use tracing::{debug, error};
 
 /// The most frames taken from one attachment before the next has its turn.
 const BATCH: usize = 64;
+/// The most frames taken from the queue in one turn.
+const QUEUED: usize = 256;
 /// How long the rings may take to empty when the daemon stops.
-const EMPTYING: Duration = Duration::from_secs(1);
+const EMPTYING: Duration = Duration::from_millis(800);
 /// How often exhausted pools are told.
 const TELLING: Duration = Duration::from_secs(1);
 
@@ -27,10 +31,24 @@ pub(super) struct Loop {
     pub(super) engine: Engine,
     /// Attached, in the order of their turns.
     pub(super) attached: Vec<AttachmentId>,
+    /// What the other workers have received for this one.
+    pub(super) queue: Arc<Queue>,
+    pub(super) others: Others,
+    /// Where every frame goes before anybody looks at it; `None` but for tests.
+    pub(super) detour: Option<usize>,
     pub(super) ends: Ends,
 }
 
 impl Loop {
+    /// Relays; whatever ends it but a command ends the process.
+    pub(super) fn run_or_exit(self) {
+        let worker = self.engine.worker();
+        if let Err(error) = self.run() {
+            error!(worker, %error, "the worker cannot go on, nsgate goes down; the interfaces stay guarded");
+            std::process::exit(70);
+        }
+    }
+
     /// Relays until it is told to stop.
     ///
     /// # Errors
@@ -41,7 +59,6 @@ impl Loop {
             let busy = self.turn();
             while let Ok(command) = self.ends.commands.try_recv() {
                 if let Command::Stop(reply) = command {
-                    self.empty();
                     let _ = reply.send(());
                     return Ok(());
                 }
@@ -53,36 +70,71 @@ impl Loop {
                 next_telling = now + TELLING;
                 self.tell();
             }
-            if !busy {
+            if !busy && self.queue.is_empty() {
                 self.links.wait(self.engine.idle_for())?;
             }
         }
     }
 
-    /// Relays; whatever ends it but a command ends the process.
-    pub(super) fn run_or_exit(self) {
-        if let Err(error) = self.run() {
-            error!(%error, "the worker cannot go on, nsgate goes down; the interfaces stay guarded");
-            std::process::exit(70);
-        }
-    }
-
-    /// One batch from each attachment, and what is due. Whether there was anything.
+    /// The queue, one batch from each attachment, and what is due. Whether there was anything.
     fn turn(&mut self) -> bool {
-        let mut busy = false;
+        let mut busy = self.take_over();
         for nth in 0..self.attached.len() {
             let Some(&id) = self.attached.get(nth) else { break };
-            let Self { links, engine, .. } = self;
-            // One moment for the whole batch: the clock costs as much as a small packet.
-            let now = self.clock.now();
-            let taken =
-                links.relay(id, BATCH, |frame| engine.receive(now, id, frame).egress()).unwrap_or_default();
-            busy |= taken > 0;
+            busy |= self.relay(id) > 0;
             self.send_own();
+            self.others.wake();
         }
         self.engine.tick(self.clock.now());
         self.send_own();
         busy
+    }
+
+    /// One batch from one attachment; how many frames it had.
+    fn relay(&mut self, id: AttachmentId) -> usize {
+        let Self { links, engine, others, detour, .. } = self;
+        // One moment for the whole batch: the clock costs as much as a small packet.
+        let now = self.clock.now();
+        let taken = match *detour {
+            None => links.relay(id, BATCH, |frame| {
+                let way = engine.receive(now, id, frame);
+                leave(way, id, frame, engine, others)
+            }),
+            // Where the queue is full the frames wait in the ring.
+            Some(to) if !others.has_room(to, BATCH) => return 0,
+            Some(to) => links.relay(id, BATCH, |frame| {
+                others.hand_on(to, id, frame.offload, frame.bytes);
+                None
+            }),
+        };
+        taken.unwrap_or_default()
+    }
+
+    /// What waits in the queue; whether anything did.
+    fn take_over(&mut self) -> bool {
+        let now = self.clock.now();
+        let mut taken = 0;
+        while taken < QUEUED
+            && let Some(handed) = self.queue.take()
+        {
+            taken += 1;
+            let Handed { on, offload, mut bytes, is_new } = handed;
+            let mut frame = Frame { bytes: &mut bytes, offload };
+            let Self { links, engine, others, .. } = self;
+            let way = match is_new {
+                true => engine.receive(now, on, &mut frame),
+                false => engine.take_over(now, on, &mut frame),
+            };
+            let offload = frame.offload;
+            let to = leave(way, on, &mut frame, engine, others);
+            if let Some(to) = to {
+                links.send(to, &bytes, offload);
+            }
+            self.queue.give_back(bytes);
+            self.send_own();
+        }
+        self.others.wake();
+        taken > 0
     }
 
     /// Sends the frames that the engine has made or let go.
@@ -124,14 +176,24 @@ impl Loop {
             Command::Flows { start, limit, reply } => {
                 let _ = reply.send(self.engine.flows(self.clock.now(), start, limit));
             }
-            Command::Explain { on, mut frame, reply } => {
-                let _ = reply.send(self.engine.explain(on, &mut frame, Offload::default()));
+            Command::Explain { on, mut frame, is_taken_over, reply } => {
+                let _ = reply.send(match is_taken_over {
+                    true => self.engine.explain_taken_over(on, &mut frame, Offload::default()),
+                    false => self.engine.explain(on, &mut frame, Offload::default()),
+                });
             }
-            Command::Replace { snapshot, attach, detach, reply } => {
-                attach.into_iter().for_each(|(id, port)| self.attach(id, port));
+            Command::Replace { snapshot, reply } => {
                 self.engine.replace(snapshot);
                 self.send_own();
+                let _ = reply.send(());
+            }
+            Command::Attach { ports, detach, reply } => {
+                ports.into_iter().for_each(|(id, port)| self.attach(id, port));
                 detach.into_iter().for_each(|id| self.detach(id));
+                let _ = reply.send(());
+            }
+            Command::Empty(reply) => {
+                self.empty();
                 let _ = reply.send(());
             }
             Command::Stop(_) => debug!("stopping is the loop's own business"),
@@ -151,17 +213,40 @@ impl Loop {
     }
 }
 
-/// Keeps the calling thread on the last of the cores that this process may use; the first ones have the interrupts.
-pub(super) fn pin() {
+/// Where a judged frame leaves, if it does; one of another worker is put into that worker's queue.
+#[inline]
+fn leave(
+    way: Way,
+    on: AttachmentId,
+    frame: &mut Frame<'_>,
+    engine: &mut Engine,
+    others: &mut Others,
+) -> Option<AttachmentId> {
+    match way {
+        Way::Leaves(to) => Some(to),
+        Way::Ends => None,
+        Way::HandOver(worker) => {
+            if !others.hand_over(worker, on, frame.offload, frame.bytes) {
+                engine.lost_in_hand_over(frame.bytes.len());
+            }
+            None
+        }
+    }
+}
+
+/// Keeps the calling thread on a core of its own as far as there are any: the last of those that this process may use
+/// for the first worker, and so on downwards, because the first cores have the interrupts.
+pub(super) fn pin(worker: usize) {
     let own = Pid::from_raw(0);
     let pinned = sched_getaffinity(own).and_then(|allowed| {
-        let last = (0..CpuSet::count()).rev().find(|&cpu| allowed.is_set(cpu).unwrap_or(false));
+        let cores: Vec<_> =
+            (0..CpuSet::count()).rev().filter(|&cpu| allowed.is_set(cpu).unwrap_or(false)).collect();
         let mut one = CpuSet::new();
-        last.map_or(Ok(()), |cpu| one.set(cpu))?;
+        cores.get(worker % cores.len().max(1)).map_or(Ok(()), |&cpu| one.set(cpu))?;
         sched_setaffinity(own, &one)
     });
     if let Err(error) = pinned {
         // It works without, only less steadily.
-        debug!(%error, "the worker is not pinned to a core");
+        debug!(worker, %error, "the worker is not pinned to a core");
     }
 }

@@ -6,6 +6,7 @@ use super::documents::Documents;
 use super::host::{Host, Ids, Seen};
 use super::inside::{Segment, address_missing, public_address_missing};
 use super::written::{self, Behind, Written};
+use io::Backend;
 use ipnet::IpNet;
 use model::{At, Diagnostic, IpConfiguration, Location, Network, NicIndex, VnetIndex};
 use packet::AttachmentId;
@@ -23,6 +24,8 @@ pub(super) struct Attached {
     pub(super) interfaces: Vec<Option<io::Interface>>,
     /// The segments, and where they are written.
     pub(super) segments: Vec<(AttachmentId, Location)>,
+    /// What carries their frames, in the same order.
+    pub(super) backends: Vec<Backend>,
 }
 
 /// Compares everything with everything; what is wrong is written to `out`.
@@ -60,7 +63,8 @@ pub(super) fn attach(
             desk.out.push(Diagnostic::error(codes::INTERFACE, at, message));
             continue;
         };
-        let seen = desk.host.look(id, &attachment.interface, desk.out);
+        let backend = if attachment.is_tap { Backend::Tap } else { written.engine.io };
+        let seen = desk.host.look(id, &attachment.interface, backend, desk.out);
         let kind = match &attachment.behind {
             Behind::Nic { nic, address, mac } => {
                 desk.no_host_address(&attachment.interface, &seen);
@@ -83,6 +87,7 @@ pub(super) fn attach(
         let interface = Arc::from(interface.as_str());
         desk.attached.attachments.push(Attachment { id, interface, mac: seen.mac, mtu: seen.mtu, kind });
         desk.attached.interfaces.push(seen.interface);
+        desk.attached.backends.push(backend);
     }
     desk.look_behind_segments();
     desk.one_internet(written);

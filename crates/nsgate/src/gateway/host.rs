@@ -1,6 +1,7 @@
 //! What the file can be told by the host: its interfaces.
 
 use super::codes;
+use io::Backend;
 use model::{At, Diagnostic};
 use packet::{AttachmentId, Mac};
 use std::collections::HashMap;
@@ -35,9 +36,17 @@ pub(super) struct Seen {
 
 impl Host<'_> {
     /// Looks at one interface; what stands against it is written to `out`.
-    pub(super) fn look(&self, id: AttachmentId, name: &At<String>, out: &mut Vec<Diagnostic>) -> Seen {
+    pub(super) fn look(
+        &self,
+        id: AttachmentId,
+        name: &At<String>,
+        backend: Backend,
+        out: &mut Vec<Diagnostic>,
+    ) -> Seen {
         let found = match self {
             Self::Unseen => return Seen::imagined(id),
+            // What does not exist yet is described as it will be made.
+            Self::Seen(_) | Self::Needed(_) if backend == Backend::Tap => io::tap::describe(&name.value),
             Self::Seen(find) | Self::Needed(find) => find(&name.value),
         };
         let error = match found {

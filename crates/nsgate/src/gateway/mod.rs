@@ -30,6 +30,8 @@ use written::Written;
 
 /// Azure's idle timeout, for flows and for SNAT ports.
 const IDLE: Duration = Duration::from_secs(4 * 60);
+/// The most workers that `auto` makes.
+const MOST_WORKERS: usize = 64;
 /// `flows.capacity` where the file does not say.
 const CAPACITY: usize = 1_000_000;
 
@@ -44,6 +46,8 @@ pub struct Loaded {
     pub interfaces: Vec<Option<io::Interface>>,
     /// The attachments that are segments, and where the file says so.
     pub segments: Vec<(AttachmentId, Location)>,
+    /// What carries their frames, in the same order.
+    pub backends: Vec<io::Backend>,
     /// What is worth a look.
     pub warnings: Vec<Diagnostic>,
 }
@@ -57,6 +61,10 @@ pub struct Settings {
     pub socket: PathBuf,
     /// `flows.capacity`.
     pub flow_capacity: usize,
+    /// `engine.workers`, and for `auto` what this host's cores allow.
+    pub workers: usize,
+    /// Whether every frame is handed over once (`engine.handOff: always`).
+    pub hand_off_always: bool,
 }
 
 /// Reads a gateway file and everything it names.
@@ -100,11 +108,20 @@ pub fn load_text(path: &Path, text: &str, ids: &mut Ids, host: &Host<'_>) -> Res
                 .flow_capacity
                 .and_then(|count| usize::try_from(count).ok())
                 .unwrap_or(CAPACITY),
+            workers: written.engine.workers.unwrap_or_else(workers_of_this_host),
+            hand_off_always: written.engine.hand_off,
         },
         interfaces: attached.interfaces,
         segments: attached.segments,
+        backends: attached.backends,
         warnings: found,
     })
+}
+
+/// One fewer than the cores, because senders and receivers need one too; one where there are fewer than three.
+fn workers_of_this_host() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    cores.saturating_sub(1).clamp(1, MOST_WORKERS)
 }
 
 /// Sorts by file, each where it first appears, and by line: the order in which people mend.
@@ -129,7 +146,8 @@ pub fn socket_of(path: &Path) -> Result<PathBuf, Vec<Diagnostic>> {
     Ok(socket(&Written::read(&root, &mut Vec::new()), directory_of(path)))
 }
 
-/// The names of the Linux interfaces that a gateway file attaches, whatever else may be wrong with it.
+/// The names of the Linux interfaces that a gateway file attaches and that are guarded, whatever else may be wrong with
+/// it. TAP devices are not: what they carry never enters the host's own stack.
 ///
 /// # Errors
 /// Where the file cannot be read as YAML, or its attachments are not readable as such.
@@ -137,7 +155,10 @@ pub fn interfaces_of(path: &Path) -> Result<Vec<String>, Vec<Diagnostic>> {
     let text = arm::read_text(path).map_err(|error| vec![error])?;
     let root = yaml::read(&path.to_string_lossy().into(), &text).map_err(|error| vec![*error])?;
     let written = Written::read(&root, &mut Vec::new());
-    Ok(written.attachments.into_iter().map(|attachment| attachment.interface.value).collect())
+    let is_guarded =
+        |attachment: &written::Attachment| !attachment.is_tap && written.engine.io != io::Backend::Tap;
+    let guarded = written.attachments.iter().filter(|attachment| is_guarded(attachment));
+    Ok(guarded.map(|attachment| attachment.interface.value.clone()).collect())
 }
 
 /// Reads and validates Azure's documents without a gateway file.

@@ -4,6 +4,7 @@ use super::codes;
 use super::fields::{Fields, Known};
 use Known::{Built, Later};
 use arm::{Node, Value};
+use io::Backend;
 use ipnet::IpNet;
 use model::{At, Diagnostic, Location};
 use nat::PORTS;
@@ -14,6 +15,8 @@ use std::time::Duration;
 
 /// The flow records there may be; each takes a few hundred bytes from the start.
 const CAPACITY: RangeInclusive<u64> = 1..=16_000_000;
+/// The workers there may be.
+const WORKERS: RangeInclusive<usize> = 1..=64;
 
 /// Every key of the file.
 #[derive(Debug, Default)]
@@ -38,8 +41,21 @@ pub(super) struct Written {
     pub(super) flow_idle: Option<Duration>,
     /// `flows.capacity`.
     pub(super) flow_capacity: Option<u64>,
+    /// `engine`.
+    pub(super) engine: Engine,
     /// `control.socket`.
     pub(super) socket: Option<At<String>>,
+}
+
+/// `engine`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Engine {
+    /// `workers`; `None` for `auto`.
+    pub(super) workers: Option<usize>,
+    /// `io`.
+    pub(super) io: Backend,
+    /// Whether `handOff` is `always`.
+    pub(super) hand_off: bool,
 }
 
 /// An attachment that could be read.
@@ -47,6 +63,8 @@ pub(super) struct Written {
 pub(super) struct Attachment {
     /// The Linux interface.
     pub(super) interface: At<String>,
+    /// Whether it is written as `tap`.
+    pub(super) is_tap: bool,
     /// What is behind it.
     pub(super) behind: Behind,
 }
@@ -125,7 +143,7 @@ impl Written {
         written.attachments = read_attachments(file.get("attachments"), out);
         written.read_outbound(file.get("outbound"), out);
         written.read_flows(file.get("flows"), out);
-        read_engine(file.get("engine"), out);
+        written.engine = read_engine(file.get("engine"), out);
         let control = Fields::read(file.get("control"), "control", &[Built("socket")], out);
         let path = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         written.socket = control.parsed("socket", "the path of a socket", path, out);
@@ -176,10 +194,22 @@ fn port_range(text: &str) -> Option<RangeInclusive<u16>> {
     (start <= end && PORTS.contains(&start)).then_some(start..=end)
 }
 
-fn read_engine(node: Option<&Node>, out: &mut Vec<Diagnostic>) {
-    let engine = Fields::read(node, "engine", &[Built("workers"), Built("io")], out);
-    only(&engine, "engine", "workers", &["auto", "1"], out);
-    only(&engine, "engine", "io", &["auto", "af_packet"], out);
+fn read_engine(node: Option<&Node>, out: &mut Vec<Diagnostic>) -> Engine {
+    let engine = Fields::read(node, "engine", &[Built("workers"), Built("io"), Built("handOff")], out);
+    let workers = |text: &str| match text {
+        "auto" => Some(None),
+        number => number.parse().ok().filter(|number| WORKERS.contains(number)).map(Some),
+    };
+    let expected = format!("auto or a number between {} and {}", WORKERS.start(), WORKERS.end());
+    let workers = engine.parsed("workers", &expected, workers, out).and_then(|workers| workers.value);
+    let io = engine.parsed("io", "one of auto, af_packet, tap and pnet", |text| text.parse().ok(), out);
+    let hand_off = |text: &str| ["auto", "always"].contains(&text).then_some(text == "always");
+    let hand_off = engine.parsed("handOff", "auto or always", hand_off, out);
+    Engine {
+        workers,
+        io: io.map(|io| io.value).unwrap_or_default(),
+        hand_off: hand_off.is_some_and(|hand_off| hand_off.value),
+    }
 }
 
 /// Values of the design that this version does not offer are named as such; the key says what there will be.
@@ -188,19 +218,9 @@ fn only(fields: &Fields<'_>, name: &str, key: &str, built: &[&str], out: &mut Ve
     if built.contains(&text.value.as_str()) {
         return;
     }
-    let possible = match key {
-        "workers" => text.value.parse::<u32>().is_ok_and(|number| number > 0),
-        "io" => ["tap", "pnet"].contains(&text.value.as_str()),
-        _ => true,
-    };
     let what = format!("{name}.{key}: {}", text.value);
-    out.push(if possible {
-        let error = Diagnostic::error(codes::NOT_BUILT_YET, &text.at, format!("{what} is not built yet"));
-        error.help(format!("this version has {}", built.join(" and ")))
-    } else {
-        let message = format!("{key}: \"{}\" is not one of {}", text.value, built.join(", "));
-        Diagnostic::error(codes::INVALID_VALUE, &text.at, message)
-    });
+    let error = Diagnostic::error(codes::NOT_BUILT_YET, &text.at, format!("{what} is not built yet"));
+    out.push(error.help(format!("this version has {}", built.join(" and "))));
 }
 
 fn read_attachments(node: Option<&Node>, out: &mut Vec<Diagnostic>) -> Vec<Attachment> {
@@ -223,7 +243,7 @@ fn read_attachments(node: Option<&Node>, out: &mut Vec<Diagnostic>) -> Vec<Attac
 fn read_attachment(node: &Node, name: &str, out: &mut Vec<Diagnostic>) -> Option<Attachment> {
     let keys = [
         Built("interface"),
-        Later("tap"),
+        Built("tap"),
         Built("nic"),
         Built("address"),
         Built("mac"),
@@ -234,6 +254,14 @@ fn read_attachment(node: &Node, name: &str, out: &mut Vec<Diagnostic>) -> Option
     let before = out.len();
     let fields = Fields::read(Some(node), name, &keys, out);
     let interface = fields.parsed("interface", "the name of a Linux interface", interface_name, out);
+    let tap = fields.parsed("tap", "the name of a TAP device", interface_name, out);
+    if let (Some(_), Some(tap)) = (&interface, &tap) {
+        let message = format!("{name} has both an interface and a tap");
+        let error = Diagnostic::error(codes::CONTRADICTION, &tap.at, message);
+        out.push(error.help("interface names one that exists; tap names one that nsgate creates"));
+    }
+    let is_tap = tap.is_some();
+    let interface = interface.or(tap);
     let nic = fields.text("nic", out);
     let address = fields.parsed("address", "an IP address", |text| text.parse().ok(), out);
     let mac = fields.parsed("mac", "a hardware address such as 02:00:00:00:00:04", parse_mac, out);
@@ -273,9 +301,9 @@ fn read_attachment(node: &Node, name: &str, out: &mut Vec<Diagnostic>) -> Option
     }
     if interface.is_none() && out.len() == before {
         let error = Diagnostic::error(codes::MISSING_KEY, &node.at, format!("{name} has no \"interface\""));
-        out.push(error.help("name the Linux interface"));
+        out.push(error.help("name the Linux interface, or the TAP device that shall be made"));
     }
-    Some(Attachment { interface: interface?, behind: behind?.1 })
+    Some(Attachment { interface: interface?, is_tap, behind: behind?.1 })
 }
 
 fn read_on_premises(node: Option<&Node>, at: &Location, name: &str, out: &mut Vec<Diagnostic>) -> Behind {
