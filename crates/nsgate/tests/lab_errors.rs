@@ -1,5 +1,5 @@
 //! What goes wrong on the way is told to who can do something about it.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
@@ -8,24 +8,33 @@ use testkit::build::{fragments, ipv4};
 use testkit::gateway_file::GatewayFile;
 use testkit::probe::Outcome;
 use testkit::raw::Raw;
-use testkit::site::{PATIENCE, Site};
+use testkit::site::{PATIENCE, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-#[test]
-fn a_closed_port_refuses_through_snat() {
-    let Some((site, _daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+testkit::on_every_setting!(
+    a_closed_port_refuses_through_snat,
+    a_large_ping_is_answered_through_snat,
+    fragments_pass_in_every_order,
+    a_time_to_live_of_one_names_the_hop,
+    a_spoofed_source_is_dropped_and_named
+);
+// The host narrows an interface of its own; a TAP device's is its machine's.
+testkit::on_setting!(narrow_veth_1, testkit::site::Setting::veth(1), a_narrow_link_is_told_and_tcp_adapts);
+testkit::on_setting!(narrow_veth_4, testkit::site::Setting::veth(4), a_narrow_link_is_told_and_tcp_adapts);
+
+fn a_closed_port_refuses_through_snat(setting: Setting) {
+    let Some((site, _daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     assert_eq!(site.udp(&site.vm1, "198.51.100.1:81"), Outcome::Refused);
     assert_eq!(site.tcp(&site.vm1, "198.51.100.1:81"), Outcome::Refused);
     assert_eq!(site.udp(&site.internet, "203.0.113.20:81"), Outcome::Refused);
 }
 
-#[test]
-fn a_narrow_link_is_told_and_tcp_adapts() {
+fn a_narrow_link_is_told_and_tcp_adapts(setting: Setting) {
     if !testkit::netns::available() {
         return;
     }
-    let site = Site::new();
+    let site = Site::set(setting);
     for end in [&site.gateway, &site.internet] {
         end.mtu("eth0", 1400);
     }
@@ -58,20 +67,18 @@ fn echoed(site: &Site, to: &str, length: usize) -> usize {
     })
 }
 
-#[test]
-fn a_large_ping_is_answered_through_snat() {
-    let Some((site, _daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn a_large_ping_is_answered_through_snat(setting: Setting) {
+    let Some((site, _daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     site.vm1.run("ping -n -c 2 -i 0.2 -W 1 -s 3000 198.51.100.1");
     site.vm2.run("ping -n -c 2 -i 0.2 -W 1 -s 3000 198.51.100.1");
     site.internet.run("ping -n -c 2 -i 0.2 -W 1 -s 3000 203.0.113.20");
 }
 
-#[test]
-fn fragments_pass_in_every_order() {
-    let Some((site, _daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn fragments_pass_in_every_order(setting: Setting) {
+    let Some((site, _daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     site.serve(&site.internet, 80);
     let wire = Raw::open(&site.vm1, "eth0");
-    let gateway = site.gateway.mac("vm1");
+    let gateway = site.gateway_mac("vm1");
     let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
     for (number, order) in orders.into_iter().enumerate() {
         let port = 6000 + number as u16;
@@ -91,9 +98,8 @@ fn fragments_pass_in_every_order() {
     }
 }
 
-#[test]
-fn a_time_to_live_of_one_names_the_hop() {
-    let Some((site, _daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn a_time_to_live_of_one_names_the_hop(setting: Setting) {
+    let Some((site, _daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     let told = site.vm1.attempt("ping -n -c 1 -W 1 -t 1 198.51.100.1");
     assert!(
         told.stdout.contains("From 10.0.1.1") && told.stdout.contains("Time to live exceeded"),
@@ -106,12 +112,11 @@ fn a_time_to_live_of_one_names_the_hop() {
     site.vm1.run("ping -n -c 1 -W 1 -t 1 10.0.1.5");
 }
 
-#[test]
-fn a_spoofed_source_is_dropped_and_named() {
-    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn a_spoofed_source_is_dropped_and_named(setting: Setting) {
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     let wire = Raw::open(&site.vm1, "eth0");
     let outside = Raw::open(&site.internet, "eth0");
-    let gateway = site.gateway.mac("vm1");
+    let gateway = site.gateway_mac("vm1");
     for liar in ["10.0.1.5", "10.0.1.99", "8.8.8.8", "203.0.113.20"] {
         wire.send(&ipv4(liar, "198.51.100.1").udp(5000, 5000).macs(wire.mac, gateway).bytes());
     }

@@ -1,4 +1,5 @@
 //! What no correct sender makes: counted under its reason, and nothing of it reaches the protected side.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::net::Ipv4Addr;
 use std::ops::Range;
@@ -7,9 +8,16 @@ use testkit::build::{Draft, Layer, ethernet, fragments, ipv4};
 use testkit::gateway_file::GatewayFile;
 use testkit::netns::eventually;
 use testkit::raw::Raw;
-use testkit::site::{Daemon, Site};
+use testkit::site::{Daemon, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
+
+testkit::on_every_setting!(
+    lies_about_lengths_go_nowhere,
+    what_azure_does_not_carry_goes_nowhere,
+    fragments_that_hide_something_go_nowhere,
+    every_frame_received_ends_in_one_counter
+);
 const OUTSIDE: &str = "203.0.113.1";
 const PUBLIC: &str = "203.0.113.20";
 
@@ -24,7 +32,7 @@ struct Attack<'a> {
 impl<'a> Attack<'a> {
     fn on(site: &'a Site, daemon: &'a Daemon) -> Self {
         let from = Raw::open(&site.internet, "eth0");
-        Self { daemon, from, gateway: site.gateway.mac("eth0"), target: Raw::open(&site.vm2, "eth0") }
+        Self { daemon, from, gateway: site.gateway_mac("eth0"), target: Raw::open(&site.vm2, "eth0") }
     }
 
     fn frame<L: Layer>(&self, draft: Draft<L>) -> Vec<u8> {
@@ -45,9 +53,8 @@ impl<'a> Attack<'a> {
     }
 }
 
-#[test]
-fn lies_about_lengths_go_nowhere() {
-    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn lies_about_lengths_go_nowhere(setting: Setting) {
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     let attack = Attack::on(&site, &daemon);
     let udp = || ipv4(OUTSIDE, PUBLIC).udp(5000, 5000).data(100);
     let whole = attack.frame(udp());
@@ -78,9 +85,8 @@ fn lies_about_lengths_go_nowhere() {
     );
 }
 
-#[test]
-fn what_azure_does_not_carry_goes_nowhere() {
-    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn what_azure_does_not_carry_goes_nowhere(setting: Setting) {
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     let attack = Attack::on(&site, &daemon);
     let to_gateway = |mut frame: Vec<u8>| {
         frame[..6].copy_from_slice(&attack.gateway);
@@ -101,9 +107,8 @@ fn what_azure_does_not_carry_goes_nowhere() {
     attack.must_end_in("martian", &[attack.frame(ipv4("127.0.0.1", PUBLIC).udp(5, 5))]);
 }
 
-#[test]
-fn fragments_that_hide_something_go_nowhere() {
-    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn fragments_that_hide_something_go_nowhere(setting: Setting) {
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     let attack = Attack::on(&site, &daemon);
     let syn = attack.frame(ipv4(OUTSIDE, PUBLIC).id(1).tcp(5000, 80).syn().data(100));
     let tiny = fragments(&syn, 8);
@@ -122,9 +127,8 @@ fn fragments_that_hide_something_go_nowhere() {
     attack.must_end_in("fragment-orphan", &orphans);
 }
 
-#[test]
-fn every_frame_received_ends_in_one_counter() {
-    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn every_frame_received_ends_in_one_counter(setting: Setting) {
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     site.serve(&site.internet, 80);
     site.serve(&site.vm2, 80);
     for _ in 0..5 {

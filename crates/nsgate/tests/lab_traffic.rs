@@ -1,5 +1,5 @@
 //! Who reaches whom, through real kernel rings, and whom the far side sees.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -8,9 +8,23 @@ use testkit::gateway_file::{GatewayFile, Rule};
 use testkit::netns::Namespace;
 use testkit::probe::{self, Outcome, PingEar};
 use testkit::raw::Raw;
-use testkit::site::{PATIENCE, Site};
+use testkit::site::{PATIENCE, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
+
+testkit::on_every_setting!(
+    machines_share_a_public_address,
+    an_own_public_address_is_kept_going_out_with_its_ports,
+    an_own_public_address_is_reached_from_outside,
+    a_machine_that_never_spoke_is_reached,
+    subnet_and_nic_groups_deny_each_way_and_are_named,
+    default_rules_deny_by_name,
+    neighbours_in_one_subnet_are_kept_apart_by_a_rule,
+    a_neighbours_public_address_is_reached_as_from_outside,
+    no_private_address_is_reached_from_outside,
+    a_public_address_is_answered_whatever_the_askers_own,
+    private_and_platform_addresses_never_leave
+);
 
 /// What the machines without a public address of their own are seen as.
 const SHARED: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 10));
@@ -27,9 +41,8 @@ fn ping_seen(site: &Site, from: &Namespace, to: &str, far: &Namespace) -> Option
     heard.filter(|_| answered).map(|sender| IpAddr::V4(*sender.ip()))
 }
 
-#[test]
-fn machines_share_a_public_address() {
-    let Some((site, _daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn machines_share_a_public_address(setting: Setting) {
+    let Some((site, _daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     site.serve(&site.internet, 80);
     for machine in [&site.vm1, &site.vm3] {
         assert_eq!(site.tcp(machine, "198.51.100.1:80").address(), Some(SHARED));
@@ -38,9 +51,8 @@ fn machines_share_a_public_address() {
     }
 }
 
-#[test]
-fn an_own_public_address_is_kept_going_out_with_its_ports() {
-    let Some((site, _daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn an_own_public_address_is_kept_going_out_with_its_ports(setting: Setting) {
+    let Some((site, _daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     site.serve(&site.internet, 80);
     let socket = site.vm2.enter(|| UdpSocket::bind("10.0.1.5:40123")).unwrap();
     socket.connect("198.51.100.1:80").unwrap();
@@ -49,26 +61,23 @@ fn an_own_public_address_is_kept_going_out_with_its_ports() {
     assert_eq!(ping_seen(&site, &site.vm2, "198.51.100.1", &site.internet), Some(OWN));
 }
 
-#[test]
-fn an_own_public_address_is_reached_from_outside() {
-    let Some((site, _daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn an_own_public_address_is_reached_from_outside(setting: Setting) {
+    let Some((site, _daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     site.serve(&site.vm2, 80);
     assert_eq!(site.tcp(&site.internet, "203.0.113.20:80").address(), Some(OUTSIDE));
     assert_eq!(site.udp(&site.internet, "203.0.113.20:80").address(), Some(OUTSIDE));
     assert_eq!(ping_seen(&site, &site.internet, "203.0.113.20", &site.vm2), Some(OUTSIDE));
 }
 
-#[test]
-fn a_machine_that_never_spoke_is_reached() {
-    let Some((site, _daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn a_machine_that_never_spoke_is_reached(setting: Setting) {
+    let Some((site, _daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     site.serve(&site.vm2, 80);
     // Its neighbour table is empty: it has not even asked for its gateway.
     assert_eq!(site.vm2.run("ip neigh show"), "");
     assert_eq!(site.udp(&site.internet, "203.0.113.20:80").address(), Some(OUTSIDE));
 }
 
-#[test]
-fn subnet_and_nic_groups_deny_each_way_and_are_named() {
+fn subnet_and_nic_groups_deny_each_way_and_are_named(setting: Setting) {
     let guarded = GatewayFile::open()
         .nsg(
             "web",
@@ -86,7 +95,7 @@ fn subnet_and_nic_groups_deny_each_way_and_are_named() {
                 Rule::deny("NicOut", 100).outbound().port("1004"),
             ],
         );
-    let Some((site, daemon)) = Site::with(NSGATE, &guarded) else { return };
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &guarded) else { return };
     for port in 1000..=1004 {
         site.serve(&site.vm2, port);
         site.serve(&site.internet, port);
@@ -105,21 +114,22 @@ fn subnet_and_nic_groups_deny_each_way_and_are_named() {
     }
 }
 
-#[test]
-fn default_rules_deny_by_name() {
+fn default_rules_deny_by_name(setting: Setting) {
     let guarded = GatewayFile::open().nsg("web", []);
-    let Some((site, daemon)) = Site::with(NSGATE, &guarded) else { return };
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &guarded) else { return };
     site.serve(&site.vm2, 80);
     let outcome = daemon.denies("web-nsg", "DenyAllInBound", || site.udp(&site.internet, "203.0.113.20:80"));
     assert_eq!(outcome, Outcome::Silent);
     assert_eq!(site.udp(&site.vm1, "10.0.1.5:80").address(), Some(Ipv4Addr::new(10, 0, 1, 4).into()));
 }
 
-#[test]
-fn neighbours_in_one_subnet_are_kept_apart_by_a_rule() {
+fn neighbours_in_one_subnet_are_kept_apart_by_a_rule(setting: Setting) {
     let apart =
         Rule::deny("NoDatabaseAmongNeighbours", 100).from("10.0.1.0/24").to("10.0.1.0/24").port("5432");
-    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open().nsg("web", [apart])) else { return };
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open().nsg("web", [apart]))
+    else {
+        return;
+    };
     site.serve(&site.vm2, 80);
     site.serve(&site.vm2, 5432);
     let vm1 = IpAddr::V4(Ipv4Addr::new(10, 0, 1, 4));
@@ -130,18 +140,16 @@ fn neighbours_in_one_subnet_are_kept_apart_by_a_rule() {
     assert_eq!(site.tcp(&site.vm3, "10.0.1.5:5432").address(), Some(Ipv4Addr::new(10, 0, 2, 4).into()));
 }
 
-#[test]
-fn a_neighbours_public_address_is_reached_as_from_outside() {
-    let Some((site, _daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn a_neighbours_public_address_is_reached_as_from_outside(setting: Setting) {
+    let Some((site, _daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     site.serve(&site.vm2, 80);
     assert_eq!(site.tcp(&site.vm1, "203.0.113.20:80").address(), Some(SHARED));
     assert_eq!(site.udp(&site.vm1, "203.0.113.20:80").address(), Some(SHARED));
     assert_eq!(ping_seen(&site, &site.vm1, "203.0.113.20", &site.vm2), Some(SHARED));
 }
 
-#[test]
-fn no_private_address_is_reached_from_outside() {
-    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn no_private_address_is_reached_from_outside(setting: Setting) {
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     site.serve(&site.vm2, 80);
     site.internet.route("10.0.0.0/16", "203.0.113.2");
     let heard = Raw::open(&site.vm2, "eth0");
@@ -153,9 +161,8 @@ fn no_private_address_is_reached_from_outside() {
     assert_eq!(heard.hear_to(Ipv4Addr::new(10, 0, 1, 5), Duration::from_millis(50)), None);
 }
 
-#[test]
-fn a_public_address_is_answered_whatever_the_askers_own() {
-    let Some((site, _daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn a_public_address_is_answered_whatever_the_askers_own(setting: Setting) {
+    let Some((site, _daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     let wire = Raw::open(&site.internet, "eth0");
     for asked in ["203.0.113.20", "203.0.113.10", "203.0.113.2"] {
         wire.send(&arp_request(wire.mac, "192.0.2.55", asked));
@@ -166,16 +173,15 @@ fn a_public_address_is_answered_whatever_the_askers_own() {
                 && frame.get(28..32) == Some(&asked.octets())
         };
         let answer = wire.hear(PATIENCE, answers).unwrap_or_else(|| panic!("no answer for {asked}"));
-        assert_eq!(answer[22..28], site.gateway.mac("eth0"));
+        assert_eq!(answer[22..28], site.gateway_mac("eth0"));
     }
 }
 
-#[test]
-fn private_and_platform_addresses_never_leave() {
-    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn private_and_platform_addresses_never_leave(setting: Setting) {
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     let wire = Raw::open(&site.internet, "eth0");
     let machine = Raw::open(&site.vm1, "eth0");
-    let gateway = site.gateway.mac("vm1");
+    let gateway = site.gateway_mac("vm1");
     let kept = ["172.31.0.9", "169.254.169.254", "168.63.129.16", "10.9.9.9", "192.168.1.1", "100.64.0.1"];
     let total = || daemon.dropped("", "", "");
     let before = total();

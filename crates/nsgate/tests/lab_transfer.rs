@@ -8,9 +8,11 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 use testkit::gateway_file::GatewayFile;
-use testkit::site::Site;
+use testkit::site::{Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
+
+testkit::on_every_setting!(a_hundred_megabytes_each_way_at_once_arrive_unchanged);
 const LENGTH: usize = 100 << 20;
 
 /// Sends `LENGTH` bytes that follow from `seed` and gives back their checksum.
@@ -55,9 +57,8 @@ fn receive(mut stream: &TcpStream) -> (u64, usize) {
     }
 }
 
-#[test]
-fn a_hundred_megabytes_each_way_at_once_arrive_unchanged() {
-    let Some((site, _daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn a_hundred_megabytes_each_way_at_once_arrive_unchanged(setting: Setting) {
+    let Some((site, _daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     let listener = site.internet.enter(|| TcpListener::bind("0.0.0.0:9000")).unwrap();
     let client = site.vm1.enter(|| TcpStream::connect("198.51.100.1:9000")).unwrap();
     let (server, peer) = listener.accept().unwrap();

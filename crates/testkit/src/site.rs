@@ -21,6 +21,106 @@ use std::time::Duration;
 /// How long a probe waits before it says that nobody answers.
 pub const PATIENCE: Duration = Duration::from_millis(800);
 
+/// How the daemon of a site works: with how many workers, on what wires, and whether every frame is handed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Setting {
+    /// `engine.workers`; `None` leaves it to the gateway file.
+    pub workers: Option<usize>,
+    /// What the machines are connected by.
+    pub wires: Wires,
+    /// `engine.handOff: always`.
+    pub hand_off: bool,
+}
+
+/// What the machines of a site are connected by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wires {
+    /// A pair of veth interfaces each, there before the daemon.
+    Veth,
+    /// A TAP device each, which the daemon makes and which is then moved to its machine.
+    Tap,
+}
+
+impl Setting {
+    /// What the gateway file says, on veth.
+    pub const PLAIN: Self = Self { workers: None, wires: Wires::Veth, hand_off: false };
+
+    /// So many workers on veth.
+    pub const fn veth(workers: usize) -> Self {
+        Self { workers: Some(workers), ..Self::PLAIN }
+    }
+
+    /// So many workers on TAP devices.
+    pub const fn tap(workers: usize) -> Self {
+        Self { wires: Wires::Tap, ..Self::veth(workers) }
+    }
+
+    /// The same with every frame handed over.
+    #[must_use]
+    pub const fn handing_over(self) -> Self {
+        Self { hand_off: true, ..self }
+    }
+
+    /// A gateway file's text as this setting has it; a broken one stays as it is.
+    fn apply(self, text: &str) -> String {
+        let Ok(mut file) = serde_json::from_str::<Value>(text) else { return text.into() };
+        if let Some(workers) = self.workers {
+            let hand_off = if self.hand_off { "always" } else { "auto" };
+            file["engine"] = serde_json::json!({ "workers": workers, "handOff": hand_off });
+        }
+        let attachments = file["attachments"].as_array_mut().into_iter().flatten();
+        for attachment in attachments.filter_map(Value::as_object_mut).filter(|_| self.wires == Wires::Tap) {
+            if let Some(name) = attachment.remove("interface") {
+                attachment.insert("tap".into(), name);
+            }
+        }
+        format!("{file:#}\n")
+    }
+}
+
+/// Makes a test of each case, a function that takes a [`Setting`](site::Setting), on every setting: one, two and four
+/// workers and every frame handed over, on veth and on TAP.
+#[macro_export]
+macro_rules! on_every_setting {
+    ($($case:ident),+ $(,)?) => {
+        $crate::on_veth!($($case),+);
+        $crate::on_setting!(tap_1, $crate::site::Setting::tap(1), $($case),+);
+        $crate::on_setting!(tap_2, $crate::site::Setting::tap(2), $($case),+);
+        $crate::on_setting!(tap_4, $crate::site::Setting::tap(4), $($case),+);
+        $crate::on_setting!(tap_2_handing_over, $crate::site::Setting::tap(2).handing_over(), $($case),+);
+    };
+}
+
+/// The same on veth alone, for cases in which the host changes an interface.
+#[macro_export]
+macro_rules! on_veth {
+    ($($case:ident),+ $(,)?) => {
+        $crate::on_setting!(veth_1, $crate::site::Setting::veth(1), $($case),+);
+        $crate::on_setting!(veth_2, $crate::site::Setting::veth(2), $($case),+);
+        $crate::on_setting!(veth_4, $crate::site::Setting::veth(4), $($case),+);
+        $crate::on_setting!(veth_2_handing_over, $crate::site::Setting::veth(2).handing_over(), $($case),+);
+    };
+}
+
+/// A module with a test of each case on one setting.
+#[macro_export]
+macro_rules! on_setting {
+    ($module:ident, $setting:expr, $($case:ident),+) => {
+        mod $module {
+            $(
+                #[test]
+                fn $case() {
+                    super::$case($setting);
+                }
+            )+
+        }
+    };
+}
+
+/// The machines behind the gateway: its interface, the address, the first hop.
+const MACHINES: [(&str, &str, &str); 3] =
+    [("vm1", "10.0.1.4", "10.0.1.1"), ("vm2", "10.0.1.5", "10.0.1.1"), ("vm3", "10.0.2.4", "10.0.2.1")];
+
 /// The namespaces and their wires; removed on drop.
 #[derive(Debug)]
 pub struct Site {
@@ -36,72 +136,73 @@ pub struct Site {
     pub internet: Namespace,
     /// The processor that the daemon is kept on, where measuring needs it.
     pub pin: Option<usize>,
+    setting: Setting,
     directory: tempfile::TempDir,
 }
 
 impl Site {
     /// The whole site, without the daemon. Every veth keeps its default offloads.
     pub fn new() -> Self {
+        Self::set(Setting::PLAIN)
+    }
+
+    /// The same for a setting. TAP devices come with the daemon.
+    pub fn set(setting: Setting) -> Self {
         let gateway = Namespace::new("gateway");
         let internet = Namespace::new("internet");
-        let [vm1, vm2, vm3] = [
-            ("vm1", "10.0.1.4", "10.0.1.1"),
-            ("vm2", "10.0.1.5", "10.0.1.1"),
-            ("vm3", "10.0.2.4", "10.0.2.1"),
-        ]
-        .map(|(name, address, first_hop)| {
-            let machine = Namespace::new(name);
-            veth((&machine, "eth0"), (&gateway, name));
+        let [vm1, vm2, vm3] = MACHINES.map(|(name, ..)| Namespace::new(name));
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let site = Self { gateway, vm1, vm2, vm3, internet, pin: None, setting, directory };
+        if setting.wires == Wires::Veth {
+            for (machine, name) in site.wired() {
+                veth((machine, "eth0"), (&site.gateway, name));
+            }
+            site.address();
+        }
+        site
+    }
+
+    /// The machines and the internet, each with the gateway's interface to it.
+    fn wired(&self) -> [(&Namespace, &'static str); 4] {
+        [(&self.vm1, "vm1"), (&self.vm2, "vm2"), (&self.vm3, "vm3"), (&self.internet, "eth0")]
+    }
+
+    /// Gives everybody addresses and routes.
+    fn address(&self) {
+        for ((machine, _), (_, address, first_hop)) in self.wired().into_iter().zip(MACHINES) {
             machine.address("eth0", &format!("{address}/24"));
             machine.route("default", first_hop);
-            machine
-        });
-        veth((&internet, "eth0"), (&gateway, "eth0"));
-        internet.address("eth0", "203.0.113.1/24");
-        internet.ip("route add local 198.51.100.0/24 dev lo");
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        Self { gateway, vm1, vm2, vm3, internet, pin: None, directory }
-    }
-
-    /// Gives every machine IPv6 as [`GatewayFile::dual_stack`] says it; the internet is 2001:db8:ffff::1, and every address of
-    /// 2001:db8:1::/64. The gateway's kernel stays without.
-    pub fn dual_stack(self) -> Self {
-        let machines = [
-            (&self.vm1, "fd00:a:0:1::4", "fd00:a:0:1::1"),
-            (&self.vm2, "fd00:a:0:1::5", "fd00:a:0:1::1"),
-            (&self.vm3, "fd00:a:0:2::4", "fd00:a:0:2::1"),
-            (&self.internet, "2001:db8:ffff::1", ""),
-        ];
-        // It asks for its neighbours from its link-local address, and shall not wait a second until that is tried.
-        self.internet.sysctl("net.ipv6.conf.eth0.accept_dad", "0");
-        for (machine, address, first_hop) in machines {
-            for interface in ["all", "default", "lo", "eth0"] {
-                machine.sysctl(&format!("net.ipv6.conf.{interface}.disable_ipv6"), "0");
-            }
-            machine.ip(&format!("address add {address}/64 dev eth0 nodad"));
-            if !first_hop.is_empty() {
-                machine.ip(&format!("-6 route add default via {first_hop} dev eth0"));
-            }
         }
-        self.internet.ip("-6 route add local 2001:db8:1::/64 dev lo");
-        // Its servers may stand on any of those.
-        self.internet.sysctl("net.ipv6.ip_nonlocal_bind", "1");
-        self
+        self.internet.address("eth0", "203.0.113.1/24");
+        self.internet.ip("route replace local 198.51.100.0/24 dev lo");
     }
 
-    /// The dual-stack site with the daemon running on `file`; see [`Self::with`].
-    pub fn dual_stack_with(nsgate: &str, file: &GatewayFile) -> Option<(Self, Daemon)> {
-        netns::available().then(|| {
-            let site = Self::new().dual_stack();
-            let daemon = site.start(Path::new(nsgate), file);
-            (site, daemon)
-        })
+    /// Moves the TAP devices that the daemon has made to their machines.
+    fn plug(&self) {
+        for (machine, name) in self.wired() {
+            self.gateway.ip(&format!("link set {name} netns {} name eth0", machine.name()));
+            machine.ip("link set eth0 up");
+        }
+        self.address();
+    }
+
+    /// The hardware address of the gateway that the machine behind its interface `name` sees.
+    pub fn gateway_mac(&self, name: &str) -> [u8; 6] {
+        match self.setting.wires {
+            Wires::Veth => self.gateway.mac(name),
+            Wires::Tap => io::tap::describe(name).expect("a name of a device").mac,
+        }
     }
 
     /// The site with the daemon running on `file`, or `None`, aloud, where this process may not make namespaces.
     pub fn with(nsgate: &str, file: &GatewayFile) -> Option<(Self, Daemon)> {
+        Self::with_setting(nsgate, Setting::PLAIN, file)
+    }
+
+    /// The same for a setting.
+    pub fn with_setting(nsgate: &str, setting: Setting, file: &GatewayFile) -> Option<(Self, Daemon)> {
         netns::available().then(|| {
-            let site = Self::new();
+            let site = Self::set(setting);
             let daemon = site.start(Path::new(nsgate), file);
             (site, daemon)
         })
@@ -112,30 +213,27 @@ impl Site {
     /// # Panics
     /// Where the daemon does not answer on its socket within some seconds, with its log.
     pub fn start(&self, nsgate: &Path, file: &GatewayFile) -> Daemon {
-        let daemon = self.launch(nsgate, file);
-        daemon.wait_until_ready()
+        let daemon = self.launch(nsgate, file).wait_until_ready();
+        if self.setting.wires == Wires::Tap {
+            self.plug();
+        }
+        daemon
     }
 
     /// The same, without waiting for it to be ready.
     pub fn launch(&self, nsgate: &Path, file: &GatewayFile) -> Daemon {
         let directory = self.directory.path().to_owned();
         let config = directory.join("gateway.yaml");
-        fs::write(&config, file.text()).expect("writing the gateway file");
+        fs::write(&config, self.setting.apply(&file.text())).expect("writing the gateway file");
         let pin = self.pin.map_or_else(String::new, |cpu| format!("taskset -c {cpu} "));
         let run = format!("{pin}{} run --config {}", nsgate.display(), config.display());
         let process = self.gateway.start(&run, &directory.join("nsgate.log"));
-        Daemon { process, nsgate: nsgate.to_owned(), directory }
+        Daemon { process, nsgate: nsgate.to_owned(), directory, setting: self.setting }
     }
 
     /// Starts an echo server for TCP and UDP on `port` of a machine.
     pub fn serve(&self, machine: &Namespace, port: u16) {
         machine.enter(|| echo::serve(port)).unwrap_or_else(|error| panic!("serving on port {port}: {error}"));
-    }
-
-    /// Starts an echo server for TCP and UDP on one IPv6 address and port of a machine, such as `[fd00:a:0:1::4]:80`.
-    pub fn serve_v6(&self, machine: &Namespace, on: &str) {
-        let on = on.parse().unwrap_or_else(|_| panic!("{on} is no IPv6 address with a port"));
-        machine.enter(|| echo::serve_v6(on)).unwrap_or_else(|error| panic!("serving on {on}: {error}"));
     }
 
     /// Starts a server program in the internet and waits until it listens on the TCP port `port`.
@@ -188,6 +286,7 @@ pub struct Daemon {
     process: Process,
     nsgate: PathBuf,
     directory: PathBuf,
+    setting: Setting,
 }
 
 impl Daemon {
@@ -246,7 +345,7 @@ impl Daemon {
 
     /// Writes a new gateway file and has it reloaded; the exit status is the answer's.
     pub fn reload(&self, text: &str) -> std::process::Output {
-        fs::write(self.config(), text).expect("writing the gateway file");
+        fs::write(self.config(), self.setting.apply(text)).expect("writing the gateway file");
         self.attempt("reload")
     }
 
