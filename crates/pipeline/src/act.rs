@@ -36,8 +36,8 @@ impl Way {
     }
 }
 
-/// How often a frame is walked again because another worker was quicker.
-const WALKS: usize = 8;
+/// The most walks of one frame: each after the first because another worker was quicker.
+const WALKS: u8 = 8;
 
 /// What became of a frame.
 pub(crate) enum Outcome {
@@ -59,7 +59,7 @@ impl Engine {
     #[inline]
     pub fn receive(&mut self, now: Time, on: AttachmentId, frame: &mut Frame<'_>) -> Way {
         self.counters.receive(frame.bytes.len());
-        self.pass(now, on, frame, Came::Received)
+        self.pass(now, on, frame, Came::Received, WALKS)
     }
 
     /// Takes in one frame that another worker has received on `on` and handed over to this one.
@@ -67,19 +67,17 @@ impl Engine {
     /// Its way may be to be handed over once more: where its flow ended meanwhile, or for a port of another worker's.
     pub fn take_over(&mut self, now: Time, on: AttachmentId, frame: &mut Frame<'_>) -> Way {
         self.counters.take_over(frame.bytes.len());
-        self.pass(now, on, frame, Came::HandedOver)
+        self.pass(now, on, frame, Came::HandedOver, WALKS)
     }
 
     #[inline]
-    fn pass(&mut self, now: Time, on: AttachmentId, frame: &mut Frame<'_>, came: Came) -> Way {
+    fn pass(&mut self, now: Time, on: AttachmentId, frame: &mut Frame<'_>, came: Came, walks: u8) -> Way {
         let length = frame.bytes.len();
-        let mut outcome = self.once(now, on, frame, came);
-        for _ in 1..WALKS {
-            if !matches!(outcome, Ok(Outcome::Changed)) {
-                break;
-            }
-            outcome = self.once(now, on, frame, came);
-        }
+        let outcome = match walk(&self.world(came), on, frame, &mut Silent) {
+            Ok(Step::Known { packet, flow, side }) => self.known(now, on, frame, &packet, (flow, side)),
+            Ok(step) => self.act(now, on, frame, step),
+            Err(refusal) => Err(refusal),
+        };
         match outcome {
             Ok(Outcome::Leaves(egress)) => {
                 self.counters.end(Ending::Forwarded, length);
@@ -89,31 +87,27 @@ impl Engine {
                 self.counters.hand_over(length);
                 return Way::HandOver(worker);
             }
+            Ok(Outcome::Changed) => return self.again(now, on, frame, came, walks),
             Ok(Outcome::Ends(ending)) => self.counters.end(ending, length),
             Ok(Outcome::Waits) => {}
-            Ok(Outcome::Changed) => self.refuse(now, on, frame, DropReason::TupleInUse.into()),
             Err(refusal) => self.refuse(now, on, frame, refusal),
         }
         Way::Ends
     }
 
-    #[inline]
-    fn once(
-        &mut self,
-        now: Time,
-        on: AttachmentId,
-        frame: &mut Frame<'_>,
-        came: Came,
-    ) -> Result<Outcome, Refusal> {
-        match walk(&self.world(came), on, frame, &mut Silent)? {
-            Step::Known { packet, flow, side } => self.known(now, on, frame, &packet, (flow, side)),
-            step => self.act(now, on, frame, step),
+    /// Walks a frame again because another worker was quicker.
+    #[cold]
+    fn again(&mut self, now: Time, on: AttachmentId, frame: &mut Frame<'_>, came: Came, walks: u8) -> Way {
+        if walks > 1 {
+            return self.pass(now, on, frame, came, walks - 1);
         }
+        self.refuse(now, on, frame, DropReason::TupleInUse.into());
+        Way::Ends
     }
 
     /// Takes in a frame again that had waited for its first fragment, which went or was dropped here.
     fn resume(&mut self, now: Time, on: AttachmentId, frame: &mut Frame<'_>) {
-        if let Way::Leaves(egress) = self.pass(now, on, frame, Came::HandedOver) {
+        if let Way::Leaves(egress) = self.pass(now, on, frame, Came::HandedOver, WALKS) {
             let (bytes, offload) = (&*frame.bytes, frame.offload);
             self.outbox.push(egress, offload, |out| out.extend_from_slice(bytes));
         }
