@@ -5,7 +5,7 @@ use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, sendmsg, setsockopt, sockopt,
 };
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddrV4, SocketAddrV6, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::thread;
 use std::time::Duration;
@@ -27,6 +27,30 @@ pub fn serve(port: u16) -> io::Result<()> {
         }
     });
     thread::spawn(move || while answer(&socket).is_ok() {});
+    Ok(())
+}
+
+/// The same on one IPv6 address.
+///
+/// # Errors
+/// Where the port is taken.
+pub fn serve_v6(on: SocketAddrV6) -> io::Result<()> {
+    let listener = TcpListener::bind(on)?;
+    let socket = UdpSocket::bind(on)?;
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || echo(stream));
+        }
+    });
+    thread::spawn(move || {
+        let mut bytes = [0; 2048];
+        loop {
+            // An error is one that an earlier answer met; it concerns nobody else.
+            if let Ok((_, peer)) = socket.recv_from(&mut bytes) {
+                let _ = socket.send_to(peer.to_string().as_bytes(), peer);
+            }
+        }
+    });
     Ok(())
 }
 

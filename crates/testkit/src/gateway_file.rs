@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 pub struct GatewayFile {
     groups: Vec<Group>,
     idle_timeout: Option<String>,
+    dual_stack: bool,
     extra: Vec<(String, Value)>,
 }
 
@@ -31,6 +32,14 @@ impl GatewayFile {
     pub fn nsg(mut self, guards: &str, rules: impl IntoIterator<Item = Rule>) -> Self {
         let rules = rules.into_iter().collect();
         self.groups.push(Group { name: format!("{guards}-nsg"), guards: guards.into(), rules });
+        self
+    }
+
+    /// IPv6 besides: `vnet1` has fd00:a::/48, `web` fd00:a:0:1::/64 and `data` fd00:a:0:2::/64, each machine the address
+    /// whose last part is its own, and `vm2` the public address 2001:db8:ffff::20.
+    #[must_use]
+    pub fn dual_stack(mut self) -> Self {
+        self.dual_stack = true;
         self
     }
 
@@ -63,6 +72,12 @@ impl GatewayFile {
             "flows": { "idleTimeout": idle },
             "control": { "socket": "control.sock" },
         });
+        if self.dual_stack {
+            file["attachments"][3]["internet"] = json!({
+                "address": ["203.0.113.2/24", "2001:db8:ffff::2/64"],
+                "nextHop": ["203.0.113.1", "2001:db8:ffff::1"],
+            });
+        }
         for (key, value) in &self.extra {
             file[key] = value.clone();
         }
@@ -76,8 +91,11 @@ impl GatewayFile {
                 "name": "vnet1",
                 "id": id("virtualNetworks", "vnet1"),
                 "properties": {
-                    "addressSpace": { "addressPrefixes": ["10.0.0.0/16"] },
-                    "subnets": [self.subnet("web", "10.0.1.0/24"), self.subnet("data", "10.0.2.0/24")],
+                    "addressSpace": { "addressPrefixes": self.both("10.0.0.0/16", "fd00:a::/48") },
+                    "subnets": [
+                        self.subnet("web", "10.0.1.0/24", "fd00:a:0:1::/64"),
+                        self.subnet("data", "10.0.2.0/24", "fd00:a:0:2::/64"),
+                    ],
                 },
             }),
             json!({
@@ -87,10 +105,19 @@ impl GatewayFile {
                 "sku": { "name": "Basic" },
                 "properties": { "ipAddress": "203.0.113.20", "publicIPAllocationMethod": "Static" },
             }),
-            self.nic("vm1", "web", "10.0.1.4", None),
-            self.nic("vm2", "web", "10.0.1.5", Some("vm2-ip")),
-            self.nic("vm3", "data", "10.0.2.4", None),
+            self.nic("vm1", "web", ["10.0.1.4", "fd00:a:0:1::4"], None),
+            self.nic("vm2", "web", ["10.0.1.5", "fd00:a:0:1::5"], Some("vm2-ip")),
+            self.nic("vm3", "data", ["10.0.2.4", "fd00:a:0:2::4"], None),
         ];
+        resources.extend(self.dual_stack.then(|| {
+            json!({
+                "type": "Microsoft.Network/publicIPAddresses",
+                "name": "vm2-ip-v6",
+                "id": id("publicIPAddresses", "vm2-ip-v6"),
+                "sku": { "name": "Basic" },
+                "properties": { "ipAddress": "2001:db8:ffff::20", "publicIPAddressVersion": "IPv6" },
+            })
+        }));
         resources.extend(self.groups.iter().map(|group| {
             json!({
                 "type": "Microsoft.Network/networkSecurityGroups",
@@ -102,22 +129,38 @@ impl GatewayFile {
         resources
     }
 
-    fn subnet(&self, name: &str, prefix: &str) -> Value {
-        let properties = json!({ "addressPrefix": prefix });
+    fn both<'a>(&self, v4: &'a str, v6: &'a str) -> Vec<&'a str> {
+        if self.dual_stack { vec![v4, v6] } else { vec![v4] }
+    }
+
+    fn subnet(&self, name: &str, v4: &str, v6: &str) -> Value {
+        let properties = match self.dual_stack {
+            true => json!({ "addressPrefixes": [v4, v6] }),
+            false => json!({ "addressPrefix": v4 }),
+        };
         let id = format!("{}/subnets/{name}", id("virtualNetworks", "vnet1"));
         json!({ "name": name, "id": id, "properties": self.guarded(name, properties) })
     }
 
-    fn nic(&self, name: &str, subnet: &str, address: &str, public: Option<&str>) -> Value {
+    fn nic(&self, name: &str, subnet: &str, [v4, v6]: [&str; 2], public: Option<&str>) -> Value {
         let subnet = format!("{}/subnets/{subnet}", id("virtualNetworks", "vnet1"));
         let mut configuration = json!({
-            "subnet": { "id": subnet }, "privateIPAddress": address, "privateIPAllocationMethod": "Static",
+            "subnet": { "id": subnet }, "privateIPAddress": v4, "privateIPAllocationMethod": "Static",
             "primary": true,
         });
         if let Some(public) = public {
             configuration["publicIPAddress"] = json!({ "id": id("publicIPAddresses", public) });
         }
-        let properties = json!({ "ipConfigurations": [{ "name": "primary", "properties": configuration }] });
+        let mut second = json!({
+            "subnet": configuration["subnet"], "privateIPAddress": v6, "privateIPAllocationMethod": "Static",
+            "privateIPAddressVersion": "IPv6",
+        });
+        if let Some(public) = public {
+            second["publicIPAddress"] = json!({ "id": id("publicIPAddresses", &format!("{public}-v6")) });
+        }
+        let mut configurations = vec![json!({ "name": "primary", "properties": configuration })];
+        configurations.extend(self.dual_stack.then(|| json!({ "name": "v6", "properties": second })));
+        let properties = json!({ "ipConfigurations": configurations });
         let nic = format!("{name}-nic");
         json!({
             "type": "Microsoft.Network/networkInterfaces", "name": nic, "id": id("networkInterfaces", &nic),

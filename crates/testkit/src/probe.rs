@@ -7,7 +7,7 @@ use nix::sys::socket::{
 use nix::sys::time::TimeVal;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, SocketAddrV4, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -52,7 +52,8 @@ pub fn tcp(to: SocketAddr, limit: Duration) -> Outcome {
 
 /// Asks an echo server by one datagram, sent once, from a connected socket, so ICMP errors are heard.
 pub fn udp(to: SocketAddr, limit: Duration) -> Outcome {
-    let socket = UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.connect(to).map(|()| socket));
+    let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0)).and_then(|socket| socket.connect(to).map(|()| socket));
     outcome(socket.and_then(|socket| udp_seen(&socket, limit)))
 }
 
@@ -126,8 +127,8 @@ fn udp_seen(socket: &UdpSocket, limit: Duration) -> io::Result<SocketAddr> {
 
 fn parse(answer: &[u8]) -> io::Result<SocketAddr> {
     let text = String::from_utf8_lossy(answer);
-    let parsed = text.trim().parse::<SocketAddrV4>();
-    parsed.map(SocketAddr::V4).map_err(|_| io::Error::other(format!("not an echo server: {text}")))
+    let parsed = text.trim().parse();
+    parsed.map_err(|_| io::Error::other(format!("not an echo server: {text}")))
 }
 
 fn outcome(seen: io::Result<SocketAddr>) -> Outcome {

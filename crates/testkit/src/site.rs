@@ -194,6 +194,41 @@ impl Site {
         }
     }
 
+    /// Gives every machine IPv6 as [`GatewayFile::dual_stack`] says it; the internet is 2001:db8:ffff::1, and every address of
+    /// 2001:db8:1::/64. The gateway's kernel stays without.
+    pub fn dual_stack(self) -> Self {
+        let machines = [
+            (&self.vm1, "fd00:a:0:1::4", "fd00:a:0:1::1"),
+            (&self.vm2, "fd00:a:0:1::5", "fd00:a:0:1::1"),
+            (&self.vm3, "fd00:a:0:2::4", "fd00:a:0:2::1"),
+            (&self.internet, "2001:db8:ffff::1", ""),
+        ];
+        // It asks for its neighbours from its link-local address, and shall not wait a second until that is tried.
+        self.internet.sysctl("net.ipv6.conf.eth0.accept_dad", "0");
+        for (machine, address, first_hop) in machines {
+            for interface in ["all", "default", "lo", "eth0"] {
+                machine.sysctl(&format!("net.ipv6.conf.{interface}.disable_ipv6"), "0");
+            }
+            machine.ip(&format!("address add {address}/64 dev eth0 nodad"));
+            if !first_hop.is_empty() {
+                machine.ip(&format!("-6 route add default via {first_hop} dev eth0"));
+            }
+        }
+        self.internet.ip("-6 route add local 2001:db8:1::/64 dev lo");
+        // Its servers may stand on any of those.
+        self.internet.sysctl("net.ipv6.ip_nonlocal_bind", "1");
+        self
+    }
+
+    /// The dual-stack site with the daemon running on `file`; see [`Self::with`].
+    pub fn dual_stack_with(nsgate: &str, file: &GatewayFile) -> Option<(Self, Daemon)> {
+        netns::available().then(|| {
+            let site = Self::new().dual_stack();
+            let daemon = site.start(Path::new(nsgate), file);
+            (site, daemon)
+        })
+    }
+
     /// The site with the daemon running on `file`, or `None`, aloud, where this process may not make namespaces.
     pub fn with(nsgate: &str, file: &GatewayFile) -> Option<(Self, Daemon)> {
         Self::with_setting(nsgate, Setting::PLAIN, file)
@@ -234,6 +269,12 @@ impl Site {
     /// Starts an echo server for TCP and UDP on `port` of a machine.
     pub fn serve(&self, machine: &Namespace, port: u16) {
         machine.enter(|| echo::serve(port)).unwrap_or_else(|error| panic!("serving on port {port}: {error}"));
+    }
+
+    /// Starts an echo server for TCP and UDP on one IPv6 address and port of a machine, such as `[fd00:a:0:1::4]:80`.
+    pub fn serve_v6(&self, machine: &Namespace, on: &str) {
+        let on = on.parse().unwrap_or_else(|_| panic!("{on} is no IPv6 address with a port"));
+        machine.enter(|| echo::serve_v6(on)).unwrap_or_else(|error| panic!("serving on {on}: {error}"));
     }
 
     /// Starts a server program in the internet and waits until it listens on the TCP port `port`.

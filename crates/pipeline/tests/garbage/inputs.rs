@@ -100,7 +100,7 @@ fn home_of(bytes: &[u8]) -> AttachmentId {
         bytes.get(26..30).map(|octets| Ipv4Addr::from(<[u8; 4]>::try_from(octets).unwrap()).to_string())
     };
     let is = |host: &&str| source.as_deref() == Some(host);
-    let place = HOSTS.iter().position(|host| is(host)).or(HOSTS_V6.iter().position(|host| is(host)));
+    let place = HOSTS.iter().position(&is).or(HOSTS_V6.iter().position(is));
     AttachmentId(place.unwrap_or(0) as u16)
 }
 

@@ -1,0 +1,156 @@
+//! IPv6 between real machines.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+use testkit::gateway_file::{GatewayFile, Rule};
+use testkit::netns::{Namespace, eventually};
+use testkit::probe::Outcome;
+use testkit::site::Site;
+
+const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
+const VM1: &str = "fd00:a:0:1::4";
+const VM2: &str = "fd00:a:0:1::5";
+const VM3: &str = "fd00:a:0:2::4";
+const PUBLIC2: &str = "2001:db8:ffff::20";
+const FAR: &str = "2001:db8:1::1";
+
+fn at(address: &str, port: u16) -> String {
+    format!("[{address}]:{port}")
+}
+
+fn ping(from: &Namespace, options: &str, to: &str) -> bool {
+    from.attempt(&format!("ping -n -c 2 -i 0.2 -W 1 {options} {to}")).success
+}
+
+fn seen_as(outcome: &Outcome) -> Option<String> {
+    outcome.address().map(|address| address.to_string())
+}
+
+#[test]
+fn machines_reach_each_other_as_the_rules_say() {
+    let rules = [
+        Rule::allow("web", 100).protocol("Tcp").from("fd00:a:0:1::/64").port("80"),
+        Rule::allow("names", 110).protocol("Udp").from("fd00:a:0:1::/64").port("80"),
+        Rule::deny("rest", 200).from("fd00:a::/48"),
+    ];
+    let file = GatewayFile::open().dual_stack().nsg("data", rules);
+    let Some((site, daemon)) = Site::dual_stack_with(NSGATE, &file) else { return };
+    for (machine, address) in [(&site.vm2, VM2), (&site.vm3, VM3)] {
+        site.serve_v6(machine, &at(address, 80));
+        site.serve_v6(machine, &at(address, 81));
+    }
+    assert!(ping(&site.vm1, "", VM2), "one subnet: {:#}", daemon.ask("drops"));
+    for port in [80, 81] {
+        assert_eq!(seen_as(&site.tcp(&site.vm1, &at(VM2, port))).as_deref(), Some(VM1));
+        assert_eq!(seen_as(&site.udp(&site.vm1, &at(VM2, port))).as_deref(), Some(VM1));
+    }
+    assert_eq!(
+        seen_as(&site.tcp(&site.vm1, &at(VM3, 80))).as_deref(),
+        Some(VM1),
+        "{:#}",
+        daemon.ask("drops")
+    );
+    assert_eq!(seen_as(&site.udp(&site.vm1, &at(VM3, 80))).as_deref(), Some(VM1));
+    let denied = daemon.denies("data-nsg", "rest", || site.tcp(&site.vm1, &at(VM3, 81)));
+    assert_eq!(denied, Outcome::Silent);
+    daemon.denies("data-nsg", "rest", || assert!(!ping(&site.vm1, "", VM3)));
+    assert!(ping(&site.vm3, "", VM1), "the other way there is no rule");
+    let flows = daemon.ask("flows").to_string();
+    assert!(flows.contains("fd00:a:0:1::4"), "{flows}");
+    let text = String::from_utf8(daemon.attempt("flows").stdout).unwrap();
+    assert!(text.contains("[fd00:a:0:1::4]:"), "{text}");
+    // What IPv6 hosts say to their links is no reason for alarm.
+    assert_eq!(daemon.dropped("multicast", "", ""), 0, "{:#}", daemon.ask("drops"));
+}
+
+#[test]
+fn a_public_address_of_its_own_works_both_ways_and_none_is_shared() {
+    let Some((site, daemon)) = Site::dual_stack_with(NSGATE, &GatewayFile::open().dual_stack()) else {
+        return;
+    };
+    site.serve_v6(&site.internet, &at(FAR, 80));
+    site.serve_v6(&site.vm2, &at(VM2, 80));
+    assert!(ping(&site.vm2, "", FAR), "{:#}", daemon.ask("drops"));
+    assert!(ping(&site.internet, "", PUBLIC2), "{:#}", daemon.ask("drops"));
+    assert!(ping(&site.internet, "", "2001:db8:ffff::2"), "the gateway's own address");
+    assert_eq!(seen_as(&site.tcp(&site.vm2, &at(FAR, 80))).as_deref(), Some(PUBLIC2));
+    assert_eq!(seen_as(&site.udp(&site.vm2, &at(FAR, 80))).as_deref(), Some(PUBLIC2));
+    assert_eq!(seen_as(&site.tcp(&site.internet, &at(PUBLIC2, 80))).as_deref(), Some("2001:db8:ffff::1"));
+    assert_eq!(site.udp(&site.vm2, &at(FAR, 81)), Outcome::Refused, "the far side's error comes back");
+    assert_eq!(site.udp(&site.internet, &at(PUBLIC2, 81)), Outcome::Refused);
+    assert_eq!(site.tcp(&site.vm1, &at(FAR, 80)), Outcome::Silent);
+    assert!(daemon.dropped("no-ipv6-snat", "", "") > 0, "{:#}", daemon.ask("drops"));
+}
+
+#[test]
+fn errors_name_the_hop_and_the_size() {
+    if !testkit::netns::available() {
+        return;
+    }
+    let site = Site::new().dual_stack();
+    for end in [&site.gateway, &site.internet] {
+        end.mtu("eth0", 1400);
+    }
+    let _daemon = site.start(NSGATE.as_ref(), &GatewayFile::open().dual_stack());
+    let told = site.vm2.attempt(&format!("ping -n -c 1 -W 1 -t 1 {FAR}"));
+    assert!(told.stdout.contains("From fd00:a:0:1::1"), "{}{}", told.stdout, told.stderr);
+    assert!(told.stdout.contains("Hop limit"), "{}{}", told.stdout, told.stderr);
+    let told = site.vm2.attempt(&format!("ping -n -c 1 -W 1 -M do -s 1400 {FAR}"));
+    let text = format!("{}{}", told.stdout, told.stderr);
+    assert!(!told.success && (text.contains("mtu = 1400") || text.contains("mtu=1400")), "{text}");
+    // Another address, of which the machine knows no narrower path yet.
+    let far = at("2001:db8:1::2", 80);
+    site.serve_v6(&site.internet, &far);
+    assert_eq!(echoed(&site.vm2, &far, 4 << 20), 4 << 20);
+}
+
+/// Sends that many bytes to an echo server and counts those that come back unchanged.
+fn echoed(from: &Namespace, to: &str, length: usize) -> usize {
+    let mut stream = from.enter(|| TcpStream::connect(to)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    // The server's first line says whom it saw.
+    let mut byte = [0];
+    while byte != *b"\n" {
+        stream.read_exact(&mut byte).unwrap();
+    }
+    let sent: Vec<u8> = (0..length).map(|at| (at % 253) as u8).collect();
+    let mut writer = stream.try_clone().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| writer.write_all(&sent).unwrap());
+        let mut received = vec![0; length];
+        stream.read_exact(&mut received).unwrap();
+        received.iter().zip(&sent).take_while(|(one, other)| one == other).count()
+    })
+}
+
+#[test]
+fn large_packets_pass_in_fragments() {
+    let Some((site, daemon)) = Site::dual_stack_with(NSGATE, &GatewayFile::open().dual_stack()) else {
+        return;
+    };
+    for (from, to) in [(&site.vm1, VM2), (&site.vm1, VM3), (&site.vm2, FAR), (&site.internet, PUBLIC2)] {
+        assert!(ping(from, "-s 3000", to), "{to}: {:#}", daemon.ask("drops"));
+    }
+    let status = daemon.ask("drops").to_string();
+    assert!(!status.contains("fragment"), "{status}");
+}
+
+#[test]
+fn a_machine_that_never_spoke_is_found() {
+    let Some((site, _daemon)) = Site::dual_stack_with(NSGATE, &GatewayFile::open().dual_stack()) else {
+        return;
+    };
+    // Whatever the kernels said while their links came up is over and forgotten.
+    site.vm3.ip("-6 neigh flush dev eth0");
+    assert!(ping(&site.vm1, "", VM3));
+    // A machine that tries whether its address is free finds it so.
+    site.vm3.ip("address add fd00:a:0:2::77/64 dev eth0");
+    let tried = eventually(Duration::from_secs(10), || {
+        let shown = site.vm3.run("ip -6 address show dev eth0 to fd00:a:0:2::77");
+        (!shown.contains("tentative") || shown.contains("dadfailed")).then_some(shown)
+    });
+    let shown = tried.unwrap();
+    assert!(shown.contains("fd00:a:0:2::77") && !shown.contains("dadfailed"), "{shown}");
+}
