@@ -236,6 +236,11 @@ impl Neighbours {
         waited
     }
 
+    /// How many next hops are known or asked for.
+    pub(crate) fn len(&self) -> usize {
+        self.table().known.len()
+    }
+
     /// How many packets wait.
     pub(crate) fn waiting(&self) -> usize {
         self.table().waiting

@@ -73,6 +73,11 @@ impl Shared {
         self.directory.len()
     }
 
+    /// How many next hops are known or asked for. Zero ten minutes after the last packet to one.
+    pub fn next_hops(&self) -> usize {
+        self.neighbours.len()
+    }
+
     pub(crate) fn fragments(&self) -> MutexGuard<'_, Fragments> {
         // Nothing that holds the lock can panic half-way; if it did, old fragments are the least of it.
         self.fragments.lock().unwrap_or_else(PoisonError::into_inner)
