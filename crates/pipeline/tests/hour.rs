@@ -77,10 +77,10 @@ impl Hour {
         for _ in 0..count {
             self.happen();
         }
-        if number % 5 == 0 {
+        if number.is_multiple_of(5) {
             self.reload();
         }
-        if number % 30 == 0 {
+        if number.is_multiple_of(30) {
             self.fall_silent();
         }
         let outcome = self.lab.advance(Duration::from_secs(1));
