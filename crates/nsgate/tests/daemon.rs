@@ -171,6 +171,79 @@ fn an_interface_that_comes_back_is_attached_again() {
     assert!(back.is_some(), "{}", daemon.log());
 }
 
+/// The descriptors that a daemon holds.
+fn descriptors(daemon: &testkit::site::Daemon) -> usize {
+    let pid = daemon.ask("status")["pid"].to_string();
+    std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
+
+#[test]
+fn an_interface_that_comes_and_goes_leaves_nothing_behind() {
+    let Some(site) = site() else { return };
+    let daemon = site.start(
+        Path::new(NSGATE),
+        &GatewayFile::open().with("engine", json!({ "workers": 2, "handOff": "auto" })),
+    );
+    assert!(is_answered(&site.tcp(&site.vm3, OUTSIDE)), "{}", daemon.log());
+    let before = descriptors(&daemon);
+    for _ in 0..5 {
+        site.gateway.ip("link del vm3");
+        testkit::netns::veth((&site.vm3, "eth0"), (&site.gateway, "vm3"));
+        site.vm3.address("eth0", "10.0.2.4/24");
+        site.vm3.route("default", "10.0.2.1");
+        let guarded = eventually(Duration::from_secs(5), || {
+            site.gateway.run("tc filter show dev vm3 ingress").contains("nsgate").then_some(())
+        });
+        assert!(guarded.is_some(), "{}", daemon.log());
+        let back =
+            eventually(Duration::from_secs(5), || is_answered(&site.tcp(&site.vm3, OUTSIDE)).then_some(()));
+        assert!(back.is_some(), "{}", daemon.log());
+    }
+    let after = eventually(Duration::from_secs(5), || (descriptors(&daemon) == before).then_some(()));
+    assert!(after.is_some(), "{} descriptors, {before} before", descriptors(&daemon));
+    site.gateway.mtu("vm3", 1400);
+    let followed = eventually(Duration::from_secs(5), || {
+        daemon.log().lines().next_back().is_some_and(|line| line.contains("followed a change")).then_some(())
+    });
+    assert!(followed.is_some(), "{}", daemon.log());
+}
+
+#[test]
+fn a_reload_makes_and_removes_tap_devices() {
+    let Some(site) = site() else { return };
+    let attachments = |vm3: Option<Value>| {
+        let mut list = vec![
+            json!({ "interface": "vm1", "nic": "vm1-nic" }),
+            json!({ "interface": "vm2", "nic": "vm2-nic" }),
+            json!({ "interface": "eth0", "internet": { "address": "203.0.113.2/24", "nextHop": "203.0.113.1" } }),
+        ];
+        list.extend(vm3);
+        GatewayFile::open().with("attachments", list.into()).with("engine", json!({ "workers": 2 }))
+    };
+    let daemon = site.start(Path::new(NSGATE), &attachments(None));
+    let with_tap = attachments(Some(json!({ "tap": "tap3", "nic": "vm3-nic" })));
+    let output = daemon.reload(&with_tap.text());
+    assert!(output.status.success(), "{}", stderr(&output));
+    site.vm3.ip("link del eth0");
+    site.gateway.ip(&format!("link set tap3 netns {} name eth0", site.vm3.name()));
+    site.vm3.ip("link set eth0 up");
+    site.vm3.address("eth0", "10.0.2.4/24");
+    site.vm3.route("default", "10.0.2.1");
+    assert!(is_answered(&site.tcp(&site.vm3, OUTSIDE)), "{}", daemon.log());
+
+    // One that is attached already stays, wherever it is by now.
+    let output = daemon.reload(&with_tap.text());
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(is_answered(&site.tcp(&site.vm3, OUTSIDE)), "{}", daemon.log());
+
+    let output = daemon.reload(&attachments(None).text());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("given back: tap3"), "{}", stderr(&output));
+    let gone =
+        eventually(Duration::from_secs(5), || (!site.vm3.attempt("ip link show eth0").success).then_some(()));
+    assert!(gone.is_some(), "the device went with its queues");
+    assert!(is_answered(&site.tcp(&site.vm1, OUTSIDE)), "{}", daemon.log());
+}
+
 #[test]
 fn a_dead_daemon_leaves_the_door_shut_until_release() {
     let Some(site) = site() else { return };

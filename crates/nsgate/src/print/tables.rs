@@ -43,6 +43,16 @@ pub fn status(out: &mut impl Write, status: &Status) -> io::Result<()> {
     if let Some(refusal) = &status.reloads.last_refusal {
         writeln!(out, "the last reload was refused: {refusal}")?;
     }
+    if status.each_worker.len() > 1 {
+        let mut workers =
+            table(&["worker", "received", "ended", "flows", "handed over", "taken over", "lost"]);
+        for w in &status.each_worker {
+            let figures =
+                [w.worker, w.received, w.ended, w.flows.used, w.handed_over, w.taken_over, w.lost_between];
+            workers.add_row(figures.map(number));
+        }
+        writeln!(out, "{workers}")?;
+    }
     let mut attachments = table(&[
         "interface",
         "role",
