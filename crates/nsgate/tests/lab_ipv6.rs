@@ -7,9 +7,19 @@ use std::time::Duration;
 use testkit::gateway_file::{GatewayFile, Rule};
 use testkit::netns::{Namespace, eventually};
 use testkit::probe::Outcome;
-use testkit::site::Site;
+use testkit::site::{Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
+
+testkit::on_every_setting!(
+    machines_reach_each_other_as_the_rules_say,
+    a_public_address_of_its_own_works_both_ways_and_none_is_shared,
+    large_packets_pass_in_fragments,
+    a_machine_that_never_spoke_is_found
+);
+// The host narrows an interface of its own; a TAP device's is its machine's.
+testkit::on_setting!(narrow_veth_1, testkit::site::Setting::veth(1), errors_name_the_hop_and_the_size);
+testkit::on_setting!(narrow_veth_4, testkit::site::Setting::veth(4), errors_name_the_hop_and_the_size);
 const VM1: &str = "fd00:a:0:1::4";
 const VM2: &str = "fd00:a:0:1::5";
 const VM3: &str = "fd00:a:0:2::4";
@@ -28,15 +38,14 @@ fn seen_as(outcome: &Outcome) -> Option<String> {
     outcome.address().map(|address| address.to_string())
 }
 
-#[test]
-fn machines_reach_each_other_as_the_rules_say() {
+fn machines_reach_each_other_as_the_rules_say(setting: Setting) {
     let rules = [
         Rule::allow("web", 100).protocol("Tcp").from("fd00:a:0:1::/64").port("80"),
         Rule::allow("names", 110).protocol("Udp").from("fd00:a:0:1::/64").port("80"),
         Rule::deny("rest", 200).from("fd00:a::/48"),
     ];
     let file = GatewayFile::open().dual_stack().nsg("data", rules);
-    let Some((site, daemon)) = Site::dual_stack_with(NSGATE, &file) else { return };
+    let Some((site, daemon)) = Site::dual_stack_with(NSGATE, setting, &file) else { return };
     for (machine, address) in [(&site.vm2, VM2), (&site.vm3, VM3)] {
         site.serve_v6(machine, &at(address, 80));
         site.serve_v6(machine, &at(address, 81));
@@ -65,9 +74,9 @@ fn machines_reach_each_other_as_the_rules_say() {
     assert_eq!(daemon.dropped("multicast", "", ""), 0, "{:#}", daemon.ask("drops"));
 }
 
-#[test]
-fn a_public_address_of_its_own_works_both_ways_and_none_is_shared() {
-    let Some((site, daemon)) = Site::dual_stack_with(NSGATE, &GatewayFile::open().dual_stack()) else {
+fn a_public_address_of_its_own_works_both_ways_and_none_is_shared(setting: Setting) {
+    let Some((site, daemon)) = Site::dual_stack_with(NSGATE, setting, &GatewayFile::open().dual_stack())
+    else {
         return;
     };
     site.serve_v6(&site.internet, &at(FAR, 80));
@@ -84,12 +93,11 @@ fn a_public_address_of_its_own_works_both_ways_and_none_is_shared() {
     assert!(daemon.dropped("no-ipv6-snat", "", "") > 0, "{:#}", daemon.ask("drops"));
 }
 
-#[test]
-fn errors_name_the_hop_and_the_size() {
+fn errors_name_the_hop_and_the_size(setting: Setting) {
     if !testkit::netns::available() {
         return;
     }
-    let site = Site::new().dual_stack();
+    let site = Site::set(setting).dual_stack();
     for end in [&site.gateway, &site.internet] {
         end.mtu("eth0", 1400);
     }
@@ -125,9 +133,9 @@ fn echoed(from: &Namespace, to: &str, length: usize) -> usize {
     })
 }
 
-#[test]
-fn large_packets_pass_in_fragments() {
-    let Some((site, daemon)) = Site::dual_stack_with(NSGATE, &GatewayFile::open().dual_stack()) else {
+fn large_packets_pass_in_fragments(setting: Setting) {
+    let Some((site, daemon)) = Site::dual_stack_with(NSGATE, setting, &GatewayFile::open().dual_stack())
+    else {
         return;
     };
     for (from, to) in [(&site.vm1, VM2), (&site.vm1, VM3), (&site.vm2, FAR), (&site.internet, PUBLIC2)] {
@@ -137,9 +145,9 @@ fn large_packets_pass_in_fragments() {
     assert!(!status.contains("fragment"), "{status}");
 }
 
-#[test]
-fn a_machine_that_never_spoke_is_found() {
-    let Some((site, _daemon)) = Site::dual_stack_with(NSGATE, &GatewayFile::open().dual_stack()) else {
+fn a_machine_that_never_spoke_is_found(setting: Setting) {
+    let Some((site, _daemon)) = Site::dual_stack_with(NSGATE, setting, &GatewayFile::open().dual_stack())
+    else {
         return;
     };
     // Whatever the kernels said while their links came up is over and forgotten.

@@ -137,6 +137,7 @@ pub struct Site {
     /// The processor that the daemon is kept on, where measuring needs it.
     pub pin: Option<usize>,
     setting: Setting,
+    is_dual: bool,
     directory: tempfile::TempDir,
 }
 
@@ -152,7 +153,7 @@ impl Site {
         let internet = Namespace::new("internet");
         let [vm1, vm2, vm3] = MACHINES.map(|(name, ..)| Namespace::new(name));
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let site = Self { gateway, vm1, vm2, vm3, internet, pin: None, setting, directory };
+        let site = Self { gateway, vm1, vm2, vm3, internet, pin: None, setting, is_dual: false, directory };
         if setting.wires == Wires::Veth {
             for (machine, name) in site.wired() {
                 veth((machine, "eth0"), (&site.gateway, name));
@@ -184,6 +185,9 @@ impl Site {
             machine.ip("link set eth0 up");
         }
         self.address();
+        if self.is_dual {
+            self.address_v6();
+        }
     }
 
     /// The hardware address of the gateway that the machine behind its interface `name` sees.
@@ -196,7 +200,15 @@ impl Site {
 
     /// Gives every machine IPv6 as [`GatewayFile::dual_stack`] says it; the internet is 2001:db8:ffff::1, and every address of
     /// 2001:db8:1::/64. The gateway's kernel stays without.
-    pub fn dual_stack(self) -> Self {
+    pub fn dual_stack(mut self) -> Self {
+        self.is_dual = true;
+        if self.setting.wires == Wires::Veth {
+            self.address_v6();
+        }
+        self
+    }
+
+    fn address_v6(&self) {
         let machines = [
             (&self.vm1, "fd00:a:0:1::4", "fd00:a:0:1::1"),
             (&self.vm2, "fd00:a:0:1::5", "fd00:a:0:1::1"),
@@ -214,16 +226,15 @@ impl Site {
                 machine.ip(&format!("-6 route add default via {first_hop} dev eth0"));
             }
         }
-        self.internet.ip("-6 route add local 2001:db8:1::/64 dev lo");
+        self.internet.ip("-6 route replace local 2001:db8:1::/64 dev lo");
         // Its servers may stand on any of those.
         self.internet.sysctl("net.ipv6.ip_nonlocal_bind", "1");
-        self
     }
 
     /// The dual-stack site with the daemon running on `file`; see [`Self::with`].
-    pub fn dual_stack_with(nsgate: &str, file: &GatewayFile) -> Option<(Self, Daemon)> {
+    pub fn dual_stack_with(nsgate: &str, setting: Setting, file: &GatewayFile) -> Option<(Self, Daemon)> {
         netns::available().then(|| {
-            let site = Self::new().dual_stack();
+            let site = Self::set(setting).dual_stack();
             let daemon = site.start(Path::new(nsgate), file);
             (site, daemon)
         })
