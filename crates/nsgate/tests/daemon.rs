@@ -174,7 +174,7 @@ fn an_interface_that_comes_back_is_attached_again() {
 /// The descriptors that a daemon holds.
 fn descriptors(daemon: &testkit::site::Daemon) -> usize {
     let pid = daemon.ask("status")["pid"].to_string();
-    std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+    std::fs::read_dir(format!("/proc/{pid}/fd")).expect("a running daemon").count()
 }
 
 #[test]
