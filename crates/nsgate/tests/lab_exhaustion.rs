@@ -89,6 +89,16 @@ fn every_port_is_lent_once_and_comes_back(setting: Setting) {
     let refused = || (daemon.dropped("snat-ports-exhausted", "", "") == 1).then_some(());
     assert!(eventually(Duration::from_secs(1), refused).is_some(), "{:#}", daemon.ask("drops"));
 
+    // A flood of them is counted one by one and told in a few lines.
+    for port in 64_514..=u16::MAX {
+        wire.send(&datagram(&wire, gateway, port, "198.51.100.1"));
+    }
+    let all = 1 + u64::from(u16::MAX - 64_513);
+    let counted = || (daemon.dropped("snat-ports-exhausted", "", "") == all).then_some(());
+    assert!(eventually(Duration::from_secs(2), counted).is_some(), "{:#}", daemon.ask("drops"));
+    let lines = daemon.log().lines().filter(|line| line.contains("SNAT ports exhausted")).count();
+    assert!(lines <= 4, "{lines} lines: {}", daemon.log());
+
     // Six silent seconds later all are back.
     let back = eventually(Duration::from_secs(12), || {
         let status = daemon.ask("status");
