@@ -92,16 +92,6 @@ impl Pools {
         self.lease_for(key, Asker::ANYBODY, |_| true)
     }
 
-    /// [`lease_for`](Self::lease_for) anybody.
-    #[inline]
-    pub fn lease_preferring(
-        self: &Arc<Self>,
-        key: PoolKey,
-        likes: impl Fn(u16) -> bool,
-    ) -> Result<Lease, Refused> {
-        self.lease_for(key, Asker::ANYBODY, likes)
-    }
-
     /// As [`lease`](Self::lease), but a port that the caller likes, if one of the next 32 free ones is.
     ///
     /// Several workers with ports of their own do not stand in each other's way: no port is kept for anybody, and every one
@@ -142,12 +132,6 @@ impl Pools {
     #[inline]
     pub fn peek(&self, key: &PoolKey) -> Option<u16> {
         self.peek_for(key, Asker::ANYBODY, |_| true).ok()
-    }
-
-    /// [`peek_for`](Self::peek_for) anybody.
-    #[inline]
-    pub fn peek_preferring(&self, key: &PoolKey, likes: impl Fn(u16) -> bool) -> Option<u16> {
-        self.peek_for(key, Asker::ANYBODY, likes).ok()
     }
 
     /// The port that [`lease_for`](Self::lease_for) would give out now; changes nothing.

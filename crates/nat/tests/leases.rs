@@ -50,8 +50,8 @@ proptest! {
             for nth in 0..count {
                 if take {
                     let likes = |port: u16| port % workers == nth as u16 % workers;
-                    let foreseen = pools.peek_preferring(&keys()[which], likes);
-                    let lease = pools.lease_preferring(keys()[which], likes).unwrap();
+                    let foreseen = pools.peek_for(&keys()[which], Asker::ANYBODY, likes).ok();
+                    let lease = pools.lease_for(keys()[which], Asker::ANYBODY, likes).unwrap();
                     prop_assert_eq!(foreseen, Some(lease.port()));
                     prop_assert!(PORTS.contains(&lease.port()));
                     prop_assert!(naive.insert((lease.key(), lease.port())), "{lease:?} was live");
@@ -109,13 +109,13 @@ fn workers_with_ports_of_their_own_lease_every_port_once() {
     for nth in 0..CAPACITY {
         let worker = (nth / 3 % 4) as u16;
         let likes = |port: u16| port % 4 == worker;
-        let foreseen = pools.peek_preferring(&key(1), likes);
-        let lease = pools.lease_preferring(key(1), likes).unwrap();
+        let foreseen = pools.peek_for(&key(1), Asker::ANYBODY, likes).ok();
+        let lease = pools.lease_for(key(1), Asker::ANYBODY, likes).unwrap();
         assert_eq!(foreseen, Some(lease.port()));
         borrowed += usize::from(!likes(lease.port()));
         leases.push(lease);
     }
-    assert!(pools.lease_preferring(key(1), |_| true).is_err());
+    assert!(pools.lease_for(key(1), Asker::ANYBODY, |_| true).is_err());
     let ports: BTreeSet<u16> = leases.iter().map(Lease::port).collect();
     assert!(ports.into_iter().eq(PORTS));
     // Near the end there are few to choose from.
@@ -127,7 +127,8 @@ fn whoever_likes_every_port_gets_the_plain_order() {
     let (plain, preferring) = (Pools::new(SEED), Pools::new(SEED));
     let mut leases = Vec::new();
     for _ in 0..10_000 {
-        let pair = (plain.lease(key(1)).unwrap(), preferring.lease_preferring(key(1), |_| true).unwrap());
+        let pair =
+            (plain.lease(key(1)).unwrap(), preferring.lease_for(key(1), Asker::ANYBODY, |_| true).unwrap());
         assert_eq!(pair.0.port(), pair.1.port());
         leases.push(pair);
     }
