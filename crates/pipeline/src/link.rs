@@ -1,5 +1,6 @@
 //! Attachments as the packet path wants them.
 
+use crate::DropReason;
 use crate::gateway::{Attachment, AttachmentKind, Gateway};
 use crate::names::OUTSIDE_SCOPES;
 use crate::prefixes::Prefixes;
@@ -118,6 +119,11 @@ impl Link {
                 outside.next_hop(destination).filter(|_| theirs)
             }
         }
+    }
+
+    /// Why a packet can not leave by it for which there is no [`Self::next_hop`].
+    pub(crate) fn without_next_hop(&self) -> DropReason {
+        if self.outside().is_some() { DropReason::NoInternet } else { DropReason::AttachmentGone }
     }
 }
 

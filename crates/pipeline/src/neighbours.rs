@@ -3,6 +3,11 @@
 //! The gateway asks on its own account, so a host that never speaks is reached all the same. While an answer is
 //! awaited a few packets wait. An answered neighbour is asked again now and then; flow records copy the
 //! hardware address together with the [`Neighbours::epoch`], which moves whenever any copy may have become wrong.
+//!
+//! Nobody is believed unasked. Who says that a known neighbour is elsewhere only makes the gateway ask, first at the known
+//! hardware address alone, and only where nothing comes from there everybody; whoever is known has the first word.
+//!
+//! Each attachment has places of its own for the neighbours that its packets look for, so nobody's scan takes another's.
 
 use packet::{Address, AttachmentId, Mac, Offload, Scope, Time};
 use std::collections::HashMap;
@@ -11,18 +16,20 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The most next hops known or asked for at once.
-const CAPACITY: usize = 4096;
+/// The most next hops known or asked for at once for the packets of one attachment.
+const PLACES: usize = 4096;
 /// How many attachments have an epoch of their own.
 const EPOCHS: usize = 4096;
 /// The most packets that wait for one next hop; as many as Linux keeps by count (`unres_qlen`, in the old unit).
 const WAITING_EACH: usize = 8;
-/// The most packets that wait altogether.
-const WAITING_ALL: usize = 256;
+/// The most packets of one attachment that wait.
+const WAITING: usize = 64;
 /// The pause between two questions (RFC 4861, RETRANS_TIMER; ARP itself names none).
 const RETRY: Duration = Duration::from_secs(1);
 /// How many questions without an answer make a next hop unreachable (RFC 4861, MAX_MULTICAST_SOLICIT).
 const QUESTIONS: u8 = 3;
+/// How long whoever is known may still answer after another has.
+const FIRST_WORD: Duration = Duration::from_millis(100);
 /// How long an answer is believed before the neighbour is asked again (RFC 4861, REACHABLE_TIME).
 const REACHABLE: Duration = Duration::from_secs(30);
 /// How long an answer is kept although nobody looked it up.
@@ -30,9 +37,14 @@ const UNUSED: Duration = Duration::from_secs(600);
 /// When records that may still use an answer are made to look it up again, well before it is forgotten.
 const UNSEEN: Duration = Duration::from_secs(300);
 
+/// A next hop: its attachment, the address space of its address, its address.
+pub(crate) type NextHop = (AttachmentId, Scope, Address);
+
 /// A packet that waits for its next hop's hardware address; otherwise ready to be sent.
 #[derive(Debug)]
 pub(crate) struct Waiting {
+    /// Where it came in.
+    pub(crate) from: AttachmentId,
     pub(crate) bytes: Vec<u8>,
     pub(crate) offload: Offload,
 }
@@ -41,6 +53,8 @@ pub(crate) struct Waiting {
 struct Neighbour {
     /// The address space that its address belongs to.
     scope: Scope,
+    /// The attachment whose packets looked for it first: it has its place.
+    asker: AttachmentId,
     mac: Option<Mac>,
     /// Of the last answer.
     answered: Time,
@@ -48,7 +62,12 @@ struct Neighbour {
     used: Time,
     /// Of the last question.
     asked: Time,
+    /// How many have had no answer. Where it is known only the first goes to it alone.
     questions: u8,
+    /// Whether somebody said, unasked, that it is elsewhere.
+    doubted: bool,
+    /// Who else answered, and when: believed unless whoever is known answers too.
+    claim: Option<(Mac, Time)>,
     /// Whether the epoch has moved since the last look-up, for its own sake.
     nudged: bool,
     waiting: Vec<Waiting>,
@@ -56,24 +75,60 @@ struct Neighbour {
 
 impl Neighbour {
     /// One that is asked for now.
-    fn sought(scope: Scope, now: Time) -> Self {
+    fn sought((asker, scope): (AttachmentId, Scope), now: Time) -> Self {
         Self {
             scope,
+            asker,
             mac: None,
             answered: now,
             used: now,
             asked: now,
             questions: 1,
+            doubted: false,
+            claim: None,
             nudged: false,
             waiting: Vec::new(),
         }
     }
+
+    /// It is at `mac`, as its answer says.
+    fn settle(&mut self, mac: Mac, now: Time) {
+        self.mac = Some(mac);
+        self.answered = now;
+        self.questions = 0;
+        self.doubted = false;
+        self.claim = None;
+    }
+
+    /// Somebody says that it is at `mac`, and not where it is known to be.
+    fn contradict(&mut self, mac: Mac, answers: bool, now: Time) {
+        if answers && self.questions > 1 {
+            self.claim.get_or_insert((mac, now));
+        } else {
+            self.doubted = true;
+        }
+    }
+
+    /// Whether it is to be asked now: at most once a second.
+    fn is_due(&self, now: Time) -> bool {
+        let stale = now.since(self.answered) >= REACHABLE;
+        (self.questions > 0 || self.doubted || stale) && now.since(self.asked) >= RETRY
+    }
+}
+
+/// Who says where a neighbour is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said {
+    pub(crate) sender: Address,
+    pub(crate) mac: Mac,
+    /// Whether it is an answer to the gateway.
+    pub(crate) answers: bool,
 }
 
 /// What a tick finds to do.
 #[derive(Debug)]
 pub(crate) enum Chore {
-    /// Ask for a next hop; at `known` where only a confirmation is sought.
+    /// Ask for a next hop; only at `known` where that may suffice.
     Ask { on: AttachmentId, target: Address, known: Option<Mac> },
     /// These packets waited in vain.
     GiveUp(Vec<Waiting>),
@@ -111,7 +166,44 @@ pub(crate) struct Neighbours {
 #[derive(Debug, Default)]
 struct Table {
     known: HashMap<(AttachmentId, Address), Neighbour>,
+    shares: Shares,
+}
+
+/// What the packets of each attachment hold.
+#[derive(Debug, Default)]
+struct Shares(HashMap<AttachmentId, Share>);
+
+#[derive(Debug, Default)]
+struct Share {
+    /// Neighbours that they looked for first.
+    places: usize,
+    /// Those of them that wait.
     waiting: usize,
+}
+
+impl Shares {
+    /// Takes in that these packets wait no longer.
+    fn let_go(&mut self, waited: &[Waiting]) {
+        for waiting in waited {
+            self.change(waiting.from, |share| share.waiting -= 1);
+        }
+    }
+
+    /// Takes in that a neighbour is forgotten; returns what waited for it.
+    fn forget(&mut self, neighbour: &mut Neighbour) -> Vec<Waiting> {
+        self.change(neighbour.asker, |share| share.places -= 1);
+        let waited = std::mem::take(&mut neighbour.waiting);
+        self.let_go(&waited);
+        waited
+    }
+
+    fn change(&mut self, of: AttachmentId, change: impl FnOnce(&mut Share)) {
+        let Entry::Occupied(mut share) = self.0.entry(of) else { return };
+        change(share.get_mut());
+        if share.get().places + share.get().waiting == 0 {
+            share.remove();
+        }
+    }
 }
 
 impl Default for Neighbours {
@@ -142,77 +234,87 @@ impl Neighbours {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The hardware address of a next hop; where it is not known it is looked for, and the packet waits.
+    /// The hardware address of a next hop; where it is not known it is looked for, and the packet, which came in on `from`,
+    /// waits.
     pub(crate) fn resolve(
         &self,
-        (on, scope, target): (AttachmentId, Scope, Address),
+        (on, scope, target): NextHop,
+        from: AttachmentId,
         now: Time,
         packet: impl FnOnce() -> Waiting,
     ) -> Resolved {
         let mut table = self.table();
-        let Table { known, waiting } = &mut *table;
-        let is_full = known.len() >= CAPACITY;
+        let Table { known, shares } = &mut *table;
         let (ask, neighbour) = match known.entry((on, target)) {
             Entry::Occupied(known) => (false, known.into_mut()),
-            Entry::Vacant(_) if is_full => return Resolved::Full { ask: false },
-            Entry::Vacant(place) => (true, place.insert(Neighbour::sought(scope, now))),
+            Entry::Vacant(place) => {
+                let share = shares.0.entry(from).or_default();
+                if share.places >= PLACES {
+                    return Resolved::Full { ask: false };
+                }
+                share.places += 1;
+                (true, place.insert(Neighbour::sought((from, scope), now)))
+            }
         };
         neighbour.used = now;
         neighbour.nudged = false;
         if let Some(mac) = neighbour.mac {
             return Resolved::At(mac);
         }
-        if *waiting >= WAITING_ALL || neighbour.waiting.len() >= WAITING_EACH {
+        let held = shares.0.get(&from).map_or(0, |share| share.waiting);
+        if held >= WAITING || neighbour.waiting.len() >= WAITING_EACH {
             return Resolved::Full { ask };
         }
+        shares.0.entry(from).or_default().waiting += 1;
         neighbour.waiting.push(packet());
-        *waiting += 1;
         Resolved::Waits { ask }
     }
 
-    /// Takes in that `sender` is at `mac`, if anybody asked or knew; returns what waited for it.
-    pub(crate) fn learn(&self, on: AttachmentId, sender: Address, mac: Mac, now: Time) -> Vec<Waiting> {
+    /// Takes in what is said, if anybody asked or knew; returns what waited for it.
+    pub(crate) fn learn(&self, on: AttachmentId, said: &Said, now: Time) -> Vec<Waiting> {
         let mut table = self.table();
-        let Some(neighbour) = table.known.get_mut(&(on, sender)) else { return Vec::new() };
-        let changed = neighbour.mac.is_some_and(|old| old != mac);
-        neighbour.mac = Some(mac);
-        neighbour.answered = now;
-        neighbour.questions = 0;
-        let waited = std::mem::take(&mut neighbour.waiting);
-        table.waiting -= waited.len();
-        if changed {
-            self.doubt(on);
+        let Table { known, shares } = &mut *table;
+        let Some(neighbour) = known.get_mut(&(on, said.sender)) else { return Vec::new() };
+        if neighbour.mac.is_some_and(|mac| mac != said.mac) {
+            neighbour.contradict(said.mac, said.answers, now);
+            return Vec::new();
         }
+        neighbour.settle(said.mac, now);
+        let waited = std::mem::take(&mut neighbour.waiting);
+        shares.let_go(&waited);
         waited
     }
 
-    /// Asks again, confirms and forgets. At most one question a second goes to each neighbour.
+    /// Asks again, confirms, believes and forgets. At most one question a second goes to each neighbour.
     pub(crate) fn tick(&self, now: Time) -> Vec<Chore> {
         let mut chores = Vec::new();
         let mut doubtful = Vec::new();
         let mut table = self.table();
-        let Table { known, waiting } = &mut *table;
+        let Table { known, shares } = &mut *table;
         known.retain(|&(on, target), neighbour| {
+            if let Some((mac, since)) = neighbour.claim
+                && now.since(since) >= FIRST_WORD
+            {
+                neighbour.settle(mac, now);
+                doubtful.push(on);
+            }
             let unused = neighbour.mac.is_some() && now.since(neighbour.used) >= UNUSED;
             let silent = neighbour.questions >= QUESTIONS && now.since(neighbour.asked) >= RETRY;
             if unused || silent {
                 doubtful.extend(neighbour.mac.map(|_| on));
-                *waiting -= neighbour.waiting.len();
-                if !neighbour.waiting.is_empty() {
-                    chores.push(Chore::GiveUp(std::mem::take(&mut neighbour.waiting)));
-                }
+                let waited = shares.forget(neighbour);
+                chores.extend((!waited.is_empty()).then_some(Chore::GiveUp(waited)));
                 return false;
             }
             if neighbour.mac.is_some() && !neighbour.nudged && now.since(neighbour.used) >= UNSEEN {
                 neighbour.nudged = true;
                 doubtful.push(on);
             }
-            let awaited = neighbour.questions > 0 && now.since(neighbour.asked) >= RETRY;
-            let stale = neighbour.questions == 0 && now.since(neighbour.answered) >= REACHABLE;
-            if awaited || stale {
+            if neighbour.is_due(now) {
                 neighbour.questions += 1;
                 neighbour.asked = now;
-                chores.push(Chore::Ask { on, target, known: neighbour.mac });
+                let known = neighbour.mac.filter(|_| neighbour.questions == 1);
+                chores.push(Chore::Ask { on, target, known });
             }
             true
         });
@@ -224,14 +326,14 @@ impl Neighbours {
     pub(crate) fn forget(&self, is_gone: impl Fn(AttachmentId, Scope, Address) -> bool) -> Vec<Waiting> {
         let mut waited = Vec::new();
         let mut table = self.table();
-        table.known.retain(|&(on, target), neighbour| {
+        let Table { known, shares } = &mut *table;
+        known.retain(|&(on, target), neighbour| {
             let gone = is_gone(on, neighbour.scope, target);
             if gone {
-                waited.append(&mut neighbour.waiting);
+                waited.append(&mut shares.forget(neighbour));
             }
             !gone
         });
-        table.waiting -= waited.len();
         self.era.fetch_add(1, Ordering::Release);
         waited
     }
@@ -243,89 +345,9 @@ impl Neighbours {
 
     /// How many packets wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.table().waiting
+        self.table().shares.0.values().map(|share| share.waiting).sum()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ON: AttachmentId = AttachmentId(3);
-    const MAC: Mac = [2, 0, 0, 0, 0, 9];
-
-    fn target() -> Address {
-        Address::from_v4_bits(0x0a00_0104)
-    }
-
-    fn at(seconds: u64) -> Time {
-        Time::ZERO + Duration::from_secs(seconds)
-    }
-
-    fn resolve(neighbours: &Neighbours, seconds: u64) -> Resolved {
-        let packet = || Waiting { bytes: vec![0; 60], offload: Offload::default() };
-        neighbours.resolve((ON, Scope(1), target()), at(seconds), packet)
-    }
-
-    #[test]
-    fn a_packet_waits_and_goes_when_the_answer_comes() {
-        let neighbours = Neighbours::default();
-        assert!(matches!(resolve(&neighbours, 0), Resolved::Waits { ask: true }), "the first packet asks");
-        assert!(matches!(resolve(&neighbours, 0), Resolved::Waits { ask: false }), "the second does not");
-        assert_eq!(neighbours.learn(ON, target(), MAC, at(1)).len(), 2);
-        assert!(matches!(resolve(&neighbours, 1), Resolved::At(MAC)));
-        assert_eq!(neighbours.waiting(), 0);
-    }
-
-    #[test]
-    fn three_questions_without_an_answer_give_up() {
-        let neighbours = Neighbours::default();
-        resolve(&neighbours, 0);
-        for second in [1, 2] {
-            assert!(
-                matches!(neighbours.tick(at(second))[..], [Chore::Ask { known: None, .. }]),
-                "second {second}"
-            );
-        }
-        assert!(matches!(&neighbours.tick(at(3))[..], [Chore::GiveUp(waited)] if waited.len() == 1));
-        assert!(neighbours.tick(at(4)).is_empty());
-    }
-
-    #[test]
-    fn an_answer_is_confirmed_and_a_silent_neighbour_forgotten() {
-        let neighbours = Neighbours::default();
-        resolve(&neighbours, 0);
-        neighbours.learn(ON, target(), MAC, at(0));
-        let epoch = neighbours.epoch(ON);
-        assert!(neighbours.tick(at(29)).is_empty());
-        assert!(matches!(neighbours.tick(at(30))[..], [Chore::Ask { known: Some(MAC), .. }]));
-        for second in 31..=33 {
-            neighbours.tick(at(second));
-        }
-        assert_ne!(neighbours.epoch(ON), epoch, "records must ask anew");
-        assert!(matches!(resolve(&neighbours, 33), Resolved::Waits { ask: true }));
-    }
-
-    #[test]
-    fn another_hardware_address_moves_the_epoch() {
-        let neighbours = Neighbours::default();
-        resolve(&neighbours, 0);
-        neighbours.learn(ON, target(), MAC, at(0));
-        let epoch = neighbours.epoch(ON);
-        neighbours.learn(ON, target(), MAC, at(1));
-        assert_eq!(neighbours.epoch(ON), epoch);
-        let elsewhere = neighbours.epoch(AttachmentId(7));
-        neighbours.learn(ON, target(), [6; 6], at(2));
-        assert_ne!(neighbours.epoch(ON), epoch);
-        assert_eq!(neighbours.epoch(AttachmentId(7)), elsewhere, "nobody else is disturbed");
-    }
-
-    #[test]
-    fn nobody_is_learnt_unasked_and_the_queue_is_bounded() {
-        let neighbours = Neighbours::default();
-        neighbours.learn(ON, target(), MAC, at(0));
-        let waits = |_: &i32| matches!(resolve(&neighbours, 0), Resolved::Waits { .. });
-        assert_eq!((0..20).filter(waits).count(), WAITING_EACH);
-        assert_eq!(neighbours.waiting(), WAITING_EACH);
-    }
-}
+mod tests;

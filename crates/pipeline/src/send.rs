@@ -3,14 +3,14 @@
 use crate::act::Outcome;
 use crate::checks;
 use crate::engine::{Engine, Hop};
-use crate::neighbours::{Resolved, Waiting};
+use crate::neighbours::{NextHop, Resolved, Waiting};
 use crate::path::Refusal;
 use crate::{DropReason, Ending};
 use flow::{FlowId, Side};
 use packet::parse::Quote;
 use packet::{
-    Address, AttachmentId, FlowKey, Frame, Mac, Offload, Packet, Parsed, Scope, SegmentKind, Time, Tuple,
-    cut, datagrams, decrement_ttl, parse, set_identification, set_macs, shrink_segments, translate,
+    Address, AttachmentId, FlowKey, Frame, Mac, Offload, Packet, Parsed, SegmentKind, Time, Tuple, cut,
+    datagrams, decrement_ttl, parse, set_identification, set_macs, shrink_segments, translate,
     translate_error,
 };
 
@@ -81,9 +81,11 @@ impl Engine {
         let (own_mac, mtu) = (link.mac, link.mtu);
         let epoch = Some(self.shared.neighbours.epoch(hop.egress));
         if hop.epoch != epoch {
-            let next_hop = link.next_hop(destination).ok_or(DropReason::NoInternet)?;
-            let scope = link.scope;
-            let Some(mac) = self.resolve(now, frame, (hop.egress, scope, next_hop))? else {
+            let next_hop = link.next_hop(destination).ok_or(link.without_next_hop())?;
+            let next_hop = (hop.egress, link.scope, next_hop);
+            let from =
+                self.flows.get(flow).map_or(hop.egress, |action| action.hops[side.other() as usize].egress);
+            let Some(mac) = self.resolve(now, frame, next_hop, from)? else {
                 return Ok(Outcome::Waits);
             };
             if let Some(action) = self.flows.get_mut(flow) {
@@ -153,10 +155,11 @@ impl Engine {
         &mut self,
         now: Time,
         frame: &Frame<'_>,
-        next_hop: (AttachmentId, Scope, Address),
+        next_hop: NextHop,
+        from: AttachmentId,
     ) -> Result<Option<Mac>, DropReason> {
-        let waiting = || Waiting { bytes: frame.bytes.to_vec(), offload: frame.offload };
-        let resolved = self.shared.neighbours.resolve(next_hop, now, waiting);
+        let waiting = || Waiting { from, bytes: frame.bytes.to_vec(), offload: frame.offload };
+        let resolved = self.shared.neighbours.resolve(next_hop, from, now, waiting);
         // Asked for even where the packet can not wait: the next one finds it.
         if let Resolved::Waits { ask: true } | Resolved::Full { ask: true } = resolved {
             self.ask(next_hop.0, next_hop.2, None);
@@ -170,7 +173,7 @@ impl Engine {
 
     /// Sends a packet that had waited for its next hop.
     pub(crate) fn release(&mut self, egress: AttachmentId, waiting: Waiting, mac: Mac, own_mac: Mac) {
-        let Waiting { mut bytes, offload } = waiting;
+        let Waiting { mut bytes, offload, .. } = waiting;
         let length = bytes.len();
         set_macs(&mut bytes, mac, own_mac);
         let mtu = self.snapshot.link(egress).map_or(0, |link| link.mtu);

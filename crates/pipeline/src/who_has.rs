@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::link::{Behind, holds};
+use crate::neighbours::Said;
 use crate::{DropReason, Ending};
 use packet::make::neighbour_reply;
 use packet::{AttachmentId, Neighbour, Time};
@@ -31,7 +32,9 @@ impl Engine {
             }
         };
         if may_be_learnt {
-            for waiting in self.shared.neighbours.learn(on, said.sender, said.sender_mac, now) {
+            let &Neighbour { request, sender, sender_mac: mac, target } = said;
+            let answers = !request && self.snapshot.own_address(link, sender) == Some(target);
+            for waiting in self.shared.neighbours.learn(on, &Said { sender, mac, answers }, now) {
                 self.release(on, waiting, said.sender_mac, own_mac);
             }
         }

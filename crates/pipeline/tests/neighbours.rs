@@ -6,7 +6,7 @@ use packet::{AttachmentId, Frame, Offload};
 use pipeline::{Attachment, AttachmentKind, DropReason, Ending, Gateway, Names, Snapshot, Way};
 use std::sync::Arc;
 use std::time::Duration;
-use testkit::build::{arp_reply, arp_request, ipv4};
+use testkit::build::{OwnedFrame, arp_reply, arp_request, ipv4, ipv6, neighbour_advertisement};
 use testkit::lab::{Blueprint, Lab};
 
 const VM1: &str = "10.0.1.4";
@@ -136,14 +136,89 @@ fn a_hardware_address_that_is_enforced_is_enforced_in_arp() {
     lab.expect([("answered", 1), ("originated", 1)]);
 }
 
+const MOVED: [u8; 6] = [2, 7, 7, 7, 7, 7];
+
+/// The packets of a live flow to `vm2`, one a tenth of a second: after how many they go to its new hardware address.
+#[track_caller]
+fn follows_after(lab: &mut Lab, packet: &OwnedFrame) -> usize {
+    let followed = (0..50).find(|_| {
+        lab.advance(Duration::from_millis(100));
+        let sent = lab.send("vm1", packet.clone());
+        sent.only().seen().destination_mac == MOVED
+    });
+    followed.unwrap()
+}
+
 #[test]
-fn a_live_flow_follows_a_new_hardware_address() {
+fn a_live_flow_follows_a_vm_to_its_new_hardware_address() {
     let mut lab = Blueprint::default().build();
     lab.send("vm1", ipv4(VM1, VM2).udp(5000, 53));
-    let moved = [2, 7, 7, 7, 7, 7];
-    lab.send("vm2", arp_reply(moved, VM2, lab.gateway_mac("vm2"), "10.0.1.1"));
-    let sent = lab.send("vm1", ipv4(VM1, VM2).udp(5000, 53));
-    assert_eq!(sent.only().seen().destination_mac, moved);
+    lab.advance(Duration::from_secs(5));
+    lab.change_mac("vm2", MOVED);
+    lab.send("vm2", arp_reply(MOVED, VM2, [0xff; 6], VM2));
+    let tenths = follows_after(&mut lab, &ipv4(VM1, VM2).udp(5000, 53).into());
+    assert!(tenths < 20, "{tenths}");
+}
+
+#[test]
+fn a_live_flow_follows_over_ipv6_too() {
+    let (vm1, vm2) = ("fd00:a:0:1::4", "fd00:a:0:1::5");
+    let mut lab = Blueprint::default().dual_stack().build();
+    lab.send("vm1", ipv6(vm1, vm2).udp(5000, 53));
+    lab.advance(Duration::from_secs(5));
+    lab.change_mac("vm2", MOVED);
+    lab.send("vm2", neighbour_advertisement(MOVED, vm2, lab.gateway_mac("vm2"), "fd00:a:0:1::1"));
+    let tenths = follows_after(&mut lab, &ipv6(vm1, vm2).udp(5000, 53).into());
+    assert!(tenths < 20, "{tenths}");
+}
+
+/// Who tells nobody is found when it is asked again.
+#[test]
+fn a_live_flow_follows_a_vm_that_does_not_tell() {
+    let mut lab = Blueprint::default().build();
+    lab.send("vm1", ipv4(VM1, VM2).udp(5000, 53));
+    lab.change_mac("vm2", MOVED);
+    lab.advance(Duration::from_secs(30));
+    let tenths = follows_after(&mut lab, &ipv4(VM1, VM2).udp(5000, 53).into());
+    assert!(tenths < 20, "{tenths}");
+}
+
+/// On a segment `vm2` says, again and again and in every way, that it is `vm1`.
+#[test]
+fn a_neighbour_that_lies_draws_no_traffic_and_few_questions() {
+    let mut lab = Blueprint::default().segment("web").build();
+    lab.send("vm3", ipv4("10.0.2.4", VM1).udp(5000, 53));
+    lab.expect([("forwarded", 1)]);
+    let (thief, own) = (lab.host_mac("vm2"), lab.gateway_mac("vm2"));
+    for second in 1..=20 {
+        for _ in 0..50 {
+            lab.send("vm2", arp_reply(thief, VM1, [0xff; 6], VM1));
+            lab.send("vm2", arp_reply(thief, VM1, own, "10.0.1.1"));
+        }
+        lab.advance(Duration::from_secs(1));
+        let sent = lab.send("vm3", ipv4("10.0.2.4", VM1).udp(5000, 53));
+        assert_eq!(sent.only().to, "vm1", "after {second} seconds");
+    }
+    let asked =
+        |lab: &Lab| lab.engines().iter().map(|engine| engine.counters().originated.packets).sum::<u64>();
+    assert!(asked(&lab) <= 22, "{}", asked(&lab));
+}
+
+/// `vm1` looks for more neighbours on the outside link than there are places; `vm2` does not notice.
+#[test]
+fn a_scan_of_a_whole_link_is_the_scanners_own() {
+    let mut lab = Blueprint::default().internet("198.18.0.2/15", Some("198.18.0.1")).build();
+    lab.silence("internet");
+    for nth in 0..5_000u32 {
+        lab.send_directly("vm1", ipv4(VM1, &format!("198.19.{}.{}", nth / 200, 1 + nth % 200)).udp(9, 9));
+    }
+    lab.expect([("waiting", 64), ("neighbours-full", 4_936), ("originated", 4_096)]);
+    lab.wake("internet");
+    for to in [FAR, "198.19.0.1", "198.19.250.1"] {
+        lab.send("vm2", ipv4(VM2, to).udp(5000, 53));
+    }
+    lab.advance(Duration::from_secs(2));
+    assert_eq!(lab.ended(Ending::Forwarded), 3 + 64);
 }
 
 #[test]

@@ -196,6 +196,13 @@ impl Lab {
         self.silent.remove(host);
     }
 
+    /// Gives a VM another hardware address, of which it tells nobody.
+    #[track_caller]
+    pub fn change_mac(&mut self, vm: &str, mac: [u8; 6]) {
+        let vm = self.blueprint.vms.iter_mut().find(|it| it.name == vm).expect("a VM of the lab");
+        vm.mac = Some(mac);
+    }
+
     /// What `explain` says about a frame.
     pub fn explain(&self, from: &str, frame: impl Into<OwnedFrame>) -> Explanation {
         let (on, frame) = self.ready(from, frame);
@@ -375,6 +382,10 @@ impl Lab {
             return None;
         }
         let mac = self.blueprint.place(&owner).1;
+        let hears_it = bytes[0] & 1 == 1 || bytes[..6] == mac;
+        if !hears_it {
+            return None;
+        }
         let (target, to) = (target.to_string(), asker.1.to_string());
         Some(match asker.1 {
             IpAddr::V4(_) => arp_reply(mac, &target, asker.0, &to),

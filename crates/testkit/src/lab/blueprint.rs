@@ -52,6 +52,8 @@ pub(super) struct Vm {
     pub(super) nsg: Option<usize>,
     pub(super) mtu: u32,
     pub(super) enforced_mac: bool,
+    /// The hardware address that it has taken instead of the one that it was made with.
+    pub(super) mac: Option<Mac>,
     /// Its own attachment's number, or `None` while it has none.
     pub(super) attachment: Option<u16>,
 }
@@ -135,6 +137,7 @@ impl Blueprint {
             nsg: None,
             mtu: 1500,
             enforced_mac: false,
+            mac: None,
             attachment: Some(self.vms.len() as u16 + 1),
         });
         self

@@ -115,14 +115,14 @@ impl Blueprint {
         }
         let nth = self.vms.iter().position(|vm| vm.name == name).expect("a VM of the lab");
         let own = AttachmentId(nth as u16 + 1);
-        (self.attachment_of(nth).unwrap_or(own), host_mac(own))
+        (self.attachment_of(nth).unwrap_or(own), self.mac_of(nth))
     }
 
     /// Who is at a hardware address behind an attachment; the attachment's own name for everybody else's.
     pub(super) fn name_at(&self, on: AttachmentId, mac: &[u8]) -> String {
         let vm = (0..self.vms.len()).find(|&nth| {
             let alone = self.vms[nth].attachment == Some(on.0);
-            alone || self.attachment_of(nth) == Some(on) && mac == host_mac(AttachmentId(nth as u16 + 1))
+            alone || self.attachment_of(nth) == Some(on) && mac == self.mac_of(nth)
         });
         let segment = self.segments.iter().find(|segment| segment.on == on);
         let site = self.sites.iter().find(|site| site.on == on);
@@ -148,6 +148,10 @@ impl Blueprint {
         }
         let is_it = |nth: &usize| self.vms[*nth].has(address) && self.attachment_of(*nth) == Some(on);
         (0..self.vms.len()).find(is_it).map(|nth| self.vms[nth].name.clone())
+    }
+
+    fn mac_of(&self, nth: usize) -> Mac {
+        self.vms[nth].mac.unwrap_or_else(|| host_mac(AttachmentId(nth as u16 + 1)))
     }
 
     /// A VM's own attachment, or its subnet's segment.

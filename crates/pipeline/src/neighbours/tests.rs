@@ -1,0 +1,163 @@
+use super::*;
+
+const ON: AttachmentId = AttachmentId(3);
+const FROM: AttachmentId = AttachmentId(1);
+const MAC: Mac = [2, 0, 0, 0, 0, 9];
+const OTHER: Mac = [6; 6];
+
+fn target() -> Address {
+    Address::from_v4_bits(0x0a00_0104)
+}
+
+fn at(seconds: u64) -> Time {
+    Time::ZERO + Duration::from_secs(seconds)
+}
+
+fn resolve(neighbours: &Neighbours, seconds: u64) -> Resolved {
+    look_for(neighbours, target(), FROM, at(seconds))
+}
+
+fn look_for(neighbours: &Neighbours, target: Address, from: AttachmentId, now: Time) -> Resolved {
+    let packet = || Waiting { from, bytes: vec![0; 60], offload: Offload::default() };
+    neighbours.resolve((ON, Scope(1), target), from, now, packet)
+}
+
+/// The target says, or somebody in its name, that it is at `mac`.
+fn hear(neighbours: &Neighbours, mac: Mac, answers: bool, now: Time) -> Vec<Waiting> {
+    neighbours.learn(ON, &Said { sender: target(), mac, answers }, now)
+}
+
+#[test]
+fn a_packet_waits_and_goes_when_the_answer_comes() {
+    let neighbours = Neighbours::default();
+    assert!(matches!(resolve(&neighbours, 0), Resolved::Waits { ask: true }), "the first packet asks");
+    assert!(matches!(resolve(&neighbours, 0), Resolved::Waits { ask: false }), "the second does not");
+    assert_eq!(hear(&neighbours, MAC, true, at(1)).len(), 2);
+    assert!(matches!(resolve(&neighbours, 1), Resolved::At(MAC)));
+    assert_eq!(neighbours.waiting(), 0);
+}
+
+#[test]
+fn three_questions_without_an_answer_give_up() {
+    let neighbours = Neighbours::default();
+    resolve(&neighbours, 0);
+    for second in [1, 2] {
+        assert!(
+            matches!(neighbours.tick(at(second))[..], [Chore::Ask { known: None, .. }]),
+            "second {second}"
+        );
+    }
+    assert!(matches!(&neighbours.tick(at(3))[..], [Chore::GiveUp(waited)] if waited.len() == 1));
+    assert!(neighbours.tick(at(4)).is_empty());
+}
+
+#[test]
+fn an_answer_is_confirmed_and_a_silent_neighbour_forgotten() {
+    let neighbours = Neighbours::default();
+    resolve(&neighbours, 0);
+    hear(&neighbours, MAC, true, at(0));
+    let epoch = neighbours.epoch(ON);
+    assert!(neighbours.tick(at(29)).is_empty());
+    assert!(matches!(neighbours.tick(at(30))[..], [Chore::Ask { known: Some(MAC), .. }]));
+    for second in 31..=33 {
+        neighbours.tick(at(second));
+    }
+    assert_ne!(neighbours.epoch(ON), epoch, "records must ask anew");
+    assert!(matches!(resolve(&neighbours, 33), Resolved::Waits { ask: true }));
+}
+
+/// What a tick asks: whom, where only one hardware address is asked.
+fn asks(neighbours: &Neighbours, now: Time) -> Option<Option<Mac>> {
+    match neighbours.tick(now)[..] {
+        [] => None,
+        [Chore::Ask { known, .. }] => Some(known),
+        ref other => panic!("{other:?}"),
+    }
+}
+
+fn known() -> Neighbours {
+    let neighbours = Neighbours::default();
+    resolve(&neighbours, 0);
+    hear(&neighbours, MAC, true, at(0));
+    neighbours
+}
+
+#[test]
+fn who_is_said_to_be_elsewhere_is_asked_first() {
+    let neighbours = known();
+    for second in 1..20 {
+        for _ in 0..100 {
+            hear(&neighbours, OTHER, true, at(second));
+        }
+        assert_eq!(asks(&neighbours, at(second)), Some(Some(MAC)), "one question, to it alone");
+        assert_eq!(asks(&neighbours, at(second)), None);
+        hear(&neighbours, OTHER, true, at(second));
+        hear(&neighbours, MAC, true, at(second));
+        assert!(matches!(resolve(&neighbours, second), Resolved::At(MAC)));
+    }
+}
+
+#[test]
+fn who_has_moved_is_found_by_asking_everybody() {
+    let neighbours = known();
+    let (epoch, elsewhere) = (neighbours.epoch(ON), neighbours.epoch(AttachmentId(7)));
+    hear(&neighbours, OTHER, false, at(1));
+    assert_eq!(asks(&neighbours, at(1)), Some(Some(MAC)));
+    hear(&neighbours, OTHER, true, at(1));
+    assert_eq!(asks(&neighbours, at(2)), Some(None), "nobody was there");
+    hear(&neighbours, OTHER, false, at(2));
+    assert_eq!(asks(&neighbours, at(2) + FIRST_WORD), None);
+    assert!(matches!(resolve(&neighbours, 2), Resolved::At(MAC)), "that was no answer");
+    hear(&neighbours, OTHER, true, at(2));
+    assert_eq!(neighbours.epoch(ON), epoch);
+    assert_eq!(asks(&neighbours, at(2) + FIRST_WORD), None);
+    assert_ne!(neighbours.epoch(ON), epoch);
+    assert_eq!(neighbours.epoch(AttachmentId(7)), elsewhere, "nobody else is disturbed");
+    assert!(matches!(resolve(&neighbours, 3), Resolved::At(OTHER)));
+}
+
+#[test]
+fn who_is_known_has_the_first_word() {
+    let neighbours = known();
+    hear(&neighbours, OTHER, false, at(1));
+    for second in [1, 2] {
+        assert!(asks(&neighbours, at(second)).is_some());
+    }
+    hear(&neighbours, OTHER, true, at(2));
+    hear(&neighbours, MAC, true, at(2));
+    assert_eq!(asks(&neighbours, at(3)), None);
+    assert!(matches!(resolve(&neighbours, 3), Resolved::At(MAC)));
+}
+
+#[test]
+fn one_attachments_scan_takes_no_place_of_anothers() {
+    let neighbours = Neighbours::default();
+    let scanned = |nth: usize| Address::from_v4_bits(0xcb00_7100 + nth as u32);
+    for nth in 0..PLACES {
+        let ask = matches!(
+            look_for(&neighbours, scanned(nth), FROM, at(0)),
+            Resolved::Waits { ask: true } | Resolved::Full { ask: true }
+        );
+        assert!(ask, "{nth}");
+    }
+    assert_eq!(neighbours.waiting(), WAITING);
+    assert!(matches!(resolve(&neighbours, 0), Resolved::Full { ask: false }));
+    let other = AttachmentId(2);
+    assert!(matches!(look_for(&neighbours, target(), other, at(0)), Resolved::Waits { ask: true }));
+    assert!(matches!(look_for(&neighbours, scanned(9), other, at(0)), Resolved::Waits { ask: false }));
+    for second in 1..=3 {
+        neighbours.tick(at(second));
+    }
+    assert_eq!(neighbours.waiting(), 0);
+    assert!(neighbours.table().shares.0.is_empty(), "nothing is held any more");
+    assert!(matches!(resolve(&neighbours, 3), Resolved::Waits { ask: true }));
+}
+
+#[test]
+fn nobody_is_learnt_unasked_and_the_queue_is_bounded() {
+    let neighbours = Neighbours::default();
+    hear(&neighbours, MAC, true, at(0));
+    let waits = |_: &i32| matches!(resolve(&neighbours, 0), Resolved::Waits { .. });
+    assert_eq!((0..20).filter(waits).count(), WAITING_EACH);
+    assert_eq!(neighbours.waiting(), WAITING_EACH);
+}
