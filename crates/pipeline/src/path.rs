@@ -233,6 +233,7 @@ fn begin<O: Observer>(
         plan => plan?,
     };
     let out = world.snapshot.link(plan.egress[0]).ok_or(DropReason::AttachmentGone)?;
+    out.next_hop(plan.responder.source).ok_or(out.without_next_hop())?;
     departure(out, frame, &packet, plan.routed, seen)?;
     if let Some(home) = elsewhere {
         return Ok(not_here(world, &plan, home, seen));
@@ -511,9 +512,14 @@ pub(crate) fn depart_with_flow<O: Observer>(
 ) -> Result<(), Refusal> {
     let record = world.flows.action_and_key(flow, side.other());
     let (action, far) = record.ok_or(DropReason::FragmentOfDropped)?;
-    // A reload may have put something else behind that interface than the far end.
-    let out = world.snapshot.link(action.hops[side as usize].egress).filter(|out| out.scope == far.scope);
-    departure(out.ok_or(DropReason::AttachmentGone)?, frame, packet, action.routed, seen)
+    let hop = &action.hops[side as usize];
+    // A reload may have put something else behind that interface than the far end, or taken the way to it.
+    let out = world.snapshot.link(hop.egress).filter(|out| out.scope == far.scope);
+    let out = out.ok_or(DropReason::AttachmentGone)?;
+    if hop.epoch != Some(world.shared.neighbours.epoch(hop.egress)) {
+        out.next_hop(far.source).ok_or(out.without_next_hop())?;
+    }
+    departure(out, frame, packet, action.routed, seen)
 }
 
 /// Whether a packet may leave by a link: it has a hop left, and it fits or may be cut.

@@ -222,6 +222,23 @@ fn a_scan_of_a_whole_link_is_the_scanners_own() {
 }
 
 #[test]
+fn a_next_hop_that_a_reload_takes_away_is_foretold() {
+    let mut lab = Blueprint::default().build();
+    for port in [53, 54] {
+        lab.send("vm1", ipv4(VM1, FAR).udp(5000, port));
+    }
+    lab.reload(|blueprint| blueprint.internet("203.0.113.2/24", None));
+    let told = lab.explain("vm1", ipv4(VM1, FAR).udp(5000, 53));
+    assert_eq!(told.ending, Some(Ending::Dropped(DropReason::NoInternet)));
+    lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53));
+    lab.send("vm1", ipv4(VM1, FAR).udp(5000, 55));
+    lab.expect([("forwarded", 2), ("no-internet", 2)]);
+    lab.reload(|blueprint| blueprint.internet("203.0.113.2/24", Some("203.0.113.1")));
+    lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53));
+    lab.expect([("forwarded", 1)]);
+}
+
+#[test]
 fn a_busy_flow_never_waits_again() {
     let mut lab = Blueprint::default().build();
     lab.send("vm1", ipv4(VM1, VM2).udp(5000, 53));

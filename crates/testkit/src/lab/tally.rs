@@ -49,17 +49,15 @@ impl Tally {
     }
 }
 
-/// Whether what happened is what `explain` had said. It knows nothing of neighbours that do not answer, nor of a live
-/// flow's next hop that a reload took away; and of frames that `waited` one may have ended while this one took its place.
+/// Whether what happened is what `explain` had said. It knows nothing of neighbours that do not answer; and of frames that
+/// `waited` one may have ended while this one took its place.
 #[track_caller]
 pub(super) fn assert_foretold(foretold: &Explanation, waited: i64, moved: &Tally) {
     let ended = |ending: Ending| moved.get(ending.slug()) > 0;
     let in_its_place = waited > 0 && moved.get("waiting") > -waited;
     let held = in_its_place || moved.get("waiting") > 0 || ended(Ending::Dropped(DropReason::NeighboursFull));
     let right = match foretold.ending {
-        Some(Ending::Forwarded) => {
-            ended(Ending::Forwarded) || held || ended(Ending::Dropped(DropReason::NoInternet))
-        }
+        Some(Ending::Forwarded) => ended(Ending::Forwarded) || held,
         Some(ending) => ended(ending),
         None => held || ended(Ending::Dropped(DropReason::FragmentsFull)),
     };
