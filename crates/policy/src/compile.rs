@@ -259,6 +259,42 @@ mod tests {
         builder.compile_within(budget)
     }
 
+    /// A thousand rules whose fields each hold most packets and which together hold none.
+    fn hostile() -> Network {
+        let mut network = network(Vec::new());
+        let rule = |nth: u16| SecurityRule {
+            name: format!("rule-{nth}").into(),
+            default: false,
+            priority: 100 + nth,
+            direction: Direction::Inbound,
+            access: Access::Allow,
+            protocol: RuleProtocol::Tcp,
+            source: AddressMatch::Prefixes(
+                [Ipv4Net::new((0x0a00_0000 + u32::from(nth)).into(), 8 + (nth % 25) as u8).unwrap().into()]
+                    .into(),
+            ),
+            source_ports: PortSet::from_ranges([nth..=u16::MAX]),
+            destination: AddressMatch::Any,
+            destination_ports: PortSet::from_ranges([0..=nth]),
+        };
+        network.security_groups[0].rules = (0..1_000).map(rule).collect();
+        network
+    }
+
+    #[test]
+    fn whatever_a_packet_says_its_match_reads_five_words_for_64_rules() {
+        let policy = compile(&hostile(), Budget::full()).unwrap();
+        let table = &policy.groups[0].inbound;
+        let blocks = table.rules.len().div_ceil(BLOCK);
+        let columns =
+            [&table.protocol, &table.source, &table.source_port, &table.destination, &table.destination_port];
+        for column in columns {
+            let rows: Vec<usize> = (0..).map_while(|class| Some(column.row(class)?.len())).collect();
+            assert!(!rows.is_empty() && rows.iter().all(|&row| row == blocks), "{rows:?}");
+        }
+        assert_eq!(5 * blocks * size_of::<Block>() / 8, 80, "words for a thousand rules");
+    }
+
     #[test]
     fn more_rows_than_a_field_can_number_are_refused() {
         // 131,072 rows, twice MAX_ROWS.
