@@ -12,7 +12,8 @@ use testkit::site::{Daemon, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-testkit::on_every_setting!(
+// The portable backend cannot tell a frame that is shorter than it says from one that it has cut, and loses both unread.
+testkit::on_rings_and_taps!(
     lies_about_lengths_go_nowhere,
     what_azure_does_not_carry_goes_nowhere,
     fragments_that_hide_something_go_nowhere,

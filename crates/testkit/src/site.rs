@@ -39,6 +39,8 @@ pub enum Wires {
     Veth,
     /// A TAP device each, which the daemon makes and which is then moved to its machine.
     Tap,
+    /// A pair of veth interfaces each with every offload off, for `engine.io: pnet`.
+    Plain,
 }
 
 impl Setting {
@@ -55,6 +57,11 @@ impl Setting {
         Self { wires: Wires::Tap, ..Self::veth(workers) }
     }
 
+    /// The portable backend, which serves one worker.
+    pub const fn pnet() -> Self {
+        Self { wires: Wires::Plain, ..Self::veth(1) }
+    }
+
     /// The same with every frame handed over.
     #[must_use]
     pub const fn handing_over(self) -> Self {
@@ -66,7 +73,8 @@ impl Setting {
         let Ok(mut file) = serde_json::from_str::<Value>(text) else { return text.into() };
         if let Some(workers) = self.workers {
             let hand_off = if self.hand_off { "always" } else { "auto" };
-            file["engine"] = serde_json::json!({ "workers": workers, "handOff": hand_off });
+            let io = if self.wires == Wires::Plain { "pnet" } else { "auto" };
+            file["engine"] = serde_json::json!({ "workers": workers, "handOff": hand_off, "io": io });
         }
         let attachments = file["attachments"].as_array_mut().into_iter().flatten();
         for attachment in attachments.filter_map(Value::as_object_mut).filter(|_| self.wires == Wires::Tap) {
@@ -79,9 +87,18 @@ impl Setting {
 }
 
 /// Makes a test of each case, a function that takes a [`Setting`](site::Setting), on every setting: one, two and four
-/// workers and every frame handed over, on veth and on TAP.
+/// workers and every frame handed over, on veth and on TAP; and the portable backend.
 #[macro_export]
 macro_rules! on_every_setting {
+    ($($case:ident),+ $(,)?) => {
+        $crate::on_rings_and_taps!($($case),+);
+        $crate::on_setting!(pnet, $crate::site::Setting::pnet(), $($case),+);
+    };
+}
+
+/// The same without the portable backend.
+#[macro_export]
+macro_rules! on_rings_and_taps {
     ($($case:ident),+ $(,)?) => {
         $crate::on_veth!($($case),+);
         $crate::on_setting!(tap_1, $crate::site::Setting::tap(1), $($case),+);
@@ -116,6 +133,9 @@ macro_rules! on_setting {
         }
     };
 }
+
+/// What a backend that knows nothing of offloads needs of both ends of a wire.
+const OFFLOADS_OFF: &str = "tx off gso off tso off gro off";
 
 /// The machines behind the gateway: its interface, the address, the first hop.
 const MACHINES: [(&str, &str, &str); 3] =
@@ -154,9 +174,13 @@ impl Site {
         let [vm1, vm2, vm3] = MACHINES.map(|(name, ..)| Namespace::new(name));
         let directory = tempfile::tempdir().expect("a temporary directory");
         let site = Self { gateway, vm1, vm2, vm3, internet, pin: None, setting, is_dual: false, directory };
-        if setting.wires == Wires::Veth {
+        if setting.wires != Wires::Tap {
             for (machine, name) in site.wired() {
                 veth((machine, "eth0"), (&site.gateway, name));
+                if setting.wires == Wires::Plain {
+                    machine.run(&format!("ethtool -K eth0 {OFFLOADS_OFF}"));
+                    site.gateway.run(&format!("ethtool -K {name} {OFFLOADS_OFF}"));
+                }
             }
             site.address();
         }
@@ -193,7 +217,7 @@ impl Site {
     /// The hardware address of the gateway that the machine behind its interface `name` sees.
     pub fn gateway_mac(&self, name: &str) -> [u8; 6] {
         match self.setting.wires {
-            Wires::Veth => self.gateway.mac(name),
+            Wires::Veth | Wires::Plain => self.gateway.mac(name),
             Wires::Tap => io::tap::describe(name).expect("a name of a device").mac,
         }
     }
@@ -202,7 +226,7 @@ impl Site {
     /// 2001:db8:1::/64. The gateway's kernel stays without.
     pub fn dual_stack(mut self) -> Self {
         self.is_dual = true;
-        if self.setting.wires == Wires::Veth {
+        if self.setting.wires != Wires::Tap {
             self.address_v6();
         }
         self
