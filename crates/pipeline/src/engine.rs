@@ -137,6 +137,11 @@ impl Engine {
         self.sweep = Some(0);
     }
 
+    /// Takes in that the wire of an attachment was cut, or is another: whoever is at its other end is asked for again.
+    pub fn rewired(&self, on: AttachmentId) {
+        self.shared.neighbours.forget_link(on);
+    }
+
     /// Does what is due: ends silent flows, asks for neighbours, gives up what waited too long. Bounded; call it often.
     pub fn tick(&mut self, now: Time) {
         self.expire(now);

@@ -322,6 +322,13 @@ impl Neighbours {
         chores
     }
 
+    /// Forgets the hardware addresses on an attachment. Next hops that are being looked for are still.
+    pub(crate) fn forget_link(&self, on: AttachmentId) {
+        let mut table = self.table();
+        table.known.retain(|(link, _), neighbour| *link != on || neighbour.mac.is_none());
+        self.doubt(on);
+    }
+
     /// Forgets next hops that are gone; returns what waited for them.
     pub(crate) fn forget(&self, is_gone: impl Fn(AttachmentId, Scope, Address) -> bool) -> Vec<Waiting> {
         let mut waited = Vec::new();

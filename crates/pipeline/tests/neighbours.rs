@@ -263,6 +263,27 @@ fn a_neighbour_that_falls_silent_is_forgotten() {
     lab.expect([("waiting", 1), ("originated", 1)]);
 }
 
+/// A VM that is made anew has another hardware address, and nothing of the old one's answers any more.
+#[test]
+fn behind_a_new_wire_everybody_is_asked_for_again() {
+    let mut lab = Blueprint::default().one_worker().build();
+    let to_vm3 = || ipv4(VM1, "10.0.2.4").udp(5000, 53);
+    lab.send("vm1", to_vm3()).only();
+    lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53)).only();
+    lab.silence("vm3");
+    lab.silence("internet");
+    lab.expect([("forwarded", 2)]);
+    lab.engine_mut().rewired(AttachmentId(3));
+    assert_eq!(lab.send("vm1", to_vm3()).lines(), ["vm3: arp who has 10.0.2.4? tell 10.0.2.1"]);
+    lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53)).only();
+    lab.expect([("waiting", 1), ("originated", 1), ("forwarded", 1)]);
+    // What waits for an answer goes on waiting, for the new one's.
+    lab.engine_mut().rewired(AttachmentId(3));
+    let there = arp_reply(lab.host_mac("vm3"), "10.0.2.4", lab.gateway_mac("vm3"), "10.0.2.1");
+    lab.send("vm3", there).only();
+    lab.expect([("waiting", -1), ("consumed", 1), ("forwarded", 1)]);
+}
+
 #[test]
 fn malformed_messages_are_counted() {
     let mut lab = Blueprint::default().build();

@@ -153,6 +153,7 @@ impl Loop {
     /// Notes what changed by itself: links, and pools without ports.
     fn tell(&mut self) {
         while let Some(event) = self.links.next_event() {
+            self.engine.rewired(event.attachment);
             if event.state == LinkState::Gone {
                 self.detach(event.attachment);
             }
@@ -202,6 +203,8 @@ impl Loop {
 
     fn attach(&mut self, id: AttachmentId, port: Port) {
         self.links.put(id, port);
+        // Where an interface returns, another machine may be behind it.
+        self.engine.rewired(id);
         if !self.attached.contains(&id) {
             self.attached.push(id);
         }
