@@ -1,15 +1,15 @@
 //! A thousand connections at once through SNAT: every byte right, nothing overtaken, every frame counted once. Needs root.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use serde_json::Value;
 use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
+use testkit::figures::{assert_every_frame_is_counted, lost};
 use testkit::gateway_file::GatewayFile;
-use testkit::netns::{Namespace, eventually};
-use testkit::site::{Daemon, Setting, Site};
+use testkit::netns::Namespace;
+use testkit::site::{Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
@@ -66,37 +66,6 @@ fn tcp_counter(machine: &Namespace, name: &str) -> u64 {
     panic!("the kernel does not count {name}")
 }
 
-fn sum(status: &Value, key: &str) -> u64 {
-    status["eachWorker"].as_array().unwrap().iter().map(|worker| worker[key].as_u64().unwrap()).sum()
-}
-
-/// Frames that were lost on the way through the gateway.
-fn lost(status: &Value) -> u64 {
-    let attachments = status["attachments"].as_array().unwrap().iter();
-    let at_rings = |one: &Value| one["ringDrops"].as_u64().unwrap() + one["sendFailures"].as_u64().unwrap();
-    attachments.map(at_rings).sum::<u64>() + sum(status, "lostBetween")
-}
-
-/// Asserts that every frame received has ended, and nothing twice, once all is quiet.
-fn every_frame_is_counted(daemon: &Daemon) {
-    let balance = |status: &Value| {
-        let ended: u64 =
-            status["endings"].as_array().unwrap().iter().map(|one| one["packets"].as_u64().unwrap()).sum();
-        assert_eq!(ended, sum(status, "ended"));
-        let waiting = status["framesWaiting"].as_u64().unwrap();
-        let between = sum(status, "handedOver") - sum(status, "lostBetween") - sum(status, "takenOver");
-        (sum(status, "received"), ended + waiting + between)
-    };
-    let even = eventually(Duration::from_secs(5), || {
-        // Workers answer one after the other, so only a quiet moment adds up.
-        let (one, other) = (daemon.ask("status"), daemon.ask("status"));
-        let (received, accounted) = balance(&other);
-        (one["eachWorker"] == other["eachWorker"]).then_some((received, accounted))
-    });
-    let (received, accounted) = even.unwrap();
-    assert_eq!(received, accounted, "{:#}", daemon.ask("status"));
-}
-
 fn a_thousand_transfers_at_once(setting: Setting) {
     let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     site.serve(&site.internet, 80);
@@ -142,5 +111,5 @@ fn a_thousand_transfers_at_once(setting: Setting) {
         .sum();
     // What comes after a loss is out of order for the receiver too.
     assert!(overtaken == 0 || lost(&status) > 0, "{overtaken} segments were overtaken: {status:#}");
-    every_frame_is_counted(&daemon);
+    assert_every_frame_is_counted(&daemon);
 }
