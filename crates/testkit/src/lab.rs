@@ -81,6 +81,11 @@ impl Blueprint {
     pub fn build(self) -> Lab {
         let mut names = Names::default();
         let snapshot = self.snapshot(&mut names);
+        self.build_on(snapshot, names)
+    }
+
+    /// Builds the lab on this blueprint's policy, compiled before with these names.
+    pub fn build_on(self, snapshot: Arc<Snapshot>, names: Names) -> Lab {
         let (workers, steering) = self.workers.unwrap_or_else(steering::arrangement);
         let shared = Shared::new(nat::Pools::of([3, 5], nat::Ports::new(self.snat_ports.clone())), [7, 11]);
         let engine = |worker| {
@@ -176,9 +181,15 @@ impl Lab {
 
     /// Takes another policy, made by changing this lab's blueprint.
     pub fn reload(&mut self, change: impl FnOnce(Blueprint) -> Blueprint) {
-        self.blueprint = change(self.blueprint.clone());
-        let snapshot = self.blueprint.snapshot(&mut self.names);
-        self.replace(&snapshot);
+        let blueprint = change(self.blueprint.clone());
+        let snapshot = blueprint.snapshot(&mut self.names);
+        self.reload_on(blueprint, &snapshot);
+    }
+
+    /// Takes another blueprint, whose policy was compiled before with this lab's names.
+    pub fn reload_on(&mut self, blueprint: Blueprint, snapshot: &Arc<Snapshot>) {
+        self.blueprint = blueprint;
+        self.replace(snapshot);
     }
 
     /// Takes a policy of its own.

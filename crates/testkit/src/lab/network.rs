@@ -70,9 +70,9 @@ impl Blueprint {
         let sites = self.sites.iter().map(|site| {
             let kind = AttachmentKind::OnPremises {
                 vnet: VnetIndex(site.vnet),
-                addresses: vec![site.address],
-                prefixes: site.prefixes.clone(),
-                next_hops: site.next_hop.into_iter().map(Into::into).collect(),
+                addresses: self.both(site.address),
+                prefixes: site.prefixes.iter().flat_map(|prefix| self.both(*prefix)).collect(),
+                next_hops: self.next_hops_of(site),
                 host_addresses: site.host.iter().copied().map(Into::into).collect(),
             };
             attachment(site.on, &site.name, 1500, kind)

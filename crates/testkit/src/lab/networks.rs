@@ -143,8 +143,8 @@ impl Blueprint {
             return there.then(|| "internet".into());
         }
         if let Some(site) = self.sites.iter().find(|site| site.on == on) {
-            return (near(&site.address) || site.next_hop.map(IpAddr::from) == Some(address))
-                .then(|| site.name.clone());
+            let there = self.both(site.address).iter().any(near);
+            return (there || self.next_hops_of(site).contains(&address)).then(|| site.name.clone());
         }
         let is_it = |nth: &usize| self.vms[*nth].has(address) && self.attachment_of(*nth) == Some(on);
         (0..self.vms.len()).find(is_it).map(|nth| self.vms[nth].name.clone())

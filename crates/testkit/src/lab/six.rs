@@ -1,6 +1,7 @@
 //! IPv6 in a lab: everything that has an IPv4 address gets an IPv6 one beside it.
 
 use super::blueprint::{Blueprint, SubnetPlan, Vm};
+use super::networks::Site;
 use ipnet::{IpNet, Ipv6Net};
 use model::{IpConfiguration, PublicIpAddress, PublicIpIndex, PublicIpSku};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,8 +11,8 @@ pub(super) const OWN: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0
 const NEXT_HOP: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1);
 
 impl Blueprint {
-    /// Gives IPv6 to all: 10.0.1.4 becomes fd00:a:0:1::4 besides, 10.0.1.0/24 fd00:a:0:1::/64 and 10.0.0.0/16
-    /// fd00:a::/48. On the internet the gateway is 2001:db8:ffff::2/64, the next hop 2001:db8:ffff::1.
+    /// Gives IPv6 to all, sites included: 10.0.1.4 becomes fd00:a:0:1::4 besides, 10.0.1.0/24 fd00:a:0:1::/64 and
+    /// 10.0.0.0/16 fd00:a::/48. On the internet the gateway is 2001:db8:ffff::2/64, the next hop 2001:db8:ffff::1.
     pub fn dual_stack(mut self) -> Self {
         self.dual_stack = true;
         if let Some(internet) = &mut self.internet {
@@ -41,6 +42,12 @@ impl Blueprint {
         let IpNet::V4(v4) = prefix else { return vec![prefix] };
         let six = || IpNet::V6(Ipv6Net::new_assert(beside(v4.addr()), 16 + 2 * v4.prefix_len()));
         [prefix].into_iter().chain(self.dual_stack.then(six)).collect()
+    }
+
+    /// The next hops of a site on premises, of both families, as far as there are two.
+    pub(super) fn next_hops_of(&self, site: &Site) -> Vec<IpAddr> {
+        let six = site.next_hop.filter(|_| self.dual_stack).map(|v4| beside(v4).into());
+        site.next_hop.map(IpAddr::from).into_iter().chain(six).collect()
     }
 
     /// The NIC's IPv6 configuration, if it has one, like its first.
