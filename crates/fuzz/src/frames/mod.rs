@@ -4,35 +4,41 @@
 //! checks what leaves, and at the end nothing may be left behind.
 
 mod draft;
+mod hosts;
+mod policies;
 mod watch;
 
 use crate::script::Script;
+use hosts::{HOSTS, host};
+use policies::{Choice, Policy};
 use std::time::Duration;
-use testkit::build::{Body, OwnedFrame, ipv4, read};
-use testkit::lab::{Blueprint, Departed, Lab, Outcome, Steering};
+use testkit::build::{Body, OwnedFrame, read};
+use testkit::lab::{Departed, Lab, Outcome, Steering};
 use watch::Watch;
 
-/// Who sends: the internet's router and the VMs. `vm4` has the address of `vm1` in another virtual network.
-const HOSTS: [&str; 5] = ["internet", "vm1", "vm2", "vm3", "vm4"];
-/// Their addresses, the internet's being somebody behind the router.
-const ADDRESSES: [&str; 5] = ["198.51.100.7", "10.0.1.4", "10.0.1.5", "10.0.2.4", "10.0.1.4"];
 /// The most steps of one script.
 const STEPS: usize = 64;
 /// How many of the last frames that left can be answered.
 const RECENT: usize = 8;
-/// How long a silent flow lives here.
-const IDLE: Duration = Duration::from_secs(2);
 /// Longer than anything is held: fragments' records are the last, with 30 seconds.
 const LONGEST_HELD: Duration = Duration::from_secs(40);
 /// How many workers there are, and who receives a frame.
 const ARRANGEMENTS: [(usize, Steering); 4] =
     [(1, Steering::Home), (2, Steering::Random), (2, Steering::Wrong), (3, Steering::Home)];
+/// Who is on the way to the internet, the second with a private address.
+const ROUTERS: [&str; 2] = ["192.0.2.66", "10.99.0.1"];
+const ROUTERS_V6: [&str; 2] = ["2001:db8:66::66", "fd00:99::1"];
 const PAUSES: [u64; 8] = [1, 50, 100, 250, 1000, 2500, 4000, 31_000];
+
+fn somebody(choice: u8) -> &'static str {
+    HOSTS[usize::from(choice) % HOSTS.len()].name
+}
 
 /// A lab that a script drives.
 struct Play {
     lab: Lab,
-    policies: [Blueprint; 2],
+    /// The one in force, and the other.
+    policies: [Policy; 2],
     watch: Watch,
     /// What left last, the newest at the end.
     recent: Vec<Departed>,
@@ -43,10 +49,15 @@ struct Play {
 /// Reads the bytes as a script and plays it.
 pub fn run(input: &[u8]) {
     let mut script = Script::new(input);
-    let policies = [policy(script.byte()), policy(script.byte())];
-    let (workers, steering) = script.one_of(&ARRANGEMENTS);
-    let lab = policies[0].clone().workers(workers, steering).build();
-    let mut play = Play { lab, policies, watch: Watch::default(), recent: Vec::new(), last: None };
+    let chosen = [(script.byte(), script.byte()), (script.byte(), script.byte())];
+    let arrangement = script.byte();
+    let few_ports = arrangement & 0x0c == 0x0c;
+    let policies = chosen.map(|(networks, rest)| Policy::of(Choice::new(networks, rest, few_ports)));
+    let (workers, steering) = ARRANGEMENTS[usize::from(arrangement & 3)];
+    let first = policies[0].clone();
+    let lab = first.blueprint.workers(workers, steering).build_on(first.snapshot, policies::names());
+    let watch = Watch::new(policies.clone());
+    let mut play = Play { lab, policies, watch, recent: Vec::new(), last: None };
     for _ in 0..STEPS {
         if script.is_over() {
             break;
@@ -56,64 +67,27 @@ pub fn run(input: &[u8]) {
     play.close();
 }
 
-/// One of a few policies; flow tables are small, so that full is near.
-fn policy(choice: u8) -> Blueprint {
-    let base = Blueprint::default()
-        .vnet("other", "10.0.0.0/16")
-        .subnet("far", "10.0.1.0/24")
-        .vm("vm4", "far", "10.0.1.4")
-        .asg("fronts", &["vm1", "vm2"])
-        .public("vm1", "203.0.113.21")
-        .idle(IDLE)
-        .capacity(12);
-    let base = if choice & 1 == 0 { base } else { base.standard_public("vm3", "203.0.113.23") };
-    let base = match choice >> 1 & 3 {
-        0 => base,
-        1 => base
-            .guard(
-                "web",
-                &["100 in allow any Internet > *:1-1023", "110 in deny tcp VirtualNetwork > @fronts:22"],
-            )
-            .guard("vm3", &["100 in allow udp @fronts > *", "200 in deny any * > *"]),
-        2 => base
-            .guard("db", &["100 out deny any * > Internet", "100 in allow tcp * > *:80,443,8000-9000"])
-            .guard("vm1", &["100 in allow any * > *", "100 out deny udp * > 198.51.100.0/24:53"]),
-        _ => base.guard("web", &["100 in deny any * > *", "100 out allow icmp * > *"]).guard("vm3", &[]),
-    };
-    let base = match choice >> 3 & 3 {
-        0 => base,
-        1 => base.mtu("internet", 576).mtu("vm2", 1280),
-        2 => base.mtu("vm1", 68).enforce_mac("vm2"),
-        _ => base.detached("vm3"),
-    };
-    match choice >> 5 {
-        0..=3 => base,
-        4 => base.default_public(None),
-        5 => base.without_internet(),
-        6 => base.host(&["203.0.113.10"]),
-        _ => base.internet("203.0.113.2/24", None),
-    }
-}
-
 impl Play {
     fn step(&mut self, script: &mut Script<'_>) {
-        match script.byte() % 16 {
+        let what = script.byte();
+        let six = what & 0x80 != 0;
+        match what % 16 {
             0..=4 => {
-                let (from, frame) = draft::packet(script);
+                let (from, frame) = draft::packet(script, six);
                 self.send(from, frame, script);
             }
             5 => {
-                let (from, frame) = draft::fragment(script);
+                let (from, frame) = draft::fragment(script, six);
                 self.send(from, frame, script);
             }
             6..=8 => self.answer(script),
             9 => self.complain(script),
             10 => {
-                let (from, frame) = draft::arp(script);
+                let (from, frame) = draft::neighbour(script, six);
                 self.send(from, frame, script);
             }
             11 => {
-                let from = script.one_of(&HOSTS);
+                let from = somebody(script.byte());
                 let length = script.byte();
                 let bytes = script.take(length.into()).to_vec();
                 self.send(from, bytes.into(), script);
@@ -121,7 +95,7 @@ impl Play {
             12 => {
                 // A switch sends it twice, or elsewhere.
                 let Some(frame) = self.last.clone() else { return };
-                self.send(script.one_of(&HOSTS), frame, script);
+                self.send(somebody(script.byte()), frame, script);
             }
             13 => {
                 let outcome = self.lab.advance(Duration::from_millis(script.one_of(&PAUSES)));
@@ -129,18 +103,21 @@ impl Play {
             }
             14 => {
                 self.policies.swap(0, 1);
-                let next = self.policies[0].clone();
-                self.lab.reload(|_| next);
+                let Policy { blueprint, snapshot, .. } = self.policies[0].clone();
+                self.lab.reload_on(blueprint, &snapshot);
             }
             _ => match script.byte() {
-                choice if choice & 1 == 0 => self.lab.silence(HOSTS[usize::from(choice) % HOSTS.len()]),
-                choice => self.lab.wake(HOSTS[usize::from(choice) % HOSTS.len()]),
+                choice if choice & 1 == 0 => self.lab.silence(somebody(choice >> 1)),
+                choice => self.lab.wake(somebody(choice >> 1)),
             },
         }
     }
 
     fn send(&mut self, from: &str, mut frame: OwnedFrame, script: &mut Script<'_>) {
         draft::alter(&mut frame, script);
+        // Frames to no host of a segment, and what a reload took away, have nobody who could answer.
+        let Some((nth, _)) = host(from).filter(|_| self.policies[0].has(from)) else { return };
+        draft::mark(&mut frame.bytes, watch::mark_of(nth));
         let (_, ready) = self.lab.ready(from, frame.clone());
         self.watch.note(&ready);
         self.last = Some(frame);
@@ -172,11 +149,15 @@ impl Play {
     fn complain(&mut self, script: &mut Script<'_>) {
         let Some(out) = self.recent(script.byte()) else { return };
         let Ok(Body::Ip(packet)) = read(&out.bytes).map(|seen| seen.body) else { return };
-        let receiver = packet.destination.to_string();
-        let router =
-            script.one_of(&[receiver.as_str(), receiver.as_str(), "192.0.2.66", "10.99.0.1"]).to_owned();
-        let draft = ipv4(&router, &packet.source.to_string());
-        let (kind, code) = (script.one_of(&[3, 3, 11, 4, 12, 5]), script.byte() % 16);
+        let receiver = packet.destination;
+        let routers = if receiver.is_ipv4() { ROUTERS } else { ROUTERS_V6 };
+        let router = match script.byte() % 4 {
+            0 | 1 => receiver,
+            nth => routers[usize::from(nth) - 2].parse().expect("an address"),
+        };
+        let draft = draft::between(router, packet.source);
+        let kinds = if router.is_ipv4() { [3, 3, 11, 4, 12, 5] } else { [1, 1, 3, 2, 4, 2] };
+        let (kind, code) = (script.one_of(&kinds), script.byte() % 16);
         let quoted = script.one_of(&[8, 28, 255, 7]);
         let from = out.to.clone();
         let error = draft.icmp(kind, code, u32::from(script.byte()) << 3).quoting(&out.bytes, quoted);
