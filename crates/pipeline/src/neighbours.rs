@@ -325,7 +325,15 @@ impl Neighbours {
     /// Forgets the hardware addresses on an attachment. Next hops that are being looked for are still.
     pub(crate) fn forget_link(&self, on: AttachmentId) {
         let mut table = self.table();
-        table.known.retain(|(link, _), neighbour| *link != on || neighbour.mac.is_none());
+        let Table { known, shares } = &mut *table;
+        known.retain(|(link, _), neighbour| {
+            let gone = *link == on && neighbour.mac.is_some();
+            if gone {
+                // Nothing waits for what is known.
+                let _ = shares.forget(neighbour);
+            }
+            !gone
+        });
         self.doubt(on);
     }
 

@@ -161,3 +161,15 @@ fn nobody_is_learnt_unasked_and_the_queue_is_bounded() {
     assert_eq!((0..20).filter(waits).count(), WAITING_EACH);
     assert_eq!(neighbours.waiting(), WAITING_EACH);
 }
+
+#[test]
+fn a_wire_that_was_cut_gives_its_places_back() {
+    let neighbours = known();
+    let epoch = neighbours.epoch(ON);
+    neighbours.forget_link(ON);
+    assert_ne!(neighbours.epoch(ON), epoch);
+    assert!(neighbours.table().shares.0.is_empty(), "nothing is held any more");
+    assert!(matches!(resolve(&neighbours, 1), Resolved::Waits { ask: true }));
+    neighbours.forget_link(ON);
+    assert_eq!(hear(&neighbours, OTHER, true, at(1)).len(), 1, "who is looked for still is");
+}
