@@ -140,6 +140,9 @@ impl Engine {
             Step::Hold(datagram) => {
                 match self.shared.fragments().hold(datagram, now, frame.bytes, frame.offload) {
                     Wait::Waits => Ok(Outcome::Waits),
+                    Wait::Full if self.snapshot.is_shared_with_host(datagram.destination) => {
+                        Ok(Outcome::Ends(Ending::PassedToHost))
+                    }
                     Wait::Full => Err(DropReason::FragmentsFull.into()),
                     Wait::NoNeed => Ok(Outcome::Changed),
                 }
@@ -152,7 +155,25 @@ impl Engine {
                 Ok(Outcome::Ends(Ending::Answered))
             }
             Step::PassToHost => Ok(Outcome::Ends(Ending::PassedToHost)),
+            Step::HostFragment(packet) => {
+                self.note_host_fragment(now, on, &packet);
+                Ok(Outcome::Ends(Ending::PassedToHost))
+            }
         }
+    }
+
+    /// A fragment is the host's: so are the others of its datagram, and those that have waited for it.
+    #[cold]
+    fn note_host_fragment(&mut self, now: Time, on: AttachmentId, packet: &Packet) {
+        let (datagram, bytes) = (Datagram::of(on, packet), checks::covered(packet));
+        if packet.fragment != Fragment::First {
+            return self.shared.fragments().pass(&datagram, bytes, checks::is_last(packet));
+        }
+        let mut fragments = self.shared.fragments();
+        let begins = fragments.begin(datagram, Lead::Host, now, bytes);
+        let waited = if begins { fragments.release(&datagram) } else { Vec::new() };
+        drop(fragments);
+        self.resume_all(now, waited);
     }
 
     /// A packet of a live flow: count it, rewrite it, send it on.

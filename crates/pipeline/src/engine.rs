@@ -151,7 +151,12 @@ impl Engine {
         }
         let late = self.shared.fragments().tick(now);
         for held in late {
-            self.counters.end(Ending::Dropped(DropReason::FragmentOrphan), held.bytes.len());
+            // The host has it too, and may have all of it.
+            let ending = match self.snapshot.is_shared_with_host(held.datagram.destination) {
+                true => Ending::PassedToHost,
+                false => Ending::Dropped(DropReason::FragmentOrphan),
+            };
+            self.counters.end(ending, held.bytes.len());
         }
         for chore in self.shared.neighbours.tick(now) {
             match chore {

@@ -72,7 +72,7 @@ fn ending_of(step: &Step) -> Option<Ending> {
     match step {
         Step::WhoHas(_) | Step::Ignore => Some(Ending::Consumed),
         Step::Echo(_) => Some(Ending::Answered),
-        Step::PassToHost => Some(Ending::PassedToHost),
+        Step::PassToHost | Step::HostFragment(_) => Some(Ending::PassedToHost),
         Step::Hold(_) | Step::HandOver(_) => None,
         // With the port that is given up here it goes, once it is back at its home.
         Step::GiveUp { .. } => Some(Ending::Forwarded),

@@ -45,6 +45,8 @@ pub(crate) enum Lead {
     Follow { worker: usize, flow: FlowId, side: Side, identification: Option<u16> },
     /// It was dropped.
     Dropped(DropReason),
+    /// It is the host's, at an address that it shares.
+    Host,
 }
 
 #[derive(Debug)]
@@ -107,6 +109,11 @@ impl Fragments {
             return Err(DropReason::FragmentOverlap);
         }
         Ok(self.record(datagram).map(|record| record.lead))
+    }
+
+    /// Whether the first fragment was the host's.
+    pub(crate) fn is_hosts(&self, datagram: &Datagram) -> bool {
+        self.record(datagram).is_some_and(|record| record.lead == Lead::Host)
     }
 
     /// Whether a datagram has begun and its other fragments may still be expected, so that no other takes its name.

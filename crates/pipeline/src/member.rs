@@ -29,6 +29,7 @@ pub(crate) fn later_fragment<O: Observer>(
         }
         None => Ok(Step::Hold(datagram)),
         Some(Lead::Dropped(_)) => Err(DropReason::FragmentOfDropped.into()),
+        Some(Lead::Host) => Ok(Step::HostFragment(packet)),
         Some(Lead::Follow { worker, .. }) if worker != world.worker => {
             // It was sent here for a datagram that has come to its end meanwhile.
             if world.came == Came::HandedOver {

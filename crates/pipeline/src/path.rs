@@ -90,6 +90,8 @@ pub(crate) enum Step {
     Echo(Packet),
     /// Leave it to the host.
     PassToHost,
+    /// The same with a fragment to the address that the host shares; the others of its datagram follow the first.
+    HostFragment(Packet),
     /// Keep a fragment until its first one comes.
     Hold(Datagram),
     /// Send a later fragment after its first one.
@@ -316,7 +318,12 @@ fn for_the_gateway(
     let Some(Outside { own, host, .. }) = link.outside() else { return Ok(None) };
     let snapshot = world.snapshot;
     if host.contains(&packet.destination) {
-        return Ok(if is_lent(world, link, frame, packet) { None } else { Some(Step::PassToHost) });
+        return Ok(match packet.fragment {
+            _ if is_lent(world, link, frame, packet) => None,
+            Fragment::Whole => Some(Step::PassToHost),
+            _ if !snapshot.is_shared_with_host(packet.destination) => Some(Step::PassToHost),
+            Fragment::First | Fragment::Later { .. } => Some(Step::HostFragment(*packet)),
+        });
     }
     if !own.contains(&packet.destination) {
         return Ok(None);
@@ -335,10 +342,11 @@ fn for_the_gateway(
     }
 }
 
-/// Whether a packet to an address that the host shares is the gateway's: TCP and UDP by their port, ICMP and later fragments
-/// where they belong to a live flow.
+/// Whether a packet to an address that the host shares is the gateway's: TCP and UDP by their port, ICMP where it belongs to
+/// a live flow. Later fragments go with their first one.
 ///
-/// The guard on the interface keeps the host's stack from seeing those of the first kind.
+/// The guard on the interface keeps the host's stack from seeing those of the first kind. It sees every later fragment, so
+/// those that wait here are lost to nobody: either the datagram comes whole to the host, or none of it does.
 #[cold]
 fn is_lent(world: &World<'_>, link: &Link, frame: &Frame<'_>, packet: &Packet) -> bool {
     let Some((address, ports)) = &world.snapshot.lent else { return false };
@@ -347,10 +355,10 @@ fn is_lent(world: &World<'_>, link: &Link, frame: &Frame<'_>, packet: &Packet) -
     let is_known = |key: FlowKey| world.flows.find(&key).is_some() || is_elsewhere(&key);
     *address == packet.destination
         && match packet.transport {
-            _ if matches!(packet.fragment, Fragment::Later { .. }) => !matches!(
-                world.shared.fragments().lead(&Datagram::of(link.id, packet), &checks::covered(packet)),
-                Ok(None)
-            ),
+            _ if matches!(packet.fragment, Fragment::Later { .. }) => {
+                let carried = matches!(packet.protocol, Protocol::TCP | Protocol::UDP | Protocol::ICMP);
+                carried && !world.shared.fragments().is_hosts(&Datagram::of(link.id, packet))
+            }
             Transport::Tcp(_) | Transport::Udp { .. } => ports.contains(&packet.ports().1),
             Transport::Query { reply: true, .. } => {
                 ports.contains(&packet.ports().1) && is_known(key_of(link.scope, packet))

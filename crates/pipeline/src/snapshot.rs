@@ -243,6 +243,11 @@ impl Snapshot {
         first_host(prefixes.iter().find(|prefix| prefix.contains(&near.ip()))?)
     }
 
+    /// Whether the host holds an address and lends some of its ports.
+    pub(crate) fn is_shared_with_host(&self, address: Address) -> bool {
+        self.lent.as_ref().is_some_and(|(lent, _)| *lent == address)
+    }
+
     /// Whether the gateway answers for an address outside: its own, or on the internet a public address of ours.
     pub(crate) fn answers_for(&self, link: &Link, address: Address) -> bool {
         let Some(Outside { own, host, .. }) = link.outside() else { return false };

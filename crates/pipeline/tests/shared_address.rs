@@ -90,6 +90,37 @@ fn fragments_follow_their_first_one_or_are_the_hosts() {
         lab.send("internet", piece);
     }
     lab.expect([("passed-to-host", 3)]);
+    assert_eq!(lab.held()[1], 0, "nothing is left of either");
+}
+
+#[test]
+fn fragments_before_their_first_one_wait_for_whose_they_are() {
+    let mut lab = lab();
+    let sent = lab.send("vm1", ipv4(VM1, FAR).udp(4000, 53).data(8));
+    let (port, _) = sent.only().seen().ipv4().ports().unwrap();
+    lab.expect([("forwarded", 1)]);
+    let pieces = |port, id| fragments(&ipv4(FAR, SHARED).udp(53, port).id(id).data(3_000).bytes(), 1_480);
+    for (id, port, ending) in [(5, port, "forwarded"), (6, 4_000, "passed-to-host")] {
+        let pieces = pieces(port, id);
+        for piece in [&pieces[2], &pieces[1]] {
+            lab.send("internet", piece.clone());
+        }
+        lab.expect([("waiting", 2)]);
+        let sent = lab.send("internet", pieces[0].clone());
+        assert_eq!(sent.frames.iter().filter(|out| out.to == "vm1").count(), if id == 5 { 3 } else { 0 });
+        lab.expect([("waiting", -2), (ending, 3)]);
+        assert_eq!(lab.held()[1], 0);
+    }
+    // Those whose first one never comes the host has, for what they are worth to it; as those for which there is no room.
+    for id in 100..200 {
+        lab.send("internet", pieces(port, id)[1].clone());
+    }
+    lab.expect([("waiting", 64), ("passed-to-host", 36)]);
+    lab.advance(std::time::Duration::from_secs(2));
+    lab.expect([("waiting", -64), ("passed-to-host", 64)]);
+    // Other protocols are the host's from the first to the last.
+    lab.send("internet", ipv4(FAR, SHARED).protocol(47).id(7).fragment(80, true).data(80));
+    lab.expect([("passed-to-host", 1)]);
 }
 
 #[test]
