@@ -11,6 +11,8 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// Starts logging for the whole process. Colour only where stderr is a terminal.
 ///
+/// A line that cannot be written, because the disk is full or nobody reads any more, is lost and nothing else.
+///
 /// # Errors
 /// Where `level` is not a level or filter, or logging was started before.
 pub(crate) fn start(format: LogFormat, level: &str) -> anyhow::Result<()> {
@@ -19,6 +21,8 @@ pub(crate) fn start(format: LogFormat, level: &str) -> anyhow::Result<()> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_target(false)
+        // It would complain on stderr too, and panic where that fails.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     let started = match format {
         LogFormat::Text => lines.try_init(),

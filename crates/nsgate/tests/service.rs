@@ -72,6 +72,25 @@ impl Manager {
 const SOON: Duration = Duration::from_secs(10);
 
 #[test]
+fn a_log_that_cannot_be_written_stops_nothing() {
+    if !netns::available() {
+        return;
+    }
+    for log_format in ["text", "json"] {
+        let (site, manager) = (Site::new(), Manager::new());
+        let directory = manager.directory.path().display();
+        fs::write(manager.directory.path().join("gateway.yaml"), GatewayFile::open().text()).unwrap();
+        let run = format!(
+            "env NOTIFY_SOCKET={directory}/notify {NSGATE} run --log-format {log_format} --config {directory}/gateway.yaml"
+        );
+        let mut daemon = site.gateway.start(&run, Path::new("/dev/full"));
+        assert_eq!(manager.hears(SOON).as_deref(), Some("READY=1\n"), "{log_format}: {:?}", daemon.ended());
+        daemon.signal("TERM");
+        assert_eq!(daemon.wait(SOON).and_then(|ended| ended.code()), Some(0), "{log_format}");
+    }
+}
+
+#[test]
 fn the_service_manager_is_told_of_start_reload_and_stop() {
     if !netns::available() {
         return;
