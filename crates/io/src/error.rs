@@ -60,9 +60,19 @@ pub enum Error {
     InvalidName(String),
     /// An existing device of this name is of another kind.
     #[error(
-        "interface {0} is no TAP device that {1} can share; make it with          `ip tuntap add dev {0} mode tap multi_queue`, or remove it and nsgate creates it"
+        "interface {0} is no TAP device that {1} can share; make it with \
+         `ip tuntap add dev {0} mode tap multi_queue`, or remove it and nsgate creates it"
     )]
     NotTap(String, Workers),
+    /// A process holds the gateway's end of a TAP device.
+    #[error(
+        "TAP device {0} is in use: a process, such as a virtual machine monitor or another nsgate, holds the \
+         gateway's end of it; stop that one, or attach the device by `interface: {0}`"
+    )]
+    TapInUse(String),
+    /// The kernel has no TAP devices.
+    #[error("/dev/net/tun cannot be opened ({0}): TAP devices need the kernel's tun module, `modprobe tun`")]
+    NoTun(io::Error),
     /// More host addresses than the ingress drop takes.
     #[error("{count} host addresses on one interface, and the ingress drop knows at most {limit}")]
     TooManyAddresses {
@@ -109,4 +119,22 @@ fn ethtool(name: &str, features: &[String]) -> String {
 
 fn suggestion(nearest: Option<&str>) -> String {
     nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_taps_is_one_line_that_says_what_to_do() {
+        let not_found = io::Error::from_raw_os_error(libc::ENOENT);
+        for (error, advice) in [
+            (Error::NotTap("tap0".into(), Workers(2)), "ip tuntap add dev tap0 mode tap multi_queue"),
+            (Error::TapInUse("tap0".into()), "interface: tap0"),
+            (Error::NoTun(not_found), "modprobe tun"),
+        ] {
+            let line = error.to_string();
+            assert!(line.contains(advice) && !line.contains("  ") && !line.contains('\n'), "{line}");
+        }
+    }
 }

@@ -50,7 +50,8 @@ pub(crate) struct Queue {
 /// The gateway's end, as [`describe`] says, and the ports in the workers' order.
 ///
 /// # Errors
-/// [`Error::InvalidName`], [`Error::NotTap`], [`Error::MissingCapability`], or what the system answered.
+/// [`Error::InvalidName`], [`Error::NotTap`], [`Error::TapInUse`], [`Error::NoTun`], [`Error::MissingCapability`], or what
+/// the system answered.
 pub fn create(name: &str, reception: Reception, queues: usize) -> Result<(Interface, Vec<Port>), Error> {
     let admin = |doing| Error::system(doing, "CAP_NET_ADMIN");
     let is_new = describe(name)?.index == 0;
@@ -130,7 +131,9 @@ fn open(name: &str, queues: usize) -> Result<Tap, Error> {
     });
     opened.map_err(|error| match error.raw_os_error() {
         Some(libc::EINVAL) => Error::NotTap(name.into(), Workers(queues)),
-        Some(libc::EBUSY) => Error::AlreadyAttached(name.into()),
+        Some(libc::EBUSY) => Error::TapInUse(name.into()),
+        // The device file is missing, or nothing is behind it.
+        Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => Error::NoTun(error),
         _ => Error::system("opening a TAP device", "CAP_NET_ADMIN")(error),
     })
 }
