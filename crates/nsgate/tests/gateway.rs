@@ -180,13 +180,41 @@ fn engine_and_tap_are_read() {
         ("workers: many", "InvalidValue"),
         ("io: dpdk", "InvalidValue"),
         ("handOff: never", "InvalidValue"),
+        ("workers: 2, io: pnet", "Contradiction"),
     ] {
         let found = errors(&format!("{SOUND}engine: {{ {engine} }}\n"));
         assert!(found.iter().any(|one| one.code == code), "{engine}: {found:#?}");
     }
+    assert_eq!(read(&format!("{SOUND}engine: {{ io: pnet }}\n")).unwrap().settings.workers, 1, "one queue");
     let both = SOUND.replacen("nic: web1-nic }", "nic: web1-nic, tap: tap0 }", 1);
     let found = errors(&both);
     assert!(found.iter().any(|one| one.message.contains("both an interface and a tap")), "{found:#?}");
+}
+
+#[test]
+fn a_wrong_value_is_named_by_its_whole_path_with_what_would_do() {
+    for (from, to, expected) in [
+        (
+            "defaultPublicIp: 203.0.113.10",
+            "defaultPublicIp: 127.0.0.1",
+            "outbound.defaultPublicIp: \"127.0.0.1\" is not an IPv4 address that a host can have",
+        ),
+        (
+            "idleTimeout: 2m",
+            "ports: 5000-4000",
+            "outbound.ports: \"5000-4000\" is not a range of ports between 1025 and 65535, such as 49152-65535",
+        ),
+        ("idleTimeout: 2m", "portsPerVm: [1]", "outbound.portsPerVm: expected one value"),
+        (
+            "nic: web1-nic",
+            "nic: web1-nic, mac: here",
+            "attachments[0].mac: \"here\" is not a hardware address such as 02:00:00:00:00:04",
+        ),
+        ("interface: ", "tap: sixteen-bytes-xx", "attachments[0].tap: \"sixteen-bytes-xx"),
+    ] {
+        let found = errors(&SOUND.replacen(from, to, 1));
+        assert!(found.iter().any(|one| one.message.starts_with(expected)), "{expected}: {found:#?}");
+    }
 }
 
 #[test]

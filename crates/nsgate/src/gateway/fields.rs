@@ -26,8 +26,10 @@ impl Known {
 }
 
 /// A mapping whose keys have been checked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Fields<'a> {
+    /// What it is called; empty for the whole file.
+    name: String,
     /// The mapping itself; `None` where it is absent or empty.
     entries: &'a [Entry],
 }
@@ -50,14 +52,20 @@ impl<'a> Fields<'a> {
                 &[]
             }
         };
+        let fields = Self { name: name.into(), entries };
         for Entry { key, .. } in entries {
             match known.iter().find(|known| known.name() == key.value) {
                 Some(Known::Built(_)) => {}
-                Some(Known::Later(_)) => out.push(later(name, key)),
+                Some(Known::Later(_)) => out.push(not_built(&key.at, &fields.path(&key.value))),
                 None => out.push(unknown(name, key, known)),
             }
         }
-        Self { entries }
+        fields
+    }
+
+    /// A key as it is said: with the names of the mappings it is in.
+    fn path(&self, key: &str) -> String {
+        if self.name.is_empty() { key.into() } else { format!("{}.{key}", self.name) }
     }
 
     /// The value of a key, `None` where it is absent or null.
@@ -73,17 +81,18 @@ impl<'a> Fields<'a> {
 
     /// A text.
     pub(super) fn text(&self, key: &str, out: &mut Vec<Diagnostic>) -> Option<At<String>> {
-        text(self.get(key)?, key, out)
+        text(self.get(key)?, &self.path(key), out)
     }
 
     /// A list of texts, or one text.
     pub(super) fn texts(&self, key: &str, out: &mut Vec<Diagnostic>) -> Vec<At<String>> {
+        let path = self.path(key);
         match self.get(key) {
             None => Vec::new(),
             Some(Node { value: Value::Array(items), .. }) => {
-                items.iter().filter_map(|item| text(item, key, out)).collect()
+                items.iter().filter_map(|item| text(item, &path, out)).collect()
             }
-            Some(node) => text(node, key, out).into_iter().collect(),
+            Some(node) => text(node, &path, out).into_iter().collect(),
         }
     }
 
@@ -95,7 +104,7 @@ impl<'a> Fields<'a> {
         parse: impl Fn(&str) -> Option<T>,
         out: &mut Vec<Diagnostic>,
     ) -> Option<At<T>> {
-        parsed(self.text(key, out)?, key, expected, parse, out)
+        parsed(self.text(key, out)?, &self.path(key), expected, parse, out)
     }
 
     /// A list of texts, or one text, all of which `parse` understands.
@@ -106,8 +115,8 @@ impl<'a> Fields<'a> {
         parse: impl Fn(&str) -> Option<T>,
         out: &mut Vec<Diagnostic>,
     ) -> Vec<At<T>> {
-        let texts = self.texts(key, out);
-        texts.into_iter().filter_map(|text| parsed(text, key, expected, &parse, out)).collect()
+        let (texts, path) = (self.texts(key, out), self.path(key));
+        texts.into_iter().filter_map(|text| parsed(text, &path, expected, &parse, out)).collect()
     }
 
     /// A duration such as `4m`, between one second and two hours: the span that Azure's idle timeouts may have,
@@ -120,11 +129,11 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn text(node: &Node, key: &str, out: &mut Vec<Diagnostic>) -> Option<At<String>> {
+fn text(node: &Node, path: &str, out: &mut Vec<Diagnostic>) -> Option<At<String>> {
     match &node.value {
         Value::String(text) | Value::Number(text) => Some(At::new(text.as_str(), &node.at)),
         _ => {
-            let message = format!("{key}: expected one value");
+            let message = format!("{path}: expected one value");
             out.push(Diagnostic::error(codes::INVALID_VALUE, &node.at, message));
             None
         }
@@ -133,22 +142,17 @@ fn text(node: &Node, key: &str, out: &mut Vec<Diagnostic>) -> Option<At<String>>
 
 fn parsed<T>(
     text: At<String>,
-    key: &str,
+    path: &str,
     expected: &str,
     parse: impl Fn(&str) -> Option<T>,
     out: &mut Vec<Diagnostic>,
 ) -> Option<At<T>> {
     let Some(value) = parse(text.value.trim()) else {
-        let message = format!("{key}: \"{}\" is not {expected}", text.value);
+        let message = format!("{path}: \"{}\" is not {expected}", text.value);
         out.push(Diagnostic::error(codes::INVALID_VALUE, &text.at, message));
         return None;
     };
     Some(At { value, at: text.at })
-}
-
-fn later(name: &str, key: &At<String>) -> Diagnostic {
-    let path = if name.is_empty() { key.value.clone() } else { format!("{name}.{}", key.value) };
-    not_built(&key.at, &path)
 }
 
 /// The error for a feature that comes later.

@@ -108,7 +108,7 @@ pub fn load_text(path: &Path, text: &str, ids: &mut Ids, host: &Host<'_>) -> Res
                 .flow_capacity
                 .and_then(|count| usize::try_from(count).ok())
                 .unwrap_or(CAPACITY),
-            workers: written.engine.workers.unwrap_or_else(workers_of_this_host),
+            workers: written.engine.workers.unwrap_or_else(|| workers_for(written.engine.io)),
             hand_off_always: written.engine.hand_off,
         },
         interfaces: attached.interfaces,
@@ -118,8 +118,12 @@ pub fn load_text(path: &Path, text: &str, ids: &mut Ids, host: &Host<'_>) -> Res
     })
 }
 
-/// One fewer than the cores, because senders and receivers need one too; one where there are fewer than three.
-fn workers_of_this_host() -> usize {
+/// One fewer than the cores, because senders and receivers need one too; one where there are fewer than three, and where
+/// the backend has one queue.
+fn workers_for(backend: io::Backend) -> usize {
+    if backend == io::Backend::Pnet {
+        return 1;
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     cores.saturating_sub(1).clamp(1, MOST_WORKERS)
 }

@@ -174,7 +174,8 @@ impl Written {
         let expected = format!("a number between 1 and {}", nat::CAPACITY);
         self.ports_per_vm = outbound.parsed("portsPerVm", &expected, count, out).map(|count| count.value);
         let public = |text: &str| text.parse().ok().filter(|address: &Ipv4Addr| usable(*address));
-        self.default_public_ip = outbound.parsed("defaultPublicIp", "an IPv4 address", public, out);
+        let expected = "an IPv4 address that a host can have";
+        self.default_public_ip = outbound.parsed("defaultPublicIp", expected, public, out);
         self.snat_idle = outbound.duration("idleTimeout", out);
     }
 
@@ -201,12 +202,16 @@ fn read_engine(node: Option<&Node>, out: &mut Vec<Diagnostic>) -> Engine {
         number => number.parse().ok().filter(|number| WORKERS.contains(number)).map(Some),
     };
     let expected = format!("auto or a number between {} and {}", WORKERS.start(), WORKERS.end());
-    let workers = engine.parsed("workers", &expected, workers, out).and_then(|workers| workers.value);
+    let workers = engine.parsed("workers", &expected, workers, out);
     let io = engine.parsed("io", "one of auto, af_packet, tap and pnet", |text| text.parse().ok(), out);
     let hand_off = |text: &str| ["auto", "always"].contains(&text).then_some(text == "always");
     let hand_off = engine.parsed("handOff", "auto or always", hand_off, out);
+    if let (Some(At { value: Some(2..), at }), Some(At { value: Backend::Pnet, .. })) = (&workers, &io) {
+        let error = Diagnostic::error(codes::CONTRADICTION, at, "engine.workers: pnet serves one worker");
+        out.push(error.help("leave the key out, or have engine.io: af_packet"));
+    }
     Engine {
-        workers,
+        workers: workers.and_then(|workers| workers.value),
         io: io.map(|io| io.value).unwrap_or_default(),
         hand_off: hand_off.is_some_and(|hand_off| hand_off.value),
     }
@@ -253,8 +258,9 @@ fn read_attachment(node: &Node, name: &str, out: &mut Vec<Diagnostic>) -> Option
     ];
     let before = out.len();
     let fields = Fields::read(Some(node), name, &keys, out);
-    let interface = fields.parsed("interface", "the name of a Linux interface", interface_name, out);
-    let tap = fields.parsed("tap", "the name of a TAP device", interface_name, out);
+    let expected = |what| format!("the name of {what}: 1 to 15 bytes without `/`, `:` and spaces");
+    let interface = fields.parsed("interface", &expected("a Linux interface"), interface_name, out);
+    let tap = fields.parsed("tap", &expected("a TAP device"), interface_name, out);
     if let (Some(_), Some(tap)) = (&interface, &tap) {
         let message = format!("{name} has both an interface and a tap");
         let error = Diagnostic::error(codes::CONTRADICTION, &tap.at, message);
