@@ -3,11 +3,12 @@
 //! Every port receives and sends frames behind their virtio headers, so a frame that came by one backend leaves by
 //! any other as it lies.
 
+use crate::parcel::{Leaving, Parcel};
 use crate::port::Place;
 use crate::room::Room;
 use crate::sys::socket::BATCH;
 use crate::sys::wait::{Watch, wait};
-use crate::{Error, Event, Links, Port, Statistics, Waker, af_packet, virtio};
+use crate::{Error, Event, Links, Port, Statistics, Waker, af_packet};
 use packet::{AttachmentId, Frame, MAX_FRAME, Offload};
 use std::io::{self, IoSlice};
 use std::time::{Duration, Instant};
@@ -26,8 +27,8 @@ pub struct Ports {
     outgoing: Vec<Outgoing>,
     /// Where the frames of the present batch lie that do not lie in a ring.
     room: Room,
-    /// A frame of the gateway's own, behind its virtio header.
-    own: Vec<u8>,
+    /// A frame of the gateway's own.
+    own: Parcel,
     /// The waker first, then the ports whose frames only the kernel can see, then the others.
     watches: Vec<Watch>,
     /// The port behind each watch but the first.
@@ -45,6 +46,8 @@ struct Outgoing {
 }
 
 impl Ports {
+    /// The most frames that one system call sends.
+    pub const BATCH: usize = BATCH;
     /// The memory of one worker's ring of an AF_PACKET attachment, taken when it is opened, in MiB.
     pub const RING_MIB: usize = af_packet::RING_MIB;
     /// The most memory of super-frames that wait at an AF_PACKET attachment of up to four workers, in MiB.
@@ -60,7 +63,7 @@ impl Ports {
             ports: Vec::new(),
             outgoing: Vec::with_capacity(BATCH),
             room: Room::new(),
-            own: Vec::with_capacity(virtio::SIZE + MAX_FRAME),
+            own: Parcel::with_capacity(MAX_FRAME),
             watches: Vec::new(),
             watched: Vec::new(),
             unseen: 0,
@@ -176,6 +179,33 @@ impl Ports {
         }
     }
 
+    /// Sends frames as they lie, those for one attachment in their order; what cannot be sent is lost and counted.
+    ///
+    /// # Cost
+    /// One system call for each attachment and [`Self::BATCH`] frames, where nothing goes wrong.
+    pub fn send_all(&mut self, leaving: &mut [Leaving]) {
+        for leaving in leaving.chunks_mut(BATCH) {
+            let mut waiting = [(None, IoSlice::new(&[])); BATCH];
+            for (place, Leaving { to, parcel, offload }) in waiting.iter_mut().zip(leaving) {
+                *place = (Some(*to), IoSlice::new(parcel.sealed(*offload)));
+            }
+            for first in 0..BATCH {
+                let Some(to) = waiting[first].0 else { continue };
+                let mut frames = [IoSlice::new(&[]); BATCH];
+                let mut count = 0;
+                for (receiver, frame) in waiting[first..].iter_mut().filter(|(it, _)| *it == Some(to)) {
+                    frames[count] = *frame;
+                    *receiver = None;
+                    count += 1;
+                }
+                if let Some(port) = self.port(to) {
+                    let sent = port.transmit(&frames[..count]);
+                    port.count_sent(sent);
+                }
+            }
+        }
+    }
+
     /// Looks for frames for a short while; whether there is a reason not to sleep.
     ///
     /// A ring is looked at where it lies. Where only the kernel knows whether a frame waits, one system call asks for
@@ -243,10 +273,8 @@ impl Links for Ports {
         if frame.len() > MAX_FRAME {
             return port.count_refused(1);
         }
-        self.own.clear();
-        self.own.extend_from_slice(&virtio::encode(offload, frame.len()));
-        self.own.extend_from_slice(frame);
-        let sent = port.transmit(&[IoSlice::new(&self.own)]);
+        self.own.fill(frame);
+        let sent = port.transmit(&[IoSlice::new(self.own.sealed(offload))]);
         port.count_sent(sent);
     }
 

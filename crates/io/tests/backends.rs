@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Bridge, L, PATIENCE, R, Site, Wire, number, numbered, relay_all};
-use io::{Backend, Error, Event, Interface, LinkState, Links, Ports, Reception, tap};
+use io::{Backend, Error, Event, Interface, Leaving, LinkState, Links, Parcel, Ports, Reception, tap};
 use packet::{AttachmentId, Checksum, Offload, SegmentKind, Segments};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -99,6 +99,34 @@ fn bytes_order_and_numbers_are_kept() {
         assert_eq!(after[0].received - before[0].received, u64::from(COUNT), "{wire:?}: {:?}", after[0]);
         assert_eq!(after[1].sent - before[1].sent, u64::from(COUNT), "{wire:?}: {:?}", after[1]);
         assert_eq!((after[0].ring_drops, after[1].send_failures, after[1].refused), (0, 0, 0), "{wire:?}");
+    }
+}
+
+#[test]
+fn what_came_by_no_port_leaves_whole_and_in_its_order() {
+    const COUNT: u32 = 3 * Ports::BATCH as u32 + 5;
+    let everybody = [0xff; 6];
+    let to = |number: u32| if number.is_multiple_of(3) { L } else { R };
+    for wire in Wire::ALL {
+        let site = Site::on(wire);
+        let (mut links, _) = site.links(wire, wire, Reception::Own);
+        let ends = [&site.left, &site.right].map(|end| Raw::open(end, "eth0"));
+        settle(&mut links);
+        let before = [L, R].map(|id| links.statistics(id).sent);
+        let parcel = |number| {
+            let mut parcel = Parcel::with_capacity(2048);
+            parcel.fill(&numbered(everybody, number, length(number)));
+            Leaving { to: to(number), parcel, offload: Offload::default() }
+        };
+        links.send_all(&mut (0..COUNT).map(parcel).collect::<Vec<_>>());
+        for ((id, end), before) in [L, R].into_iter().zip(ends).zip(before) {
+            let expected: Vec<_> = (0..COUNT).filter(|number| to(*number) == id).collect();
+            for wanted in &expected {
+                let frame = end.hear(PATIENCE, |frame| number(frame).is_some()).unwrap();
+                assert_eq!(frame, numbered(everybody, *wanted, length(*wanted)), "{wire:?}: frame {wanted}");
+            }
+            assert_eq!(links.statistics(id).sent - before, expected.len() as u64, "{wire:?}");
+        }
     }
 }
 
@@ -461,6 +489,10 @@ fn a_device_that_exists_is_taken_as_it_is() {
         assert_eq!(tap::create("single", Reception::Own, 1).unwrap().1.len(), 1);
         let error = tap::create("single", Reception::Own, 2).unwrap_err();
         assert!(error.to_string().contains("that 2 workers can share"), "{error}");
+        let held = tap::create("single", Reception::Own, 1).unwrap();
+        let error = tap::create("single", Reception::Own, 1).unwrap_err();
+        assert!(matches!(error, Error::TapInUse(..)), "{error}");
+        drop(held);
         let error = tap::create("bridge", Reception::Own, 1).unwrap_err();
         assert!(matches!(error, Error::NotTap(..)), "{error}");
         // A new one is described the same before and after, and goes with its queues.

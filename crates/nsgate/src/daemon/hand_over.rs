@@ -5,7 +5,7 @@
 //! that were counted before: [`SMALL`] frames of up to [`SMALL_FRAME`] bytes and [`LARGE`] super-frames.
 
 use crossbeam::queue::ArrayQueue;
-use io::Waker;
+use io::{Parcel, Waker};
 use packet::{AttachmentId, MAX_FRAME, Offload};
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(crate) const MEMORY: usize = SMALL * SMALL_FRAME + LARGE * MAX_FRAME;
 pub(super) struct Handed {
     pub(super) on: AttachmentId,
     pub(super) offload: Offload,
-    pub(super) bytes: Vec<u8>,
+    pub(super) parcel: Parcel,
     /// Whether nobody has looked at it yet.
     pub(super) is_new: bool,
 }
@@ -33,8 +33,8 @@ pub(super) struct Handed {
 #[derive(Debug)]
 pub(super) struct Queue {
     waiting: ArrayQueue<Handed>,
-    small: ArrayQueue<Vec<u8>>,
-    large: ArrayQueue<Vec<u8>>,
+    small: ArrayQueue<Parcel>,
+    large: ArrayQueue<Parcel>,
 }
 
 impl Queue {
@@ -43,7 +43,7 @@ impl Queue {
         let buffers = |count: usize, size: usize| {
             let buffers = ArrayQueue::new(count);
             // As many as fit.
-            (0..count).for_each(|_| drop(buffers.push(Vec::with_capacity(size))));
+            (0..count).for_each(|_| drop(buffers.push(Parcel::with_capacity(size))));
             buffers
         };
         Self {
@@ -59,10 +59,10 @@ impl Queue {
             return false;
         }
         let buffers = if frame.len() <= SMALL_FRAME { &self.small } else { &self.large };
-        let Some(mut bytes) = buffers.pop() else { return false };
-        bytes.extend_from_slice(frame);
+        let Some(mut parcel) = buffers.pop() else { return false };
+        parcel.fill(frame);
         // There is a place for every buffer.
-        self.waiting.push(Handed { on, offload, bytes, is_new }).is_ok()
+        self.waiting.push(Handed { on, offload, parcel, is_new }).is_ok()
     }
 
     /// The frame that has waited longest.
@@ -71,11 +71,10 @@ impl Queue {
     }
 
     /// Gives a buffer back.
-    pub(super) fn give_back(&self, mut bytes: Vec<u8>) {
-        bytes.clear();
-        let buffers = if bytes.capacity() < MAX_FRAME { &self.small } else { &self.large };
+    pub(super) fn give_back(&self, parcel: Parcel) {
+        let buffers = if parcel.capacity() < MAX_FRAME { &self.small } else { &self.large };
         // There is a place for every buffer.
-        let _ = buffers.push(bytes);
+        let _ = buffers.push(parcel);
     }
 
     /// Whether any `count` frames would fit.
@@ -151,8 +150,8 @@ mod tests {
         assert!(!put(&vec![0; MAX_FRAME + 1]), "nothing longer");
         let mut taken = 0;
         while let Some(handed) = queue.take() {
-            taken += handed.bytes.len();
-            queue.give_back(handed.bytes);
+            taken += handed.parcel.frame().len();
+            queue.give_back(handed.parcel);
         }
         assert_eq!(taken, MEMORY);
         assert_eq!((0..SMALL + 5).filter(|_| put(&small)).count(), SMALL, "every buffer has come back");
@@ -183,11 +182,12 @@ mod tests {
                     std::thread::yield_now();
                     continue;
                 };
-                let number = u32::from_ne_bytes(handed.bytes[1..5].try_into().unwrap());
-                let expected = &mut next[usize::from(handed.bytes[0])];
-                assert_eq!(number, *expected, "of sender {}", handed.bytes[0]);
+                let frame = handed.parcel.frame();
+                let number = u32::from_ne_bytes(frame[1..5].try_into().unwrap());
+                let expected = &mut next[usize::from(frame[0])];
+                assert_eq!(number, *expected, "of sender {}", frame[0]);
                 *expected += 1;
-                queue.give_back(handed.bytes);
+                queue.give_back(handed.parcel);
             }
         });
         assert!(queue.is_empty());
@@ -203,8 +203,8 @@ mod tests {
             for (nth, length) in lengths.iter().enumerate() {
                 let handed = queue.take().unwrap();
                 assert_eq!(handed.on, AttachmentId(nth as u16));
-                assert_eq!(handed.bytes, vec![nth as u8; *length]);
-                queue.give_back(handed.bytes);
+                assert_eq!(handed.parcel.frame(), vec![nth as u8; *length]);
+                queue.give_back(handed.parcel);
             }
             assert!(queue.take().is_none());
         }

@@ -219,7 +219,8 @@ fn make_workers(
         let (attached, others) = (attached.clone(), Others::new(queues.clone()));
         let (queue, _) = &queues[worker];
         let detour = loaded.settings.hand_off_always.then_some((worker + 1) % workers);
-        Ok(worker::Loop { clock, links, engine, attached, queue: Arc::clone(queue), others, detour, ends })
+        let (queue, leaving) = (Arc::clone(queue), Vec::with_capacity(Ports::BATCH));
+        Ok(worker::Loop { clock, links, engine, attached, queue, leaving, others, detour, ends })
     };
     let loops = each_links.into_iter().zip(each_ends).enumerate().map(make);
     let loops = loops.collect::<Result<_, flow::TooLarge>>();

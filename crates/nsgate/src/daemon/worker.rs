@@ -5,7 +5,7 @@
 use super::Clock;
 use super::hand_over::{Handed, Others, Queue};
 use super::link::{Command, Ends, Notice, Report};
-use io::{LinkState, Links as _, Port, Ports};
+use io::{Leaving, LinkState, Links as _, Port, Ports};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use packet::{AttachmentId, Frame, Offload, Time};
@@ -15,7 +15,7 @@ use std::time::Duration;
 use tracing::{debug, error};
 
 /// The most frames taken from one attachment before the next has its turn.
-const BATCH: usize = 64;
+const BATCH: usize = Ports::BATCH;
 /// The most frames taken from the queue in one turn.
 const QUEUED: usize = 256;
 /// How long the rings may take to empty when the daemon stops.
@@ -33,6 +33,8 @@ pub(super) struct Loop {
     pub(super) attached: Vec<AttachmentId>,
     /// What the other workers have received for this one.
     pub(super) queue: Arc<Queue>,
+    /// What of that goes out next; empty between two batches.
+    pub(super) leaving: Vec<Leaving>,
     pub(super) others: Others,
     /// Where every frame goes before anybody looks at it; `None` but for tests.
     pub(super) detour: Option<usize>,
@@ -112,29 +114,44 @@ impl Loop {
 
     /// What waits in the queue; whether anything did.
     fn take_over(&mut self) -> bool {
-        let now = self.clock.now();
         let mut taken = 0;
-        while taken < QUEUED
-            && let Some(handed) = self.queue.take()
+        while taken < QUEUED {
+            match self.take_over_batch() {
+                0 => break,
+                count => taken += count,
+            }
+        }
+        self.others.wake();
+        taken > 0
+    }
+
+    /// One batch from the queue; how many frames it had. It ends early where the engine has something of its own to
+    /// send, so that everything leaves in the order in which it was judged.
+    fn take_over_batch(&mut self) -> usize {
+        let now = self.clock.now();
+        let Self { links, engine, queue, leaving, others, .. } = self;
+        let mut taken = 0;
+        while taken < BATCH
+            && engine.outbox().is_empty()
+            && let Some(handed) = queue.take()
         {
             taken += 1;
-            let Handed { on, offload, mut bytes, is_new } = handed;
-            let mut frame = Frame { bytes: &mut bytes, offload };
-            let Self { links, engine, others, .. } = self;
+            let Handed { on, offload, mut parcel, is_new } = handed;
+            let mut frame = Frame { bytes: parcel.frame_mut(), offload };
             let way = match is_new {
                 true => engine.receive(now, on, &mut frame),
                 false => engine.take_over(now, on, &mut frame),
             };
             let offload = frame.offload;
-            let to = leave(way, on, &mut frame, engine, others);
-            if let Some(to) = to {
-                links.send(to, &bytes, offload);
+            match leave(way, on, &mut frame, engine, others) {
+                Some(to) => leaving.push(Leaving { to, parcel, offload }),
+                None => queue.give_back(parcel),
             }
-            self.queue.give_back(bytes);
-            self.send_own();
         }
-        self.others.wake();
-        taken > 0
+        links.send_all(leaving);
+        leaving.drain(..).for_each(|sent| queue.give_back(sent.parcel));
+        self.send_own();
+        taken
     }
 
     /// Sends the frames that the engine has made or let go.
