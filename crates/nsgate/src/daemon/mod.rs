@@ -9,9 +9,10 @@
 //! ```
 //!
 //! Each worker owns its ports and its engine, and nobody else touches them; everybody else sends it a command and
-//! wakes it. A flow is one worker's; a frame of it that another receives is handed over. The main thread is the only one with rights: it opens interfaces and guards them. A file is read by the
-//! loader, which has none, and handed over whole; meanwhile signals and questions are answered. A thread that fails
-//! takes the daemon down; what the kernel drops meanwhile (the guard) stays in place, so nothing passes.
+//! wakes it. A flow is one worker's; a frame of it that another receives is handed over. The main thread is the only one
+//! with rights: it opens interfaces and guards them. A file is read by the loader, which has none, and handed over
+//! whole; meanwhile signals and questions are answered. A thread that fails takes the daemon down; what the kernel drops
+//! meanwhile (the guard) stays in place, so nothing passes.
 
 mod attend;
 mod change;
