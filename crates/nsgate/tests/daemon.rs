@@ -172,6 +172,41 @@ fn an_interface_that_comes_back_is_attached_again() {
 }
 
 /// The descriptors that a daemon holds.
+#[test]
+fn an_interface_that_comes_back_down_is_guarded_and_holds_up_nobody() {
+    let Some(site) = site() else { return };
+    let file = GatewayFile::open().with("engine", json!({ "workers": 2 }));
+    let daemon = site.start(Path::new(NSGATE), &file);
+    site.gateway.ip("link del vm3");
+    site.gateway.ip("link add vm3 address 02:00:00:00:00:33 type bridge");
+    let soon =
+        |what: &dyn Fn() -> bool| eventually(Duration::from_secs(8), || what().then_some(())).is_some();
+    let is = |wanted: &str| {
+        let status = daemon.ask("status");
+        status["attachments"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|a| a["interface"] == "vm3" && a["state"] == wanted)
+    };
+    assert!(
+        soon(&|| site.gateway.run("tc filter show dev vm3 ingress").contains("nsgate")),
+        "{}",
+        daemon.log()
+    );
+    assert!(soon(&|| is("missing")), "it waits until it is up: {}", daemon.log());
+    let reloaded = daemon.reload(&file.text());
+    assert!(reloaded.status.success(), "{}", stderr(&reloaded));
+    site.gateway.mtu("vm1", 1400);
+    let followed = |name: &str| {
+        daemon.log().lines().any(|line| line.contains("followed a change") && line.contains(name))
+    };
+    assert!(soon(&|| followed("vm1")), "{}", daemon.log());
+    assert!(is("missing"));
+    site.gateway.ip("link set vm3 up");
+    assert!(soon(&|| is("attached")), "{}", daemon.log());
+}
+
 fn descriptors(daemon: &testkit::site::Daemon) -> usize {
     let pid = daemon.ask("status")["pid"].to_string();
     std::fs::read_dir(format!("/proc/{pid}/fd")).expect("a running daemon").count()

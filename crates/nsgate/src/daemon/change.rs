@@ -141,13 +141,22 @@ impl State {
         let wanted: Vec<_> = attached(&loaded).filter(|one| !is_away(one)).collect();
         let is_new =
             |one: &&Attached<'_>| old.get(&one.attachment.id) != Some(&(one.interface.index, one.backend));
-        let new: Vec<_> = wanted.iter().filter(is_new).copied().collect();
+        let known: HashSet<AttachmentId> = self.loaded.gateway.attachments.iter().map(|a| a.id).collect();
+        let has_returned = |one: &&Attached<'_>| {
+            let before = old.get(&one.attachment.id).map(|(index, _)| *index);
+            known.contains(&one.attachment.id)
+                && one.backend != Backend::Tap
+                && before != Some(one.interface.index)
+        };
+        // One that waits is guarded all the same.
+        let (waiting, new): (Vec<_>, Vec<_>) = (wanted.iter().copied().filter(|one| is_new(&one)))
+            .partition(|one| has_returned(&one) && cannot_be_shared_yet(one.interface, workers));
+        let waiting: Vec<AttachmentId> = waiting.iter().map(|one| one.attachment.id).collect();
         let new_ids: HashSet<AttachmentId> = new.iter().map(|one| one.attachment.id).collect();
         let kept: HashSet<AttachmentId> = loaded.gateway.attachments.iter().map(|a| a.id).collect();
         let gone = self.loaded.gateway.attachments.iter().filter(|attachment| !kept.contains(&attachment.id));
         let (detach, detached): (Vec<_>, Vec<_>) = gone.map(|a| (a.id, a.interface.to_string())).unzip();
 
-        let known: HashSet<AttachmentId> = self.loaded.gateway.attachments.iter().map(|a| a.id).collect();
         let opened = self.holds.lock(wanted.iter().copied());
         let opened = opened.and_then(|()| Holds::guard(&loaded.gateway, wanted.iter().copied()));
         let opened = opened.and_then(|()| open(&new, workers.count()));
@@ -162,6 +171,7 @@ impl State {
         put_in_force(workers, &snapshot, opened, &detach);
         detach.iter().for_each(|id| self.holds.give_back(*id));
         self.missing.retain(|id| kept.contains(id) && !new_ids.contains(id));
+        self.missing.extend(waiting);
         Arc::make_mut(&mut self.directions).learn(&loaded.gateway.network);
         self.snapshot = snapshot;
         self.loaded = loaded;
@@ -195,7 +205,8 @@ impl State {
                 _ => io::interface::find(&attachment.interface),
             };
             let Ok(found) = found else { continue };
-            if !away && interface.as_ref().is_some_and(|known| same(known, &found)) {
+            let is_waiting = *backend != Backend::Tap && cannot_be_shared_yet(&found, workers);
+            if (!away || is_waiting) && interface.as_ref().is_some_and(|known| same(known, &found)) {
                 continue;
             }
             changed.push(found.name.clone());
@@ -287,6 +298,12 @@ fn put_in_force(workers: &Workers, snapshot: &Arc<Snapshot>, opened: Opened, det
         error!("a change is half done, nsgate goes down: {why}; the interfaces stay guarded");
         std::process::exit(70);
     }
+}
+
+/// Whether an interface that has returned must be up before it can be attached again: before Linux 6.13 several workers
+/// could not share one that is down, and nothing else shall wait for it.
+fn cannot_be_shared_yet(interface: &Interface, workers: &Workers) -> bool {
+    workers.count() > 1 && !interface.is_up
 }
 
 /// Whether everything that the pipeline or the guard knows of an interface is as it was.
