@@ -4,6 +4,7 @@ pub mod allocations;
 pub mod build;
 pub mod echo;
 pub mod figures;
+pub mod flood;
 pub mod gateway_file;
 pub mod lab;
 pub mod netns;

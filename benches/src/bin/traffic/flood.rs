@@ -2,24 +2,17 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use etherparse::PacketBuilder;
-use nix::errno::Errno;
-use nix::ifaddrs::getifaddrs;
-use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockType, bind, sendmmsg, socket,
-};
 use serde_json::{Value, json};
 use std::fs;
-use std::io::IoSlice;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
+use testkit::flood::{BATCH, Outlet, link};
 use testkit::netns;
 
 /// Bytes of payload that make a frame of 64 bytes, its check sequence counted.
 const PAYLOAD: usize = 64 - 4 - 14 - 20 - 8;
-const BATCH: usize = 64;
 
 /// What to send, and where it is counted.
 #[derive(clap::Args)]
@@ -51,7 +44,7 @@ pub(crate) fn run(options: &Options) -> Result<Value> {
     // Held until the end: a port without a socket would answer with ICMP errors.
     let flows = prime(options)?;
     let frames = frames(options, &flows)?;
-    let out = open(&options.interface)?;
+    let out = Outlet::open(&options.interface).context("a packet socket (needs root)")?;
     let _sink = Sink::open(options)?;
     let before = arrived(options)?;
     let (sent, elapsed) = send_for(Duration::from_secs(options.seconds), &out, &frames)?;
@@ -100,27 +93,12 @@ fn frames(options: &Options, flows: &[UdpSocket]) -> Result<Vec<Vec<u8>>> {
         .collect()
 }
 
-/// A raw socket that only sends.
-fn open(interface: &str) -> Result<OwnedFd> {
-    let raw = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None)
-        .context("a packet socket (needs root)")?;
-    bind(raw.as_raw_fd(), &link(interface)?)?;
-    Ok(raw)
-}
-
-fn send_for(span: Duration, out: &OwnedFd, frames: &[Vec<u8>]) -> Result<(u64, Duration)> {
-    let slices: Vec<[IoSlice<'_>; 1]> = frames.iter().map(|frame| [IoSlice::new(frame)]).collect();
-    let mut headers = MultiHeaders::<LinkAddr>::preallocate(BATCH, None);
-    let nowhere = [None; BATCH];
+fn send_for(span: Duration, out: &Outlet, frames: &[Vec<u8>]) -> Result<(u64, Duration)> {
     let start = Instant::now();
     let mut sent = 0;
     loop {
-        for batch in slices.chunks(BATCH) {
-            match sendmmsg(out.as_raw_fd(), &mut headers, batch, nowhere, [], MsgFlags::empty()) {
-                Ok(results) => sent += results.count() as u64,
-                Err(Errno::ENOBUFS | Errno::EAGAIN) => {}
-                Err(error) => return Err(error).context("sending"),
-            }
+        for batch in frames.chunks(BATCH) {
+            sent += out.send(batch).context("sending")? as u64;
             let elapsed = start.elapsed();
             if elapsed >= span {
                 return Ok((sent, elapsed));
@@ -176,13 +154,6 @@ fn arrived(options: &Options) -> Result<u64> {
     let line = table.lines().find_map(|line| line.trim().strip_prefix(&format!("{sink_interface}:")));
     let packets = line.and_then(|line| line.split_whitespace().nth(1));
     packets.context("no such interface in the sink")?.parse().context("the kernel's interface table")
-}
-
-fn link(interface: &str) -> Result<LinkAddr> {
-    getifaddrs()?
-        .filter(|entry| entry.interface_name == interface)
-        .find_map(|entry| entry.address?.as_link_addr().copied())
-        .with_context(|| format!("no interface {interface}"))
 }
 
 /// The Ethernet address of a neighbour that the kernel knows.

@@ -1,0 +1,122 @@
+//! One machine sends as much as it can of what nobody wants; another one's new connections go on. Needs root.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use serde_json::json;
+use std::thread;
+use std::time::{Duration, Instant};
+use testkit::figures::{assert_every_frame_is_counted, number};
+use testkit::flood::{Flood, Sort};
+use testkit::gateway_file::{GatewayFile, Rule};
+use testkit::netns::eventually;
+use testkit::probe;
+use testkit::site::{Daemon, Setting, Site};
+
+const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
+/// Frames a second, as far as the machine gives them.
+const RATE: u32 = 100_000;
+/// How many different frames a flood has.
+const VARIETY: u32 = 40_000;
+/// How long each flood lasts at least.
+const SPAN: Duration = Duration::from_secs(2);
+/// The kernel sends a lost SYN again after one second.
+const PATIENCE: Duration = Duration::from_secs(3);
+const CAPACITY: u64 = 16_000;
+const PORTS_EACH: u64 = 5_000;
+/// What a neighbour may hold altogether: an eighth of the table is kept for those below their share.
+const LENT: u64 = CAPACITY / 8 * 7;
+const PINGS: u64 = 40;
+/// The most of them that may be lost when a burst meets a full queue of the host's kernel.
+const LOST: u64 = 1;
+
+testkit::on_setting!(veth_1, super::Setting::veth(1), floods);
+testkit::on_setting!(veth_2, super::Setting::veth(2), floods);
+testkit::on_setting!(veth_2_handing_over, super::Setting::veth(2).handing_over(), floods);
+testkit::on_setting!(tap_2, super::Setting::tap(2), floods);
+
+fn file() -> GatewayFile {
+    let rule = Rule::deny("NoHighPorts", 100).protocol("Udp").port("30000-65535");
+    GatewayFile::open()
+        .nsg("vm2", [rule, Rule::allow("All", 200)])
+        .with("flows", json!({ "capacity": CAPACITY }))
+        .with("outbound", json!({ "defaultPublicIp": "203.0.113.10", "portsPerVm": PORTS_EACH }))
+}
+
+/// What is sent, and the reasons, with a rule's name, for which some of it is dropped.
+type Attack = (Sort, &'static [(&'static str, &'static str)]);
+
+const ATTACKS: [Attack; 4] = [
+    (Sort::SYNS, &[("snat-share-full", "")]),
+    (Sort::DATAGRAMS, &[("denied-inbound", "NoHighPorts")]),
+    (Sort::ORPHANS, &[("fragments-full", ""), ("fragment-orphan", "")]),
+    (Sort::SPOOFED, &[("spoofed-source", "")]),
+];
+
+fn floods(setting: Setting) {
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &file()) else { return };
+    site.serve(&site.internet, 80);
+    let reachable = || site.udp(&site.vm3, "198.51.100.1:80").address();
+    assert!(eventually(Duration::from_secs(5), reachable).is_some(), "{}", daemon.log());
+    let (sender, gateway) = (site.vm1.mac("eth0"), site.gateway_mac("vm1"));
+    for (sort, reasons) in ATTACKS {
+        let before: Vec<u64> = reasons.iter().map(|of| daemon.dropped(of.0, "", of.1)).collect();
+        let frames = sort.frames(VARIETY, sender, gateway);
+        let flood = Flood::start(&site.vm1, "eth0", frames, RATE, None);
+        let start = Instant::now();
+        let connections = goes_on(&site);
+        let most = flows_of_vm1(&daemon);
+        let sent = flood.stop();
+        let elapsed = start.elapsed();
+        eprintln!(
+            "{setting:?}: {}: {:.0} a second, {connections} connections meanwhile, {most} flows of the flooder",
+            sort.name,
+            sent as f64 / elapsed.as_secs_f64()
+        );
+        assert!(most <= LENT, "{}: {most} flows", sort.name);
+        assert_named(&daemon, reasons, &before);
+    }
+    assert_every_frame_is_counted(&daemon);
+}
+
+/// New connections, by their number, and pings of the quiet machine.
+fn goes_on(site: &Site) -> u64 {
+    thread::scope(|scope| {
+        let pings = scope.spawn(|| {
+            let ran = site.vm3.attempt(&format!("ping -n -c {PINGS} -i 0.05 -W 2 198.51.100.3"));
+            assert!(ran.stdout.contains("packets transmitted"), "{}", ran.stderr);
+            let received = ran.stdout.split(", ").find_map(|part| part.strip_suffix(" received"));
+            received.unwrap().parse::<u64>().unwrap()
+        });
+        let connections = site.vm3.enter(|| {
+            let end = Instant::now() + SPAN;
+            let mut done = 0;
+            while Instant::now() < end {
+                let to = format!("198.51.100.{}:80", 1 + done % 100).parse().unwrap();
+                let outcome = probe::tcp(to, PATIENCE);
+                assert!(outcome.address().is_some(), "connection {done}: {outcome}");
+                done += 1;
+                thread::sleep(Duration::from_millis(2));
+            }
+            done
+        });
+        let answered = pings.join().unwrap();
+        assert!(answered + LOST >= PINGS, "{answered} of {PINGS} pings were answered");
+        connections
+    })
+}
+
+/// Half-open and unanswered flows are records like any other.
+fn flows_of_vm1(daemon: &Daemon) -> u64 {
+    let flows = daemon.ask("flows");
+    let flows = flows.as_array().unwrap().iter();
+    flows.filter(|flow| flow.pointer("/initiator/source").is_some_and(|it| it == "10.0.1.4")).count() as u64
+}
+
+/// Asserts that `drops` names what happened to the flood.
+fn assert_named(daemon: &Daemon, reasons: &[(&str, &str)], before: &[u64]) {
+    for ((reason, rule), before) in reasons.iter().zip(before) {
+        let named = eventually(PATIENCE, || (daemon.dropped(reason, "", rule) > before + 50).then_some(()));
+        assert!(named.is_some(), "{reason}: {:#}", daemon.ask("drops"));
+    }
+    let status = daemon.ask("status");
+    assert!(number(&status, "/flows/used") <= CAPACITY, "{status:#}");
+}
