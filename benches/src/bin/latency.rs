@@ -1,0 +1,212 @@
+//! Round trips of a quiet machine while its neighbour floods, beside those without a flood.
+//!
+//! The daemon has one worker, on one processor; the machines, the generator and the server are on the other. The quiet
+//! machine and its server have a real-time priority there: what they wait for is the gateway, not the generator's share of
+//! their own processor.
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use comfy_table::{Table, presets};
+use nix::unistd::gettid;
+use serde_json::json;
+use std::env;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+use testkit::flood::{Flood, Sort, keep_on};
+use testkit::gateway_file::GatewayFile;
+use testkit::site::{Daemon, Site};
+
+const HOSTS_CPU: usize = 0;
+const DAEMON_CPU: usize = 1;
+/// How many different frames a flood has.
+const VARIETY: u32 = 50_000;
+/// The pause between two questions of the quiet machine.
+const PAUSE: Duration = Duration::from_micros(300);
+/// An answer that takes longer is lost.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Measures round trips without and with floods, in alternating order, and prints them.
+#[derive(Parser)]
+struct Options {
+    /// Rounds; each measures everything once.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// Seconds a measurement takes.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
+    seconds: u64,
+    /// Frames a second that the flooder sends, as far as the machine gives them.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    rate: u32,
+}
+
+/// What goes on beside the quiet machine; `None` is nothing.
+const CASES: [Option<Sort>; 4] = [None, Some(Sort::SYNS), Some(Sort::DATAGRAMS), Some(Sort::ORPHANS)];
+
+/// What one run measured, in microseconds.
+#[derive(Clone, Copy)]
+struct Figures {
+    median: f64,
+    p99: f64,
+    p999: f64,
+    lost: usize,
+    /// Frames a second of the flood, in thousands.
+    flood: f64,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let mut runs: [Vec<Figures>; CASES.len()] = Default::default();
+    for round in 0..options.rounds as usize {
+        for nth in 0..CASES.len() {
+            // Who goes first changes, so that a drift of the machine hits all alike.
+            let case = (nth + round) % CASES.len();
+            let figures = measure(CASES[case], &options).with_context(|| name(case))?;
+            let Figures { median, p99, p999, lost, flood } = figures;
+            eprintln!(
+                "round {} {:<22} {median:7.1} {p99:7.1} {p999:7.1} µs  {lost} lost  {flood:5.1} k frames/s",
+                round + 1,
+                name(case)
+            );
+            runs[case].push(figures);
+        }
+    }
+    print(&runs);
+    Ok(())
+}
+
+fn name(case: usize) -> &'static str {
+    CASES[case].map_or("quiet", |sort| sort.name)
+}
+
+fn print(runs: &[Vec<Figures>]) {
+    let middle = |runs: &[Figures], of: fn(&Figures) -> f64| {
+        let mut values: Vec<f64> = runs.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    let quiet = middle(&runs[0], |run| run.p99);
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header([
+        "beside a flood of",
+        "k frames/s",
+        "median µs",
+        "p99 µs",
+        "p99.9 µs",
+        "p99 ratio",
+        "lost",
+    ]);
+    for (case, runs) in runs.iter().enumerate() {
+        let p99 = middle(runs, |run| run.p99);
+        table.add_row([
+            name(case).to_owned(),
+            format!("{:.1}", middle(runs, |run| run.flood)),
+            format!("{:.1}", middle(runs, |run| run.median)),
+            format!("{p99:.1}"),
+            format!("{:.1}", middle(runs, |run| run.p999)),
+            format!("{:.2}", p99 / quiet),
+            runs.iter().map(|run| run.lost).sum::<usize>().to_string(),
+        ]);
+    }
+    println!("{table}");
+}
+
+fn measure(beside: Option<Sort>, options: &Options) -> Result<Figures> {
+    let mut site = Site::new();
+    site.pin = Some(DAEMON_CPU);
+    let file = GatewayFile::open().with("engine", json!({ "workers": 1 }));
+    let daemon = site.start(&beside_us("nsgate")?, &file);
+    let server = site.internet.enter(|| UdpSocket::bind("198.51.100.1:7"))?;
+    let client = site.vm3.enter(|| UdpSocket::bind("10.0.2.4:0"))?;
+    client.connect("198.51.100.1:7")?;
+    let (sender, gateway) = (site.vm1.mac("eth0"), site.gateway_mac("vm1"));
+    let span = Duration::from_secs(options.seconds);
+    thread::scope(|scope| {
+        let answering = scope.spawn(|| answer(&server));
+        let flood = beside.map(|sort| {
+            let frames = sort.frames(VARIETY, sender, gateway);
+            Flood::start(&site.vm1, "eth0", frames, options.rate, Some(HOSTS_CPU))
+        });
+        let start = Instant::now();
+        let asking = scope.spawn(|| ask(&client, span)).join();
+        let sent = flood.map_or(0, Flood::stop);
+        let elapsed = start.elapsed().as_secs_f64();
+        // An empty datagram ends the server.
+        let end = site.internet.enter(|| UdpSocket::bind("198.51.100.2:0")?.send_to(&[], "198.51.100.1:7"));
+        end.context("ending the server")?;
+        let _ = answering.join();
+        let (mut trips, lost) = asking.ok().context("the quiet machine broke off")??;
+        ensure!(!trips.is_empty(), "nothing was answered: {}", daemon_said(&daemon));
+        trips.sort_unstable();
+        let at = |part: f64| trips[((trips.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e6;
+        Ok(Figures {
+            median: at(0.5),
+            p99: at(0.99),
+            p999: at(0.999),
+            lost,
+            flood: sent as f64 / elapsed / 1000.0,
+        })
+    })
+}
+
+fn daemon_said(daemon: &Daemon) -> String {
+    format!("{:#}\n{}", daemon.ask("drops"), daemon.log())
+}
+
+/// Asks and waits for each answer; the round trips, and how many were lost.
+fn ask(client: &UdpSocket, span: Duration) -> Result<(Vec<Duration>, usize)> {
+    run_first()?;
+    client.set_read_timeout(Some(PATIENCE))?;
+    let (mut trips, mut lost) = (Vec::new(), 0);
+    let end = Instant::now() + span;
+    for number in 0_u64.. {
+        let asked = Instant::now();
+        if asked >= end {
+            break;
+        }
+        client.send(&number.to_ne_bytes())?;
+        let mut answer = [0; 8];
+        // One that is late answers an earlier question.
+        let answered =
+            std::iter::repeat_with(|| client.recv(&mut answer).map(|_| u64::from_ne_bytes(answer)));
+        match answered.into_iter().take_while(Result::is_ok).flatten().find(|it| *it == number) {
+            Some(_) => trips.push(asked.elapsed()),
+            None => lost += 1,
+        }
+        thread::sleep(PAUSE);
+    }
+    Ok((trips, lost))
+}
+
+/// Sends every datagram back until an empty one comes.
+fn answer(server: &UdpSocket) -> Result<()> {
+    run_first()?;
+    let mut bytes = [0; 64];
+    loop {
+        let (length, peer) = server.recv_from(&mut bytes)?;
+        if length == 0 {
+            return Ok(());
+        }
+        server.send_to(&bytes[..length], peer)?;
+    }
+}
+
+/// The calling thread runs before all ordinary ones on the machines' processor.
+fn run_first() -> Result<()> {
+    keep_on(HOSTS_CPU);
+    let thread = gettid().to_string();
+    let output = Command::new("chrt").args(["--fifo", "--pid", "10", &thread]).output()?;
+    ensure!(output.status.success(), "chrt: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+/// A binary of this workspace, built into the same folder as this one.
+fn beside_us(name: &str) -> Result<PathBuf> {
+    let ours = env::current_exe()?;
+    let path = ours.parent().unwrap_or(Path::new(".")).join(name);
+    ensure!(path.exists(), "{} is not built", path.display());
+    Ok(path)
+}
