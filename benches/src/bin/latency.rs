@@ -1,8 +1,8 @@
 //! Round trips of a quiet machine while its neighbour floods, beside those without a flood.
 //!
-//! The daemon has one worker, on one processor; the machines, the generator and the server are on the other. The quiet
-//! machine and its server have a real-time priority there: what they wait for is the gateway, not the generator's share of
-//! their own processor.
+//! The daemon has one worker, on one processor; the machines, the generator and the server are on the other. The daemon, the
+//! quiet machine and its server have a real-time priority: what is measured is the gateway, neither the generator's share of
+//! the quiet machine's processor nor whatever else this host does.
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
@@ -119,6 +119,7 @@ fn measure(beside: Option<Sort>, options: &Options) -> Result<Figures> {
     site.pin = Some(DAEMON_CPU);
     let file = GatewayFile::open().with("engine", json!({ "workers": 1 }));
     let daemon = site.start(&beside_us("nsgate")?, &file);
+    run_first(&["--all-tasks"], &daemon.ask("status")["pid"].to_string())?;
     let server = site.internet.enter(|| UdpSocket::bind("198.51.100.1:7"))?;
     let client = site.vm3.enter(|| UdpSocket::bind("10.0.2.4:0"))?;
     client.connect("198.51.100.1:7")?;
@@ -158,7 +159,8 @@ fn daemon_said(daemon: &Daemon) -> String {
 
 /// Asks and waits for each answer; the round trips, and how many were lost.
 fn ask(client: &UdpSocket, span: Duration) -> Result<(Vec<Duration>, usize)> {
-    run_first()?;
+    keep_on(HOSTS_CPU);
+    run_first(&[], &gettid().to_string())?;
     client.set_read_timeout(Some(PATIENCE))?;
     let (mut trips, mut lost) = (Vec::new(), 0);
     let end = Instant::now() + span;
@@ -183,7 +185,8 @@ fn ask(client: &UdpSocket, span: Duration) -> Result<(Vec<Duration>, usize)> {
 
 /// Sends every datagram back until an empty one comes.
 fn answer(server: &UdpSocket) -> Result<()> {
-    run_first()?;
+    keep_on(HOSTS_CPU);
+    run_first(&[], &gettid().to_string())?;
     let mut bytes = [0; 64];
     loop {
         let (length, peer) = server.recv_from(&mut bytes)?;
@@ -194,11 +197,9 @@ fn answer(server: &UdpSocket) -> Result<()> {
     }
 }
 
-/// The calling thread runs before all ordinary ones on the machines' processor.
-fn run_first() -> Result<()> {
-    keep_on(HOSTS_CPU);
-    let thread = gettid().to_string();
-    let output = Command::new("chrt").args(["--fifo", "--pid", "10", &thread]).output()?;
+/// A thread, or a process with all of its, runs before all ordinary ones on its processor.
+fn run_first(how: &[&str], whom: &str) -> Result<()> {
+    let output = Command::new("chrt").args(how).args(["--fifo", "--pid", "10", whom]).output()?;
     ensure!(output.status.success(), "chrt: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }

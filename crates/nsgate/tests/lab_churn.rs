@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 use std::fmt;
 use std::ops::Range;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use testkit::build::{fragments, ipv4};
 use testkit::figures::{assert_every_frame_is_counted, number};
 use testkit::gateway_file::{GatewayFile, Rule};
 use testkit::netns::{Namespace, eventually, veth};
-use testkit::probe;
+use testkit::probe::{self, Outcome};
 use testkit::process::{self, Holdings};
 use testkit::raw::Raw;
 use testkit::site::{Daemon, Setting, Site};
@@ -43,17 +44,21 @@ fn file(strict: bool) -> GatewayFile {
     GatewayFile::open().nsg("data", rules).idle_timeout("2s").with("flows", flows)
 }
 
-/// How often something was tried and how often it failed.
+/// How often something was tried, how often it failed, and how it failed last.
 #[derive(Default)]
 struct Tries {
     done: AtomicU64,
     failed: AtomicU64,
+    last: Mutex<String>,
 }
 
 impl Tries {
-    fn note(&self, success: bool) {
+    fn note(&self, outcome: Result<(), String>) {
         self.done.fetch_add(1, Ordering::Relaxed);
-        self.failed.fetch_add(u64::from(!success), Ordering::Relaxed);
+        if let Err(why) = outcome {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+            *self.last.lock().unwrap() = why;
+        }
     }
 }
 
@@ -76,7 +81,12 @@ struct Traffic {
 
 impl Traffic {
     /// Tries one thing after the other until all is over.
-    fn repeat(&self, tries: &Tries, machine: &Namespace, mut once: impl FnMut(u64) -> bool + Send) {
+    fn repeat(
+        &self,
+        tries: &Tries,
+        machine: &Namespace,
+        mut once: impl FnMut(u64) -> Result<(), String> + Send,
+    ) {
         machine.enter(|| {
             for round in 0.. {
                 if self.done.load(Ordering::Relaxed) {
@@ -89,8 +99,12 @@ impl Traffic {
     }
 
     fn run(&self, site: &Site, meanwhile: impl FnOnce()) {
-        let tcp = |to: String| probe::tcp(to.parse().unwrap(), PATIENCE).address().is_some();
-        let udp = |to: &str, limit| probe::udp(to.parse().unwrap(), limit).address().is_some();
+        let told = |outcome: Outcome| match outcome {
+            Outcome::Seen(_) => Ok(()),
+            other => Err(other.to_string()),
+        };
+        let tcp = move |to: String| told(probe::tcp(to.parse().unwrap(), PATIENCE));
+        let udp = move |to: &str, limit| told(probe::udp(to.parse().unwrap(), limit));
         thread::scope(|scope| {
             let outward = |round: u64| tcp(format!("198.51.100.{}:80", 1 + round % 200));
             scope.spawn(move || self.repeat(&self.outward, &site.vm1, outward));
@@ -107,7 +121,8 @@ impl Traffic {
             scope.spawn(move || {
                 // In pieces there and back.
                 self.repeat(&self.pings, &site.vm3, |_| {
-                    site.vm3.attempt("ping -n -c 4 -i 0.05 -W 2 -s 4000 198.51.100.9").success
+                    let ran = site.vm3.attempt("ping -n -c 4 -i 0.05 -W 2 -s 4000 198.51.100.9");
+                    if ran.success { Ok(()) } else { Err(ran.stdout) }
                 });
             });
             let over = Over(&self.done);
@@ -241,7 +256,8 @@ fn churn(setting: Setting) {
     assert_eq!(unexpected(&daemon.log()), Vec::<&str>::new());
     for tries in [&traffic.outward, &traffic.between, &traffic.datagrams, &traffic.pings] {
         assert!(tries.done.load(Ordering::Relaxed) > span().as_secs(), "hardly any traffic");
-        assert_eq!(tries.failed.load(Ordering::Relaxed), 0, "traffic that has nothing to do with vm2");
+        let (failed, last) = (tries.failed.load(Ordering::Relaxed), tries.last.lock().unwrap());
+        assert_eq!(failed, 0, "traffic that has nothing to do with vm2: {last}\n{:#}", daemon.ask("status"));
     }
     let reached = traffic.to_the_flapping.failed.load(Ordering::Relaxed);
     assert!(reached < traffic.to_the_flapping.done.load(Ordering::Relaxed), "vm2 was reached between");

@@ -30,7 +30,6 @@ const LOST: u64 = 1;
 
 testkit::on_setting!(veth_1, super::Setting::veth(1), floods);
 testkit::on_setting!(veth_2, super::Setting::veth(2), floods);
-testkit::on_setting!(veth_2_handing_over, super::Setting::veth(2).handing_over(), floods);
 testkit::on_setting!(tap_2, super::Setting::tap(2), floods);
 
 fn file() -> GatewayFile {
