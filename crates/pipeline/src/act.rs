@@ -123,10 +123,10 @@ impl Engine {
         match step {
             Step::Known { packet, flow, side } => self.known(now, on, frame, &packet, (flow, side)),
             Step::First { packet, plan } => self.first(now, on, frame, &packet, plan),
-            Step::HandOver(worker) => Ok(Outcome::HandOver(worker)),
-            Step::GiveUp { pool, home } => {
+            Step::HandOver { worker, begins } => Ok(self.hand_over(now, worker, begins)),
+            Step::GiveUp { pool, home, begins } => {
                 self.give_up(&pool);
-                Ok(Outcome::HandOver(home))
+                Ok(self.hand_over(now, home, begins))
             }
             Step::Follow { packet, flow, side, identification } => {
                 let datagram = Datagram::of(on, &packet);
@@ -174,6 +174,13 @@ impl Engine {
         let waited = if begins { fragments.release(&datagram) } else { Vec::new() };
         drop(fragments);
         self.resume_all(now, waited);
+    }
+
+    fn hand_over(&self, now: Time, worker: usize, begins: Option<Datagram>) -> Outcome {
+        if let Some(datagram) = begins {
+            self.shared.fragments().announce(datagram, worker, now);
+        }
+        Outcome::HandOver(worker)
     }
 
     /// A packet of a live flow: count it, rewrite it, send it on.

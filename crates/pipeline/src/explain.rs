@@ -55,7 +55,7 @@ impl Engine {
         let nothing =
             Explanation { stages, ending: None, denied_by: None, egress: None, told: None, hand_over: None };
         match result {
-            Ok(Step::HandOver(worker)) => Explanation { hand_over: Some(worker), ..nothing },
+            Ok(Step::HandOver { worker, .. }) => Explanation { hand_over: Some(worker), ..nothing },
             Ok(step) => Explanation { ending: ending_of(&step), egress, ..nothing },
             Err(Refusal { denial, tell, .. }) => Explanation {
                 ending: Some(Ending::Dropped(denial.reason)),
@@ -73,7 +73,7 @@ fn ending_of(step: &Step) -> Option<Ending> {
         Step::WhoHas(_) | Step::Ignore => Some(Ending::Consumed),
         Step::Echo(_) => Some(Ending::Answered),
         Step::PassToHost | Step::HostFragment(_) => Some(Ending::PassedToHost),
-        Step::Hold(_) | Step::HandOver(_) => None,
+        Step::Hold(_) | Step::HandOver { .. } => None,
         // With the port that is given up here it goes, once it is back at its home.
         Step::GiveUp { .. } => Some(Ending::Forwarded),
         Step::Follow { .. } | Step::Known { .. } | Step::Related { .. } | Step::First { .. } => {

@@ -47,6 +47,8 @@ pub(crate) enum Lead {
     Dropped(DropReason),
     /// It is the host's, at an address that it shares.
     Host,
+    /// It is on its way to this worker.
+    Awaited { worker: usize },
 }
 
 #[derive(Debug)]
@@ -118,7 +120,8 @@ impl Fragments {
 
     /// Whether a datagram has begun and its other fragments may still be expected, so that no other takes its name.
     pub(crate) fn is_under_way(&self, datagram: &Datagram) -> bool {
-        self.record(datagram).is_some_and(|record| self.now.since(record.since) < PATIENCE)
+        self.record(datagram)
+            .is_some_and(|record| !record.is_awaited() && self.now.since(record.since) < PATIENCE)
     }
 
     /// Whether these bytes may still pass.
@@ -135,12 +138,25 @@ impl Fragments {
         if self.is_under_way(&datagram) {
             return false;
         }
+        self.enter(datagram, Record { lead, since: now, passed: vec![bytes], end: None });
+        true
+    }
+
+    /// Records that a first fragment is handed over to this worker. Those that come after it are handed over as well: they
+    /// need no place among those that wait, which anybody can fill.
+    pub(crate) fn announce(&mut self, datagram: Datagram, worker: usize, now: Time) {
+        if !self.is_under_way(&datagram) {
+            let lead = Lead::Awaited { worker };
+            self.enter(datagram, Record { lead, since: now, passed: Vec::new(), end: None });
+        }
+    }
+
+    fn enter(&mut self, datagram: Datagram, record: Record) {
         let link = self.links.entry(datagram.on).or_default();
         link.records.remove(&datagram);
         link.make_room();
-        link.records.insert(datagram, Record { lead, since: now, passed: vec![bytes], end: None });
-        link.ages.push_back((now, datagram));
-        true
+        link.ages.push_back((record.since, datagram));
+        link.records.insert(datagram, record);
     }
 
     /// The rest of a datagram is dropped: its first fragment was after all, or a fragment overlapped.
@@ -163,7 +179,7 @@ impl Fragments {
     /// Lets a fragment wait for its first one.
     pub(crate) fn hold(&mut self, datagram: Datagram, now: Time, bytes: &[u8], offload: Offload) -> Wait {
         let link = self.links.entry(datagram.on).or_default();
-        if link.records.contains_key(&datagram) {
+        if link.records.get(&datagram).is_some_and(|record| !record.is_awaited()) {
             return Wait::NoNeed;
         }
         if link.held.len() >= WAITING {
@@ -235,6 +251,10 @@ impl OnLink {
 }
 
 impl Record {
+    fn is_awaited(&self) -> bool {
+        matches!(self.lead, Lead::Awaited { .. })
+    }
+
     /// Takes in that these bytes pass. Returns whether all have passed.
     fn pass(&mut self, bytes: Range<u32>, last: bool) -> bool {
         if last {

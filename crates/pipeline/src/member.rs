@@ -27,7 +27,11 @@ pub(crate) fn later_fragment<O: Observer>(
         None if link.is_on_premises() && !world.snapshot.admits(link, packet.destination) => {
             Err(DropReason::NoTransit.into())
         }
-        None => Ok(Step::Hold(datagram)),
+        Some(Lead::Awaited { worker }) if worker != world.worker => {
+            seen.see(Event::OfWorker(worker));
+            Ok(Step::HandOver { worker, begins: None })
+        }
+        None | Some(Lead::Awaited { .. }) => Ok(Step::Hold(datagram)),
         Some(Lead::Dropped(_)) => Err(DropReason::FragmentOfDropped.into()),
         Some(Lead::Host) => Ok(Step::HostFragment(packet)),
         Some(Lead::Follow { worker, .. }) if worker != world.worker => {
@@ -36,7 +40,7 @@ pub(crate) fn later_fragment<O: Observer>(
                 return Err(DropReason::FragmentOverlap.into());
             }
             seen.see(Event::OfWorker(worker));
-            Ok(Step::HandOver(worker))
+            Ok(Step::HandOver { worker, begins: None })
         }
         Some(Lead::Follow { flow, side, identification, .. }) => {
             depart_with_flow(world, frame, &packet, (flow, side), seen)?;
@@ -68,7 +72,7 @@ pub(crate) fn related<O: Observer>(
         && let Some(worker) = world.elsewhere(&key)
     {
         seen.see(Event::OfWorker(worker));
-        return Ok(Step::HandOver(worker));
+        return Ok(Step::HandOver { worker, begins: None });
     }
     let Some((flow, side)) = found.filter(went_here) else {
         seen.see(Event::FlowMissing(&key));

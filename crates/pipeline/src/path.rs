@@ -23,7 +23,8 @@
 //! A frame goes from worker to worker at most twice: to whom the directory (`directory.rs`) names, and where that one has lost the
 //! flow meanwhile, to the home of its tuple, which judges it whatever the directory says by then. Only where no SNAT port is
 //! free does the home hand it on once more, to the worker whose connection has lingered longest; that ends that connection
-//! and hands it back (`Step::GiveUp`), so each such round costs a lingering record, and a worker that has none ends it.
+//! and hands it back (`Step::GiveUp`). Where another flow was quicker, that goes on with the connection that has lingered longest
+//! now, so each such round costs a lingering record, and ends where there is none.
 
 use crate::checks::{self, Datagram};
 use crate::closing::Closing;
@@ -102,10 +103,10 @@ pub(crate) enum Step {
     Related { packet: Packet, quote: Quote, flow: FlowId, side: Side },
     /// Begin a flow and send its first packet.
     First { packet: Packet, plan: Plan },
-    /// Leave it to the worker that has its flow, or will have it.
-    HandOver(usize),
+    /// Leave it to the worker that has its flow, or will have it; other fragments of the datagram that it `begins` go after it.
+    HandOver { worker: usize, begins: Option<Datagram> },
     /// End the connection of this pool that has lingered longest, for the flow that this packet begins at its home.
-    GiveUp { pool: PoolKey, home: usize },
+    GiveUp { pool: PoolKey, home: usize, begins: Option<Datagram> },
 }
 
 /// What the record of a new flow will say.
@@ -206,7 +207,7 @@ fn walk_packet<O: Observer>(
             && let Some(worker) = world.elsewhere(&key) =>
         {
             seen.see(Event::OfWorker(worker));
-            Ok(Step::HandOver(worker))
+            Ok(Step::HandOver { worker, begins: begun(link, &packet) })
         }
         closed => {
             seen.see(Event::FlowMissing(&key));
@@ -228,9 +229,9 @@ fn begin<O: Observer>(
 ) -> Result<Step, Refusal> {
     let elsewhere = if replaces.is_some() { None } else { world.elsewhere(&key) };
     let plan = match first_packet(world, link, &packet, key, seen) {
-        Err(Refusal { makes_room: Some(worker), .. }) if elsewhere.is_none() => {
+        Err(Refusal { makes_room: Some(worker), .. }) => {
             seen.see(Event::OfWorker(worker));
-            return Ok(Step::HandOver(worker));
+            return Ok(Step::HandOver { worker, begins: begun(link, &packet) });
         }
         plan => plan?,
     };
@@ -238,7 +239,7 @@ fn begin<O: Observer>(
     out.next_hop(plan.responder.source).ok_or(out.without_next_hop())?;
     departure(out, frame, &packet, plan.routed, seen)?;
     if let Some(home) = elsewhere {
-        return Ok(not_here(world, &plan, home, seen));
+        return Ok(not_here(world, &plan, (home, begun(link, &packet)), seen));
     }
     let plan = Plan { replaces, ..plan };
     room(world, &plan)?;
@@ -247,14 +248,24 @@ fn begin<O: Observer>(
 
 /// What was handed over and begins a flow that is at home elsewhere: it came for a port, or for a flow that has just ended.
 #[cold]
-fn not_here<O: Observer>(world: &World<'_>, plan: &Plan, home: usize, seen: &mut O) -> Step {
+fn not_here<O: Observer>(
+    world: &World<'_>,
+    plan: &Plan,
+    (home, begins): (usize, Option<Datagram>),
+    seen: &mut O,
+) -> Step {
     match plan.snat {
-        Some(pool) if !world.shared.pools.has_free(&pool) => Step::GiveUp { pool, home },
+        Some(pool) if !world.shared.pools.has_free(&pool) => Step::GiveUp { pool, home, begins },
         _ => {
             seen.see(Event::OfWorker(home));
-            Step::HandOver(home)
+            Step::HandOver { worker: home, begins }
         }
     }
+}
+
+/// The datagram that a first fragment begins.
+fn begun(link: &Link, packet: &Packet) -> Option<Datagram> {
+    (packet.fragment == Fragment::First).then(|| Datagram::of(link.id, packet))
 }
 
 /// A sender inside is told that nothing was left for its flow, so that it does not go on trying; outside nobody is, who
