@@ -53,11 +53,12 @@ pub struct Action {
     pub(crate) routed: bool,
     /// The rules that allowed it.
     pub(crate) rules: Judgement,
-    /// The translated port; it is free again when the record goes.
-    pub(crate) lease: Option<Lease>,
-    /// The tuples that other workers would take for their own; free again when the record goes.
+    /// The tuples that other workers would take for their own; free again when the record goes. Before the port (fields are
+    /// dropped in this order): whoever leases that finds its tuple free.
     #[expect(dead_code, reason = "it is there to be dropped")]
     pub(crate) claim: Option<Claim>,
+    /// The translated port; it is free again when the record goes.
+    pub(crate) lease: Option<Lease>,
 }
 
 /// Where packets leave, and the hardware address that they go to while `epoch` is that attachment's own.
@@ -288,7 +289,7 @@ impl Engine {
 
 /// The pool that an ended flow's port goes back to, where it had one.
 pub(crate) fn pool_of(ended: flow::Flow<Action>) -> Option<PoolKey> {
-    Some(ended.action.lease?.key())
+    ended.action.lease.as_ref().map(Lease::key)
 }
 
 /// Whether the end that a key was received from is still behind the attachment that answers go to.
@@ -338,10 +339,25 @@ impl Allowance {
     /// Takes one, if one is left in this second.
     pub(crate) fn take(&mut self, now: Time) -> bool {
         let second = now.nanos() / 1_000_000_000;
-        if second != self.second {
+        // The workers' clocks are not quite one: who is still in the last second opens no new one.
+        if second > self.second {
             *self = Self { second, used: 0 };
         }
         self.used += 1;
         self.used <= ERRORS_PER_SECOND
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_in_two_seconds_are_allowed_no_more_than_one() {
+        let mut allowance = Allowance::default();
+        let at = |millis| Time::ZERO + Duration::from_millis(millis);
+        let taken = (0..2 * ERRORS_PER_SECOND).filter(|nth| allowance.take(at(2_000 - u64::from(nth % 2))));
+        assert_eq!(taken.count(), ERRORS_PER_SECOND as usize);
+        assert!(allowance.take(at(3_000)));
     }
 }

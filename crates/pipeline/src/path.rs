@@ -288,8 +288,10 @@ fn room(world: &World<'_>, plan: &Plan) -> Result<(), DropReason> {
         Some(flow) == plan.replaces || Some(flow) == gives_its_port_up()
     };
     let taken = world.flows.find(&plan.responder).is_some_and(|(flow, _)| !makes_room(flow));
+    // Not asked for a translated port: another worker may have leased it since, and then the leasing finds another.
     let claimed = || {
-        world.workers > 1 && world.shared.directory.find(&plan.responder).is_some_and(|w| w != world.worker)
+        let is_asked = world.workers > 1 && plan.snat.is_none();
+        is_asked && world.shared.directory.find(&plan.responder).is_some_and(|w| w != world.worker)
     };
     if taken || claimed() || plan.initiator == plan.responder {
         return Err(DropReason::TupleInUse);
