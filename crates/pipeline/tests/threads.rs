@@ -1,0 +1,109 @@
+//! Real threads, each with an engine over what all share and bounded queues between them: whatever they do to each other, no
+//! frame is lost uncounted, no two flows have one tuple, no flow is reordered, nobody gets another's answer, and nothing stays.
+#![allow(clippy::unwrap_used)] // Tests: what cannot be had ends the test.
+
+mod threads_world;
+
+use packet::FlowKey;
+use pipeline::{Counters, DropReason, Ending, Engine};
+use std::collections::HashSet;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use testkit::lab::Blueprint;
+use threads_world::{Alarm, PUBLIC, SHARED, Wire, Worker, engines, warm_up};
+
+const WORKERS: usize = 4;
+const ROUNDS: u64 = 8;
+/// How often a worker's hosts begin something in one round.
+const BEGINNINGS: u32 = 1_000;
+
+/// Few ports and few records, so that the workers have to take them from each other.
+fn blueprint() -> Blueprint {
+    let idle = Duration::from_secs(20);
+    Blueprint::default().public("vm3", PUBLIC).idle(idle).capacity(4_000).snat_ports(2_000..=2_063)
+}
+
+#[test]
+fn threads_do_each_other_no_harm() {
+    let wire = Wire::new(blueprint(), WORKERS);
+    let (shared, mut engines) = engines(&wire, WORKERS);
+    warm_up(&mut engines, &wire);
+    for round in 0..ROUNDS {
+        wire.begin_round(WORKERS);
+        std::thread::scope(|scope| {
+            for (nth, engine) in engines.iter_mut().enumerate() {
+                let wire = &wire;
+                scope.spawn(move || {
+                    let _alarm = Alarm(wire);
+                    Worker::new(engine, wire, round * 97 + nth as u64).run(BEGINNINGS);
+                });
+            }
+        });
+        let sum = sum(&engines);
+        assert_eq!(sum.received.packets, wire.sent.load(Relaxed), "every frame was received once");
+        assert_eq!(sum.between(), 0, "what is handed over is taken over");
+        assert_eq!(sum.received.packets, sum.total().packets + shared.waiting() as u64);
+        let forwarded = sum.ended(Ending::Forwarded).packets;
+        assert_eq!(wire.left.load(Relaxed), forwarded + sum.originated.packets, "nothing else left");
+        assert_tuples(&wire, &engines, shared.away_from_home(), shared.pools().used_total());
+        // Silent flows die at the beginning of the next round.
+        wire.later(Duration::from_secs(21));
+    }
+    let sum = sum(&engines);
+    let dropped = sum.endings().filter_map(|(ending, count)| match ending {
+        Ending::Dropped(reason) if count.packets > 0 => Some(reason),
+        _ => None,
+    });
+    for reason in dropped {
+        assert!(EXPECTED.contains(&reason), "{reason:?}: {:?}", sum.ended(Ending::Dropped(reason)));
+    }
+    for reason in [DropReason::SnatPortsExhausted, DropReason::NoMapping, DropReason::DeniedInbound] {
+        assert!(sum.ended(Ending::Dropped(reason)).packets > 0, "{reason:?} did not happen");
+    }
+    assert!(sum.handed().0.packets > 1_000 && wire.in_order.load(Relaxed) > 1_000);
+
+    for _ in 0..3_000 {
+        let now = wire.later(Duration::from_millis(100));
+        engines.iter_mut().for_each(|engine| engine.tick(now));
+    }
+    assert!(engines.iter().all(|engine| engine.held() == [0, 0]), "flow records, lingering connections");
+    assert_eq!((shared.away_from_home(), shared.waiting(), shared.datagrams()), (0, 0, 0));
+    assert_eq!((shared.pools().used_total(), shared.pools().askers()), (0, 0));
+}
+
+/// What workers in a hurry may drop: what a reload forbids, what has run out, and what comes after its flow.
+const EXPECTED: [DropReason; 11] = [
+    DropReason::NeighboursFull,
+    DropReason::NoNeighbour,
+    DropReason::DeniedInbound,
+    DropReason::DetachedDestination,
+    DropReason::AttachmentGone,
+    DropReason::SnatPortsExhausted,
+    DropReason::NoMapping,
+    DropReason::HandOffFull,
+    DropReason::FragmentOrphan,
+    DropReason::FragmentOfDropped,
+    DropReason::FragmentsFull,
+];
+
+fn sum(engines: &[Engine]) -> Counters {
+    let mut sum = Counters::default();
+    engines.iter().for_each(|engine| sum.add(engine.counters()));
+    sum
+}
+
+/// No tuple belongs to two flows, the directory has those that are not at home, and each port in use is a flow's.
+fn assert_tuples(wire: &Wire, engines: &[Engine], away: usize, leased: usize) {
+    let mut seen: HashSet<FlowKey> = HashSet::new();
+    let (mut not_at_home, mut translated) = (0, 0);
+    for engine in engines {
+        for flow in engine.flows(wire.now(), 0, usize::MAX).0 {
+            for key in [flow.initiator, flow.responder] {
+                assert!(seen.insert(key), "two flows have {key}");
+                not_at_home += usize::from(key.home(WORKERS) != engine.worker());
+            }
+            translated += usize::from(flow.responder.destination.to_string() == SHARED);
+        }
+    }
+    assert_eq!((away, leased), (not_at_home, translated));
+}
