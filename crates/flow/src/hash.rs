@@ -153,7 +153,8 @@ mod tests {
             source_port: number as u16,
             ..FlowKey::default()
         });
-        let chosen = tuples.map(|key| Words::new(&key)).filter(|words| known.hash(words) % CHAINS == 0);
+        let chosen =
+            tuples.map(|key| Words::new(&key)).filter(|words| known.hash(words).is_multiple_of(CHAINS));
         let chosen: Vec<Words> = chosen.take(CHAINS as usize / 4).collect();
         for secret in [[1, 2], [0, 1], [0x5eed, 0xfeed]] {
             let secret = Seed::new(secret);
