@@ -109,11 +109,11 @@ impl Others {
         queue.put(on, offload, frame, false)
     }
 
-    /// Copies a frame that nobody has looked at into the queue of worker `to`, which has room for it.
-    pub(super) fn hand_on(&mut self, to: usize, on: AttachmentId, offload: Offload, frame: &[u8]) {
-        let Some((queue, _)) = self.queues.get(to) else { return };
+    /// Copies a frame that nobody has looked at into the queue of worker `to`; `false` where it does not fit.
+    pub(super) fn hand_on(&mut self, to: usize, on: AttachmentId, offload: Offload, frame: &[u8]) -> bool {
+        let Some((queue, _)) = self.queues.get(to) else { return false };
         self.touched |= 1 << to;
-        queue.put(on, offload, frame, true);
+        queue.put(on, offload, frame, true)
     }
 
     /// Whether any `count` frames would fit into the queue of worker `to`.
