@@ -100,6 +100,16 @@ proptest! {
         prop_assert_eq!(cut(&frame).unwrap(), wire(&frame.bytes, frame.offload));
     }
 
+    /// Around where a datagram of 1,233 bytes begins to fit, which is no multiple of eight.
+    #[test]
+    fn a_datagram_that_fits_is_left_alone(size in 1230u16..1240) {
+        let mut frame = ipv4("10.0.0.1", "10.0.0.2").udp(1000, 2000).data(1225).partial().frame();
+        frame.offload.segments = Some(Segments { kind: SegmentKind::UdpFragments, size, header: 0, ecn: false });
+        let packets = cut(&frame).unwrap();
+        prop_assert_eq!(packets.len(), if size < 1233 { 2 } else { 1 });
+        prop_assert_eq!(packets, wire(&frame.bytes, frame.offload));
+    }
+
     #[test]
     fn an_ipv6_super_frame_becomes_packets_that_hold(
         is_tcp: bool, extension: bool, length in 1usize..5000, size in 20u16..1500,

@@ -16,7 +16,10 @@ pub fn wire(frame: &[u8], offload: Offload) -> Vec<Vec<u8>> {
         SegmentKind::Tcp4 | SegmentKind::Tcp6 => tcp(frame, segments),
         SegmentKind::Udp => udp(frame, segments),
         SegmentKind::UdpFragments => {
-            fragments(&finished(frame, offload.checksum), usize::from(segments.size) / 8 * 8)
+            let (frame, size) = (finished(frame, offload.checksum), usize::from(segments.size));
+            // What fits is left alone; only what is cut is cut at multiples of eight bytes.
+            let fits = split(&frame).is_ok_and(|parts| parts.payload.len() <= size);
+            if fits { vec![frame] } else { fragments(&frame, size / 8 * 8) }
         }
     }
 }
