@@ -2,7 +2,7 @@
 
 use crate::questions::{findings, refused, verify, whole};
 use crate::script::Script;
-use nsgate::gateway::{Host, Ids, load_text};
+use gateway::{Host, Ids, load_text};
 use std::net::IpAddr;
 use std::path::Path;
 

@@ -1,14 +1,8 @@
 //! What the daemon's threads have given up, and what happens to one that wants it back.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use control::answer::Landlock;
-use nsgate::confine::{Role, confine};
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
-use std::process::{Command, ExitStatus};
-use std::thread;
 use testkit::gateway_file::GatewayFile;
 use testkit::netns;
 use testkit::site::Site;
@@ -17,8 +11,6 @@ const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 /// CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF.
 const KEPT: &str = "0000008000003000";
 const NONE: &str = "0000000000000000";
-/// The signal of a forbidden system call.
-const SIGSYS: i32 = 31;
 
 /// The lines of a thread's `/proc/PID/task/TID/status`, by thread name.
 fn threads(process: &serde_json::Value) -> Vec<BTreeMap<String, String>> {
@@ -54,112 +46,6 @@ fn after_the_start_only_the_main_thread_holds_what_it_needs() {
     let confinement = &status["confinement"];
     assert_eq!(confinement["capabilities"], serde_json::json!(["CAP_BPF", "CAP_NET_ADMIN", "CAP_NET_RAW"]));
     assert_eq!(confinement["seccomp"], true);
-}
-
-/// Runs one of the child tests below as a process of its own.
-fn child(test: &str) -> ExitStatus {
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", test, "--ignored", "--test-threads=1"]).env("NSGATE_TEST_CHILD", "1");
-    child.status().unwrap()
-}
-
-/// The path of a control socket.
-fn socket() -> &'static Path {
-    Path::new("/nowhere/control.sock")
-}
-
-#[test]
-fn a_forbidden_call_kills_its_process_and_no_other() {
-    let mut sibling = Command::new("sleep").arg("60").spawn().unwrap();
-    for test in [
-        "child_worker_makes_a_socket",
-        "child_control_makes_a_socket",
-        "child_loader_writes",
-        "child_main_runs_a_program",
-    ] {
-        let ended = child(test);
-        assert_eq!(ended.signal(), Some(SIGSYS), "{test}: {ended:?}");
-    }
-    assert!(sibling.try_wait().unwrap().is_none(), "the sibling lives");
-    sibling.kill().unwrap();
-    sibling.wait().unwrap();
-}
-
-#[test]
-fn allowed_calls_go_on_and_landlock_refuses_without_killing() {
-    let ended = child("child_loader_reads");
-    assert!(ended.success(), "{ended:?}");
-    let ended = child("child_worker_finds_no_files");
-    assert!(ended.success(), "{ended:?}");
-    let ended = child("child_main_may_not_write_elsewhere");
-    assert!(ended.success(), "{ended:?}");
-}
-
-/// Does `work` confined, on a thread of its own as the daemon does it; where it comes back, the process ends with 0.
-fn confined(role: Role, work: impl FnOnce(Landlock) + Send + 'static) {
-    if std::env::var_os("NSGATE_TEST_CHILD").is_none() {
-        return;
-    }
-    let thread = thread::spawn(move || {
-        work(confine(role, socket()).unwrap().landlock);
-    });
-    thread.join().unwrap();
-}
-
-#[test]
-#[ignore = "the child of another test"]
-fn child_worker_makes_a_socket() {
-    confined(Role::Worker, |_| drop(std::net::UdpSocket::bind("127.0.0.1:0")));
-}
-
-#[test]
-#[ignore = "the child of another test"]
-fn child_control_makes_a_socket() {
-    confined(Role::Control, |_| drop(std::net::UdpSocket::bind("127.0.0.1:0")));
-}
-
-#[test]
-#[ignore = "the child of another test"]
-fn child_loader_writes() {
-    confined(Role::Loader, |_| drop(fs::write("/tmp/nsgate-test-never-there", "x")));
-}
-
-#[test]
-#[ignore = "the child of another test"]
-fn child_main_runs_a_program() {
-    confined(Role::Main, |_| drop(Command::new("true").status()));
-}
-
-#[test]
-#[ignore = "the child of another test"]
-fn child_loader_reads() {
-    confined(Role::Loader, |_| {
-        assert!(fs::read_to_string("/proc/self/status").unwrap().contains("NoNewPrivs"));
-        assert!(fs::read_dir("/etc").unwrap().count() > 0);
-        assert!(io::interface::names().contains(&"lo".to_owned()));
-    });
-}
-
-#[test]
-#[ignore = "the child of another test"]
-fn child_worker_finds_no_files() {
-    confined(Role::Worker, |_| {
-        let opened = fs::File::open("/proc/sys/vm/overcommit_memory");
-        assert!(opened.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied));
-        // Memory that goes back to the system is where the allocator looks.
-        let much: Vec<Vec<u8>> = (0..2000).map(|_| vec![1; 64 << 10]).collect();
-        drop(much);
-    });
-}
-
-#[test]
-#[ignore = "the child of another test"]
-fn child_main_may_not_write_elsewhere() {
-    confined(Role::Main, |landlock| {
-        let opened = fs::OpenOptions::new().append(true).open("/proc/self/comm");
-        let is_refused = opened.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied);
-        assert!(is_refused || landlock == Landlock::Absent);
-    });
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! A packet of a live flow allocates nothing on its whole way: ring, engine, ring. Needs root.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use gateway::{Host, Ids};
 use io::{Backend, Links as _, Ports, Reception};
-use nsgate::gateway::{self, Host, Ids};
 use packet::Time;
 use pipeline::{Engine, Names, Settings, Shared, Snapshot};
 use std::net::UdpSocket;

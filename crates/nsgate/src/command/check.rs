@@ -2,10 +2,10 @@
 
 use crate::cli::{Check, Output};
 use crate::daemon::HAND_OVER;
-use crate::gateway::{self, Host, Ids, Settings};
 use crate::print::{self, Colour};
 use ::io::{Backend, Ports};
 use anyhow::bail;
+use gateway::{Host, Ids, Settings};
 use model::{Diagnostic, Network, Severity};
 use pipeline::{Engine, Names, Snapshot};
 use std::io::{self, Write};

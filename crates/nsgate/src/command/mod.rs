@@ -6,7 +6,6 @@ mod offline;
 mod release;
 
 use crate::cli::{Cli, Command, Output, Whom};
-use crate::gateway;
 use crate::print::{self, Colour};
 use anyhow::anyhow;
 use clap::Parser as _;

@@ -1,13 +1,13 @@
 //! Answers from a gateway file alone, by the same code that a daemon runs.
 
 use super::Broken;
-use crate::gateway::{self, Host, Ids};
 use crate::questions::Asked;
 use crate::verify;
 use crate::words::Words;
 use anyhow::{anyhow, bail};
 use control::Question;
 use control::answer::{IpFlow, Walk};
+use gateway::{Host, Ids};
 use model::NicIndex;
 use packet::AttachmentId;
 use pipeline::{Attachment, AttachmentKind, Engine, Gateway, Names, Settings, Shared, Snapshot};

@@ -3,7 +3,6 @@
 use crate::cli::Release;
 use crate::command::Broken;
 use crate::daemon::CannotStart;
-use crate::gateway;
 use io::lock::Lock;
 use serde::Serialize;
 use std::io::Write;

@@ -1,7 +1,7 @@
 //! The daemon's threads: each gives up what it does not need before it begins, and a daemon without all of them is none.
 
 use super::{CannotStart, worker};
-use crate::confine::{self, Role};
+use confine::Role;
 use control::answer::Confinement;
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use std::path::PathBuf;

@@ -6,7 +6,6 @@
 use super::Clock;
 use super::link::{Command, Report, Workers};
 use super::views;
-use crate::gateway::Settings;
 use crate::questions::Asked;
 use crate::verify;
 use crate::words::Words;
@@ -14,6 +13,7 @@ use arc_swap::ArcSwap;
 use control::answer::{Confinement, FlowPage, Reloaded, Reloads, Status, Walk};
 use control::{Answer, PAGE, Request};
 use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
+use gateway::Settings;
 use packet::AttachmentId;
 use pipeline::{Gateway, Shared, Snapshot};
 use std::collections::HashSet;

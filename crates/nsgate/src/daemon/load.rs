@@ -4,8 +4,8 @@
 //! gain.
 
 use crate::command::Broken;
-use crate::gateway::{self, Host, Ids, Loaded};
 use crossbeam::channel::{Receiver, Sender, bounded};
+use gateway::{Host, Ids, Loaded};
 use io::Interface;
 use std::path::PathBuf;
 

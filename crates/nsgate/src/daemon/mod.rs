@@ -31,7 +31,7 @@ pub(crate) use hand_over::MEMORY as HAND_OVER;
 pub use start::CannotStart;
 
 use crate::cli::{LogFormat, Run};
-use crate::{confine, logs};
+use crate::logs;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use start::Started;

@@ -1,8 +1,8 @@
 //! The gateway file: what is accepted, and what each mistake is told.
 #![expect(clippy::expect_used, reason = "tests")]
 
+use gateway::{Host, Ids, Loaded, load, load_text};
 use model::{Diagnostic, Severity};
-use nsgate::gateway::{Host, Ids, Loaded, load, load_text};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
 //! YAML as a tree in which every key and value knows its line and column.
 
-use super::codes;
+use crate::codes;
 use arm::{Entry, Node, Value};
 use model::{At, Diagnostic, Location};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -17,7 +17,7 @@ const MAX_NODES: usize = 2_000_000;
 ///
 /// # Errors
 /// One diagnostic where the text is not YAML, has a key twice in one mapping, or passes the limits.
-pub(super) fn read(file: &Arc<str>, text: &str) -> Result<Node, Box<Diagnostic>> {
+pub(crate) fn read(file: &Arc<str>, text: &str) -> Result<Node, Box<Diagnostic>> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: MAX_DEPTH,

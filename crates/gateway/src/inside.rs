@@ -1,20 +1,20 @@
 //! What may be said of the network interfaces behind the attachments: their addresses, and who is on which segment.
 
-use super::attach::Desk;
-use super::codes;
+use crate::attach::Desk;
+use crate::codes;
 use model::{At, Diagnostic, IpConfiguration, Network, NicIndex, SubnetIndex};
 
 /// A subnet that is attached as a segment.
 #[derive(Debug)]
-pub(super) struct Segment {
-    pub(super) subnet: SubnetIndex,
+pub(crate) struct Segment {
+    pub(crate) subnet: SubnetIndex,
     /// Where it is written.
-    pub(super) written: At<String>,
+    pub(crate) written: At<String>,
 }
 
 impl Desk<'_> {
     /// The subnet that an attachment names.
-    pub(super) fn segment(&mut self, wanted: &At<String>) -> Option<SubnetIndex> {
+    pub(crate) fn segment(&mut self, wanted: &At<String>) -> Option<SubnetIndex> {
         let subnet = match self.network.as_deref()?.find_subnet(&wanted.value) {
             Ok(subnet) => subnet,
             Err(missing) => {
@@ -33,7 +33,7 @@ impl Desk<'_> {
     }
 
     /// Looks at the network interfaces behind the segments, once all attachments are known.
-    pub(super) fn look_behind_segments(&mut self) {
+    pub(crate) fn look_behind_segments(&mut self) {
         let Some(network) = self.network.as_deref() else { return };
         let mut found = Vec::new();
         for Segment { subnet, written } in &self.segments {
@@ -59,7 +59,7 @@ impl Desk<'_> {
 }
 
 /// The error of an IP configuration whose address nobody says.
-pub(super) fn address_missing(
+pub(crate) fn address_missing(
     nic: &str,
     configuration: &IpConfiguration,
     wanted: &At<String>,
@@ -73,7 +73,7 @@ pub(super) fn address_missing(
 }
 
 /// The warning of a public address that has no value.
-pub(super) fn public_address_missing(
+pub(crate) fn public_address_missing(
     network: &Network,
     nic: &str,
     configuration: &IpConfiguration,

@@ -2,14 +2,31 @@
 //!
 //! | thread | capabilities | files | system calls |
 //! |---|---|---|---|
-//! | main: interfaces, guards, reloads | `CAP_NET_ADMIN`, `CAP_NET_RAW`, `CAP_BPF` | removes its socket, opens `/dev/net/tun`, reads the network's settings | sockets, `bpf(2)`, memory |
-//! | workers | none | none | sending, receiving, waiting, memory |
-//! | control: the socket's peers, signals, the watch over interfaces | none | none | what is open already, memory |
-//! | loader: the gateway file | none | reads | reading, looking interfaces up, memory |
+//! | [main](Role::Main): interfaces, guards, reloads | `CAP_NET_ADMIN`, `CAP_NET_RAW`, `CAP_BPF` | removes its socket, opens `/dev/net/tun`, reads the network's settings | sockets, `bpf(2)`, memory |
+//! | [workers](Role::Worker) | none | none | sending, receiving, waiting, memory |
+//! | [control](Role::Control): the socket's peers, signals, the watch over interfaces | none | none | what is open already, memory |
+//! | [loader](Role::Loader): the gateway file | none | reads | reading, looking interfaces up, memory |
+//!
+//! The process calls [`no_new_privileges`] before it starts its first thread, and says which rights are [`missing`]
+//! before it takes an interface. Each thread opens what it needs, calls [`confine()`] with its role, and begins:
+//!
+//! ```no_run
+//! # fn main() -> Result<(), confine::Error> {
+//! confine::no_new_privileges()?;
+//! let worker = std::thread::spawn(|| {
+//!     let left = confine::confine(confine::Role::Worker, "/run/nsgate/control.sock".as_ref())?;
+//!     assert!(left.capabilities.is_empty());
+//!     // Packets, and nothing else, from here on.
+//!     Ok::<(), confine::Error>(())
+//! });
+//! # drop(worker);
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! Nobody gets anything back: `NoNewPrivs` is set, and no thread can make another thread or run a program. A forbidden
-//! system call kills the process (SIGSYS), but for opening a file, which fails; the guards stay, so nothing passes. What Landlock forbids fails with
-//! `EACCES`; a kernel without Landlock goes without, and `status` says so.
+//! system call kills the process (SIGSYS), but for opening a file, which fails; the guards stay, so nothing passes. What
+//! Landlock forbids fails with `EACCES`; a kernel without Landlock goes without, and `status` says so.
 
 mod calls;
 mod capabilities;

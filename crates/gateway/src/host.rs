@@ -1,6 +1,6 @@
 //! What the file can be told by the host: its interfaces.
 
-use super::codes;
+use crate::codes;
 use io::Backend;
 use model::{At, Diagnostic};
 use packet::{AttachmentId, Mac};
@@ -27,16 +27,16 @@ pub enum Host<'a> {
 
 /// What is known of an attachment's interface.
 #[derive(Debug)]
-pub(super) struct Seen {
-    pub(super) mac: Mac,
-    pub(super) mtu: u32,
-    pub(super) addresses: Vec<IpAddr>,
-    pub(super) interface: Option<io::Interface>,
+pub(crate) struct Seen {
+    pub(crate) mac: Mac,
+    pub(crate) mtu: u32,
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) interface: Option<io::Interface>,
 }
 
 impl Host<'_> {
     /// Looks at one interface; what stands against it is written to `out`.
-    pub(super) fn look(
+    pub(crate) fn look(
         &self,
         id: AttachmentId,
         name: &At<String>,
@@ -90,7 +90,7 @@ pub struct Ids(HashMap<String, AttachmentId>);
 
 impl Ids {
     /// The number of an interface, a new one where it was never seen; `None` when all are taken.
-    pub(super) fn number(&mut self, interface: &str) -> Option<AttachmentId> {
+    pub(crate) fn number(&mut self, interface: &str) -> Option<AttachmentId> {
         if let Some(id) = self.0.get(interface) {
             return Some(*id);
         }

@@ -1,9 +1,9 @@
 //! The on-premises attachments: whose gateway each is, and whether its prefixes are anybody else's.
 
-use super::attach::Desk;
-use super::codes;
-use super::host::Seen;
-use super::written::OnPremises;
+use crate::attach::Desk;
+use crate::codes;
+use crate::host::Seen;
+use crate::written::OnPremises;
 use ipnet::IpNet;
 use model::{At, Diagnostic, Network, VnetIndex};
 use pipeline::AttachmentKind;
@@ -25,7 +25,7 @@ const V6: [&str; 2] = ["2000::/3", "fc00::/7"];
 
 impl Desk<'_> {
     /// The attachment, or `None` where nobody knows whose gateway it is.
-    pub(super) fn on_premises(&mut self, written: &OnPremises, seen: &Seen) -> Option<AttachmentKind> {
+    pub(crate) fn on_premises(&mut self, written: &OnPremises, seen: &Seen) -> Option<AttachmentKind> {
         let OnPremises { at, addresses, next_hops, prefixes, .. } = written;
         self.own_addresses(codes::ON_PREMISES, addresses, next_hops);
         for prefix in prefixes {

@@ -1,11 +1,11 @@
 //! The attachments of the file, held against the network and the host.
 
-use super::address::may_have;
-use super::codes;
-use super::documents::Documents;
-use super::host::{Host, Ids, Seen};
-use super::inside::{Segment, address_missing, public_address_missing};
-use super::written::{self, Behind, Written};
+use crate::address::may_have;
+use crate::codes;
+use crate::documents::Documents;
+use crate::host::{Host, Ids, Seen};
+use crate::inside::{Segment, address_missing, public_address_missing};
+use crate::written::{self, Behind, Written};
 use io::Backend;
 use ipnet::IpNet;
 use model::{At, Diagnostic, IpConfiguration, Location, Network, NicIndex, VnetIndex};
@@ -17,22 +17,22 @@ use std::sync::Arc;
 
 /// What the file says of attachments, ready for the pipeline.
 #[derive(Debug, Default)]
-pub(super) struct Attached {
+pub(crate) struct Attached {
     /// In the file's order.
-    pub(super) attachments: Vec<Attachment>,
+    pub(crate) attachments: Vec<Attachment>,
     /// The Linux interfaces that could be looked at, in the same order.
-    pub(super) interfaces: Vec<Option<io::Interface>>,
+    pub(crate) interfaces: Vec<Option<io::Interface>>,
     /// The segments, and where they are written.
-    pub(super) segments: Vec<(AttachmentId, Location)>,
+    pub(crate) segments: Vec<(AttachmentId, Location)>,
     /// What carries their frames, in the same order.
-    pub(super) backends: Vec<Backend>,
+    pub(crate) backends: Vec<Backend>,
 }
 
 /// Compares everything with everything; what is wrong is written to `out`.
 ///
 /// The network gets the private addresses that the attachments give. Where it is broken, and so is not there, the rest
 /// is compared all the same.
-pub(super) fn attach(
+pub(crate) fn attach(
     written: &Written,
     documents: &mut Documents,
     ids: &mut Ids,
@@ -96,22 +96,22 @@ pub(super) fn attach(
 }
 
 /// The work in progress.
-pub(super) struct Desk<'a> {
-    pub(super) network: Option<&'a mut Network>,
+pub(crate) struct Desk<'a> {
+    pub(crate) network: Option<&'a mut Network>,
     /// The names and ids of the network interfaces, whatever else may be wrong with them.
     known: Option<&'a [String]>,
     host: &'a Host<'a>,
-    pub(super) out: &'a mut Vec<Diagnostic>,
+    pub(crate) out: &'a mut Vec<Diagnostic>,
     /// Attached network interfaces, and where.
-    pub(super) nics: HashMap<NicIndex, Location>,
-    pub(super) segments: Vec<Segment>,
+    pub(crate) nics: HashMap<NicIndex, Location>,
+    pub(crate) segments: Vec<Segment>,
     /// The gateway and the prefixes of each site, and where it is written.
-    pub(super) sites: Vec<(VnetIndex, Vec<(IpNet, Location)>)>,
+    pub(crate) sites: Vec<(VnetIndex, Vec<(IpNet, Location)>)>,
     attached: Attached,
 }
 
 impl Desk<'_> {
-    pub(super) fn error(&mut self, code: &'static str, at: &Location, message: String, help: &str) {
+    pub(crate) fn error(&mut self, code: &'static str, at: &Location, message: String, help: &str) {
         self.out.push(Diagnostic::error(code, at, message).help(help));
     }
 
@@ -228,7 +228,7 @@ impl Desk<'_> {
     }
 
     /// The gateway's own addresses outside, and the routers there.
-    pub(super) fn own_addresses(
+    pub(crate) fn own_addresses(
         &mut self,
         code: &'static str,
         addresses: &[At<IpNet>],
@@ -271,7 +271,7 @@ impl Desk<'_> {
             self.error(codes::INTERNET, &public.at, message, "give one of the attachments internet");
         }
         for at in internet.skip(1) {
-            self.out.push(super::fields::not_built(at, "more than one internet attachment"));
+            self.out.push(crate::fields::not_built(at, "more than one internet attachment"));
         }
     }
 

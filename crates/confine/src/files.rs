@@ -1,6 +1,6 @@
 //! Files, as far as the kernel has Landlock.
 
-use super::Role;
+use crate::Role;
 use control::answer::Landlock;
 use landlock::{
     ABI, Access as _, AccessFs, RestrictionStatus, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _,
@@ -15,7 +15,7 @@ const NEWEST: ABI = ABI::V5;
 ///
 /// # Errors
 /// Where the kernel has Landlock and refuses the rules.
-pub(super) fn restrict(role: Role, socket: &Path) -> Result<Landlock, RulesetError> {
+pub(crate) fn restrict(role: Role, socket: &Path) -> Result<Landlock, RulesetError> {
     let rules = Ruleset::default().handle_access(AccessFs::from_all(NEWEST))?.create()?;
     let directory = socket.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or_else(|| Path::new("."));

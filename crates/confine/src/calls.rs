@@ -6,7 +6,7 @@
 //! One call is refused instead: threads that have no business with files get `EACCES` where they open one. When glibc
 //! gives memory back it asks `/proc/sys/vm/overcommit_memory` how, and does without an answer.
 
-use super::{Error, Role};
+use crate::{Error, Role};
 use libc::c_long;
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
@@ -126,7 +126,7 @@ type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 ///
 /// # Errors
 /// Where the kernel has no filters.
-pub(super) fn filter(role: Role) -> Result<(), Error> {
+pub(crate) fn filter(role: Role) -> Result<(), Error> {
     let install = |program: Result<BpfProgram, BackendError>| {
         let program = program.map_err(|error| Error::Calls(error.to_string()))?;
         apply_filter(&program).map_err(|error| Error::Calls(error.to_string()))

@@ -1,7 +1,7 @@
 //! The gateway file as it is written: every key read, nothing yet compared with the network or the host.
 
-use super::codes;
-use super::fields::{Fields, Known};
+use crate::codes;
+use crate::fields::{Fields, Known};
 use Known::{Built, Later};
 use arm::{Node, Value};
 use io::Backend;
@@ -20,58 +20,58 @@ const WORKERS: RangeInclusive<usize> = 1..=64;
 
 /// Every key of the file.
 #[derive(Debug, Default)]
-pub(super) struct Written {
+pub(crate) struct Written {
     /// `network.files`.
-    pub(super) files: Vec<At<String>>,
+    pub(crate) files: Vec<At<String>>,
     /// `network.resources`.
-    pub(super) resources: Option<Node>,
+    pub(crate) resources: Option<Node>,
     /// `serviceTags`.
-    pub(super) service_tags: Option<At<String>>,
+    pub(crate) service_tags: Option<At<String>>,
     /// `attachments`.
-    pub(super) attachments: Vec<Attachment>,
+    pub(crate) attachments: Vec<Attachment>,
     /// `outbound.defaultPublicIp`.
-    pub(super) default_public_ip: Option<At<Ipv4Addr>>,
+    pub(crate) default_public_ip: Option<At<Ipv4Addr>>,
     /// `outbound.ports`.
-    pub(super) snat_ports: Option<At<RangeInclusive<u16>>>,
+    pub(crate) snat_ports: Option<At<RangeInclusive<u16>>>,
     /// `outbound.portsPerVm`.
-    pub(super) ports_per_vm: Option<u32>,
+    pub(crate) ports_per_vm: Option<u32>,
     /// `outbound.idleTimeout`.
-    pub(super) snat_idle: Option<Duration>,
+    pub(crate) snat_idle: Option<Duration>,
     /// `flows.idleTimeout`.
-    pub(super) flow_idle: Option<Duration>,
+    pub(crate) flow_idle: Option<Duration>,
     /// `flows.capacity`.
-    pub(super) flow_capacity: Option<u64>,
+    pub(crate) flow_capacity: Option<u64>,
     /// `engine`.
-    pub(super) engine: Engine,
+    pub(crate) engine: Engine,
     /// `control.socket`.
-    pub(super) socket: Option<At<String>>,
+    pub(crate) socket: Option<At<String>>,
 }
 
 /// `engine`.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Engine {
+pub(crate) struct Engine {
     /// `workers`; `None` for `auto`.
-    pub(super) workers: Option<usize>,
+    pub(crate) workers: Option<usize>,
     /// `io`.
-    pub(super) io: Backend,
+    pub(crate) io: Backend,
     /// Whether `handOff` is `always`.
-    pub(super) hand_off: bool,
+    pub(crate) hand_off: bool,
 }
 
 /// An attachment that could be read.
 #[derive(Debug)]
-pub(super) struct Attachment {
+pub(crate) struct Attachment {
     /// The Linux interface.
-    pub(super) interface: At<String>,
+    pub(crate) interface: At<String>,
     /// Whether it is written as `tap`.
-    pub(super) is_tap: bool,
+    pub(crate) is_tap: bool,
     /// What is behind it.
-    pub(super) behind: Behind,
+    pub(crate) behind: Behind,
 }
 
 /// What is behind an attachment.
 #[derive(Debug)]
-pub(super) enum Behind {
+pub(crate) enum Behind {
     /// A network interface of the model.
     Nic {
         /// Its name or resource id.
@@ -101,22 +101,22 @@ pub(super) enum Behind {
 
 /// An on-premises attachment.
 #[derive(Debug)]
-pub(super) struct OnPremises {
+pub(crate) struct OnPremises {
     /// Where the key stands.
-    pub(super) at: Location,
+    pub(crate) at: Location,
     /// The gateway's own addresses and the prefixes on the link.
-    pub(super) addresses: Vec<At<IpNet>>,
+    pub(crate) addresses: Vec<At<IpNet>>,
     /// The addresses of the sites.
-    pub(super) prefixes: Vec<At<IpNet>>,
+    pub(crate) prefixes: Vec<At<IpNet>>,
     /// The routers.
-    pub(super) next_hops: Vec<At<IpAddr>>,
+    pub(crate) next_hops: Vec<At<IpAddr>>,
     /// The virtual network whose gateway it is.
-    pub(super) virtual_network: Option<At<String>>,
+    pub(crate) virtual_network: Option<At<String>>,
 }
 
 impl Written {
     /// Reads the whole file; what is wrong is written to `out` and left out.
-    pub(super) fn read(root: &Node, out: &mut Vec<Diagnostic>) -> Self {
+    pub(crate) fn read(root: &Node, out: &mut Vec<Diagnostic>) -> Self {
         let keys = [
             Built("network"),
             Built("serviceTags"),

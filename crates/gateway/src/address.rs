@@ -9,7 +9,7 @@ use std::net::IpAddr;
 ///
 /// # Errors
 /// The rest of a sentence that begins with the address.
-pub(super) fn may_have(
+pub(crate) fn may_have(
     network: &Network,
     configuration: &IpConfiguration,
     address: IpAddr,

@@ -1,7 +1,7 @@
 //! The documents that the file names, found and read.
 
-use super::codes;
-use super::written::Written;
+use crate::codes;
+use crate::written::Written;
 use arm::{Ignored, Node, Resources};
 use model::{At, Diagnostic, Network, ServiceTags};
 use std::path::{Path, PathBuf};
@@ -12,15 +12,40 @@ const MAX_FILES: usize = 1000;
 
 /// What the documents say.
 #[derive(Debug, Default)]
-pub(super) struct Documents {
+pub(crate) struct Documents {
     /// The network, unless an error in it leaves none.
-    pub(super) network: Option<Network>,
+    pub(crate) network: Option<Network>,
     /// The names and ids of all network interfaces; `None` where a document could not be read.
-    pub(super) nics: Option<Vec<String>>,
+    pub(crate) nics: Option<Vec<String>>,
+}
+
+/// Reads and validates Azure's documents without a gateway file.
+///
+/// Returns the network where there are no errors, and everything that was found.
+pub fn load_documents(files: &[PathBuf], service_tags: Option<&Path>) -> (Option<Network>, Vec<Diagnostic>) {
+    let mut found = Vec::new();
+    let mut nodes = Vec::new();
+    let mut complete = true;
+    for file in files {
+        match arm::read_json_file(file) {
+            Ok(node) => nodes.push(node),
+            Err(errors) => {
+                complete = false;
+                found.extend(errors);
+            }
+        }
+    }
+    let tags = service_tags.map(arm::read_service_tags_file).transpose().unwrap_or_else(|errors| {
+        complete = false;
+        found.extend(errors);
+        None
+    });
+    let documents = judge(&nodes, tags.unwrap_or_default(), complete, &mut found);
+    (documents.network, found)
 }
 
 /// Reads the network of a gateway file.
-pub(super) fn read_network(written: &Written, directory: &Path, out: &mut Vec<Diagnostic>) -> Documents {
+pub(crate) fn read_network(written: &Written, directory: &Path, out: &mut Vec<Diagnostic>) -> Documents {
     let mut nodes = Vec::new();
     let mut complete = true;
     for file in find_files(&written.files, directory, out) {
@@ -53,7 +78,7 @@ pub(super) fn read_network(written: &Written, directory: &Path, out: &mut Vec<Di
 /// Reads and validates documents.
 ///
 /// Where one could not be read, what it might have held would be reported as missing, so nothing is validated then.
-pub(super) fn judge(
+pub(crate) fn judge(
     nodes: &[Node],
     tags: ServiceTags,
     complete: bool,

@@ -1,8 +1,50 @@
 //! The gateway file: what Azure knows, and what Azure cannot know.
 //!
-//! [`load`] reads the file, the documents it names and the interfaces it attaches, and either answers with
-//! everything that is wrong, each with its place, or with a [`Loaded`] gateway. Nothing else in nsgate knows the
-//! file's format.
+//! [`load`] reads the YAML file, the documents of Azure's that it names and the interfaces it attaches, holds each
+//! against the others, and answers either with everything that is wrong, each with its place, code and help, or with a
+//! [`Loaded`] gateway: what a snapshot is built from, and what the daemon is told. No mistake ends the reading; what
+//! can be said of the rest is said. Nothing else in nsgate knows the file's format.
+//!
+//! ```
+//! use gateway::{Host, Ids};
+//! use std::path::Path;
+//!
+//! let text = r#"
+//! network:
+//!   resources:
+//!     - type: Microsoft.Network/virtualNetworks
+//!       name: vnet1
+//!       properties:
+//!         addressSpace: { addressPrefixes: [10.0.0.0/16] }
+//!         subnets: [{ name: web, properties: { addressPrefix: 10.0.1.0/24 } }]
+//!     - type: Microsoft.Network/networkInterfaces
+//!       name: web1-nic
+//!       properties:
+//!         ipConfigurations:
+//!           - { name: primary, properties: { subnet: { id: vnet1/web }, privateIPAddress: 10.0.1.4 } }
+//! attachments:
+//!   - { interface: veth-web1, nic: web1-nic }
+//! "#;
+//! let loaded = gateway::load_text(Path::new("g.yaml"), text, &mut Ids::default(), &Host::Unseen).unwrap();
+//! assert_eq!(&*loaded.gateway.attachments[0].interface, "veth-web1");
+//!
+//! let wrong = text.replace("nic: web1-nic", "nic: web2-nic");
+//! let found = gateway::load_text(Path::new("g.yaml"), &wrong, &mut Ids::default(), &Host::Unseen).unwrap_err();
+//! assert_eq!(found[0].code, "UnknownNetworkInterface");
+//! assert_eq!(found[0].at.as_ref().unwrap().to_string(), "g.yaml:15:34");
+//! ```
+//!
+//! | module | question |
+//! |---|---|
+//! | `yaml`, `fields` | which keys and values there are, and where |
+//! | `written` | what each key says, by itself |
+//! | `documents` | what Azure's documents say |
+//! | `attach`, `inside`, `on_premises` | whether the attachments fit the network and the host |
+//! | `host` | what the host's interfaces are, as far as they count ([`Host`]) |
+//! | `peek` | what a broken file still says: its socket, its interfaces |
+//! | `later` | what is found only once it has been loaded |
+//!
+//! An interface keeps its number ([`Ids`]) over reloads, so that flows of an unchanged attachment live on.
 
 mod address;
 mod attach;
@@ -11,16 +53,19 @@ mod documents;
 mod fields;
 mod host;
 mod inside;
+mod later;
 mod on_premises;
-mod unseen;
+mod peek;
 mod written;
 mod yaml;
 
+pub use documents::load_documents;
 pub use host::{Find, Host, Ids};
-pub use unseen::unseen_rules;
+pub use later::{needs_a_start, no_attachments, policy_too_large, unseen_rules};
+pub use peek::{interfaces_of, socket_of};
 
 use control::DEFAULT_SOCKET;
-use model::{Diagnostic, Location, Network, Severity};
+use model::{Diagnostic, Location, Severity};
 use packet::AttachmentId;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -138,78 +183,6 @@ fn in_order(found: &mut [Diagnostic]) {
     found.sort_by_key(|one| {
         one.at.as_ref().map(|at| (files.get(&at.file).copied().unwrap_or_default(), at.line, at.column))
     });
-}
-
-/// The control socket that a gateway file names, whatever else may be wrong with it.
-///
-/// # Errors
-/// Where the file cannot be read as YAML.
-pub fn socket_of(path: &Path) -> Result<PathBuf, Vec<Diagnostic>> {
-    let text = arm::read_text(path).map_err(|error| vec![error])?;
-    let root = yaml::read(&path.to_string_lossy().into(), &text).map_err(|error| vec![*error])?;
-    Ok(socket(&Written::read(&root, &mut Vec::new()), directory_of(path)))
-}
-
-/// The names of the Linux interfaces that a gateway file attaches and that are guarded, whatever else may be wrong with
-/// it. TAP devices are not: what they carry never enters the host's own stack.
-///
-/// # Errors
-/// Where the file cannot be read as YAML, or its attachments are not readable as such.
-pub fn interfaces_of(path: &Path) -> Result<Vec<String>, Vec<Diagnostic>> {
-    let text = arm::read_text(path).map_err(|error| vec![error])?;
-    let root = yaml::read(&path.to_string_lossy().into(), &text).map_err(|error| vec![*error])?;
-    let written = Written::read(&root, &mut Vec::new());
-    let is_guarded =
-        |attachment: &written::Attachment| !attachment.is_tap && written.engine.io != io::Backend::Tap;
-    let guarded = written.attachments.iter().filter(|attachment| is_guarded(attachment));
-    Ok(guarded.map(|attachment| attachment.interface.value.clone()).collect())
-}
-
-/// Reads and validates Azure's documents without a gateway file.
-///
-/// Returns the network where there are no errors, and everything that was found.
-pub fn load_documents(files: &[PathBuf], service_tags: Option<&Path>) -> (Option<Network>, Vec<Diagnostic>) {
-    let mut found = Vec::new();
-    let mut nodes = Vec::new();
-    let mut complete = true;
-    for file in files {
-        match arm::read_json_file(file) {
-            Ok(node) => nodes.push(node),
-            Err(errors) => {
-                complete = false;
-                found.extend(errors);
-            }
-        }
-    }
-    let tags = service_tags.map(arm::read_service_tags_file).transpose().unwrap_or_else(|errors| {
-        complete = false;
-        found.extend(errors);
-        None
-    });
-    let documents = documents::judge(&nodes, tags.unwrap_or_default(), complete, &mut found);
-    (documents.network, found)
-}
-
-/// The error of a policy that does not fit into its tables.
-pub fn policy_too_large(message: String) -> Diagnostic {
-    Diagnostic { severity: Severity::Error, code: codes::POLICY, at: None, message, help: None }
-}
-
-/// The warning of a reload that changes what only a start can change.
-pub fn needs_a_start(path: &Path, key: &str) -> Diagnostic {
-    let at = Location { file: path.to_string_lossy().into(), line: 1, column: 1 };
-    Diagnostic::warning(
-        codes::NEEDS_A_START,
-        &at,
-        format!("{key} has changed; it takes effect when nsgate starts again"),
-    )
-}
-
-/// The error of a daemon without anything to do.
-pub fn no_attachments(path: &Path) -> Diagnostic {
-    let at = Location { file: path.to_string_lossy().into(), line: 1, column: 1 };
-    Diagnostic::error(codes::NO_ATTACHMENTS, &at, "there are no attachments")
-        .help("`nsgate run` needs at least one; a file without is fine for test-ip-flow and explain")
 }
 
 fn directory_of(path: &Path) -> &Path {

@@ -1,8 +1,8 @@
 //! The gateway file's segments and sites on premises: what is accepted, and what each mistake is told.
 #![expect(clippy::expect_used, reason = "tests")]
 
+use gateway::{Host, Ids, Loaded, load, load_text, unseen_rules};
 use model::{Diagnostic, NicIndex, Severity, SubnetIndex, VnetIndex};
-use nsgate::gateway::{Host, Ids, Loaded, load, load_text, unseen_rules};
 use pipeline::{AttachmentKind, Names, Snapshot};
 use std::path::Path;
 

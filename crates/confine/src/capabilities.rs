@@ -1,6 +1,6 @@
 //! Capabilities: which are needed at the start, and which each thread keeps.
 
-use super::Role;
+use crate::Role;
 use caps::errors::CapsError;
 use caps::{CapSet, Capability, CapsHashSet};
 
@@ -21,7 +21,7 @@ pub fn missing() -> Vec<String> {
 ///
 /// # Errors
 /// What the system answered.
-pub(super) fn keep(role: Role) -> Result<Vec<String>, CapsError> {
+pub(crate) fn keep(role: Role) -> Result<Vec<String>, CapsError> {
     let kept: CapsHashSet = if role == Role::Main { NEEDED.into() } else { CapsHashSet::new() };
     let held = caps::read(None, CapSet::Permitted)?;
     if caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP)? {

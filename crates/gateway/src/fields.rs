@@ -1,6 +1,6 @@
 //! Reading mappings key by key, with every mistake written down and none of them final.
 
-use super::codes;
+use crate::codes;
 use arm::{Entry, Node, Value};
 use model::{At, Diagnostic};
 use std::time::Duration;
@@ -10,7 +10,7 @@ const WHOLE: &str = "the gateway file";
 
 /// What a key is to this daemon.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Known {
+pub(crate) enum Known {
     /// It is read.
     Built(&'static str),
     /// It is of the design, and its feature comes later.
@@ -27,7 +27,7 @@ impl Known {
 
 /// A mapping whose keys have been checked.
 #[derive(Clone, Debug)]
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     /// What it is called; empty for the whole file.
     name: String,
     /// The mapping itself; `None` where it is absent or empty.
@@ -36,7 +36,7 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// Reads `node` as the mapping called `name`; unknown keys and later ones become errors.
-    pub(super) fn read(
+    pub(crate) fn read(
         node: Option<&'a Node>,
         name: &str,
         known: &[Known],
@@ -69,23 +69,23 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of a key, `None` where it is absent or null.
-    pub(super) fn get(&self, key: &str) -> Option<&'a Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'a Node> {
         let entry = self.entries.iter().find(|entry| entry.key.value == key)?;
         (entry.value.value != Value::Null).then_some(&entry.value)
     }
 
     /// Where a key stands, whatever its value.
-    pub(super) fn key(&self, key: &str) -> Option<&'a At<String>> {
+    pub(crate) fn key(&self, key: &str) -> Option<&'a At<String>> {
         self.entries.iter().map(|entry| &entry.key).find(|known| known.value == key)
     }
 
     /// A text.
-    pub(super) fn text(&self, key: &str, out: &mut Vec<Diagnostic>) -> Option<At<String>> {
+    pub(crate) fn text(&self, key: &str, out: &mut Vec<Diagnostic>) -> Option<At<String>> {
         text(self.get(key)?, &self.path(key), out)
     }
 
     /// A list of texts, or one text.
-    pub(super) fn texts(&self, key: &str, out: &mut Vec<Diagnostic>) -> Vec<At<String>> {
+    pub(crate) fn texts(&self, key: &str, out: &mut Vec<Diagnostic>) -> Vec<At<String>> {
         let path = self.path(key);
         match self.get(key) {
             None => Vec::new(),
@@ -97,7 +97,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A text that `parse` understands.
-    pub(super) fn parsed<T>(
+    pub(crate) fn parsed<T>(
         &self,
         key: &str,
         expected: &str,
@@ -108,7 +108,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A list of texts, or one text, all of which `parse` understands.
-    pub(super) fn parsed_list<T>(
+    pub(crate) fn parsed_list<T>(
         &self,
         key: &str,
         expected: &str,
@@ -121,7 +121,7 @@ impl<'a> Fields<'a> {
 
     /// A duration such as `4m`, between one second and two hours: the span that Azure's idle timeouts may have,
     /// and a shorter one for tests.
-    pub(super) fn duration(&self, key: &str, out: &mut Vec<Diagnostic>) -> Option<Duration> {
+    pub(crate) fn duration(&self, key: &str, out: &mut Vec<Diagnostic>) -> Option<Duration> {
         let allowed = Duration::from_secs(1)..=Duration::from_secs(120 * 60);
         let parse = |text: &str| humantime::parse_duration(text).ok().filter(|span| allowed.contains(span));
         let span = self.parsed(key, "a duration between 1s and 120m, such as 4m or 90s", parse, out)?;
@@ -156,7 +156,7 @@ fn parsed<T>(
 }
 
 /// The error for a feature that comes later.
-pub(super) fn not_built(at: &model::Location, what: &str) -> Diagnostic {
+pub(crate) fn not_built(at: &model::Location, what: &str) -> Diagnostic {
     Diagnostic::error(codes::NOT_BUILT_YET, at, format!("{what} is not built yet"))
         .help("take it out; this version refuses what it cannot do rather than ignore it")
 }
