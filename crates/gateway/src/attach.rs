@@ -5,14 +5,14 @@ use crate::codes;
 use crate::documents::Documents;
 use crate::host::{Host, Ids, Seen};
 use crate::inside::{Segment, address_missing, public_address_missing};
-use crate::written::{self, Behind, Written};
+use crate::written::{Behind, Written};
 use io::Backend;
 use ipnet::IpNet;
 use model::{At, Diagnostic, IpConfiguration, Location, Network, NicIndex, VnetIndex};
 use packet::AttachmentId;
 use pipeline::{Attachment, AttachmentKind};
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What the file says of attachments, ready for the pipeline.
@@ -107,7 +107,7 @@ pub(crate) struct Desk<'a> {
     pub(crate) segments: Vec<Segment>,
     /// The gateway and the prefixes of each site, and where it is written.
     pub(crate) sites: Vec<(VnetIndex, Vec<(IpNet, Location)>)>,
-    attached: Attached,
+    pub(crate) attached: Attached,
 }
 
 impl Desk<'_> {
@@ -207,151 +207,4 @@ impl Desk<'_> {
         }
         self.out.extend(found);
     }
-
-    fn internet(
-        &mut self,
-        at: &Location,
-        addresses: &[At<IpNet>],
-        next_hops: &[At<IpAddr>],
-        seen: &Seen,
-    ) -> AttachmentKind {
-        self.own_addresses(codes::INTERNET, addresses, next_hops);
-        if next_hops.is_empty() {
-            let warning = Diagnostic::warning(codes::INTERNET, at, "the internet has no nextHop");
-            self.out.push(warning.help("only addresses of the link's own prefix can be reached"));
-        }
-        AttachmentKind::Internet {
-            addresses: addresses.iter().map(|own| own.value).collect(),
-            next_hops: next_hops.iter().map(|hop| hop.value).collect(),
-            host_addresses: seen.addresses.clone(),
-        }
-    }
-
-    /// The gateway's own addresses outside, and the routers there.
-    pub(crate) fn own_addresses(
-        &mut self,
-        code: &'static str,
-        addresses: &[At<IpNet>],
-        next_hops: &[At<IpAddr>],
-    ) {
-        for At { value: prefix, at } in addresses {
-            let edge = prefix.prefix_len() < prefix.max_prefix_len() - 1
-                && (prefix.addr() == prefix.network() || prefix.addr() == prefix.broadcast());
-            if edge {
-                let message = format!("{prefix}: the first and the last address of a prefix are nobody's");
-                self.error(code, at, message, "give the gateway's own address, such as 203.0.113.2/24");
-            }
-        }
-        for At { value: hop, at } in next_hops {
-            if addresses.iter().any(|own| own.value.addr() == *hop) {
-                self.out.push(Diagnostic::error(
-                    code,
-                    at,
-                    format!("nextHop {hop} is the gateway's own address"),
-                ));
-            } else if !addresses.is_empty() && !addresses.iter().any(|own| is_near(&own.value, *hop)) {
-                let prefixes: Vec<_> = addresses.iter().map(|own| own.value.trunc().to_string()).collect();
-                let message = format!("nextHop {hop} is outside {}", prefixes.join(" and "));
-                self.error(code, at, message, "a router is reached on the link itself");
-            }
-        }
-    }
-
-    fn one_internet(&mut self, written: &Written) {
-        let internet = written.attachments.iter().filter_map(|attachment| match &attachment.behind {
-            Behind::Internet { at, .. } => Some(at),
-            _ => None,
-        });
-        let mut internet = internet.peekable();
-        if let Some(public) = &written.default_public_ip
-            && internet.peek().is_none()
-            && !written.attachments.is_empty()
-        {
-            let message = format!("defaultPublicIp {} needs an internet attachment", public.value);
-            self.error(codes::INTERNET, &public.at, message, "give one of the attachments internet");
-        }
-        for at in internet.skip(1) {
-            self.out.push(crate::fields::not_built(at, "more than one internet attachment"));
-        }
-    }
-
-    /// No public address may be two things at once.
-    fn public_addresses(&mut self, written: &Written) {
-        let held = self.host_addresses();
-        if let Some(At { value, at }) = &written.default_public_ip {
-            if let Some(nic) = self.owner(IpAddr::V4(*value)) {
-                let message = format!("defaultPublicIp {value} is the public address of {nic} alone");
-                self.error(
-                    codes::DEFAULT_PUBLIC_IP,
-                    at,
-                    message,
-                    "choose an address that no network interface has",
-                );
-            }
-            if let Some((_, interface)) = held.iter().find(|(address, _)| *address == *value) {
-                self.shared_with_the_host(*value, interface, at, written);
-            }
-        }
-        for (address, interface) in held {
-            let Some(nic) = self.owner(address) else { continue };
-            let at = written.attachments.iter().find(|attachment| *attachment.interface.value == *interface);
-            let Some(written::Attachment { interface: At { at, .. }, .. }) = at else { continue };
-            let message = format!("interface {interface} holds {address}, the public address of {nic}");
-            self.error(codes::INTERNET, at, message, "take it off the host: nsgate answers for it");
-        }
-    }
-
-    /// The host and the gateway can have one address between them where their ports lie apart.
-    fn shared_with_the_host(&mut self, address: Ipv4Addr, interface: &str, at: &Location, written: &Written) {
-        let Some(At { value: ports, at }) = &written.snat_ports else {
-            let message = format!("defaultPublicIp {address} is this host's own address on {interface}");
-            let help = "to share it give outbound.ports a range outside the host's ip_local_port_range, \
-                        or choose an address that the host does not hold";
-            return self.error(codes::DEFAULT_PUBLIC_IP, at, message, help);
-        };
-        let mut seen = self.attached.interfaces.iter().flatten();
-        let Some(local) = seen.find(|seen| seen.name == interface).map(|seen| seen.local_ports.clone())
-        else {
-            return;
-        };
-        if ports.start() <= local.end() && local.start() <= ports.end() {
-            let message = format!(
-                "ports {}-{} overlap the host's own, {}-{} (net.ipv4.ip_local_port_range)",
-                ports.start(),
-                ports.end(),
-                local.start(),
-                local.end()
-            );
-            let help = format!("the host shares {address}: narrow one of the two ranges");
-            self.error(codes::OUTBOUND_PORTS, at, message, &help);
-        }
-    }
-
-    /// What the host holds on the internet attachment.
-    fn host_addresses(&self) -> Vec<(IpAddr, Arc<str>)> {
-        let mut held = Vec::new();
-        for attachment in &self.attached.attachments {
-            let AttachmentKind::Internet { host_addresses, .. } = &attachment.kind else { continue };
-            held.extend(host_addresses.iter().map(|address| (*address, Arc::clone(&attachment.interface))));
-        }
-        held
-    }
-
-    /// The network interface with this instance-level public address.
-    fn owner(&self, public: IpAddr) -> Option<Arc<str>> {
-        let network = self.network.as_deref()?;
-        let has = |configuration: &IpConfiguration| {
-            let index = configuration.public_ip;
-            index.and_then(|index| network.public_ips.get(index.0)).and_then(|public| public.address)
-                == Some(public)
-        };
-        let owner = network.network_interfaces.iter().find(|nic| nic.ip_configurations.iter().any(has));
-        owner.map(|nic| Arc::clone(&nic.name))
-    }
-}
-
-/// Whether a router is on the link where the gateway has this address; every link has IPv6's link-local ones.
-fn is_near(own: &IpNet, router: IpAddr) -> bool {
-    let link_local = matches!(router, IpAddr::V6(v6) if v6.is_unicast_link_local());
-    own.contains(&router) || link_local && own.addr().is_ipv6()
 }

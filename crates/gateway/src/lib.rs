@@ -39,7 +39,7 @@
 //! | `yaml`, `fields` | which keys and values there are, and where |
 //! | `written` | what each key says, by itself |
 //! | `documents` | what Azure's documents say |
-//! | `attach`, `inside`, `on_premises` | whether the attachments fit the network and the host |
+//! | `attach`, `inside`, `outside`, `on_premises` | whether the attachments fit the network and the host |
 //! | `host` | what the host's interfaces are, as far as they count ([`Host`]) |
 //! | `peek` | what a broken file still says: its socket, its interfaces |
 //! | `later` | what is found only once it has been loaded |
@@ -55,6 +55,7 @@ mod host;
 mod inside;
 mod later;
 mod on_premises;
+mod outside;
 mod peek;
 mod written;
 mod yaml;
