@@ -109,7 +109,7 @@ pub fn run(input: &[u8]) {
         network: Arc::new(network),
         attachments: Vec::new(),
         default_public_ip: None,
-        snat_ports: 1_025..=65_535,
+        snat_ports: nat::Ports::ALL,
         ports_per_vm: 64_511,
         flow_idle: Duration::from_secs(240),
         snat_idle: Duration::from_secs(240),

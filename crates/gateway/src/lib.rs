@@ -142,7 +142,7 @@ pub fn load_text(path: &Path, text: &str, ids: &mut Ids, host: &Host<'_>) -> Res
             network: Arc::new(network),
             attachments: attached.attachments,
             default_public_ip: written.default_public_ip.as_ref().map(|public| public.value),
-            snat_ports: written.snat_ports.as_ref().map_or(nat::PORTS, |ports| ports.value.clone()),
+            snat_ports: written.snat_ports.as_ref().map_or(nat::Ports::ALL, |ports| ports.value),
             ports_per_vm: written.ports_per_vm.unwrap_or(nat::CAPACITY as u32),
             flow_idle: written.flow_idle.unwrap_or(IDLE),
             snat_idle: written.snat_idle.unwrap_or(IDLE),

@@ -106,7 +106,8 @@ impl Desk<'_> {
 
     /// The host and the gateway can have one address between them where their ports lie apart.
     fn shared_with_the_host(&mut self, address: Ipv4Addr, interface: &str, at: &Location, written: &Written) {
-        let Some(At { value: ports, at }) = &written.snat_ports else {
+        let Some((ports, at)) = written.snat_ports.as_ref().map(|ports| (ports.value.range(), &ports.at))
+        else {
             let message = format!("defaultPublicIp {address} is this host's own address on {interface}");
             let help = "to share it give outbound.ports a range outside the host's ip_local_port_range, \
                         or choose an address that the host does not hold";

@@ -10,7 +10,7 @@ use Known::{Built, Later};
 use arm::Node;
 use io::Backend;
 use model::{At, Diagnostic};
-use nat::PORTS;
+use nat::{PORTS, Ports};
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub(crate) struct Written {
     /// `outbound.defaultPublicIp`.
     pub(crate) default_public_ip: Option<At<Ipv4Addr>>,
     /// `outbound.ports`.
-    pub(crate) snat_ports: Option<At<RangeInclusive<u16>>>,
+    pub(crate) snat_ports: Option<At<Ports>>,
     /// `outbound.portsPerVm`.
     pub(crate) ports_per_vm: Option<u32>,
     /// `outbound.idleTimeout`.
@@ -135,10 +135,9 @@ impl Written {
 }
 
 /// Two ports with a hyphen between them, the lower one first.
-fn port_range(text: &str) -> Option<RangeInclusive<u16>> {
+fn port_range(text: &str) -> Option<Ports> {
     let (start, end) = text.split_once('-')?;
-    let (start, end) = (start.trim().parse().ok()?, end.trim().parse().ok()?);
-    (start <= end && PORTS.contains(&start)).then_some(start..=end)
+    Ports::new(start.trim().parse().ok()?..=end.trim().parse().ok()?)
 }
 
 fn read_engine(node: Option<&Node>, out: &mut Vec<Diagnostic>) -> Engine {

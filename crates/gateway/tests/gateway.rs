@@ -405,7 +405,7 @@ fn one_address_is_shared_with_the_host_where_the_ports_lie_apart() {
         load_text(Path::new("g.yaml"), &text, &mut Ids::default(), &Host::Needed(&shared))
     };
     let loaded = load("ports: 49152-65535, portsPerVm: 1024").unwrap();
-    assert_eq!((loaded.gateway.snat_ports, loaded.gateway.ports_per_vm), (49_152..=65_535, 1_024));
+    assert_eq!((loaded.gateway.snat_ports.range(), loaded.gateway.ports_per_vm), (49_152..=65_535, 1_024));
     let refusal = |outbound: &str| load(outbound).unwrap_err()[0].to_string();
     assert!(refusal("idleTimeout: 2m").contains("203.0.113.10 is this host's own address on wan0"));
     for ports in ["49151-65535", "40000-40001", "30000-32768", "20000-60000"] {
@@ -421,8 +421,8 @@ fn one_address_is_shared_with_the_host_where_the_ports_lie_apart() {
 fn ports_and_shares_are_read_and_refused() {
     let load = |outbound: &str| read(&SOUND.replace("idleTimeout: 2m", outbound));
     let loaded = load("idleTimeout: 2m").unwrap();
-    assert_eq!((loaded.gateway.snat_ports, loaded.gateway.ports_per_vm), (1_025..=65_535, 64_511));
-    assert_eq!(load("ports: 1025-1025").unwrap().gateway.snat_ports, 1_025..=1_025);
+    assert_eq!((loaded.gateway.snat_ports.range(), loaded.gateway.ports_per_vm), (1_025..=65_535, 64_511));
+    assert_eq!(load("ports: 1025-1025").unwrap().gateway.snat_ports.range(), 1_025..=1_025);
     for wrong in ["ports: 1024-2000", "ports: 3000-2000", "ports: 5000", "ports: 5000-70000", "ports: a-b"] {
         let found = load(wrong).unwrap_err();
         assert_eq!(found[0].code, "InvalidValue", "{wrong}");

@@ -74,7 +74,7 @@ mod tests {
             (1_025, 1_281),
         ] {
             for key in [0, 1, u64::MAX, 0x0123_4567_89ab_cdef] {
-                let order = Permutation::new(key, Ports::new(first..=last));
+                let order = Permutation::new(key, Ports::new(first..=last).unwrap());
                 let ports: Vec<u16> = (0..=last - first).map(|index| order.port(index)).collect();
                 let sorted: BTreeSet<u16> = ports.iter().copied().collect();
                 assert!(sorted.into_iter().eq(first..=last), "{first}-{last}");

@@ -3,7 +3,7 @@
 use crate::PORTS;
 use std::ops::RangeInclusive;
 
-/// The ports that flows can be given.
+/// The ports that flows can be given: a range of [`PORTS`], at least one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ports {
     first: u16,
@@ -14,10 +14,15 @@ impl Ports {
     /// All that there are: [`PORTS`].
     pub const ALL: Self = Self { first: *PORTS.start(), last: *PORTS.end() };
 
-    /// Those of `range` that are in [`PORTS`], or all where none is.
-    pub fn new(range: RangeInclusive<u16>) -> Self {
-        let new = Self { first: *range.start().max(PORTS.start()), last: *range.end() };
-        if new.first <= new.last { new } else { Self::ALL }
+    /// Those of `range`; `None` where it is empty or has one beside [`PORTS`].
+    pub const fn new(range: RangeInclusive<u16>) -> Option<Self> {
+        let (first, last) = (*range.start(), *range.end());
+        if first <= last && first >= *PORTS.start() { Some(Self { first, last }) } else { None }
+    }
+
+    /// From the lowest to the highest.
+    pub const fn range(self) -> RangeInclusive<u16> {
+        self.first..=self.last
     }
 
     /// The lowest.
@@ -25,7 +30,7 @@ impl Ports {
         self.first
     }
 
-    /// How many there are, at least one.
+    /// How many there are.
     pub const fn size(self) -> u16 {
         self.last - self.first + 1
     }

@@ -2,9 +2,9 @@
 
 use ipnet::IpNet;
 use model::{Network, NicIndex, SubnetIndex, VnetIndex};
+use nat::Ports;
 use packet::{AttachmentId, Mac};
 use std::net::{IpAddr, Ipv4Addr};
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub struct Gateway {
     pub default_public_ip: Option<Ipv4Addr>,
     /// `outbound.ports`: those that translated flows get. Where the host itself holds `default_public_ip`, these are the
     /// gateway's of its TCP and UDP ports, and the rest is the host's.
-    pub snat_ports: RangeInclusive<u16>,
+    pub snat_ports: Ports,
     /// `outbound.portsPerVm`: the most ports that one NIC may hold of those there are for one public address, protocol and
     /// destination.
     pub ports_per_vm: u32,

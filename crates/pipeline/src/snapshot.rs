@@ -164,7 +164,7 @@ impl Snapshot {
             ports_per_vm: gateway.ports_per_vm,
             lent: default_public
                 .filter(|public| gateway.is_held_by_host(*public))
-                .map(|public| (public, gateway.snat_ports.clone())),
+                .map(|public| (public, gateway.snat_ports.range())),
             flow_idle: gateway.flow_idle,
             snat_idle: gateway.snat_idle,
             network,

@@ -104,7 +104,7 @@ fn the_host_gets_no_fragments_of_a_datagram_that_is_on_its_way_to_a_worker() {
     let blueprint =
         Blueprint::default().default_public(Some(HOST)).internet("203.0.113.2/24", Some("203.0.113.1"));
     let blueprint = blueprint.host(&[HOST]).snat_ports(50_000..=50_099);
-    let mut workers = Workers::new(&blueprint, nat::Ports::new(50_000..=50_099), 2);
+    let mut workers = Workers::new(&blueprint, nat::Ports::new(50_000..=50_099).unwrap(), 2);
     let source = ports_of(1, 53, 2).next().unwrap();
     assert_eq!(workers.receive(1, 1, ipv4(VM1, FAR).udp(source, 53).data(8)), Way::Ends);
     let sent = workers.learn(1, INTERNET, "203.0.113.1");
@@ -117,7 +117,7 @@ fn the_host_gets_no_fragments_of_a_datagram_that_is_on_its_way_to_a_worker() {
 /// Two flows are sent to one worker for the only port that it can give up; the second finds the next worker that can.
 #[test]
 fn a_port_that_another_flow_got_first_is_sought_further() {
-    let ports = nat::Ports::new(2_000..=2_003);
+    let ports = nat::Ports::new(2_000..=2_003).unwrap();
     let mut workers = Workers::new(&Blueprint::default(), ports, 3);
     let syn = |source| ipv4(VM1, FAR).tcp(source, 80).syn().seq(100);
     for worker in [1, 2] {

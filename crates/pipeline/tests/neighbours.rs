@@ -342,7 +342,7 @@ fn vm3_becomes_the_internet(lab: &mut Lab) {
         network,
         attachments: vec![attachment(1, vm1), attachment(3, internet)],
         default_public_ip: None,
-        snat_ports: nat::PORTS,
+        snat_ports: nat::Ports::ALL,
         ports_per_vm: nat::CAPACITY as u32,
         flow_idle: Duration::from_secs(240),
         snat_idle: Duration::from_secs(240),

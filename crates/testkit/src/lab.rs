@@ -87,7 +87,7 @@ impl Blueprint {
     /// Builds the lab on this blueprint's policy, compiled before with these names.
     pub fn build_on(self, snapshot: Arc<Snapshot>, names: Names) -> Lab {
         let (workers, steering) = self.workers.unwrap_or_else(steering::arrangement);
-        let shared = Shared::new(nat::Pools::of([3, 5], nat::Ports::new(self.snat_ports.clone())), [7, 11]);
+        let shared = Shared::new(nat::Pools::of([3, 5], self.snat_ports), [7, 11]);
         let engine = |worker| {
             let timeouts = flow::Timeouts::default();
             let settings =

@@ -14,7 +14,7 @@ const IDLE: Duration = Duration::from_secs(2);
 /// The most policies that are kept.
 const KEPT: usize = 2048;
 /// Few translated ports, so that none free is near.
-const FEW_PORTS: RangeInclusive<u16> = 1024..=1026;
+const FEW_PORTS: RangeInclusive<u16> = 1025..=1026;
 
 /// A policy, ready to be taken.
 #[derive(Clone)]

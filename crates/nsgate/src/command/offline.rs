@@ -31,7 +31,7 @@ pub(super) fn explain(file: &Path, from: &str, words: &Words) -> anyhow::Result<
     // A table of one record is enough: nothing has been seen yet, and explaining changes nothing.
     let timeouts = flow::Timeouts::default();
     let settings = Settings { capacity: 1, timeouts, seed: [0; 2], worker: 0, workers: 1 };
-    let shared = Shared::new(nat::Pools::of([0; 2], nat::Ports::new(gateway.snat_ports.clone())), [0; 2]);
+    let shared = Shared::new(nat::Pools::of([0; 2], gateway.snat_ports), [0; 2]);
     let engine = Engine::new(compile(&gateway)?, settings, shared)?;
     let walk = engine.explain(asked.on, &mut asked.frame, packet::Offload::default());
     Ok(asked.answer(&gateway, words, walk))

@@ -106,7 +106,7 @@ impl State {
             }
         }
         loaded.settings = old.clone();
-        loaded.gateway.snat_ports = self.loaded.gateway.snat_ports.clone();
+        loaded.gateway.snat_ports = self.loaded.gateway.snat_ports;
     }
 
     /// A TAP device that is attached may be in another network namespace by now, where nobody can look at it.

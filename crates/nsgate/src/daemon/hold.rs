@@ -102,6 +102,6 @@ fn kept_by_host(gateway: &Gateway, attachment: &Attachment) -> HostAddresses {
     }
     let on_internet = matches!(attachment.kind, AttachmentKind::Internet { .. });
     let shared = gateway.default_public_ip.filter(|public| on_internet && kept.v4.contains(public));
-    kept.lent = shared.map(|public| (public, gateway.snat_ports.clone()));
+    kept.lent = shared.map(|public| (public, gateway.snat_ports.range()));
     kept
 }

@@ -105,7 +105,7 @@ pub(super) fn start(file: &Path, signals: Signals) -> anyhow::Result<Started> {
     change::note_opened(&mut loaded, &opened);
 
     let clock = Clock::start();
-    let pools = Pools::of(seed()?, nat::Ports::new(loaded.gateway.snat_ports.clone()));
+    let pools = Pools::of(seed()?, loaded.gateway.snat_ports);
     let shared = Shared::new(pools, seed()?);
     let ports = change::by_worker(opened, loaded.settings.workers);
     let (to_workers, notices, loops) = make_workers(&loaded, &snapshot, &shared, clock, ports)?;

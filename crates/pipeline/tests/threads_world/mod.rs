@@ -197,7 +197,7 @@ fn identity(on: AttachmentId, port: u16) -> [u8; 4] {
 }
 
 pub(crate) fn engines(wire: &Wire, workers: usize) -> (Arc<Shared>, Vec<Engine>) {
-    let ports = nat::Ports::new(2_000..=2_063);
+    let ports = nat::Ports::new(2_000..=2_063).unwrap();
     let shared = Shared::new(nat::Pools::of([3, 5], ports), [7, 11]);
     let engine = |worker| {
         let timeouts = flow::Timeouts::default();

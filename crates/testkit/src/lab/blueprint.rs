@@ -18,7 +18,7 @@ pub struct Blueprint {
     pub(super) nsgs: Vec<(String, Vec<String>)>,
     pub(super) asgs: Vec<(String, Vec<String>)>,
     pub(super) default_public: Option<Ipv4Addr>,
-    pub(super) snat_ports: RangeInclusive<u16>,
+    pub(super) snat_ports: nat::Ports,
     pub(super) ports_per_vm: u32,
     pub(super) internet: Option<Internet>,
     pub(super) segments: Vec<Segment>,
@@ -89,7 +89,7 @@ impl Default for Blueprint {
             nsgs: Vec::new(),
             asgs: Vec::new(),
             default_public: Some(ip("203.0.113.10")),
-            snat_ports: nat::PORTS,
+            snat_ports: nat::Ports::ALL,
             ports_per_vm: nat::CAPACITY as u32,
             internet: Some(internet),
             segments: Vec::new(),
@@ -237,7 +237,7 @@ impl Blueprint {
 
     /// The ports of translated flows; all unless told.
     pub fn snat_ports(mut self, ports: RangeInclusive<u16>) -> Self {
-        self.snat_ports = ports;
+        self.snat_ports = nat::Ports::new(ports).expect("a range of ports that flows can be given");
         self
     }
 

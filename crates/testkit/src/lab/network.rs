@@ -81,7 +81,7 @@ impl Blueprint {
             network,
             attachments: internet.chain(nics).chain(segments).chain(sites).collect(),
             default_public_ip: self.default_public,
-            snat_ports: self.snat_ports.clone(),
+            snat_ports: self.snat_ports,
             ports_per_vm: self.ports_per_vm,
             flow_idle: self.flow_idle,
             snat_idle: self.snat_idle,
