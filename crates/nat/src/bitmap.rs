@@ -1,9 +1,9 @@
-//! Which indexes of a large pool are leased: a bitmap in three levels that grows and shrinks by chunks.
+//! Which indexes of a large pool are taken: a bitmap in three levels that grows and shrinks by chunks.
 //!
 //! ```text
 //! header   full: 16 bits, one a chunk         the bitmap's own
-//! chunk    full: 64 bits, one a word          4,096 indexes, 528 bytes, there only while one of them is leased
-//! word     64 bits, one an index              a set bit is a leased index
+//! chunk    full: 64 bits, one a word          4,096 indexes, 528 bytes, there only while one of them is taken
+//! word     64 bits, one an index              a set bit is a taken index
 //! ```
 
 const CHUNKS: usize = 16;
@@ -11,7 +11,7 @@ const WORDS: usize = 64;
 const CHUNK_BITS: u32 = 12;
 const CHUNK_SIZE: usize = 1 << CHUNK_BITS;
 
-/// The leased indexes of one pool.
+/// The taken indexes of one pool.
 pub(crate) struct Bitmap {
     /// A bit for each chunk that has no free index.
     full: u16,
@@ -30,6 +30,19 @@ impl Bitmap {
         Self { full, size, chunks: [const { None }; CHUNKS] }
     }
 
+    /// Whether no index is free.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.full == u16::MAX
+    }
+
+    /// Whether an index is taken.
+    #[inline]
+    pub(crate) fn has(&self, index: u16) -> bool {
+        let (chunk, offset) = split(index);
+        self.chunks[chunk].as_ref().is_some_and(|taken| taken.has(offset))
+    }
+
     /// The first free index at `from` or after it, going round the end; there must be one.
     ///
     /// Cost: at most four words: the one of `from`, its chunk's summary, the next chunk's summary, and a word there.
@@ -37,7 +50,7 @@ impl Bitmap {
     pub(crate) fn next_free(&self, from: u16) -> u16 {
         let (chunk, offset) = split(from);
         let here = match &self.chunks[chunk] {
-            Some(leased) => leased.free_from(offset),
+            Some(taken) => taken.free_from(offset),
             None => Some(offset),
         };
         if let Some(offset) = here {
@@ -46,38 +59,38 @@ impl Bitmap {
         // The nearest chunk with a free index; this one comes last, for what is free below `from`.
         let skipped = (!self.full).rotate_right(chunk as u32 + 1).trailing_zeros() as usize;
         let next = (chunk + 1 + skipped) % CHUNKS;
-        let there = self.chunks[next].as_ref().map_or(0, |leased| leased.first_free());
+        let there = self.chunks[next].as_ref().map_or(0, |taken| taken.first_free());
         join(next, there)
     }
 
-    /// Leases a free index.
+    /// Takes a free index.
     #[inline]
     pub(crate) fn set(&mut self, index: u16) {
         let (chunk, offset) = split(index);
         let size = usize::from(self.size) - chunk * CHUNK_SIZE;
-        let leased = self.chunks[chunk].get_or_insert_with(|| Box::new(Chunk::new(size)));
-        leased.set(offset);
-        self.full |= u16::from(leased.is_full()) << chunk;
+        let taken = self.chunks[chunk].get_or_insert_with(|| Box::new(Chunk::new(size)));
+        taken.set(offset);
+        self.full |= u16::from(taken.is_full()) << chunk;
     }
 
-    /// Frees a leased index.
+    /// Frees a taken index.
     #[inline]
     pub(crate) fn clear(&mut self, index: u16) {
         let (chunk, offset) = split(index);
-        let Some(leased) = &mut self.chunks[chunk] else { return };
-        leased.clear(offset);
-        if leased.used == 0 {
+        let Some(taken) = &mut self.chunks[chunk] else { return };
+        taken.clear(offset);
+        if taken.used == 0 {
             self.chunks[chunk] = None;
         }
         self.full &= !(1 << chunk);
     }
 
-    /// The leased indexes, lowest first.
+    /// The taken indexes, lowest first.
     pub(crate) fn indexes(&self) -> impl Iterator<Item = u16> {
         let chunks = self.chunks.iter().enumerate();
         chunks
-            .filter_map(|(chunk, leased)| Some((chunk, leased.as_ref()?)))
-            .flat_map(|(chunk, leased)| leased.offsets().map(move |offset| join(chunk, offset)))
+            .filter_map(|(chunk, taken)| Some((chunk, taken.as_ref()?)))
+            .flat_map(|(chunk, taken)| taken.offsets().map(move |offset| join(chunk, offset)))
             .filter(|&index| index < self.size)
     }
 }
@@ -93,7 +106,7 @@ fn join(chunk: usize, offset: usize) -> u16 {
     (chunk << CHUNK_BITS | offset) as u16
 }
 
-/// 4,096 indexes, at least one of them leased.
+/// 4,096 indexes, at least one of them taken.
 struct Chunk {
     /// A bit for each word that has no free index.
     full: u64,
@@ -140,6 +153,11 @@ impl Chunk {
     }
 
     #[inline]
+    fn has(&self, offset: usize) -> bool {
+        self.words[offset / 64] >> (offset % 64) & 1 == 1
+    }
+
+    #[inline]
     fn set(&mut self, offset: usize) {
         let word = &mut self.words[offset / 64];
         *word |= 1 << (offset % 64);
@@ -155,7 +173,7 @@ impl Chunk {
     }
 
     fn offsets(&self) -> impl Iterator<Item = usize> {
-        (0..CHUNK_SIZE).filter(|offset| self.words[offset / 64] >> (offset % 64) & 1 == 1)
+        (0..CHUNK_SIZE).filter(|&offset| self.has(offset))
     }
 }
 
@@ -183,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_lives_while_one_of_its_indexes_is_leased() {
+    fn a_chunk_lives_while_one_of_its_indexes_is_taken() {
         let mut bitmap = Bitmap::new(CAPACITY as u16);
         for index in [0, 4_095, 4_096, 64_510] {
             bitmap.set(index);

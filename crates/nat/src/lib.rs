@@ -27,12 +27,14 @@
 //! ```
 //!
 //! Ports come out in an order that nobody outside can foresee (RFC 6056), and a port that was given back rests while
-//! others are free: the private module `pool` says in what order exactly, and what several workers with ports of their
-//! own change in it (the count they do not: it is 64,511 whoever asks). What this crate leaves out: who holds a lease,
+//! others are free; where only such are left, the one that has rested longest is next. The private module `pool` says in what
+//! order exactly, and what several workers with ports of their own change in it (the count they do not: it is 64,511
+//! whoever asks). What this crate leaves out: who holds a lease,
 //! and for how long. That is the flow record's business.
 
 mod bitmap;
 mod held;
+mod many;
 mod permutation;
 mod pool;
 mod pools;

@@ -23,7 +23,7 @@ const SHARDS: usize = 64;
 ///
 /// A pool is there while it has a lease, so an idle gateway holds none, and there are never more pools than leases.
 /// A destination with up to three leases costs its slot of 27 bytes and its share of the free slots, 64 bytes at most; one
-/// with more costs 664 bytes besides as a rule, and 8,584 at most. Where askers are limited, another 64 at most for each of a
+/// with more costs some 700 bytes besides as a rule, and 16,808 at most. Where askers are limited, another 64 at most for each of a
 /// destination. What the directory has grown to it keeps for the next rush, as every hash table does.
 pub struct Pools {
     directory: DashMap<PoolKey, Pool, Secret>,
@@ -201,7 +201,7 @@ impl Pools {
     /// Gives an index back, and forgets the pool with its last, in one hold of the shard's lock: a lease that is taken
     /// at the same time either finds the pool with this index still leased, or none.
     fn give(&self, key: &PoolKey, index: u16) {
-        self.directory.remove_if_mut(key, |_, pool| pool.give(index));
+        self.directory.remove_if_mut(key, |_, pool| pool.give(self.ports.size(), index));
         self.used.fetch_sub(1, Ordering::Relaxed);
     }
 

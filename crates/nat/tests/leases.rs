@@ -3,7 +3,7 @@
 use nat::{Asker, CAPACITY, Lease, PORTS, PoolKey, Pools, Ports, Refused};
 use packet::{Owner, Protocol};
 use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -143,6 +143,54 @@ fn a_freed_port_rests_until_the_others_were_used() {
         assert_ne!(pools.lease(key(1)).unwrap().port(), freed);
     }
     assert_eq!(pools.lease(key(1)).unwrap().port(), freed);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// In a pool without a port that never was leased, those that are free come out as they came back, and each is one of
+    /// a plain set of free ones; the next after the last of them is refused.
+    #[test]
+    fn a_starved_pool_uses_its_ports_again_oldest_first(
+        (first, last) in prop_oneof![Just((1_025, 65_535)), Just((2_000, 2_063)), Just((2_000, 2_003))],
+        steps in prop::collection::vec((any::<bool>(), 1..100usize, any::<prop::sample::Index>()), 1..60),
+    ) {
+        let pools = Pools::of(SEED, Ports::new(first..=last).unwrap());
+        let size = usize::from(last - first) + 1;
+        let mut leases: Vec<Lease> = (0..size).map(|_| pools.lease(key(1)).unwrap()).collect();
+        let mut free = VecDeque::new();
+        for (take, count, at) in steps {
+            for _ in 0..count {
+                if take {
+                    let lease = pools.lease(key(1));
+                    prop_assert_eq!(lease.as_ref().ok().map(Lease::port), free.pop_front());
+                    prop_assert!(lease.is_ok() || leases.len() == size);
+                    leases.extend(lease.ok());
+                } else if leases.len() > 1 && free.len() < 4_096 {
+                    free.push_back(leases.swap_remove(at.index(leases.len())).port());
+                }
+            }
+            prop_assert_eq!((pools.peek(&key(1)), pools.used_total()), (free.front().copied(), leases.len()));
+        }
+    }
+}
+
+/// A port that is given back just before the cursor, where it would be the next, is the last.
+#[test]
+fn a_freed_port_rests_wherever_it_lies() {
+    let order: Vec<u16> = lease_all(&Pools::new(SEED), key(1)).iter().map(Lease::port).collect();
+    let pools = Pools::new(SEED);
+    let mut leases: VecDeque<Lease> = (0..10).map(|_| pools.lease(key(1)).unwrap()).collect();
+    // Nearly once round, after which the cursor stands before the first one's port.
+    for _ in 10..CAPACITY {
+        let lease = pools.lease(key(1)).unwrap();
+        assert!(order[10..].contains(&lease.port()));
+    }
+    let freed = leases.pop_front().unwrap().port();
+    // What is free and does not rest comes first, and those are all but the 4,096 before it and the nine that are leased.
+    for nth in 10..CAPACITY - 4_096 {
+        assert_ne!(pools.lease(key(1)).unwrap().port(), freed, "{nth}");
+    }
 }
 
 #[test]

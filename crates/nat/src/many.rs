@@ -1,0 +1,86 @@
+//! The indexes of a pool with many leases: which are leased, and which rest.
+
+use crate::bitmap::Bitmap;
+use crate::pool::RESTING;
+use std::collections::VecDeque;
+
+/// Leased and resting indexes: 168 bytes, 528 for every 4,096 indexes of which one is leased or rests, and two for each that
+/// rests, up to a power of two; 16,808 at most.
+pub(crate) struct Many {
+    /// A set bit is an index that is leased or rests.
+    busy: Bitmap,
+    /// Given back, the first longest ago; at most [`RESTING`].
+    resting: VecDeque<u16>,
+}
+
+impl Many {
+    /// None leased, none resting.
+    pub(crate) fn new(size: u16) -> Self {
+        Self { busy: Bitmap::new(size), resting: VecDeque::new() }
+    }
+
+    /// Whether an index is neither leased nor rests.
+    #[inline]
+    pub(crate) fn has_fresh(&self) -> bool {
+        !self.busy.is_full()
+    }
+
+    /// The first index at `from` or after it, going round the end, that is neither leased nor rests; there must be one.
+    #[inline]
+    pub(crate) fn next_fresh(&self, from: u16) -> u16 {
+        self.busy.next_free(from)
+    }
+
+    /// What rests, longest first.
+    #[inline]
+    pub(crate) fn resting(&self) -> impl Iterator<Item = u16> {
+        self.resting.iter().copied()
+    }
+
+    /// Leases a free index; one that rests must be near the first of those.
+    #[inline]
+    pub(crate) fn lease(&mut self, index: u16) {
+        if !self.busy.has(index) {
+            self.busy.set(index);
+        } else if let Some(place) = self.resting.iter().position(|&resting| resting == index) {
+            self.resting.remove(place);
+        }
+    }
+
+    /// Takes a leased index back; it rests from now on, and the one that has rested longest makes room for it.
+    #[inline]
+    pub(crate) fn give(&mut self, index: u16) {
+        if self.resting.len() >= RESTING
+            && let Some(rested) = self.resting.pop_front()
+        {
+            self.busy.clear(rested);
+        }
+        self.resting.push_back(index);
+    }
+
+    /// The leased indexes, lowest first, when nothing is to rest any longer.
+    pub(crate) fn leased(&mut self) -> impl Iterator<Item = u16> {
+        for rested in self.resting.drain(..) {
+            self.busy.clear(rested);
+        }
+        self.busy.indexes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CAPACITY;
+
+    const _: () = assert!(size_of::<Many>() == 168);
+
+    #[test]
+    fn what_rests_takes_no_more_room_than_it_needs() {
+        let mut many = Many::new(CAPACITY as u16);
+        (0..CAPACITY as u16).for_each(|index| many.lease(index));
+        (0..CAPACITY as u16).for_each(|index| many.give(index));
+        assert_eq!((many.resting.len(), many.resting.capacity()), (RESTING, RESTING));
+        assert!(many.resting().eq(CAPACITY as u16 - RESTING as u16..CAPACITY as u16));
+        assert!(many.has_fresh() && many.leased().next().is_none());
+    }
+}
