@@ -367,12 +367,15 @@ impl Engine {
         packet: &Packet,
         (flow, side): (FlowId, Side),
     ) -> Option<u16> {
-        let shared = side == Side::Initiator && self.flows.get(flow)?.lease.is_some();
-        if !shared || packet.dont_fragment && packet.fragment == Fragment::Whole {
+        let action =
+            self.flows.get(flow).filter(|action| side == Side::Initiator && action.lease.is_some())?;
+        if packet.dont_fragment && packet.fragment == Fragment::Whole {
             return None;
         }
         // The device counts on from it with every packet of a super-frame.
-        Some(self.identification.take(checks::wire_packets(frame, packet)))
+        let mtu = self.snapshot.link(action.hops[side as usize].egress).map_or(u32::MAX, |link| link.mtu);
+        let packets = checks::device_packets(frame, packet, mtu);
+        Some(self.identification.take(&self.shared.identifications, packets))
     }
 
     /// A dropped first fragment takes the later ones with it.

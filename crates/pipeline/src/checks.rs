@@ -239,6 +239,15 @@ pub(crate) fn wire_packets(frame: &Frame<'_>, packet: &Packet) -> u32 {
     payload.div_ceil(u32::from(segments.size.max(1))).max(1)
 }
 
+/// How many packets a device makes of a frame for a link of this MTU, where a stream's segments are made to fit.
+pub(crate) fn device_packets(frame: &Frame<'_>, packet: &Packet, mtu: u32) -> u32 {
+    let (Transport::Tcp(tcp), Some(segments)) = (packet.transport, frame.offload.segments) else {
+        return wire_packets(frame, packet);
+    };
+    let room = mtu.saturating_sub(packet.length() - tcp.payload).clamp(1, segments.size.max(1).into());
+    tcp.payload.div_ceil(room).max(1)
+}
+
 /// What IPv6 hosts and routers say to all of their link, as soon as it is up: about groups (RFC 2710, RFC 3810) and
 /// routers (RFC 4861). Nobody forwards it, and a fabric that carries no multicast has no use for it.
 #[inline]

@@ -3,6 +3,7 @@
 use crate::closing::Closing;
 use crate::counters::Counters;
 use crate::directory::Claim;
+use crate::identification::Identification;
 use crate::judge::Judgement;
 use crate::neighbours::Chore;
 use crate::outbox::Outbox;
@@ -34,7 +35,7 @@ pub struct Settings {
     pub capacity: usize,
     /// How long silent flows live.
     pub timeouts: Timeouts,
-    /// The secrets of the flow table's hash and of the identification counter; the same for all workers.
+    /// The secret of the flow table's hash; the same for all workers.
     pub seed: [u64; 2],
     /// Which worker this is, from 0.
     pub worker: usize,
@@ -111,7 +112,7 @@ impl Engine {
             closing: Closing::new(noted),
             counters,
             outbox: Outbox::default(),
-            identification: Identification::new(seed[0] as u16, worker, workers),
+            identification: Identification::default(),
             exhausted: HashMap::new(),
             behind: false,
             sweep: None,
@@ -297,35 +298,6 @@ fn still_attached(snapshot: &Snapshot, key: &FlowKey, on: AttachmentId) -> bool 
     snapshot.link(on).is_some_and(|link| {
         link.scope == key.scope && (link.is_internet() || link.next_hop(key.source).is_some())
     })
-}
-
-/// The identifications that a worker gives out: round and round in a stretch of its own.
-///
-/// A stretch, because the device counts on by one with every packet of a super-frame.
-#[derive(Debug)]
-pub(crate) struct Identification {
-    next: u32,
-    start: u32,
-    size: u32,
-}
-
-impl Identification {
-    fn new(seed: u16, worker: usize, workers: usize) -> Self {
-        let workers = u32::try_from(workers).unwrap_or(u32::MAX);
-        let size = (0x1_0000 / workers).max(1);
-        Self { next: (u32::from(seed) + 1) % size, start: worker as u32 * size, size }
-    }
-
-    /// The first of so many.
-    #[inline]
-    pub(crate) fn take(&mut self, packets: u32) -> u16 {
-        if self.next + packets > self.size {
-            self.next = 0;
-        }
-        let first = self.start + self.next;
-        self.next += packets;
-        first as u16
-    }
 }
 
 /// How many more ICMP errors may be sent now.

@@ -17,6 +17,7 @@ mod engine;
 mod explain;
 mod fragments;
 mod gateway;
+mod identification;
 mod judge;
 mod lingering;
 mod link;

@@ -6,13 +6,14 @@
 use crate::directory::Directory;
 use crate::engine::Allowance;
 use crate::fragments::Fragments;
+use crate::identification::Count;
 use crate::lingering::Lingering;
 use crate::neighbours::Neighbours;
 use nat::Pools;
 use packet::{AttachmentId, Time};
 use siphasher::sip::SipHasher13;
 use std::collections::HashMap;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub struct Shared {
     pub(crate) directory: Arc<Directory>,
     pub(crate) lingering: Arc<Lingering>,
     pub(crate) neighbours: Neighbours,
+    pub(crate) identifications: Count,
     fragments: Mutex<Fragments>,
     /// ICMP errors sent, by attachment, so that who causes many does not silence those of others.
     errors: Mutex<HashMap<AttachmentId, Allowance>>,
@@ -43,6 +45,7 @@ impl Shared {
         Arc::new(Self {
             pools,
             directory: Arc::new(Directory::new(secret.clone())),
+            identifications: Count::new(secret.build_hasher().finish() as u16),
             lingering: Arc::new(Lingering::new(secret)),
             neighbours: Neighbours::default(),
             fragments: Mutex::default(),
