@@ -31,6 +31,9 @@ const LOST: u64 = 1;
 testkit::on_setting!(veth_1, super::Setting::veth(1), floods);
 testkit::on_setting!(veth_2, super::Setting::veth(2), floods);
 testkit::on_setting!(tap_2, super::Setting::tap(2), floods);
+// Every frame goes through a queue that the flooder's go through too.
+testkit::on_setting!(veth_2_handing_over, super::Setting::veth(2).handing_over(), floods);
+testkit::on_setting!(tap_2_handing_over, super::Setting::tap(2).handing_over(), floods);
 
 fn file() -> GatewayFile {
     let rule = Rule::deny("NoHighPorts", 100).protocol("Udp").port("30000-65535");

@@ -23,6 +23,7 @@ mod hold;
 mod link;
 mod load;
 mod notify;
+mod shares;
 mod start;
 mod views;
 mod worker;

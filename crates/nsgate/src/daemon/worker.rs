@@ -108,8 +108,8 @@ impl Loop {
                 let way = engine.receive(now, id, frame);
                 leave(way, id, frame, engine, others)
             }),
-            // Where the queue is full the frames wait in the ring.
-            Some(to) if !others.has_room(to, EACH) => return 0,
+            // Where the queue has no room for this attachment its frames wait in its ring.
+            Some(to) if !others.has_room(to, id, EACH) => return 0,
             Some(to) => links.relay(id, EACH, |frame| {
                 if others.hand_on(to, id, frame.offload, frame.bytes) {
                     return None;
