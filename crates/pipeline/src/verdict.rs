@@ -93,7 +93,7 @@ reasons! {
     FragmentsFull, "fragments-full", "Too many fragments wait for their first one.";
 
     // Between workers.
-    HandOffFull, "hand-off-full", "The queue to the worker that has this flow, or the share of it that this attachment has, was full.";
+    HandOffFull, "hand-off-full", "No room in the queue to the worker that has this flow, or no share of it for this attachment.";
 
     // Packets that belong to a flow, and none is there.
     ReplyWithoutFlow, "reply-without-flow", "An ICMP reply to a query that no live flow asked.";
