@@ -90,6 +90,14 @@ impl Ports {
         removed
     }
 
+    /// Gives all ports back, as [`Self::remove`]. The kernel takes some 25 ms to close one of AF_PACKET, so whoever has many
+    /// closes them on several threads.
+    pub fn take_all(&mut self) -> Vec<Port> {
+        let taken = self.ports.drain(..).flatten().collect();
+        self.watch();
+        taken
+    }
+
     /// Ends a `wait` from another thread.
     pub fn waker(&self) -> Waker {
         self.waker.clone()

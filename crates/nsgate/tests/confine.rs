@@ -29,7 +29,9 @@ fn after_the_start_only_the_main_thread_holds_what_it_needs() {
     let status = daemon.ask("status");
     let threads = threads(&status["pid"]);
     let names: Vec<&str> = threads.iter().map(|thread| thread["Name"].as_str()).collect();
-    for name in ["nsgate", "worker-0", "loader", "signals", "control", "control-0", "control-15"] {
+    for name in
+        ["nsgate", "worker-0", "loader-0", "loader-3", "signals", "control", "control-0", "control-15"]
+    {
         assert!(names.contains(&name), "{name}: {names:?}");
     }
     for thread in &threads {

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
-use testkit::gateway_file::GatewayFile;
+use testkit::gateway_file::{GatewayFile, Rule};
 use testkit::netns::{self, Process, eventually};
 use testkit::site::Site;
 
@@ -167,7 +167,7 @@ fn a_file_that_hangs_delays_neither_questions_nor_the_end() {
     // The loader waits in open(2) until somebody writes.
     let pid = daemon.ask("status")["pid"].to_string();
     let stuck = eventually(SOON, || {
-        let loader = thread_of(pid.parse().unwrap(), "loader");
+        let loader = thread_of(pid.parse().unwrap(), "loader-0");
         let at = fs::read_to_string(format!("/proc/{pid}/task/{loader}/wchan")).unwrap_or_default();
         (at.contains("fifo") || at.contains("wait_for_partner")).then_some(())
     });
@@ -182,6 +182,29 @@ fn a_file_that_hangs_delays_neither_questions_nor_the_end() {
     assert!(followed.is_some(), "{}", daemon.log());
     let ended = daemon.stop();
     assert!(ended.is_some_and(|ended| ended.success()), "{}", daemon.log());
+}
+
+#[test]
+fn a_file_that_hangs_is_given_up_and_does_not_hold_up_the_next_reload() {
+    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+    let pipe = daemon.config().with_file_name("pipe.json");
+    let refused = daemon.reload(&endless(pipe.parent().unwrap()));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("one of them hangs"), "{said}");
+    assert_eq!(daemon.ask("status")["reloads"]["refused"], 1);
+    site.serve(&site.internet, 80);
+    assert!(site.udp(&site.vm1, "198.51.100.1:80").address().is_some(), "the old policy is in force");
+
+    let deny = Rule::deny("NoUdp", 100).outbound().protocol("Udp");
+    let closed = GatewayFile::open().nsg("vm1", [deny]);
+    let reloaded = daemon.reload(&closed.text());
+    assert!(reloaded.status.success(), "{}", daemon.log());
+    // Now the first load ends; nobody wants it any more.
+    fs::write(pipe, "[]").unwrap();
+    assert!(daemon.reload(&closed.text()).status.success(), "{}", daemon.log());
+    daemon.denies("vm1-nsg", "NoUdp", || site.udp(&site.vm1, "198.51.100.1:80"));
+    let status = daemon.ask("status");
+    assert_eq!((&status["reloads"]["done"], &status["reloads"]["refused"]), (&2.into(), &1.into()));
 }
 
 #[test]

@@ -27,8 +27,6 @@ const RINGS: Duration = Duration::from_secs(10);
 const INTERFACES: Duration = Duration::from_secs(10);
 /// How long a worker may take to say what its rings have lost.
 const FIGURES: Duration = Duration::from_secs(1);
-/// How long each of the three steps of stopping may take; a daemon that is told to stop ends within five seconds.
-const STOPPING: Duration = Duration::from_millis(1200);
 /// A worker that has not come round for so long has stalled. It comes round five times a second with nothing to do.
 const STALLED: Duration = Duration::from_secs(5);
 
@@ -126,8 +124,11 @@ impl Main {
                 recv(doors.wishes) -> wish => if let Ok(Wish::Reload(reply)) = wish {
                     self.load(Some(reply));
                 },
-                recv(self.loader.done) -> read => if let Ok(read) = read {
+                recv(self.loader.done) -> done => if let Some(read) = done.ok().and_then(|done| self.loader.take(done)) {
                     self.loaded(read);
+                },
+                recv(self.loader.overdue) -> _ => if let Some(refused) = self.loader.give_up() {
+                    self.loaded(refused);
                 },
                 recv(doors.changes) -> change => if let Ok(change) = change {
                     self.follow(change, &doors.changes);
@@ -152,10 +153,16 @@ impl Main {
             self.next.get_or_insert_default().extend(waits);
             return;
         }
+        self.begin_to_load(waits.into_iter().collect());
+    }
+
+    /// The same while there is no load, for everybody who waits.
+    fn begin_to_load(&mut self, waits: Vec<Sender<Result<Reloaded, String>>>) {
         notify::reloading();
-        self.loading = Some(waits.into_iter().collect());
-        // The loader has one job at a time and has none now.
-        let _ = self.loader.jobs.try_send(self.state.job());
+        self.loading = Some(waits);
+        if let Err(why) = self.loader.begin(self.state.job()) {
+            self.loaded(Err(why));
+        }
     }
 
     /// Puts in force what has been read, and tells whoever waits.
@@ -181,8 +188,7 @@ impl Main {
         }
         notify::ready();
         if let Some(next) = self.next.take() {
-            self.load(None);
-            self.loading = Some(next);
+            self.begin_to_load(next);
         }
     }
 
@@ -293,20 +299,5 @@ impl Main {
                 }
             }
         }
-    }
-
-    /// Lets the workers empty their rings and queues, and end.
-    ///
-    /// # Errors
-    /// Where one does not.
-    pub(super) fn stop(&self) -> Result<(), String> {
-        notify::stopping();
-        // The second time for what was handed over the first time to somebody who was done already.
-        let emptied = (0..2).try_for_each(|_| {
-            self.workers.ask_all_within(STOPPING, |_, reply| Command::Empty(reply)).map(drop)
-        });
-        let stopped =
-            emptied.and_then(|()| self.workers.ask_all_within(STOPPING, |_, reply| Command::Stop(reply)));
-        stopped.map(drop).inspect_err(|why| warn!("{why}"))
     }
 }

@@ -295,6 +295,10 @@ fn put_in_force(workers: &Workers, snapshot: &Arc<Snapshot>, opened: Opened, det
         })
     });
     if let Err(why) = done {
+        while workers.are_ending() {
+            // The daemon is told to stop: they have ended, and the process is about to.
+            std::thread::park();
+        }
         error!("a change is half done, nsgate goes down: {why}; the interfaces stay guarded");
         std::process::exit(70);
     }

@@ -5,7 +5,7 @@ use confine::Role;
 use control::answer::Confinement;
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use std::path::PathBuf;
-use std::thread::{Builder, JoinHandle};
+use std::thread::Builder;
 
 /// Threads that are starting.
 #[derive(Debug)]
@@ -36,10 +36,10 @@ impl Crew {
         role: Role,
         core: Option<usize>,
         work: impl FnOnce() + Send + 'static,
-    ) -> std::io::Result<JoinHandle<()>> {
+    ) -> std::io::Result<()> {
         let (socket, report) = (self.socket.clone(), self.report.clone());
         self.started += 1;
-        Builder::new().name(name.into()).spawn(move || {
+        let spawned = Builder::new().name(name.into()).spawn(move || {
             core.into_iter().for_each(worker::pin);
             let confined = confine::confine(role, &socket);
             let is_confined = confined.is_ok();
@@ -48,7 +48,8 @@ impl Crew {
             if is_confined {
                 work();
             }
-        })
+        });
+        spawned.map(drop)
     }
 
     /// Waits for everybody, then confines the calling thread, which is the main one. Returns what is left to it.

@@ -7,8 +7,8 @@ use nat::PoolKey;
 use packet::{AttachmentId, Time};
 use pipeline::{Counters, Explanation, FlowView, Snapshot};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// Commands that may wait for a worker.
 const COMMANDS: usize = 32;
@@ -30,10 +30,10 @@ pub(super) enum Command {
     Replace { snapshot: Arc<Snapshot>, reply: Sender<()> },
     /// Relay on these ports, which the main thread has opened, and on those attachments no more.
     Attach { ports: Vec<(AttachmentId, Port)>, detach: Vec<AttachmentId>, reply: Sender<()> },
-    /// Say when the rings and the queue have been empty.
-    Empty(Sender<()>),
-    /// End.
-    Stop(Sender<()>),
+    /// Say when the rings and the queue have been empty, at the latest `by` then.
+    Empty { by: Instant, reply: Sender<()> },
+    /// Give the ports away, and end.
+    Stop(Sender<Vec<Port>>),
 }
 
 /// What one worker has counted.
@@ -86,7 +86,11 @@ pub(super) struct Ends {
 
 /// The way to all workers.
 #[derive(Clone, Debug)]
-pub(super) struct Workers(Arc<[Worker]>);
+pub(super) struct Workers {
+    each: Arc<[Worker]>,
+    /// Whether somebody has begun to end them.
+    are_ending: Arc<AtomicBool>,
+}
 
 impl Workers {
     /// The two ends of the workers' channels, given what wakes each: what others hold, and what each worker holds; and
@@ -99,17 +103,17 @@ impl Workers {
             (Worker { commands, waker, beat }, ends)
         };
         let (workers, ends): (Vec<_>, _) = wakers.into_iter().map(pair).unzip();
-        (Self(workers.into()), ends, noticed)
+        (Self { each: workers.into(), are_ending: Arc::default() }, ends, noticed)
     }
 
     /// How many there are.
     pub(super) fn count(&self) -> usize {
-        self.0.len()
+        self.each.len()
     }
 
     /// The first worker that has not come round within `limit`.
     pub(super) fn stalled(&self, now: Time, limit: Duration) -> Option<usize> {
-        self.0.iter().position(|worker| now.since(worker.beat.last()) > limit)
+        self.each.iter().position(|worker| now.since(worker.beat.last()) > limit)
     }
 
     /// Sends one worker the command that `command` makes and waits for the answer.
@@ -121,7 +125,8 @@ impl Workers {
         worker: usize,
         command: impl FnOnce(Sender<T>) -> Command,
     ) -> Result<T, String> {
-        self.send(worker, PATIENCE, command)?.wait(PATIENCE)
+        let deadline = Instant::now() + PATIENCE;
+        self.send(worker, deadline, command)?.wait(deadline)
     }
 
     /// Sends every worker the command that `command` makes for it, and waits for all answers, in the workers' order.
@@ -135,29 +140,49 @@ impl Workers {
         self.ask_all_within(PATIENCE, command)
     }
 
-    /// The same with a limit to each wait.
+    /// The same with another limit.
     ///
     /// # Errors
     /// As [`Self::ask_all`].
     pub(super) fn ask_all_within<T>(
         &self,
         patience: Duration,
-        mut command: impl FnMut(usize, Sender<T>) -> Command,
+        command: impl FnMut(usize, Sender<T>) -> Command,
     ) -> Result<Vec<T>, String> {
-        let sent = |worker| self.send(worker, patience, |reply| command(worker, reply));
-        let sent = (0..self.count()).map(sent).collect::<Result<Vec<_>, _>>()?;
-        sent.into_iter().map(|answer| answer.wait(patience)).collect()
+        self.ask_each_by(Instant::now() + patience, command).into_iter().collect()
+    }
+
+    /// The same for the answers of those that answer by then, and one sentence for each of the others.
+    pub(super) fn ask_each_by<T>(
+        &self,
+        deadline: Instant,
+        mut command: impl FnMut(usize, Sender<T>) -> Command,
+    ) -> Vec<Result<T, String>> {
+        let sent = |worker| self.send(worker, deadline, |reply| command(worker, reply));
+        // All have the command before the first answer is waited for.
+        let sent: Vec<_> = (0..self.count()).map(sent).collect();
+        sent.into_iter().map(|answer| answer?.wait(deadline)).collect()
+    }
+
+    /// Whether the caller is the first to end them.
+    pub(super) fn begin_to_end(&self) -> bool {
+        !self.are_ending.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether somebody has begun to end them.
+    pub(super) fn are_ending(&self) -> bool {
+        self.are_ending.load(Ordering::Relaxed)
     }
 
     fn send<T>(
         &self,
         worker: usize,
-        patience: Duration,
+        deadline: Instant,
         command: impl FnOnce(Sender<T>) -> Command,
     ) -> Result<Answer<T>, String> {
-        let to = self.0.get(worker).ok_or_else(|| format!("there is no worker {worker}"))?;
+        let to = self.each.get(worker).ok_or_else(|| format!("there is no worker {worker}"))?;
         let (reply, answer) = bounded(1);
-        let sent = to.commands.send_timeout(command(reply), patience);
+        let sent = to.commands.send_deadline(command(reply), deadline);
         sent.map_err(|_| format!("worker {worker} takes no commands"))?;
         to.waker.wake();
         Ok(Answer { worker, answer })
@@ -171,9 +196,9 @@ struct Answer<T> {
 }
 
 impl<T> Answer<T> {
-    fn wait(self, patience: Duration) -> Result<T, String> {
+    fn wait(self, deadline: Instant) -> Result<T, String> {
         let Self { worker, answer } = self;
-        answer.recv_timeout(patience).map_err(|error| match error {
+        answer.recv_deadline(deadline).map_err(|error| match error {
             RecvTimeoutError::Timeout => format!("worker {worker} does not answer"),
             RecvTimeoutError::Disconnected => format!("worker {worker} has ended"),
         })

@@ -4,13 +4,13 @@
 //!   signals ────────────┐            ┌── what is in force, on show ──► control threads: status, explain, ...
 //!   reloads, asked for ─┼─► main ────┤
 //!   the host's links ───┤
-//!   loader: the file ───┘   thread   └── commands, open ports ──► worker threads: ports ► engine ► ports
+//!   loaders: the file ──┘   thread   └── commands, open ports ──► worker threads: ports ► engine ► ports
 //!                             ▲────────────── notices ──────────────┘  ▲── frames of others' flows ──┘
 //! ```
 //!
 //! Each worker owns its ports and its engine, and nobody else touches them; everybody else sends it a command and
 //! wakes it. A flow is one worker's; a frame of it that another receives is handed over. The main thread is the only one
-//! with rights: it opens interfaces and guards them. A file is read by the loader, which has none, and handed over
+//! with rights: it opens interfaces and guards them. A file is read by a loader, which has none, and handed over
 //! whole; meanwhile signals and questions are answered. A thread that fails takes the daemon down; what the kernel drops
 //! meanwhile (the guard) stays in place, so nothing passes.
 
@@ -25,6 +25,7 @@ mod load;
 mod notify;
 mod shares;
 mod start;
+mod stop;
 mod views;
 mod worker;
 
@@ -33,11 +34,9 @@ pub use start::CannotStart;
 
 use crate::cli::{LogFormat, Run};
 use crate::logs;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use start::Started;
 use std::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 /// Runs the gateway in the foreground until it is told to stop.
 ///
@@ -47,21 +46,16 @@ pub(crate) fn run(args: &Run) -> anyhow::Result<()> {
     logs::start(args.log_format, &args.log_level)?;
     log_panics();
     confine::no_new_privileges()?;
-    // From here on a signal waits until somebody looks, instead of ending the process half-way.
-    let signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
-    let started = start::start(&args.config, signals);
-    let Started { mut main, doors, listener, workers } =
+    let started = start::start(&args.config);
+    let Started { mut main, doors, listener, stop } =
         started.inspect_err(|error| log_failure(error, args.log_format))?;
     main.log_ready();
     notify::ready();
     main.attend(&doors);
-    let stopped = main.stop();
+    stop.ask();
+    notify::stopping();
     listener.remove();
-    if stopped.is_ok() {
-        // They have said that their rings are empty; they end by themselves.
-        workers.into_iter().for_each(|worker| drop(worker.join()));
-    }
-    info!("stopped; the interfaces stay guarded until `nsgate release` or the next start");
+    stop.stop();
     Ok(())
 }
 

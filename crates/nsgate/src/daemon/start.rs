@@ -7,7 +7,8 @@ use super::desk::Desk;
 use super::hand_over::{Others, Queue};
 use super::hold::Holds;
 use super::link::{Ends, Notice, Workers};
-use super::load::{self, Loader};
+use super::load::{self, LOADERS, Loader};
+use super::stop::Stop;
 use super::views::Directions;
 use super::{Clock, worker};
 use crate::command::Broken;
@@ -16,7 +17,7 @@ use arc_swap::ArcSwap;
 use confine::Role;
 use control::answer::{Confinement, Reloads};
 use control::{Listener, Refused};
-use crossbeam::channel::{Receiver, bounded};
+use crossbeam::channel::{Receiver, Sender, bounded};
 use flow::Timeouts;
 use gateway::{Host, Ids, Loaded};
 use io::watch::{Change, Changes};
@@ -24,12 +25,12 @@ use io::{Port, Ports};
 use nat::Pools;
 use packet::AttachmentId;
 use pipeline::{Engine, Names, Settings, Shared, Snapshot};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::collections::HashSet;
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 use tracing::warn;
 
@@ -73,7 +74,7 @@ pub(super) struct Started {
     pub(super) main: Main,
     pub(super) doors: Doors,
     pub(super) listener: Arc<Listener>,
-    pub(super) workers: Vec<JoinHandle<()>>,
+    pub(super) stop: Stop,
 }
 
 /// Loads the file, locks the interfaces, guards them, opens the rings, starts the threads, and gives up what rights
@@ -81,7 +82,7 @@ pub(super) struct Started {
 ///
 /// # Errors
 /// [`Broken`] or [`CannotStart`]; guards that were put on stay on.
-pub(super) fn start(file: &Path, signals: Signals) -> anyhow::Result<Started> {
+pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
     let mut ids = Ids::default();
     let mut loaded = gateway::load(file, &mut ids, &Host::Needed(&io::interface::find)).map_err(Broken)?;
     if loaded.gateway.attachments.is_empty() {
@@ -95,6 +96,9 @@ pub(super) fn start(file: &Path, signals: Signals) -> anyhow::Result<Started> {
         missing if missing.is_empty() => {}
         missing => return Err(CannotStart::Capability(missing.join(", ")).into()),
     }
+    // Until now a signal ends the process, as any that has changed nothing: the file may hang. From here on it waits until
+    // somebody looks, so that nothing ends half-way.
+    let signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
     let mut holds = Holds::default();
     let wanted: Vec<_> = change::attached(&loaded).collect();
     holds.lock(wanted.iter().copied()).map_err(CannotStart::Interface)?;
@@ -128,31 +132,40 @@ pub(super) fn start(file: &Path, signals: Signals) -> anyhow::Result<Started> {
     let desk = Arc::new(Desk { shown, shared, clock, workers: to_workers.clone(), wishes });
 
     let mut crew = Crew::new(state.loaded.settings.socket.clone());
-    let start = |(nth, work): (usize, worker::Loop)| {
-        crew.start(&format!("worker-{nth}"), Role::Worker, Some(nth), move || work.run_or_exit())
-    };
-    let workers = loops.into_iter().enumerate().map(start).collect::<Result<_, _>>()?;
+    for (nth, work) in loops.into_iter().enumerate() {
+        crew.start(&format!("worker-{nth}"), Role::Worker, Some(nth), move || work.run_or_exit())?;
+    }
     let loader = start_loader(&mut crew)?;
-    let signals = start_signals(&mut crew, signals)?;
     let changes = start_watch(&mut crew)?;
-    start_control(&mut crew, &listener, &desk)?;
+    let hands = start_control(&mut crew, &listener, &desk)?;
+    let stop = Stop::new(to_workers.clone(), hands);
+    let signals = start_signals(&mut crew, signals, stop.clone())?;
     state.confinement = crew.settle()?;
     desk.shown.store(Arc::new(state.shown()));
     let main = Main::new(state, desk, to_workers, loader);
-    Ok(Started { main, doors: Doors { signals, notices, wishes: wished, changes }, listener, workers })
+    Ok(Started { main, doors: Doors { signals, notices, wishes: wished, changes }, listener, stop })
 }
 
 fn start_loader(crew: &mut Crew) -> anyhow::Result<Loader> {
     let (loader, jobs, results) = Loader::channels();
-    crew.start("loader", Role::Loader, None, move || load::work(&jobs, &results))?;
+    for number in 0..LOADERS {
+        let (jobs, results) = (jobs.clone(), results.clone());
+        crew.start(&format!("loader-{number}"), Role::Loader, None, move || load::work(&jobs, &results))?;
+    }
     Ok(loader)
 }
 
-fn start_signals(crew: &mut Crew, mut signals: Signals) -> anyhow::Result<Receiver<i32>> {
+fn start_signals(crew: &mut Crew, mut signals: Signals, stop: Stop) -> anyhow::Result<Receiver<i32>> {
     let (sender, receiver) = bounded(SIGNALS);
     crew.start("signals", Role::Control, None, move || {
         for signal in signals.forever() {
-            // A full queue holds the same signals already.
+            if signal != SIGHUP {
+                stop.ask();
+                // Where the queue is full the main thread is busy; it is watched over.
+                let _ = sender.try_send(signal);
+                stop.watch_over();
+            }
+            // A full queue holds the same signal already.
             let _ = sender.try_send(signal);
         }
     })?;
@@ -177,8 +190,13 @@ fn start_watch(crew: &mut Crew) -> anyhow::Result<Receiver<Change>> {
     Ok(receiver)
 }
 
-/// A thread for each peer that there may be, and one that hands them their peers: none makes another later on.
-fn start_control(crew: &mut Crew, listener: &Arc<Listener>, desk: &Arc<Desk>) -> anyhow::Result<()> {
+/// A thread for each peer that there may be, and one that hands them their peers: none makes another later on. Returns
+/// the way to those threads.
+fn start_control(
+    crew: &mut Crew,
+    listener: &Arc<Listener>,
+    desk: &Arc<Desk>,
+) -> anyhow::Result<Sender<control::Task>> {
     let (peers, tasks) = bounded::<control::Task>(control::MAX_PEERS);
     for number in 0..control::MAX_PEERS {
         let tasks = tasks.clone();
@@ -186,12 +204,12 @@ fn start_control(crew: &mut Crew, listener: &Arc<Listener>, desk: &Arc<Desk>) ->
             tasks.iter().for_each(|task| task())
         })?;
     }
-    let (listener, desk) = (Arc::clone(listener), Arc::clone(desk));
+    let (listener, desk, hands) = (Arc::clone(listener), Arc::clone(desk), peers.clone());
     let spawn = move |task| peers.try_send(task).map_err(|_| ErrorKind::WouldBlock.into());
     crew.start("control", Role::Control, None, move || {
         control::serve(&listener, spawn, move |request| desk.answer(request));
     })?;
-    Ok(())
+    Ok(hands)
 }
 
 /// Everything that the workers need, ready to run on threads of their own.

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use packet::{AttachmentId, Frame, Offload, Time};
 use pipeline::{Engine, Way};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing::{debug, error};
 
 /// The most frames taken from one attachment before the next has its turn.
@@ -24,8 +24,6 @@ const EACH: usize = 8;
 const BATCH: usize = Ports::BATCH;
 /// The most frames taken from the queue in one turn.
 const QUEUED: usize = 256;
-/// How long the rings may take to empty when the daemon stops.
-const EMPTYING: Duration = Duration::from_millis(800);
 /// How often exhausted pools are told.
 const TELLING: Duration = Duration::from_secs(1);
 
@@ -67,7 +65,7 @@ impl Loop {
             let busy = self.turn();
             while let Ok(command) = self.ends.commands.try_recv() {
                 if let Command::Stop(reply) = command {
-                    let _ = reply.send(());
+                    let _ = reply.send(self.links.take_all());
                     return Ok(());
                 }
                 self.obey(command);
@@ -172,9 +170,8 @@ impl Loop {
         }
     }
 
-    fn empty(&mut self) {
-        let deadline = self.clock.now() + EMPTYING;
-        while self.turn() && self.clock.now() < deadline {}
+    fn empty(&mut self, by: Instant) {
+        while self.turn() && Instant::now() < by {}
     }
 
     /// Notes what changed by itself: links, and pools without ports.
@@ -220,8 +217,8 @@ impl Loop {
                 detach.into_iter().for_each(|id| self.detach(id));
                 let _ = reply.send(());
             }
-            Command::Empty(reply) => {
-                self.empty();
+            Command::Empty { by, reply } => {
+                self.empty(by);
                 let _ = reply.send(());
             }
             Command::Stop(_) => debug!("stopping is the loop's own business"),

@@ -1,0 +1,108 @@
+//! The end within five seconds, however much there is to close and whatever the daemon is busy with. Needs root.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use testkit::gateway_file::GatewayFile;
+use testkit::netns::{self, eventually};
+use testkit::site::{Daemon, Site};
+
+const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
+const WORKERS: usize = 2;
+const MANY: usize = 100;
+/// What is promised.
+const PROMISED: Duration = Duration::from_secs(5);
+/// How long a hundred interfaces may take to be opened, on a machine that has other things to do.
+const OPENING: Duration = Duration::from_secs(60);
+
+/// A gateway file with so many machines, each behind an interface of its own.
+fn file(machines: usize) -> GatewayFile {
+    let id = |kind: &str, name: &str| {
+        format!("/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/{kind}/{name}")
+    };
+    let subnet = id("virtualNetworks", "vnet") + "/subnets/all";
+    let mut resources = vec![json!({
+        "type": "Microsoft.Network/virtualNetworks", "name": "vnet", "id": id("virtualNetworks", "vnet"),
+        "properties": {
+            "addressSpace": { "addressPrefixes": ["10.0.0.0/16"] },
+            "subnets": [{ "name": "all", "id": subnet, "properties": { "addressPrefix": "10.0.0.0/16" } }],
+        },
+    })];
+    resources.extend((0..machines).map(|nth| {
+        let name = format!("vm{nth}-nic");
+        json!({
+            "type": "Microsoft.Network/networkInterfaces", "name": name, "id": id("networkInterfaces", &name),
+            "properties": { "ipConfigurations": [{ "name": "ipconfig", "properties": {
+                "subnet": { "id": subnet }, "privateIPAddress": format!("10.0.1.{}", nth + 4),
+                "privateIPAllocationMethod": "Static", "primary": true,
+            } }] },
+        })
+    }));
+    let attachment = |nth| json!({ "interface": format!("m{nth}"), "nic": format!("vm{nth}-nic") });
+    let attachments: Vec<Value> = (0..machines).map(attachment).collect();
+    GatewayFile::open()
+        .with("network", json!({ "resources": resources }))
+        .with("attachments", attachments.into())
+        .with("outbound", json!({}))
+        .with("flows", json!({ "capacity": 10_000 }))
+        .with("engine", json!({ "workers": WORKERS }))
+}
+
+/// A host with a hundred interfaces.
+fn site() -> Option<Site> {
+    netns::available().then(|| {
+        let site = Site::new();
+        let directory = tempfile::tempdir().unwrap();
+        let batch = directory.path().join("links");
+        let mut lines = String::new();
+        for nth in 0..MANY {
+            writeln!(lines, "link add m{nth} type veth peer name p{nth}").unwrap();
+            writeln!(lines, "link set m{nth} up\nlink set p{nth} up").unwrap();
+        }
+        fs::write(&batch, lines).unwrap();
+        site.gateway.ip(&format!("-batch {}", batch.display()));
+        site
+    })
+}
+
+fn start(site: &Site, machines: usize) -> Daemon {
+    let daemon = site.launch(Path::new(NSGATE), &file(machines));
+    let ready = eventually(OPENING, || daemon.log().contains("ready: packets flow").then_some(()));
+    assert!(ready.is_some(), "{}", daemon.log());
+    daemon
+}
+
+/// The interfaces that have a guard.
+fn guarded(site: &Site) -> usize {
+    let directory = tempfile::tempdir().unwrap();
+    let batch = directory.path().join("filters");
+    let lines: String = (0..MANY).map(|nth| format!("filter show dev m{nth} ingress\n")).collect();
+    fs::write(&batch, lines).unwrap();
+    let shown = site.gateway.run(&format!("tc -batch {}", batch.display()));
+    shown.lines().filter(|line| line.contains("nsgate")).count()
+}
+
+/// Asserts that it ends in time, with 0, and leaves every guard where it was.
+fn stops_in_time(site: &Site, daemon: &mut Daemon, what: &str) {
+    let guards = guarded(site);
+    assert!(guards >= MANY, "{guards} guards");
+    let asked = Instant::now();
+    let ended = daemon.stop();
+    eprintln!("{what}: stopped after {:?}", asked.elapsed());
+    assert!(asked.elapsed() < PROMISED, "{what}: {}", daemon.log());
+    assert_eq!(ended.and_then(|ended| ended.code()), Some(0), "{what}: {}", daemon.log());
+    assert_eq!(guarded(site), guards, "{what}");
+}
+
+#[test]
+fn a_hundred_interfaces_are_closed_in_time() {
+    let Some(site) = site() else { return };
+    let mut daemon = start(&site, MANY);
+    stops_in_time(&site, &mut daemon, "idle");
+    assert!(daemon.log().contains("stopped; the interfaces stay guarded"), "{}", daemon.log());
+    assert!(!daemon.log().contains("left to the kernel"), "{}", daemon.log());
+    assert!(!daemon.config().with_file_name("control.sock").exists());
+}
