@@ -74,13 +74,20 @@ impl Engine {
     fn pass(&mut self, now: Time, on: AttachmentId, frame: &mut Frame<'_>, came: Came, walks: u8) -> Way {
         let length = frame.bytes.len();
         let outcome = match walk(&self.world(came), on, frame, &mut Silent) {
-            Ok(Step::Known { packet, flow, side }) => self.known(now, on, frame, &packet, (flow, side)),
+            Ok(Step::Known { packet, flow, side, epoch }) => {
+                self.known(now, on, frame, &packet, (flow, side), epoch)
+            }
             Ok(step) => self.act(now, on, frame, step),
             Err(refusal) => Err(refusal),
         };
         match outcome {
             Ok(Outcome::Leaves(egress)) => {
                 self.counters.end(Ending::Forwarded, length);
+                if self.outbox.has_for(egress) {
+                    // What lies there was judged before it.
+                    self.outbox.push_frame(egress, frame);
+                    return Way::Ends;
+                }
                 return Way::Leaves(egress);
             }
             Ok(Outcome::HandOver(worker)) => {
@@ -108,8 +115,7 @@ impl Engine {
     /// Takes in a frame again that had waited for its first fragment, which went or was dropped here.
     fn resume(&mut self, now: Time, on: AttachmentId, frame: &mut Frame<'_>) {
         if let Way::Leaves(egress) = self.pass(now, on, frame, Came::HandedOver, WALKS) {
-            let (bytes, offload) = (&*frame.bytes, frame.offload);
-            self.outbox.push(egress, offload, |out| out.extend_from_slice(bytes));
+            self.outbox.push_frame(egress, frame);
         }
     }
 
@@ -121,21 +127,23 @@ impl Engine {
         step: Step,
     ) -> Result<Outcome, Refusal> {
         match step {
-            Step::Known { packet, flow, side } => self.known(now, on, frame, &packet, (flow, side)),
+            Step::Known { packet, flow, side, epoch } => {
+                self.known(now, on, frame, &packet, (flow, side), epoch)
+            }
             Step::First { packet, plan } => self.first(now, on, frame, &packet, plan),
             Step::HandOver { worker, begins } => Ok(self.hand_over(now, worker, begins)),
             Step::GiveUp { pool, home, begins } => {
                 self.give_up(&pool);
                 Ok(self.hand_over(now, home, begins))
             }
-            Step::Follow { packet, flow, side, identification } => {
+            Step::Follow { packet, flow, side, epoch, identification } => {
                 let datagram = Datagram::of(on, &packet);
                 self.shared.fragments().pass(&datagram, checks::covered(&packet), checks::is_last(&packet));
                 self.count(now, frame, &packet, (flow, side));
-                self.send(now, frame, &packet, (flow, side), identification)
+                self.send(now, frame, &packet, (flow, side), epoch, identification)
             }
-            Step::Related { packet, quote, flow, side } => {
-                self.related(now, frame, &packet, &quote, (flow, side))
+            Step::Related { packet, quote, flow, side, epoch } => {
+                self.related(now, frame, &packet, &quote, (flow, side), epoch)
             }
             Step::Hold(datagram) => {
                 match self.shared.fragments().hold(datagram, now, frame.bytes, frame.offload) {
@@ -147,7 +155,7 @@ impl Engine {
                     Wait::NoNeed => Ok(Outcome::Changed),
                 }
             }
-            Step::WhoHas(said) => Ok(Outcome::Ends(self.who_has(now, on, &said))),
+            Step::WhoHas(said) => self.who_has(now, on, frame, &said),
             Step::Ignore => Ok(Outcome::Ends(Ending::Consumed)),
             Step::Echo(packet) => {
                 let request = &*frame.bytes;
@@ -192,13 +200,14 @@ impl Engine {
         frame: &mut Frame<'_>,
         packet: &Packet,
         flow: (FlowId, Side),
+        epoch: u32,
     ) -> Result<Outcome, Refusal> {
         self.count(now, frame, packet, flow);
         if packet.fragment != Fragment::Whole {
-            return self.first_fragment(now, on, frame, packet, flow);
+            return self.first_fragment(now, on, frame, packet, flow, epoch);
         }
         let identification = self.fresh_identification(frame, packet, flow);
-        self.send(now, frame, packet, flow, identification)
+        self.send(now, frame, packet, flow, epoch, identification)
     }
 
     /// The first packet of an allowed flow: make its record, then as for any other.
@@ -210,12 +219,13 @@ impl Engine {
         packet: &Packet,
         plan: Plan,
     ) -> Result<Outcome, Refusal> {
+        let epoch = self.shared.neighbours.epoch(plan.egress[0]);
         let Some(flow) = self.establish(now, frame, packet, plan)? else { return Ok(Outcome::Changed) };
         if packet.fragment != Fragment::Whole {
-            return self.first_fragment(now, on, frame, packet, (flow, Side::Initiator));
+            return self.first_fragment(now, on, frame, packet, (flow, Side::Initiator), epoch);
         }
         let identification = self.fresh_identification(frame, packet, (flow, Side::Initiator));
-        self.send(now, frame, packet, (flow, Side::Initiator), identification)
+        self.send(now, frame, packet, (flow, Side::Initiator), epoch, identification)
     }
 
     /// Makes the record of a new flow, with its translated port where it needs one; `None` where another worker has taken
@@ -326,6 +336,7 @@ impl Engine {
         frame: &mut Frame<'_>,
         packet: &Packet,
         (flow, side): (FlowId, Side),
+        epoch: u32,
     ) -> Result<Outcome, Refusal> {
         let datagram = Datagram::of(on, packet);
         let identification = self.fresh_identification(frame, packet, (flow, side));
@@ -334,7 +345,7 @@ impl Engine {
         if !self.shared.fragments().begin(datagram, lead, now, checks::covered(packet)) {
             return Err(DropReason::FragmentOverlap.into());
         }
-        let mut outcome = self.send(now, frame, packet, (flow, side), identification);
+        let mut outcome = self.send(now, frame, packet, (flow, side), epoch, identification);
         if let Err(refusal) = &outcome {
             self.shared.fragments().spoil(&datagram, refusal.denial.reason);
         }
@@ -343,8 +354,7 @@ impl Engine {
         if let Ok(Outcome::Leaves(egress)) = outcome
             && !waited.is_empty()
         {
-            let (bytes, offload) = (&*frame.bytes, frame.offload);
-            self.outbox.push(egress, offload, |out| out.extend_from_slice(bytes));
+            self.outbox.push_frame(egress, frame);
             outcome = Ok(Outcome::Ends(Ending::Forwarded));
         }
         self.resume_all(now, waited);

@@ -84,6 +84,8 @@ pub struct Engine {
     pub(crate) outbox: Outbox,
     pub(crate) identification: Identification,
     pub(crate) exhausted: HashMap<PoolKey, u64>,
+    /// When this worker looks after its packets that wait for a next hop; `None` where none do.
+    pub(crate) look_after_at: Option<Time>,
     /// Whether flow records are left whose time is up.
     behind: bool,
     /// Where the look through the flow table after a reload has got to.
@@ -114,6 +116,7 @@ impl Engine {
             outbox: Outbox::default(),
             identification: Identification::default(),
             exhausted: HashMap::new(),
+            look_after_at: None,
             behind: false,
             sweep: None,
         })
@@ -148,6 +151,7 @@ impl Engine {
     pub fn tick(&mut self, now: Time) {
         self.expire(now);
         self.sweep();
+        self.look_after_waiting(now);
         if !self.shared.round_is_due(now) {
             return;
         }
@@ -254,6 +258,18 @@ impl Engine {
     pub(crate) fn originate(&mut self, on: AttachmentId, write: impl FnOnce(&mut Vec<u8>)) {
         let bytes = self.outbox.push(on, packet::Offload::default(), write);
         self.counters.originate(bytes);
+    }
+
+    /// Lets packets go whose next hop is known and whose worker, this one, was not told so.
+    fn look_after_waiting(&mut self, now: Time) {
+        if self.look_after_at.is_none_or(|at| now < at) {
+            return;
+        }
+        let left_behind = self.shared.neighbours.left_behind(self.worker);
+        self.look_after_at = left_behind.is_some().then(|| now + ROUND);
+        for left in left_behind.into_iter().flatten() {
+            self.release(left.on, left.mac, left.waited);
+        }
     }
 
     fn expire(&mut self, now: Time) {

@@ -43,8 +43,8 @@ pub(crate) fn later_fragment<O: Observer>(
             Ok(Step::HandOver { worker, begins: None })
         }
         Some(Lead::Follow { flow, side, identification, .. }) => {
-            depart_with_flow(world, frame, &packet, (flow, side), seen)?;
-            Ok(Step::Follow { packet, flow, side, identification })
+            let epoch = depart_with_flow(world, frame, &packet, (flow, side), seen)?;
+            Ok(Step::Follow { packet, flow, side, epoch, identification })
         }
     }
 }
@@ -80,8 +80,8 @@ pub(crate) fn related<O: Observer>(
     };
     seen.see(Event::FlowFound(&key));
     checks::believable(world.flows, frame, &packet, &quote, (flow, side.other()))?;
-    depart_with_flow(world, frame, &packet, (flow, side), seen)?;
-    Ok(Step::Related { packet, quote, flow, side })
+    let epoch = depart_with_flow(world, frame, &packet, (flow, side), seen)?;
+    Ok(Step::Related { packet, quote, flow, side, epoch })
 }
 
 /// The tuple that whoever answers a quoted packet sends: its own reversed.

@@ -8,8 +8,14 @@
 //! hardware address alone, and only where nothing comes from there everybody; whoever is known has the first word.
 //!
 //! Each attachment has places of its own for the neighbours that its packets look for, so nobody's scan takes another's.
+//!
+//! **Order.** A packet that waits is its flow's worker's, and no other lets it go: whoever hears an answer takes out what is
+//! its own and is told who else has some, to hand the answer on ([`Learnt`]). Before that comes, a worker may meet the
+//! address by itself, with the flow's next packet; then it gets what waited along with it, to be sent first
+//! ([`Resolved::At`]). Should the answer be lost between the workers, each looks after its own ([`Neighbours::left_behind`]).
 
-use packet::{Address, AttachmentId, Mac, Offload, Scope, Time};
+use crossbeam::utils::CachePadded;
+use packet::{Address, AttachmentId, Frame, Mac, Offload, Scope, Time};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -40,11 +46,19 @@ const UNSEEN: Duration = Duration::from_secs(300);
 /// A next hop: its attachment, the address space of its address, its address.
 pub(crate) type NextHop = (AttachmentId, Scope, Address);
 
+/// Whose a packet is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Whose {
+    /// The attachment that it came in on.
+    pub(crate) from: AttachmentId,
+    /// The worker that has its flow.
+    pub(crate) worker: usize,
+}
+
 /// A packet that waits for its next hop's hardware address; otherwise ready to be sent.
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    /// Where it came in.
-    pub(crate) from: AttachmentId,
+    whose: Whose,
     pub(crate) bytes: Vec<u8>,
     pub(crate) offload: Offload,
 }
@@ -70,6 +84,7 @@ struct Neighbour {
     claim: Option<(Mac, Time)>,
     /// Whether the epoch has moved since the last look-up, for its own sake.
     nudged: bool,
+    /// In the order in which they came. Once it is known, those whose workers have not taken them yet.
     waiting: Vec<Waiting>,
 }
 
@@ -98,6 +113,18 @@ impl Neighbour {
         self.questions = 0;
         self.doubted = false;
         self.claim = None;
+    }
+
+    /// Its link was cut before all that waited for it had gone.
+    fn lose(&mut self) {
+        self.mac = None;
+        self.questions = 1;
+        self.claim = None;
+    }
+
+    /// Takes out a worker's packets, in their order.
+    fn let_go(&mut self, worker: usize) -> Vec<Waiting> {
+        self.waiting.extract_if(.., |waiting| waiting.whose.worker == worker).collect()
     }
 
     /// Somebody says that it is at `mac`, and not where it is known to be.
@@ -138,7 +165,11 @@ pub(crate) enum Chore {
 #[derive(Debug)]
 pub(crate) enum Resolved {
     /// It is known.
-    At(Mac),
+    At {
+        mac: Mac,
+        /// Earlier packets of the same worker, which go first.
+        waited: Vec<Waiting>,
+    },
     /// It is looked for, and the packet waits.
     Waits {
         /// Whether the question is to be sent now.
@@ -151,14 +182,36 @@ pub(crate) enum Resolved {
     },
 }
 
-/// The neighbours of all links, for all workers.
-///
-/// Whoever is told of a hardware address lets everything go that waited for it. Only the epochs are read without the lock.
+/// What a worker does with what it has heard.
+#[derive(Debug, Default)]
+pub(crate) struct Learnt {
+    /// Its own packets that waited for it, which go now.
+    pub(crate) waited: Vec<Waiting>,
+    /// Another worker whose packets wait for it, to be told as well.
+    pub(crate) next: Option<usize>,
+}
+
+/// What waited for a next hop that is known.
+#[derive(Debug)]
+pub(crate) struct LeftBehind {
+    pub(crate) on: AttachmentId,
+    pub(crate) mac: Mac,
+    pub(crate) waited: Vec<Waiting>,
+}
+
+/// The neighbours of all links, for all workers. Only the epochs are read without the lock.
 #[derive(Debug)]
 pub(crate) struct Neighbours {
     table: Mutex<Table>,
+    /// Every packet reads them: apart from the lock, which first packets write.
+    epochs: CachePadded<Epochs>,
+}
+
+/// How often hardware addresses have become doubtful.
+#[derive(Debug)]
+struct Epochs {
     /// What has moved by itself, by attachment; those [`EPOCHS`] apart share one.
-    epochs: Box<[AtomicU32]>,
+    own: Box<[AtomicU32]>,
     /// What a reload has moved everywhere.
     era: AtomicU32,
 }
@@ -185,7 +238,7 @@ impl Shares {
     /// Takes in that these packets wait no longer.
     fn let_go(&mut self, waited: &[Waiting]) {
         for waiting in waited {
-            self.change(waiting.from, |share| share.waiting -= 1);
+            self.change(waiting.whose.from, |share| share.waiting -= 1);
         }
     }
 
@@ -208,8 +261,9 @@ impl Shares {
 
 impl Default for Neighbours {
     fn default() -> Self {
-        let epochs = (0..EPOCHS).map(|_| AtomicU32::new(0)).collect();
-        Self { table: Mutex::default(), epochs, era: AtomicU32::new(0) }
+        let own = (0..EPOCHS).map(|_| AtomicU32::new(0)).collect();
+        let epochs = Epochs { own, era: AtomicU32::new(0) };
+        Self { table: Mutex::default(), epochs: CachePadded::new(epochs) }
     }
 }
 
@@ -220,29 +274,29 @@ impl Neighbours {
     /// that is younger would never be.
     #[inline]
     pub(crate) fn epoch(&self, on: AttachmentId) -> u32 {
-        let own = self.epochs[usize::from(on.0) % EPOCHS].load(Ordering::Acquire);
-        self.era.load(Ordering::Acquire).wrapping_add(own)
+        let own = self.epochs.own[usize::from(on.0) % EPOCHS].load(Ordering::Acquire);
+        self.epochs.era.load(Ordering::Acquire).wrapping_add(own)
     }
 
     /// Makes every copy of an attachment's hardware addresses doubtful, and no other's: a host that keeps changing its own
     /// costs nobody else. The table has changed already, and its lock is still held.
     fn doubt(&self, on: AttachmentId) {
-        self.epochs[usize::from(on.0) % EPOCHS].fetch_add(1, Ordering::Release);
+        self.epochs.own[usize::from(on.0) % EPOCHS].fetch_add(1, Ordering::Release);
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The hardware address of a next hop; where it is not known it is looked for, and the packet, which came in on `from`,
-    /// waits.
+    /// The hardware address of a next hop; where it is not known it is looked for, and the packet waits.
     pub(crate) fn resolve(
         &self,
         (on, scope, target): NextHop,
-        from: AttachmentId,
+        whose: Whose,
         now: Time,
-        packet: impl FnOnce() -> Waiting,
+        frame: &Frame<'_>,
     ) -> Resolved {
+        let Whose { from, worker } = whose;
         let mut table = self.table();
         let Table { known, shares } = &mut *table;
         let (ask, neighbour) = match known.entry((on, target)) {
@@ -259,30 +313,53 @@ impl Neighbours {
         neighbour.used = now;
         neighbour.nudged = false;
         if let Some(mac) = neighbour.mac {
-            return Resolved::At(mac);
+            let waited = neighbour.let_go(worker);
+            shares.let_go(&waited);
+            return Resolved::At { mac, waited };
         }
         let held = shares.0.get(&from).map_or(0, |share| share.waiting);
         if held >= WAITING || neighbour.waiting.len() >= WAITING_EACH {
             return Resolved::Full { ask };
         }
         shares.0.entry(from).or_default().waiting += 1;
-        neighbour.waiting.push(packet());
+        neighbour.waiting.push(Waiting { whose, bytes: frame.bytes.to_vec(), offload: frame.offload });
         Resolved::Waits { ask }
     }
 
-    /// Takes in what is said, if anybody asked or knew; returns what waited for it.
-    pub(crate) fn learn(&self, on: AttachmentId, said: &Said, now: Time) -> Vec<Waiting> {
+    /// Takes in what is said, if anybody asked or knew. Once for each worker that it is handed on to; the first counts.
+    pub(crate) fn learn(&self, on: AttachmentId, said: &Said, worker: usize, now: Time) -> Learnt {
         let mut table = self.table();
         let Table { known, shares } = &mut *table;
-        let Some(neighbour) = known.get_mut(&(on, said.sender)) else { return Vec::new() };
+        let Some(neighbour) = known.get_mut(&(on, said.sender)) else { return Learnt::default() };
         if neighbour.mac.is_some_and(|mac| mac != said.mac) {
             neighbour.contradict(said.mac, said.answers, now);
-            return Vec::new();
+            return Learnt::default();
         }
         neighbour.settle(said.mac, now);
-        let waited = std::mem::take(&mut neighbour.waiting);
+        let waited = neighbour.let_go(worker);
         shares.let_go(&waited);
-        waited
+        Learnt { waited, next: neighbour.waiting.first().map(|waiting| waiting.whose.worker) }
+    }
+
+    /// A worker's packets that still wait although their next hop is known: the answer that was handed on to it was lost.
+    /// `None` where nothing of its own waits at all.
+    ///
+    /// Cost: a look at every neighbour.
+    pub(crate) fn left_behind(&self, worker: usize) -> Option<Vec<LeftBehind>> {
+        let mut table = self.table();
+        let Table { known, shares } = &mut *table;
+        let (mut left, mut waits) = (Vec::new(), false);
+        for (&(on, _), neighbour) in known.iter_mut() {
+            match neighbour.mac {
+                Some(mac) if !neighbour.waiting.is_empty() => {
+                    let waited = neighbour.let_go(worker);
+                    shares.let_go(&waited);
+                    left.extend((!waited.is_empty()).then_some(LeftBehind { on, mac, waited }));
+                }
+                _ => waits |= neighbour.waiting.iter().any(|waiting| waiting.whose.worker == worker),
+            }
+        }
+        (waits || !left.is_empty()).then_some(left)
     }
 
     /// Asks again, confirms, believes and forgets. At most one question a second goes to each neighbour.
@@ -322,17 +399,20 @@ impl Neighbours {
         chores
     }
 
-    /// Forgets the hardware addresses on an attachment. Next hops that are being looked for are still.
+    /// Forgets the hardware addresses on an attachment. Next hops that packets wait for are looked for still.
     pub(crate) fn forget_link(&self, on: AttachmentId) {
         let mut table = self.table();
         let Table { known, shares } = &mut *table;
         known.retain(|(link, _), neighbour| {
-            let gone = *link == on && neighbour.mac.is_some();
-            if gone {
-                // Nothing waits for what is known.
-                let _ = shares.forget(neighbour);
+            if *link != on || neighbour.mac.is_none() {
+                return true;
             }
-            !gone
+            if neighbour.waiting.is_empty() {
+                shares.forget(neighbour);
+                return false;
+            }
+            neighbour.lose();
+            true
         });
         self.doubt(on);
     }
@@ -349,7 +429,7 @@ impl Neighbours {
             }
             !gone
         });
-        self.era.fetch_add(1, Ordering::Release);
+        self.epochs.era.fetch_add(1, Ordering::Release);
         waited
     }
 

@@ -1,6 +1,6 @@
 //! Frames that leave otherwise than straight out of where they were received.
 
-use packet::{AttachmentId, Offload};
+use packet::{AttachmentId, Frame, Offload};
 
 /// The most buffers kept for the next frames.
 const SPARE: usize = 64;
@@ -37,6 +37,17 @@ impl Outbox {
                 self.spare.push(frame.bytes);
             }
         }
+    }
+
+    /// Whether something waits that is to leave by this attachment.
+    #[inline]
+    pub(crate) fn has_for(&self, to: AttachmentId) -> bool {
+        self.frames.iter().any(|frame| frame.to == to)
+    }
+
+    /// Adds a frame as it lies.
+    pub(crate) fn push_frame(&mut self, to: AttachmentId, frame: &Frame<'_>) {
+        self.push(to, frame.offload, |out| out.extend_from_slice(frame.bytes));
     }
 
     /// Adds the frame that `write` writes, and returns its length.

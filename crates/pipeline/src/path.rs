@@ -96,11 +96,11 @@ pub(crate) enum Step {
     /// Keep a fragment until its first one comes.
     Hold(Datagram),
     /// Send a later fragment after its first one.
-    Follow { packet: Packet, flow: FlowId, side: Side, identification: Option<u16> },
-    /// Send a packet of a live flow.
-    Known { packet: Packet, flow: FlowId, side: Side },
+    Follow { packet: Packet, flow: FlowId, side: Side, epoch: u32, identification: Option<u16> },
+    /// Send a packet of a live flow; `epoch` is that of the neighbours where it leaves.
+    Known { packet: Packet, flow: FlowId, side: Side, epoch: u32 },
     /// Send an ICMP error about a packet of a live flow.
-    Related { packet: Packet, quote: Quote, flow: FlowId, side: Side },
+    Related { packet: Packet, quote: Quote, flow: FlowId, side: Side, epoch: u32 },
     /// Begin a flow and send its first packet.
     First { packet: Packet, plan: Plan },
     /// Leave it to the worker that has its flow, or will have it; other fragments of the datagram that it `begins` go after it.
@@ -200,8 +200,8 @@ fn walk_packet<O: Observer>(
         Some((flow, side)) if !world.flows.would_reopen(flow, segment_of(&packet)) => {
             seen.see(Event::FlowFound(&key));
             checks::question_or_answer(&packet, side)?;
-            depart_with_flow(world, frame, &packet, (flow, side), seen)?;
-            Ok(Step::Known { packet, flow, side })
+            let epoch = depart_with_flow(world, frame, &packet, (flow, side), seen)?;
+            Ok(Step::Known { packet, flow, side, epoch })
         }
         None if world.came == Came::Received
             && let Some(worker) = world.elsewhere(&key) =>
@@ -522,7 +522,7 @@ fn from_on_premises<O: Observer>(
     })
 }
 
-/// [`departure`] for a packet of a flow, which says where it leaves.
+/// [`departure`] for a packet of a flow, which says where it leaves. Returns the epoch of the neighbours there.
 #[inline]
 pub(crate) fn depart_with_flow<O: Observer>(
     world: &World<'_>,
@@ -530,17 +530,19 @@ pub(crate) fn depart_with_flow<O: Observer>(
     packet: &Packet,
     (flow, side): (FlowId, Side),
     seen: &mut O,
-) -> Result<(), Refusal> {
+) -> Result<u32, Refusal> {
     let record = world.flows.action_and_key(flow, side.other());
     let (action, far) = record.ok_or(DropReason::FragmentOfDropped)?;
     let hop = &action.hops[side as usize];
     // A reload may have put something else behind that interface than the far end, or taken the way to it.
     let out = world.snapshot.link(hop.egress).filter(|out| out.scope == far.scope);
     let out = out.ok_or(DropReason::AttachmentGone)?;
-    if hop.epoch != Some(world.shared.neighbours.epoch(hop.egress)) {
+    let epoch = world.shared.neighbours.epoch(hop.egress);
+    if hop.epoch != Some(epoch) {
         out.next_hop(far.source).ok_or(out.without_next_hop())?;
     }
-    departure(out, frame, packet, action.routed, seen)
+    departure(out, frame, packet, action.routed, seen)?;
+    Ok(epoch)
 }
 
 /// Whether a packet may leave by a link: it has a hop left, and it fits or may be cut.

@@ -3,8 +3,9 @@
 use crate::act::Outcome;
 use crate::checks;
 use crate::engine::{Engine, Hop};
-use crate::neighbours::{NextHop, Resolved, Waiting};
+use crate::neighbours::{NextHop, Resolved, Waiting, Whose};
 use crate::path::Refusal;
+use crate::shared::ROUND;
 use crate::{DropReason, Ending};
 use flow::{FlowId, Side};
 use packet::parse::Quote;
@@ -15,7 +16,7 @@ use packet::{
 };
 
 impl Engine {
-    /// Rewrites a packet as its flow's record says and sends it.
+    /// Rewrites a packet as its flow's record says and sends it; `epoch` was read before, from the neighbours where it leaves.
     #[inline]
     pub(crate) fn send(
         &mut self,
@@ -23,6 +24,7 @@ impl Engine {
         frame: &mut Frame<'_>,
         packet: &Packet,
         (flow, side): (FlowId, Side),
+        epoch: u32,
         identification: Option<u16>,
     ) -> Result<Outcome, Refusal> {
         let record = self.flows.action_and_key(flow, side.other());
@@ -39,7 +41,7 @@ impl Engine {
         if let Some(identification) = identification {
             set_identification(frame.bytes, identification);
         }
-        self.leave(now, frame, packet, (flow, side), hop, there.destination)
+        self.leave(now, frame, packet, (flow, side), (hop, epoch), there.destination)
     }
 
     /// Translates an ICMP error about a packet of a live flow and sends it to whoever sent that packet.
@@ -50,6 +52,7 @@ impl Engine {
         packet: &Packet,
         quote: &Quote,
         (flow, side): (FlowId, Side),
+        epoch: u32,
     ) -> Result<Outcome, Refusal> {
         let record = self.flows.flow(flow).ok_or(DropReason::ErrorWithoutFlow)?;
         let (action, keys) = (record.action, record.keys);
@@ -63,7 +66,7 @@ impl Engine {
         let from =
             if packet.source == here.source || to_internet { there.destination } else { packet.source };
         translate_error(frame.bytes, packet, quote, &tuple_of(&there), (from, there.source));
-        self.leave(now, frame, packet, (flow, side), hop, there.source)
+        self.leave(now, frame, packet, (flow, side), (hop, epoch), there.source)
     }
 
     /// Puts the hardware addresses on, or lets the packet wait until the next hop's is known; cuts it where it must be.
@@ -74,13 +77,12 @@ impl Engine {
         frame: &mut Frame<'_>,
         packet: &Packet,
         (flow, side): (FlowId, Side),
-        hop: Hop,
+        (hop, epoch): (Hop, u32),
         destination: Address,
     ) -> Result<Outcome, Refusal> {
         let link = self.snapshot.link(hop.egress).ok_or(DropReason::AttachmentGone)?;
         let (own_mac, mtu) = (link.mac, link.mtu);
-        let epoch = Some(self.shared.neighbours.epoch(hop.egress));
-        if hop.epoch != epoch {
+        if hop.epoch != Some(epoch) {
             let next_hop = link.next_hop(destination).ok_or(link.without_next_hop())?;
             let next_hop = (hop.egress, link.scope, next_hop);
             let from =
@@ -89,7 +91,7 @@ impl Engine {
                 return Ok(Outcome::Waits);
             };
             if let Some(action) = self.flows.get_mut(flow) {
-                action.hops[side as usize] = Hop { mac, epoch, ..hop };
+                action.hops[side as usize] = Hop { mac, epoch: Some(epoch), ..hop };
             }
             set_macs(frame.bytes, mac, own_mac);
         } else {
@@ -158,25 +160,40 @@ impl Engine {
         next_hop: NextHop,
         from: AttachmentId,
     ) -> Result<Option<Mac>, DropReason> {
-        let waiting = || Waiting { from, bytes: frame.bytes.to_vec(), offload: frame.offload };
-        let resolved = self.shared.neighbours.resolve(next_hop, from, now, waiting);
+        let whose = Whose { from, worker: self.worker };
+        let resolved = self.shared.neighbours.resolve(next_hop, whose, now, frame);
         // Asked for even where the packet can not wait: the next one finds it.
         if let Resolved::Waits { ask: true } | Resolved::Full { ask: true } = resolved {
             self.ask(next_hop.0, next_hop.2, None);
         }
         match resolved {
-            Resolved::At(mac) => Ok(Some(mac)),
-            Resolved::Waits { .. } => Ok(None),
+            Resolved::At { mac, waited } => {
+                self.release(next_hop.0, mac, waited);
+                Ok(Some(mac))
+            }
+            Resolved::Waits { .. } => {
+                self.look_after_at.get_or_insert(now + ROUND);
+                Ok(None)
+            }
             Resolved::Full { .. } => Err(DropReason::NeighboursFull),
         }
     }
 
-    /// Sends a packet that had waited for its next hop.
-    pub(crate) fn release(&mut self, egress: AttachmentId, waiting: Waiting, mac: Mac, own_mac: Mac) {
+    /// Sends the packets that had waited for their next hop.
+    pub(crate) fn release(&mut self, egress: AttachmentId, mac: Mac, waited: Vec<Waiting>) {
+        for waiting in waited {
+            self.release_one(egress, mac, waiting);
+        }
+    }
+
+    fn release_one(&mut self, egress: AttachmentId, mac: Mac, waiting: Waiting) {
         let Waiting { mut bytes, offload, .. } = waiting;
         let length = bytes.len();
-        set_macs(&mut bytes, mac, own_mac);
-        let mtu = self.snapshot.link(egress).map_or(0, |link| link.mtu);
+        let Some(link) = self.snapshot.link(egress) else {
+            return self.counters.end(Ending::Dropped(DropReason::AttachmentGone), length);
+        };
+        let mtu = link.mtu;
+        set_macs(&mut bytes, mac, link.mac);
         let mut frame = Frame { bytes: &mut bytes, offload };
         let Ok(Parsed::Ip(packet)) = parse(frame.bytes) else {
             return self.counters.end(Ending::Dropped(DropReason::BadLength), length);
@@ -188,8 +205,7 @@ impl Engine {
         };
         match outcome {
             Ok(Outcome::Leaves(_)) => {
-                let (bytes, offload) = (&*frame.bytes, frame.offload);
-                self.outbox.push(egress, offload, |out| out.extend_from_slice(bytes));
+                self.outbox.push_frame(egress, &frame);
                 self.counters.end(Ending::Forwarded, length);
             }
             Ok(Outcome::Ends(ending)) => self.counters.end(ending, length),

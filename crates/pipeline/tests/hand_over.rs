@@ -4,6 +4,7 @@
 use packet::{AttachmentId, Time, home};
 use pipeline::{DropReason, Ending, Engine, Names, Settings, Shared, Way};
 use std::sync::Arc;
+use std::time::Duration;
 use testkit::build::{OwnedFrame, arp_reply, fragments, ipv4, read};
 use testkit::lab::{Blueprint, address};
 
@@ -50,6 +51,17 @@ impl Workers {
         let mut out = Vec::new();
         self.0[worker].outbox().drain(|frame| out.push(frame.bytes.clone()));
         out
+    }
+
+    /// The numbers in what a worker sends besides, its questions left out: the last byte of each.
+    fn sends(&mut self, worker: usize) -> Vec<u8> {
+        let mut sent = Vec::new();
+        self.0[worker].outbox().drain(|out| {
+            if out.bytes[12..14] != [8, 6] {
+                sent.extend(out.bytes.last());
+            }
+        });
+        sent
     }
 
     fn dropped(&self, reason: DropReason) -> u64 {
@@ -143,4 +155,73 @@ fn a_port_that_another_flow_got_first_is_sought_further() {
     let third = syn(ports_of(0, 80, 3).nth(4).unwrap());
     assert_eq!(workers.receive(0, 1, third), Way::Ends, "nothing lingers any more");
     assert_eq!(workers.dropped(DropReason::SnatPortsExhausted), 1);
+}
+
+/// A packet from vm1 to vm3 with a number in it.
+fn numbered(port: u16, number: u8) -> OwnedFrame {
+    ipv4(VM1, VM3).udp(port, 53).payload(&[0, 0, 0, number]).into()
+}
+
+fn answer_of_vm3() -> OwnedFrame {
+    arp_reply([2, 0, 0, 2, 0, 3], VM3, [2, 0, 0, 1, 0, 3], "10.0.2.1").into()
+}
+
+#[test]
+fn an_answer_is_handed_on_to_all_whose_packets_wait() {
+    let mut workers = Workers::new(&Blueprint::default(), nat::Ports::ALL, 3);
+    let port = [0, 1, 2].map(|worker| ports_of(worker, 53, 3).next().unwrap());
+    for (number, worker) in [(1, 1), (2, 2), (3, 1), (4, 2)] {
+        assert_eq!(workers.receive(worker, 1, numbered(port[worker], number)), Way::Ends);
+        workers.sends(worker);
+    }
+    assert_eq!(workers.receive(0, 3, answer_of_vm3()), Way::HandOver(1));
+    assert_eq!(
+        workers.receive(0, 1, numbered(port[0], 5)),
+        Way::Leaves(AttachmentId(3)),
+        "nothing waits here"
+    );
+    // The first has not been told, but meets the address with its next packet.
+    assert_eq!(workers.receive(1, 1, numbered(port[1], 6)), Way::Ends);
+    assert_eq!(workers.sends(1), [1, 3, 6]);
+    assert_eq!(workers.receive(1, 1, numbered(port[1], 7)), Way::Leaves(AttachmentId(3)));
+    assert_eq!(workers.take_over(1, 3, answer_of_vm3()), Way::HandOver(2));
+    assert_eq!(workers.take_over(2, 3, answer_of_vm3()), Way::Ends);
+    assert_eq!(workers.sends(2), [2, 4]);
+    assert_eq!(workers.0[0].shared().waiting(), 0);
+}
+
+#[test]
+fn an_answer_that_is_lost_between_workers_is_missed_for_a_moment_only() {
+    let mut workers = Workers::new(&Blueprint::default(), nat::Ports::ALL, 2);
+    let port = ports_of(1, 53, 2).next().unwrap();
+    assert_eq!(workers.receive(1, 1, numbered(port, 1)), Way::Ends);
+    workers.0[1].tick(NOW + Duration::from_millis(200));
+    assert!(workers.sends(1).is_empty(), "nobody has answered");
+    assert_eq!(workers.receive(0, 3, answer_of_vm3()), Way::HandOver(1));
+    workers.0[1].tick(NOW + Duration::from_millis(399));
+    assert!(workers.sends(1).is_empty());
+    workers.0[1].tick(NOW + Duration::from_millis(400));
+    assert_eq!(workers.sends(1), [1]);
+}
+
+#[test]
+fn what_comes_in_the_same_batch_does_not_overtake_what_waited() {
+    let mut workers = Workers::new(&Blueprint::default(), nat::Ports::ALL, 1);
+    assert_eq!(workers.receive(0, 1, numbered(5_000, 1)), Way::Ends);
+    workers.sends(0);
+    assert_eq!(workers.receive(0, 3, answer_of_vm3()), Way::Ends);
+    assert_eq!(workers.receive(0, 1, numbered(5_000, 2)), Way::Ends, "by the outbox");
+    assert_eq!(workers.sends(0), [1, 2]);
+    assert_eq!(workers.receive(0, 1, numbered(5_000, 3)), Way::Leaves(AttachmentId(3)));
+}
+
+#[test]
+fn what_comes_in_the_same_batch_does_not_overtake_what_is_cut() {
+    let mut workers = Workers::new(&Blueprint::default().mtu("vm3", 600), nat::Ports::ALL, 1);
+    assert_eq!(workers.receive(0, 1, numbered(5_000, 1)), Way::Ends);
+    workers.learn(0, 3, VM3);
+    let large = ipv4(VM1, VM3).udp(5_000, 53).payload(&[2; 900]);
+    assert_eq!(workers.receive(0, 1, large), Way::Ends);
+    assert_eq!(workers.receive(0, 1, numbered(5_000, 3)), Way::Ends, "by the outbox");
+    assert_eq!(workers.sends(0), [2, 2, 3]);
 }

@@ -4,7 +4,8 @@
 use packet::Checksum;
 use std::time::Duration;
 use testkit::build::{
-    Draft, Udp, fragments, ipv4, ipv6, neighbour_advertisement, neighbour_solicitation, read, reassemble,
+    Draft, OwnedFrame, Udp, fragments, ipv4, ipv6, neighbour_advertisement, neighbour_solicitation, read,
+    reassemble,
 };
 use testkit::lab::{Blueprint, Outcome};
 
@@ -110,7 +111,13 @@ fn nobody_is_learnt_unasked_and_the_enforced_hardware_address_holds() {
     assert_eq!(freed.lines(), ["vm2: udp [fd00:a:0:1::4]:5000 > [fd00:a:0:1::5]:53 ttl 64"]);
     lab.expect([("consumed", 2), ("forwarded", 1), ("originated", 1)]);
     lab.send("vm1", neighbour_solicitation(thief, VM1, ROUTER));
-    lab.expect([("spoofed-mac", 1)]);
+    let own = lab.host_mac("vm1");
+    for (frame_sender, told) in [(thief, own), (own, thief)] {
+        let mut half: OwnedFrame = neighbour_solicitation(told, VM1, ROUTER).into();
+        half.bytes[6..12].copy_from_slice(&frame_sender);
+        lab.send("vm1", half);
+    }
+    lab.expect([("spoofed-mac", 3)]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use testkit::lab::Blueprint;
-use threads_world::{Alarm, PUBLIC, SHARED, Wire, Worker, engines, warm_up};
+use threads_world::{Alarm, PUBLIC, SHARED, Wire, Worker, come_to_rest, engines};
 
 const WORKERS: usize = 4;
 const ROUNDS: u64 = 8;
@@ -27,7 +27,6 @@ fn blueprint() -> Blueprint {
 fn threads_do_each_other_no_harm() {
     let wire = Wire::new(blueprint(), WORKERS);
     let (shared, mut engines) = engines(&wire, WORKERS);
-    warm_up(&mut engines, &wire);
     for round in 0..ROUNDS {
         wire.begin_round(WORKERS);
         std::thread::scope(|scope| {
@@ -39,6 +38,8 @@ fn threads_do_each_other_no_harm() {
                 });
             }
         });
+        come_to_rest(&mut engines, &wire);
+        assert_eq!(shared.waiting(), 0, "no answer is missed for long");
         let sum = sum(&engines);
         assert_eq!(sum.received.packets, wire.sent.load(Relaxed), "every frame was received once");
         assert_eq!(sum.between(), 0, "what is handed over is taken over");

@@ -18,13 +18,32 @@ fn resolve(neighbours: &Neighbours, seconds: u64) -> Resolved {
 }
 
 fn look_for(neighbours: &Neighbours, target: Address, from: AttachmentId, now: Time) -> Resolved {
-    let packet = || Waiting { from, bytes: vec![0; 60], offload: Offload::default() };
-    neighbours.resolve((ON, Scope(1), target), from, now, packet)
+    let frame = Frame { bytes: &mut [0; 60], offload: Offload::default() };
+    neighbours.resolve((ON, Scope(1), target), Whose { from, worker: 0 }, now, &frame)
+}
+
+/// A numbered packet of a worker's flow is on its way to the target.
+fn send(neighbours: &Neighbours, worker: usize, number: u8, seconds: u64) -> Resolved {
+    let frame = Frame { bytes: &mut [number; 60], offload: Offload::default() };
+    neighbours.resolve((ON, Scope(1), target()), Whose { from: FROM, worker }, at(seconds), &frame)
+}
+
+fn numbers(waited: &[Waiting]) -> Vec<u8> {
+    waited.iter().map(|waiting| waiting.bytes[0]).collect()
 }
 
 /// The target says, or somebody in its name, that it is at `mac`.
 fn hear(neighbours: &Neighbours, mac: Mac, answers: bool, now: Time) -> Vec<Waiting> {
-    neighbours.learn(ON, &Said { sender: target(), mac, answers }, now)
+    let learnt = neighbours.learn(ON, &Said { sender: target(), mac, answers }, 0, now);
+    assert_eq!(learnt.next, None);
+    learnt.waited
+}
+
+/// A worker is told the target's answer: the numbers of what it sends now, and who is told next.
+fn told(neighbours: &Neighbours, worker: usize, mac: Mac) -> (Vec<u8>, Option<usize>) {
+    let said = Said { sender: target(), mac, answers: true };
+    let learnt = neighbours.learn(ON, &said, worker, at(1));
+    (numbers(&learnt.waited), learnt.next)
 }
 
 #[test]
@@ -33,7 +52,7 @@ fn a_packet_waits_and_goes_when_the_answer_comes() {
     assert!(matches!(resolve(&neighbours, 0), Resolved::Waits { ask: true }), "the first packet asks");
     assert!(matches!(resolve(&neighbours, 0), Resolved::Waits { ask: false }), "the second does not");
     assert_eq!(hear(&neighbours, MAC, true, at(1)).len(), 2);
-    assert!(matches!(resolve(&neighbours, 1), Resolved::At(MAC)));
+    assert!(matches!(resolve(&neighbours, 1), Resolved::At { mac: MAC, .. }));
     assert_eq!(neighbours.waiting(), 0);
 }
 
@@ -93,7 +112,7 @@ fn who_is_said_to_be_elsewhere_is_asked_first() {
         assert_eq!(asks(&neighbours, at(second)), None);
         hear(&neighbours, OTHER, true, at(second));
         hear(&neighbours, MAC, true, at(second));
-        assert!(matches!(resolve(&neighbours, second), Resolved::At(MAC)));
+        assert!(matches!(resolve(&neighbours, second), Resolved::At { mac: MAC, .. }));
     }
 }
 
@@ -107,13 +126,13 @@ fn who_has_moved_is_found_by_asking_everybody() {
     assert_eq!(asks(&neighbours, at(2)), Some(None), "nobody was there");
     hear(&neighbours, OTHER, false, at(2));
     assert_eq!(asks(&neighbours, at(2) + FIRST_WORD), None);
-    assert!(matches!(resolve(&neighbours, 2), Resolved::At(MAC)), "that was no answer");
+    assert!(matches!(resolve(&neighbours, 2), Resolved::At { mac: MAC, .. }), "that was no answer");
     hear(&neighbours, OTHER, true, at(2));
     assert_eq!(neighbours.epoch(ON), epoch);
     assert_eq!(asks(&neighbours, at(2) + FIRST_WORD), None);
     assert_ne!(neighbours.epoch(ON), epoch);
     assert_eq!(neighbours.epoch(AttachmentId(7)), elsewhere, "nobody else is disturbed");
-    assert!(matches!(resolve(&neighbours, 3), Resolved::At(OTHER)));
+    assert!(matches!(resolve(&neighbours, 3), Resolved::At { mac: OTHER, .. }));
 }
 
 #[test]
@@ -126,7 +145,7 @@ fn who_is_known_has_the_first_word() {
     hear(&neighbours, OTHER, true, at(2));
     hear(&neighbours, MAC, true, at(2));
     assert_eq!(asks(&neighbours, at(3)), None);
-    assert!(matches!(resolve(&neighbours, 3), Resolved::At(MAC)));
+    assert!(matches!(resolve(&neighbours, 3), Resolved::At { mac: MAC, .. }));
 }
 
 #[test]
@@ -172,4 +191,64 @@ fn a_wire_that_was_cut_gives_its_places_back() {
     assert!(matches!(resolve(&neighbours, 1), Resolved::Waits { ask: true }));
     neighbours.forget_link(ON);
     assert_eq!(hear(&neighbours, OTHER, true, at(1)).len(), 1, "who is looked for still is");
+}
+
+/// Packets of three workers wait for one neighbour.
+fn three_wait() -> Neighbours {
+    let neighbours = Neighbours::default();
+    for (worker, number) in [(0, 1), (1, 2), (2, 3), (1, 4)] {
+        assert!(matches!(send(&neighbours, worker, number, 0), Resolved::Waits { .. }));
+    }
+    neighbours
+}
+
+#[test]
+fn an_answer_goes_round_to_all_whose_packets_wait() {
+    let neighbours = three_wait();
+    assert_eq!(told(&neighbours, 3, MAC), (vec![], Some(0)), "it heard of it and has nothing of its own");
+    assert_eq!(told(&neighbours, 0, MAC), (vec![1], Some(1)));
+    assert_eq!(told(&neighbours, 1, MAC), (vec![2, 4], Some(2)));
+    assert_eq!(told(&neighbours, 2, MAC), (vec![3], None));
+    assert_eq!(neighbours.waiting(), 0);
+}
+
+#[test]
+fn a_worker_that_was_not_told_yet_gets_what_waited_with_its_next_packet() {
+    let neighbours = three_wait();
+    assert_eq!(told(&neighbours, 0, MAC), (vec![1], Some(1)));
+    let Resolved::At { mac: MAC, waited } = send(&neighbours, 1, 5, 1) else { panic!() };
+    assert_eq!(numbers(&waited), [2, 4], "they go before the fifth");
+    let Resolved::At { mac: MAC, waited } = send(&neighbours, 1, 6, 1) else { panic!() };
+    assert_eq!(numbers(&waited), []);
+    assert_eq!(told(&neighbours, 1, MAC), (vec![], Some(2)), "the answer is still passed on");
+}
+
+#[test]
+fn an_answer_that_is_lost_between_workers_keeps_nothing_for_ever() {
+    let neighbours = three_wait();
+    assert_eq!(neighbours.left_behind(1).map(|left| left.len()), Some(0), "it waits for an answer");
+    assert!(neighbours.left_behind(3).is_none(), "nothing of it waits");
+    assert_eq!(told(&neighbours, 0, MAC), (vec![1], Some(1)));
+    let left = neighbours.left_behind(1).unwrap();
+    assert_eq!((left[0].on, left[0].mac, numbers(&left[0].waited)), (ON, MAC, vec![2, 4]));
+    assert!(neighbours.left_behind(1).is_none());
+    // The last one never looks again: what waits for it goes with the neighbour.
+    assert_eq!(neighbours.waiting(), 1);
+    let given_up: usize = (2..700)
+        .flat_map(|second| neighbours.tick(at(second)))
+        .map(|chore| if let Chore::GiveUp(waited) = chore { waited.len() } else { 0 })
+        .sum();
+    assert_eq!((given_up, neighbours.waiting(), neighbours.len()), (1, 0, 0));
+    assert!(neighbours.table().shares.0.is_empty(), "nothing is held any more");
+}
+
+#[test]
+fn behind_a_new_wire_what_still_waits_is_asked_for_again() {
+    let neighbours = three_wait();
+    assert_eq!(told(&neighbours, 0, MAC), (vec![1], Some(1)));
+    neighbours.forget_link(ON);
+    assert!(matches!(send(&neighbours, 0, 5, 1), Resolved::Waits { ask: false }));
+    assert_eq!(asks(&neighbours, at(1)), Some(None));
+    assert_eq!(told(&neighbours, 0, OTHER), (vec![5], Some(1)));
+    assert_eq!(told(&neighbours, 1, OTHER), (vec![2, 4], Some(2)));
 }
