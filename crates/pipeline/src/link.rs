@@ -43,6 +43,8 @@ pub(crate) enum Behind {
 pub(crate) struct Outside {
     /// The gateway's own addresses, which the host does not hold.
     pub(crate) own: Vec<Address>,
+    /// Those of them that are public addresses of ours besides.
+    pub(crate) translated: Vec<Address>,
     /// What the host itself holds.
     pub(crate) host: Vec<Address>,
     pub(crate) on_link: Vec<IpNet>,
@@ -51,11 +53,18 @@ pub(crate) struct Outside {
 }
 
 impl Outside {
-    fn new(addresses: &[IpNet], next_hops: &[std::net::IpAddr], host: &[std::net::IpAddr]) -> Self {
+    fn new(
+        addresses: &[IpNet],
+        next_hops: &[std::net::IpAddr],
+        host: &[std::net::IpAddr],
+        is_public: impl Fn(&Address) -> bool,
+    ) -> Self {
         let host: Vec<Address> = host.iter().copied().map(Address::from).collect();
         let own = addresses.iter().map(|prefix| Address::from(prefix.addr()));
+        let own: Vec<Address> = own.filter(|address| !host.contains(address)).collect();
         Self {
-            own: own.filter(|address| !host.contains(address)).collect(),
+            translated: own.iter().copied().filter(is_public).collect(),
+            own,
             host,
             on_link: addresses.iter().map(IpNet::trunc).collect(),
             next_hops: next_hops.iter().copied().map(Address::from).collect(),
@@ -136,11 +145,13 @@ pub(crate) fn holds(addresses: &[Address], address: Address) -> bool {
     }
 }
 
-/// Every attachment at the place of its number; `behind` has the private addresses behind each.
+/// Every attachment at the place of its number; `behind` has the private addresses behind each, `is_public` says which are
+/// public addresses of ours.
 pub(crate) fn build_links(
     gateway: &Gateway,
     scopes: &[Scope],
     behind: &HashMap<AttachmentId, Vec<Address>>,
+    is_public: impl Fn(&Address) -> bool,
 ) -> Vec<Option<Link>> {
     let mut links: Vec<Option<Link>> = Vec::new();
     for attachment in &gateway.attachments {
@@ -150,7 +161,7 @@ pub(crate) fn build_links(
         }
         let mut addresses = behind.get(&attachment.id).cloned().unwrap_or_default();
         addresses.sort_unstable();
-        links[at] = Some(build_link(attachment, &gateway.network, scopes, addresses));
+        links[at] = Some(build_link(attachment, &gateway.network, scopes, addresses, &is_public));
     }
     links
 }
@@ -160,7 +171,13 @@ pub(crate) fn outside_scope(id: AttachmentId) -> Scope {
     Scope(OUTSIDE_SCOPES + id.0)
 }
 
-fn build_link(attachment: &Attachment, network: &Network, scopes: &[Scope], addresses: Vec<Address>) -> Link {
+fn build_link(
+    attachment: &Attachment,
+    network: &Network,
+    scopes: &[Scope],
+    addresses: Vec<Address>,
+    is_public: impl Fn(&Address) -> bool,
+) -> Link {
     let outside = outside_scope(attachment.id);
     let scope_of =
         |vnet: Option<VnetIndex>| vnet.and_then(|vnet| scopes.get(vnet.0).copied()).unwrap_or(outside);
@@ -173,14 +190,14 @@ fn build_link(attachment: &Attachment, network: &Network, scopes: &[Scope], addr
             (scope_of(Some(subnet.vnet)), Behind::Nics { addresses, enforced_mac: None, segment: true })
         }
         AttachmentKind::Internet { addresses, next_hops, host_addresses } => {
-            (outside, Behind::Internet(Outside::new(addresses, next_hops, host_addresses)))
+            (outside, Behind::Internet(Outside::new(addresses, next_hops, host_addresses, is_public)))
         }
         AttachmentKind::OnPremises { vnet, addresses, next_hops, prefixes, host_addresses } => {
             let reached = network.served_by_gateway_of(*vnet).into_iter();
             let spaces = reached.filter_map(|vnet| network.virtual_networks.get(vnet.0));
             let ours = spaces.flat_map(|vnet| &vnet.address_space).map(|space| (*space, 1, false));
             let sources = Prefixes::new(prefixes.iter().map(|prefix| (*prefix, 0, true)).chain(ours));
-            let on = Outside::new(addresses, next_hops, host_addresses);
+            let on = Outside::new(addresses, next_hops, host_addresses, |_| false);
             (outside, Behind::OnPremises { outside: on, sources })
         }
     };

@@ -328,7 +328,7 @@ fn for_the_gateway(
     frame: &Frame<'_>,
     packet: &Packet,
 ) -> Result<Option<Step>, Refusal> {
-    let Some(Outside { own, host, .. }) = link.outside() else { return Ok(None) };
+    let Some(Outside { own, translated, host, .. }) = link.outside() else { return Ok(None) };
     let snapshot = world.snapshot;
     if host.contains(&packet.destination) {
         return Ok(match packet.fragment {
@@ -341,18 +341,17 @@ fn for_the_gateway(
     if !own.contains(&packet.destination) {
         return Ok(None);
     }
+    let is_translated = translated.contains(&packet.destination);
+    let is_a_machines =
+        || is_translated && matches!(snapshot.public(packet.destination), Some(Public::OneToOne(..)));
     let ping = matches!(packet.transport, Transport::Query { kind: 8 | 128, reply: false, .. });
-    match snapshot.public(packet.destination).filter(|_| link.is_internet()) {
-        Some(Public::OneToOne(..)) => Ok(None),
-        _ if ping && packet.fragment == Fragment::Whole => {
-            checks::source(link, frame.bytes, packet)?;
-            checks::not_ours(snapshot, link, packet.source)?;
-            checks::checksums(frame, packet)?;
-            Ok(Some(Step::Echo(*packet)))
-        }
-        Some(Public::Shared) => Ok(None),
-        None => Err(DropReason::GatewayAddress.into()),
+    if ping && packet.fragment == Fragment::Whole && !is_a_machines() {
+        checks::source(link, frame.bytes, packet)?;
+        checks::not_ours(snapshot, link, packet.source)?;
+        checks::checksums(frame, packet)?;
+        return Ok(Some(Step::Echo(*packet)));
     }
+    if is_translated { Ok(None) } else { Err(DropReason::GatewayAddress.into()) }
 }
 
 /// Whether a packet to an address that the host shares is the gateway's: TCP and UDP by their port, ICMP where it belongs to

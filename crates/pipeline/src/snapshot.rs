@@ -148,7 +148,7 @@ impl Snapshot {
             .into_iter()
             .map(|((nsg, _), id)| (id, Rules::number(&policy, id, &network, nsg, names)))
             .collect();
-        let links = build_links(gateway, &scopes, &behind);
+        let links = build_links(gateway, &scopes, &behind, |address| public.contains_key(address));
         Ok(Self {
             internet: links.iter().flatten().find(|link| link.is_internet()).map(|link| link.id),
             reaches: Reaches::new(gateway, &scopes),
