@@ -1,15 +1,7 @@
-//! The codes of what is wrong with a document itself; all of them are ours.
+//! The codes of what is wrong with Azure's documents as such; all of them are ours.
 
-/// The file cannot be read.
-pub const UNREADABLE_FILE: &str = "UnreadableFile";
-/// The text is not JSON.
-pub const INVALID_JSON: &str = "InvalidJson";
-/// A key stands twice in one object.
-pub const DUPLICATE_PROPERTY: &str = "DuplicateProperty";
 /// A property that no resource of the type has.
 pub const UNKNOWN_PROPERTY: &str = "UnknownProperty";
-/// A value of another type than Azure's, but plain enough to be read.
-pub const LOOSE_TYPE: &str = "LooselyTypedValue";
 /// An object that is no resource, or does not say of which type.
 pub const UNKNOWN_RESOURCE: &str = "UnknownResource";
 /// A list that goes on in another answer of Azure's.

@@ -1,7 +1,7 @@
 //! The published service tags: `ServiceTags_Public_YYYYMMDD.json` of 2019 to today.
 
 use crate::codes;
-use crate::json::Places;
+use document::Places;
 use ipnet::IpNet;
 use model::{Diagnostic, Location, NamedTag, ServiceTags};
 use serde::Deserialize;

@@ -357,7 +357,7 @@ fn what_azure_or_we_forgive_is_a_warning() {
         assert_eq!(rule.source, AddressMatch::Tag(tag));
     }
     warning(&[("sourceAddressPrefix", "\"Feeder\"")], "\"Feeder\"", codes::SERVICE_TAG_NOT_FOR_NSG);
-    warning(&[("priority", "\"100\"")], "\"100\"", arm::codes::LOOSE_TYPE);
+    warning(&[("priority", "\"100\"")], "\"100\"", document::codes::LOOSE_TYPE);
 
     for protocol in ["\"Icmp\"", "\"ESP\"", "\"Ah\""] {
         let changes = [("protocol", protocol), ("destinationPortRange", "\"8\"")];

@@ -59,7 +59,7 @@ fn the_type_is_told_by_the_id_or_the_properties() {
 #[test]
 fn other_types_are_listed_not_refused() {
     let text = "[{\"type\": \"Microsoft.Compute/virtualMachines\", \"name\": \"vm\", \"properties\": {\"priority\": \"Spot\"}},\n {\"type\": \"Microsoft.Network/routeTables\", \"name\": \"rt\"}]";
-    let resources = arm::read_resources(&[arm::read_json("net.json", text).unwrap()]);
+    let resources = arm::read_resources(&[document::read_json("net.json", text).unwrap()]);
     assert!(resources.diagnostics.is_empty());
     let listed: Vec<String> =
         resources.ignored.iter().map(|it| format!("{} {} {}", it.at, it.what, it.name)).collect();
@@ -75,7 +75,7 @@ fn other_types_are_listed_not_refused() {
 #[test]
 fn parts_beyond_the_model_are_listed() {
     let text = "{\"type\": \"Microsoft.Network/virtualNetworks\", \"name\": \"v\", \"properties\": {\"addressSpace\": {\"addressPrefixes\": [\"10.0.0.0/8\"]}, \"flowTimeoutInMinutes\": 4, \"subnets\": [{\"name\": \"s\", \"properties\": {\"addressPrefix\": \"10.0.0.0/16\", \"serviceEndpoints\": [], \"routeTable\": {\"id\": \"rt\"}}}]}}";
-    let resources = arm::read_resources(&[arm::read_json("net.json", text).unwrap()]);
+    let resources = arm::read_resources(&[document::read_json("net.json", text).unwrap()]);
     let listed: Vec<(&str, &str)> =
         resources.ignored.iter().map(|it| (it.what.as_str(), it.name.as_str())).collect();
     assert_eq!(listed, [("routeTable", "s"), ("flowTimeoutInMinutes", "v")]);
@@ -148,7 +148,7 @@ fn templates_and_their_expressions_are_refused_by_name() {
     ] {
         let text = group(&[rule("a", &[("sourceAddressPrefix", ""), (field, value)])]);
         // What an expression would say is unknown, so nothing is called missing.
-        check(&text).one_error(&text, value, codes::TEMPLATE_NOT_SUPPORTED);
+        check(&text).one_error(&text, value, document::codes::EXPRESSION_NOT_EVALUATED);
     }
     let text = group(&[]).replacen("\"name\"", "\"copy\": {\"name\": \"c\", \"count\": 2}, \"name\"", 1);
     error(&text, "{\"name\": \"c\"", codes::TEMPLATE_NOT_SUPPORTED);

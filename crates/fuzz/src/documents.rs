@@ -86,7 +86,7 @@ pub fn run(input: &[u8]) {
             }
             Err(why) => findings(&why, part),
         }
-        match arm::read_json("network.json", part) {
+        match document::read_json("network.json", part) {
             Ok(node) => nodes.push(node),
             Err(why) => findings(&why, part),
         }

@@ -13,7 +13,7 @@ pub(crate) const INVALID_VALUE: &str = "InvalidValue";
 /// Two keys that exclude each other.
 pub(crate) const CONTRADICTION: &str = "Contradiction";
 /// A file that cannot be read.
-pub(crate) const FILE: &str = arm::codes::UNREADABLE_FILE;
+pub(crate) const FILE: &str = document::codes::UNREADABLE_FILE;
 /// A network interface that the network does not have.
 pub(crate) const UNKNOWN_NIC: &str = "UnknownNetworkInterface";
 /// One network interface on two Linux interfaces.

@@ -2,7 +2,8 @@
 
 use crate::codes;
 use crate::written::Written;
-use arm::{Ignored, Node, Resources};
+use arm::{Ignored, Resources};
+use document::Node;
 use model::{At, Diagnostic, Network, ServiceTags};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,7 +28,7 @@ pub fn load_documents(files: &[PathBuf], service_tags: Option<&Path>) -> (Option
     let mut nodes = Vec::new();
     let mut complete = true;
     for file in files {
-        match arm::read_json_file(file) {
+        match document::read_json_file(file) {
             Ok(node) => nodes.push(node),
             Err(errors) => {
                 complete = false;
@@ -49,7 +50,7 @@ pub(crate) fn read_network(written: &Written, directory: &Path, out: &mut Vec<Di
     let mut nodes = Vec::new();
     let mut complete = true;
     for file in find_files(&written.files, directory, out) {
-        match arm::read_json_file(&file.value) {
+        match document::read_json_file(&file.value) {
             Ok(node) => nodes.push(node),
             Err(errors) => {
                 complete = false;

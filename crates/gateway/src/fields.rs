@@ -1,7 +1,7 @@
 //! Reading mappings key by key, with every mistake written down and none of them final.
 
 use crate::codes;
-use arm::{Entry, Node, Value};
+use document::{Entry, Node, Value};
 use model::{At, Diagnostic};
 use std::time::Duration;
 

@@ -118,7 +118,7 @@ pub struct Settings {
 /// # Errors
 /// All errors and warnings, in the order of the files.
 pub fn load(path: &Path, ids: &mut Ids, host: &Host<'_>) -> Result<Loaded, Vec<Diagnostic>> {
-    let text = arm::read_text(path).map_err(|error| vec![error])?;
+    let text = document::read_text(path).map_err(|error| vec![error])?;
     load_text(path, &text, ids, host)
 }
 

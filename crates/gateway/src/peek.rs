@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// Where the file cannot be read as YAML.
 pub fn socket_of(path: &Path) -> Result<PathBuf, Vec<Diagnostic>> {
-    let text = arm::read_text(path).map_err(|error| vec![error])?;
+    let text = document::read_text(path).map_err(|error| vec![error])?;
     let root = yaml::read(&path.to_string_lossy().into(), &text).map_err(|error| vec![*error])?;
     Ok(socket(&Written::read(&root, &mut Vec::new()), directory_of(path)))
 }
@@ -21,7 +21,7 @@ pub fn socket_of(path: &Path) -> Result<PathBuf, Vec<Diagnostic>> {
 /// # Errors
 /// Where the file cannot be read as YAML, or its attachments are not readable as such.
 pub fn interfaces_of(path: &Path) -> Result<Vec<String>, Vec<Diagnostic>> {
-    let text = arm::read_text(path).map_err(|error| vec![error])?;
+    let text = document::read_text(path).map_err(|error| vec![error])?;
     let root = yaml::read(&path.to_string_lossy().into(), &text).map_err(|error| vec![*error])?;
     let written = Written::read(&root, &mut Vec::new());
     let is_guarded = |attachment: &Attachment| !attachment.is_tap && written.engine.io != io::Backend::Tap;

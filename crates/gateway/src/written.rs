@@ -7,7 +7,7 @@ pub(crate) use attachments::{Attachment, Behind, OnPremises};
 use crate::codes;
 use crate::fields::{Fields, Known};
 use Known::{Built, Later};
-use arm::Node;
+use document::Node;
 use io::Backend;
 use model::{At, Diagnostic};
 use nat::{PORTS, Ports};

@@ -1,7 +1,7 @@
 //! YAML as a tree in which every key and value knows its line and column.
 
 use crate::codes;
-use arm::{Entry, Node, Value};
+use document::{Entry, Node, Value};
 use model::{At, Diagnostic, Location};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;

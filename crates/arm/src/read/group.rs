@@ -3,7 +3,7 @@
 use super::resource::Head;
 use super::{Reader, keys};
 use crate::codes;
-use crate::place::Place;
+use document::Place;
 use model::raw;
 
 impl Reader {

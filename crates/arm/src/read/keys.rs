@@ -7,7 +7,7 @@
 //! Azure REST API reference, *Microsoft.Network*, versions up to 2024-05-01.
 
 use crate::codes;
-use crate::place::{Place, Report};
+use document::{Place, Report};
 use model::{At, Diagnostic};
 
 pub(super) const RESOURCE: &[&str] = &[

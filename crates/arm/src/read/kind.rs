@@ -1,7 +1,7 @@
 //! Which type a resource is of: as it says, else as its id says, else as its properties say.
 
 use crate::codes;
-use crate::place::{Place, Report};
+use document::{Place, Report};
 use model::Diagnostic;
 
 /// The types that are modelled, and all others.

@@ -8,8 +8,9 @@ mod nic;
 mod resource;
 mod vnet;
 
-use crate::place::{Place, Report};
-use crate::{Node, Value, codes};
+use crate::codes;
+use document::{Node, Value};
+use document::{Place, Report};
 use kind::Kind;
 use model::{Diagnostic, Location, codes as azure, raw};
 use resource::Head;

@@ -2,7 +2,7 @@
 
 use super::kind::{self, Kind};
 use super::{Reader, keys};
-use crate::place::{Place, Report};
+use document::{Place, Report};
 use model::{At, Location, codes, raw};
 
 /// The id and the name of a resource.

@@ -2,7 +2,7 @@
 
 use super::resource::Head;
 use super::{Reader, keys};
-use crate::place::Place;
+use document::Place;
 use model::{At, raw};
 
 impl Reader {

@@ -2,7 +2,7 @@
 
 use crate::codes;
 use crate::fields::{Fields, Known::Built};
-use arm::{Node, Value};
+use document::{Node, Value};
 use ipnet::IpNet;
 use model::{At, Diagnostic, Location};
 use packet::Mac;

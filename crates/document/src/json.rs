@@ -144,7 +144,8 @@ fn entries(object: ast::Object<'_>, places: &mut Places<'_>, repeated: &mut Vec<
 }
 
 /// Byte offsets as lines and columns. Offsets mostly grow, and then each costs only its distance to the last.
-pub(crate) struct Places<'a> {
+#[derive(Debug)]
+pub struct Places<'a> {
     file: Arc<str>,
     text: &'a str,
     offset: usize,
@@ -153,12 +154,13 @@ pub(crate) struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    pub(crate) fn new(file: &str, text: &'a str) -> Self {
+    /// Of a text that starts at line 1.
+    pub fn new(file: &str, text: &'a str) -> Self {
         Self { file: file.into(), text, offset: 0, line: 1, column: 1 }
     }
 
     /// The place of a byte; of an offset inside a character, that of the character after it.
-    pub(crate) fn at(&mut self, offset: usize) -> Location {
+    pub fn at(&mut self, offset: usize) -> Location {
         if offset < self.offset {
             (self.offset, self.line, self.column) = (0, 1, 1);
         }

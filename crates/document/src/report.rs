@@ -1,108 +1,40 @@
-//! A value, its place in the file, and its path in the document.
+//! Values of a type, read from their places, and what was found meanwhile.
 
-use crate::{Node, Value, codes};
+use crate::{Place, Value, codes};
 use model::{At, Diagnostic, Severity, codes as azure};
-use std::fmt;
-
-/// A node with the way that led to it, so that an error can name both.
-#[derive(Clone, Copy)]
-pub(crate) struct Place<'a> {
-    pub(crate) node: &'a Node,
-    up: Option<&'a Place<'a>>,
-    step: Step<'a>,
-}
-
-#[derive(Clone, Copy)]
-enum Step<'a> {
-    Root,
-    Key(&'a str),
-    Index(usize),
-}
-
-impl<'a> Place<'a> {
-    pub(crate) fn root(node: &'a Node) -> Self {
-        Self { node, up: None, step: Step::Root }
-    }
-
-    /// The value of `key`, whatever its case; a null is none.
-    pub(crate) fn get<'b>(&'b self, key: &'b str) -> Option<Place<'b>> {
-        let node = self.node.get(key)?;
-        Some(Place { node, up: Some(self), step: Step::Key(key) })
-    }
-
-    /// The elements of an array; of anything else, none.
-    pub(crate) fn elements(&self) -> impl Iterator<Item = Place<'_>> {
-        let items = match &self.node.value {
-            Value::Array(items) => items.as_slice(),
-            _ => &[],
-        };
-        let place = |(nth, node)| Place { node, up: Some(self), step: Step::Index(nth) };
-        items.iter().enumerate().map(place)
-    }
-
-    /// An error here, with the path.
-    pub(crate) fn error(&self, code: &'static str, message: impl fmt::Display) -> Diagnostic {
-        Diagnostic::error(code, &self.node.at, format!("{self}: {message}"))
-    }
-
-    /// A warning here, with the path.
-    pub(crate) fn warning(&self, code: &'static str, message: impl fmt::Display) -> Diagnostic {
-        Diagnostic::warning(code, &self.node.at, format!("{self}: {message}"))
-    }
-}
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let above = match self.up {
-            Some(up) => {
-                // The document itself has no name.
-                let root = matches!(up.step, Step::Root);
-                if !root {
-                    write!(f, "{up}")?;
-                }
-                !root
-            }
-            None => return f.write_str("the document"),
-        };
-        match self.step {
-            Step::Root => Ok(()),
-            Step::Key(key) if above => write!(f, ".{key}"),
-            Step::Key(key) => f.write_str(key),
-            Step::Index(nth) => write!(f, "[{nth}]"),
-        }
-    }
-}
 
 /// What was found while reading.
-#[derive(Default)]
-pub(crate) struct Report {
-    pub(crate) diagnostics: Vec<Diagnostic>,
+#[derive(Debug, Default)]
+pub struct Report {
+    /// In the order of reading.
+    pub diagnostics: Vec<Diagnostic>,
     errors: usize,
 }
 
 impl Report {
-    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+    /// Takes in one more.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
         self.errors += usize::from(diagnostic.severity == Severity::Error);
         self.diagnostics.push(diagnostic);
     }
 
     /// How many errors there are so far: more of them later say that something in between was unreadable.
-    pub(crate) fn errors(&self) -> usize {
+    pub fn errors(&self) -> usize {
         self.errors
     }
 
     /// A string under `key`.
-    pub(crate) fn string(&mut self, object: &Place<'_>, key: &str) -> Option<At<String>> {
+    pub fn string(&mut self, object: &Place<'_>, key: &str) -> Option<At<String>> {
         self.text(&object.get(key)?)
     }
 
     /// A string under `key`, or a number in its place.
-    pub(crate) fn string_or_number(&mut self, object: &Place<'_>, key: &str) -> Option<At<String>> {
+    pub fn string_or_number(&mut self, object: &Place<'_>, key: &str) -> Option<At<String>> {
         self.text_or_number(&object.get(key)?)
     }
 
     /// An integer under `key` as it is written; a string in its place is worth a warning.
-    pub(crate) fn integer(&mut self, object: &Place<'_>, key: &str) -> Option<At<String>> {
+    pub fn integer(&mut self, object: &Place<'_>, key: &str) -> Option<At<String>> {
         let place = object.get(key)?;
         match &place.node.value {
             Value::Number(text) => Some(At::new(text.as_str(), &place.node.at)),
@@ -117,7 +49,7 @@ impl Report {
     }
 
     /// A boolean under `key`; a string in its place is worth a warning.
-    pub(crate) fn boolean(&mut self, object: &Place<'_>, key: &str) -> Option<At<bool>> {
+    pub fn boolean(&mut self, object: &Place<'_>, key: &str) -> Option<At<bool>> {
         let place = object.get(key)?;
         let value = match &place.node.value {
             Value::Bool(value) => *value,
@@ -134,19 +66,19 @@ impl Report {
     }
 
     /// The strings of an array under `key`, or numbers in their place.
-    pub(crate) fn strings(&mut self, object: &Place<'_>, key: &str) -> Vec<At<String>> {
+    pub fn strings(&mut self, object: &Place<'_>, key: &str) -> Vec<At<String>> {
         let Some(place) = object.get(key) else { return Vec::new() };
         self.array(&place);
         place.elements().filter_map(|item| self.text_or_number(&item)).collect()
     }
 
     /// The `id` of a reference under `key`.
-    pub(crate) fn reference(&mut self, object: &Place<'_>, key: &str) -> Option<At<String>> {
+    pub fn reference(&mut self, object: &Place<'_>, key: &str) -> Option<At<String>> {
         self.id_of(&object.get(key)?)
     }
 
     /// The `id`s of an array of references under `key`.
-    pub(crate) fn references(&mut self, object: &Place<'_>, key: &str) -> Vec<At<String>> {
+    pub fn references(&mut self, object: &Place<'_>, key: &str) -> Vec<At<String>> {
         let Some(place) = object.get(key) else { return Vec::new() };
         self.array(&place);
         place.elements().filter_map(|item| self.id_of(&item)).collect()
@@ -165,7 +97,7 @@ impl Report {
     }
 
     /// Whether it is an object; reported if not.
-    pub(crate) fn object(&mut self, place: &Place<'_>) -> bool {
+    pub fn object(&mut self, place: &Place<'_>) -> bool {
         let is = matches!(place.node.value, Value::Object(_));
         if !is {
             self.wrong_type::<()>(place, "an object");
@@ -174,7 +106,7 @@ impl Report {
     }
 
     /// Whether it is an array; reported if not.
-    pub(crate) fn array(&mut self, place: &Place<'_>) -> bool {
+    pub fn array(&mut self, place: &Place<'_>) -> bool {
         let is = matches!(place.node.value, Value::Array(_));
         if !is {
             self.wrong_type::<()>(place, "an array");
@@ -200,9 +132,9 @@ impl Report {
     }
 
     fn expression<T>(&mut self, place: &Place<'_>, text: &str) -> Option<T> {
-        let message = format_args!("'{text}' is an expression of a template");
-        let help = "templates are not read yet: export what is deployed as JSON, or write the value itself";
-        self.push(place.error(codes::TEMPLATE_NOT_SUPPORTED, message).help(help));
+        let message = format_args!("'{text}' is an expression, and this is no template");
+        let help = "write the value itself, or give the template";
+        self.push(place.error(codes::EXPRESSION_NOT_EVALUATED, message).help(help));
         None
     }
 
@@ -211,6 +143,11 @@ impl Report {
             && is_expression(text)
         {
             return self.expression(place, text);
+        }
+        if let Value::Unknown(unknown) = &place.node.value {
+            let message = format_args!("'{}' {}", unknown.expression, unknown.why);
+            self.push(place.error(codes::VALUE_NOT_KNOWN, message).help(unknown.help.as_str()));
+            return None;
         }
         let found = match &place.node.value {
             Value::String(text) => format!("the string '{text}'"),
@@ -228,6 +165,47 @@ impl Report {
 ///
 /// # Source
 /// Azure "Syntax and expressions in ARM templates": `[[` escapes a literal bracket.
-pub(crate) fn is_expression(text: &str) -> bool {
+pub fn is_expression(text: &str) -> bool {
     text.starts_with('[') && !text.starts_with("[[") && text.ends_with(']')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Node, Unknown, read_json};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_part_says_the_whole_way() {
+        let node = read_json("a.json", "{\"a\": [{\"b\": 1}]}").unwrap();
+        let (whole, part) = (Place::root(&node), Place::part(&node, "resources[3]"));
+        let (a, b) = (whole.get("A").unwrap(), part.get("A").unwrap());
+        let (a, b) = (a.elements().next().unwrap(), b.elements().next().unwrap());
+        assert_eq!(a.get("b").unwrap().to_string(), "A[0].b");
+        assert_eq!(b.get("b").unwrap().to_string(), "resources[3].A[0].b");
+        assert_eq!((whole.to_string(), part.to_string()), ("the document".into(), "resources[3]".into()));
+    }
+
+    #[test]
+    fn what_is_not_known_is_an_error_where_it_is_read() {
+        let mut node = read_json("a.json", "{\"name\": \"\", \"port\": 1}").unwrap();
+        let unknown = Unknown {
+            expression: "reference('ip').ipAddress".into(),
+            why: "is known only after deployment".into(),
+            help: "write the address".into(),
+        };
+        let Value::Object(entries) = &mut node.value else { panic!("an object") };
+        entries[0].value = Node::new(Value::Unknown(Arc::new(unknown)), entries[0].value.at.clone());
+        let (place, mut report) = (Place::root(&node), Report::default());
+        assert_eq!(report.string_or_number(&place, "port").map(|it| it.value), Some("1".into()));
+        assert_eq!(report.errors(), 0, "nobody has read it");
+        assert_eq!(report.string(&place, "name"), None);
+        assert_eq!(report.boolean(&place, "name"), None);
+        assert_eq!(report.errors(), 2);
+        assert_eq!(
+            report.diagnostics[0].to_string(),
+            "a.json:1:10: error[ValueNotKnown]: name: 'reference('ip').ipAddress' is known only after \
+             deployment\n  help: write the address"
+        );
+    }
 }

@@ -1,31 +1,13 @@
 //! Files, bounded and decoded.
 
-use crate::{Node, Resources, codes, read_json, read_resources, read_service_tags};
-use model::{Diagnostic, ServiceTags, Severity};
+use crate::{Node, codes, read_json};
+use model::{Diagnostic, Severity};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 /// The largest file that is read: several times the published service tags.
 pub const MAX_FILE_BYTES: u64 = 32 * 1024 * 1024;
-
-/// Reads all `files` and finds the resources in them; what is wrong with one does not hide what is in the others.
-///
-/// # Cost
-/// Linear in the files; all are in memory at once.
-pub fn load<P: AsRef<Path>>(files: &[P]) -> Resources {
-    let mut nodes = Vec::with_capacity(files.len());
-    let mut diagnostics = Vec::new();
-    for file in files {
-        match read_json_file(file.as_ref()) {
-            Ok(node) => nodes.push(node),
-            Err(errors) => diagnostics.extend(errors),
-        }
-    }
-    let mut resources = read_resources(&nodes);
-    resources.diagnostics.splice(0..0, diagnostics);
-    resources
-}
 
 /// Reads one JSON file.
 ///
@@ -34,15 +16,6 @@ pub fn load<P: AsRef<Path>>(files: &[P]) -> Resources {
 pub fn read_json_file(path: &Path) -> Result<Node, Vec<Diagnostic>> {
     let text = read_text(path).map_err(|error| vec![error])?;
     read_json(&path.to_string_lossy(), &text)
-}
-
-/// Reads the published file of service tags.
-///
-/// # Errors
-/// That it cannot be read or is none, with every bad prefix and its tag.
-pub fn read_service_tags_file(path: &Path) -> Result<ServiceTags, Vec<Diagnostic>> {
-    let text = read_text(path).map_err(|error| vec![error])?;
-    read_service_tags(&path.to_string_lossy(), &text)
 }
 
 /// Reads a text file of at most [`MAX_FILE_BYTES`].

@@ -1,6 +1,7 @@
 //! A tree of values that know where they were written, whatever language they were written in.
 
 use model::{At, Location};
+use std::sync::Arc;
 
 /// A value and its place.
 #[derive(Clone, PartialEq, Debug)]
@@ -26,6 +27,19 @@ pub enum Value {
     Array(Vec<Node>),
     /// Keys and values in the order they are written.
     Object(Vec<Entry>),
+    /// What nobody can know before the deployment; an error only where it is read.
+    Unknown(Arc<Unknown>),
+}
+
+/// Why a value is not known, and what can be done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unknown {
+    /// The expression, or that part of it, that has no value.
+    pub expression: String,
+    /// Why, as the rest of a sentence: `is known only after deployment`.
+    pub why: String,
+    /// How to supply it.
+    pub help: String,
 }
 
 /// A key with its value.
@@ -76,6 +90,7 @@ impl Value {
             Self::String(_) => "a string",
             Self::Array(_) => "an array",
             Self::Object(_) => "an object",
+            Self::Unknown(_) => "a value that is not known",
         }
     }
 }
