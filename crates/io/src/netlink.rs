@@ -1,10 +1,119 @@
-//! Reading what the kernel says over netlink.
+//! Asking the kernel over netlink, and reading what it says.
 //!
 //! # Source
 //! RFC 3549, section 2.3; everything is in host byte order.
 
+use crate::sys;
+use std::fs::File;
+use std::io::{self, Read, Write};
+
 pub(crate) const MESSAGE_HEADER: usize = 16;
-pub(crate) const ATTRIBUTE_HEADER: usize = 4;
+const ATTRIBUTE_HEADER: usize = 4;
+
+const REQUEST: u16 = libc::NLM_F_REQUEST as u16;
+const ACKNOWLEDGE: u16 = libc::NLM_F_ACK as u16;
+/// All that there are.
+pub(crate) const DUMP: u16 = libc::NLM_F_DUMP as u16;
+
+/// A connection to the kernel's interfaces and traffic control in the calling thread's network namespace.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    socket: File,
+    sequence: u32,
+}
+
+impl Connection {
+    pub(crate) fn open() -> io::Result<Self> {
+        Ok(Self { socket: sys::device::route_socket(0)?, sequence: 0 })
+    }
+
+    /// Sends a request and waits until it is done.
+    pub(crate) fn ask(&mut self, message: Message) -> io::Result<()> {
+        self.ask_for(message, |_, _| {})
+    }
+
+    /// Sends a request, takes what the kernel says to it, and waits until it is done.
+    pub(crate) fn ask_for(&mut self, mut message: Message, each: impl FnMut(u16, &[u8])) -> io::Result<()> {
+        message.add_flags(ACKNOWLEDGE);
+        self.exchange(message, each)
+    }
+
+    /// Sends a request and reads until its end: an acknowledgement, an error, or the end of a list.
+    pub(crate) fn exchange(&mut self, message: Message, mut each: impl FnMut(u16, &[u8])) -> io::Result<()> {
+        self.sequence += 1;
+        self.socket.write_all(&message.finish(self.sequence))?;
+        // A list comes in pieces of at most 32 KiB.
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let length = self.socket.read(&mut buffer)?;
+            let mut rest = buffer.get(..length).unwrap_or_default();
+            while let Some((kind, sequence, body, after)) = split_message(rest) {
+                rest = after;
+                match i32::from(kind) {
+                    _ if sequence != self.sequence => {}
+                    libc::NLMSG_DONE => return Ok(()),
+                    libc::NLMSG_ERROR => {
+                        return match word(body, 0).map(|code| code as i32) {
+                            Some(0) => Ok(()),
+                            Some(code) => Err(io::Error::from_raw_os_error(-code)),
+                            None => Err(io::ErrorKind::InvalidData.into()),
+                        };
+                    }
+                    _ => each(kind, body),
+                }
+            }
+        }
+    }
+}
+
+/// A request under construction.
+#[derive(Debug)]
+pub(crate) struct Message(Vec<u8>);
+
+impl Message {
+    /// A request with the words of its kind's own header.
+    pub(crate) fn new(kind: u16, flags: u16, header: &[u32]) -> Self {
+        let mut bytes = vec![0; MESSAGE_HEADER];
+        bytes[4..6].copy_from_slice(&kind.to_ne_bytes());
+        bytes[6..8].copy_from_slice(&(flags | REQUEST).to_ne_bytes());
+        bytes.extend(header.iter().flat_map(|word| word.to_ne_bytes()));
+        Self(bytes)
+    }
+
+    fn add_flags(&mut self, flags: u16) {
+        let present = u16::from_ne_bytes([self.0[6], self.0[7]]);
+        self.0[6..8].copy_from_slice(&(present | flags).to_ne_bytes());
+    }
+
+    pub(crate) fn word(self, kind: u16, word: u32) -> Self {
+        self.bytes(kind, &word.to_ne_bytes())
+    }
+
+    pub(crate) fn text(self, kind: u16, text: &str) -> Self {
+        self.bytes(kind, &[text.as_bytes(), &[0]].concat())
+    }
+
+    pub(crate) fn nest(self, kind: u16, fill: impl FnOnce(Self) -> Self) -> Self {
+        let inner = fill(Self(Vec::new()));
+        self.bytes(kind, &inner.0)
+    }
+
+    pub(crate) fn bytes(mut self, kind: u16, value: &[u8]) -> Self {
+        let length = (ATTRIBUTE_HEADER + value.len()) as u16;
+        self.0.extend(length.to_ne_bytes());
+        self.0.extend(kind.to_ne_bytes());
+        self.0.extend(value);
+        self.0.resize(self.0.len().next_multiple_of(4), 0);
+        self
+    }
+
+    pub(crate) fn finish(mut self, sequence: u32) -> Vec<u8> {
+        let length = self.0.len() as u32;
+        self.0[0..4].copy_from_slice(&length.to_ne_bytes());
+        self.0[8..12].copy_from_slice(&sequence.to_ne_bytes());
+        self.0
+    }
+}
 
 /// The first message: its kind, its sequence number, its body, and what follows it.
 pub(crate) fn split_message(bytes: &[u8]) -> Option<(u16, u32, &[u8], &[u8])> {

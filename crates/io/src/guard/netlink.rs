@@ -3,10 +3,8 @@
 //! # Source
 //! RFC 3549, sections 2.3 and 3.1; `linux/rtnetlink.h` and `linux/pkt_cls.h`. Everything is in host byte order.
 
-use crate::netlink::{ATTRIBUTE_HEADER, MESSAGE_HEADER, attribute, split_message, text, word};
-use crate::sys;
-use std::fs::File;
-use std::io::{self, Read, Write};
+use crate::netlink::{Connection, DUMP, Message, attribute, text, word};
+use std::io;
 
 const NEW_QDISC: u16 = libc::RTM_NEWQDISC;
 const DELETE_QDISC: u16 = libc::RTM_DELQDISC;
@@ -14,12 +12,9 @@ const NEW_FILTER: u16 = libc::RTM_NEWTFILTER;
 const DELETE_FILTER: u16 = libc::RTM_DELTFILTER;
 const GET_FILTER: u16 = libc::RTM_GETTFILTER;
 
-const REQUEST: u16 = libc::NLM_F_REQUEST as u16;
-const ACKNOWLEDGE: u16 = libc::NLM_F_ACK as u16;
 const CREATE: u16 = libc::NLM_F_CREATE as u16;
 const EXCLUSIVE: u16 = libc::NLM_F_EXCL as u16;
 const REPLACE: u16 = libc::NLM_F_REPLACE as u16;
-const DUMP: u16 = libc::NLM_F_DUMP as u16;
 
 /// The qdisc that has filters at ingress and egress and does nothing else.
 const CLSACT: u32 = 0xffff_fff1;
@@ -59,40 +54,37 @@ impl Filter {
 
 /// A connection to the kernel's traffic control in the calling thread's network namespace.
 #[derive(Debug)]
-pub(super) struct Netlink {
-    socket: File,
-    sequence: u32,
-}
+pub(super) struct Netlink(Connection);
 
 impl Netlink {
     pub(super) fn connect() -> io::Result<Self> {
-        Ok(Self { socket: sys::device::route_socket(0)?, sequence: 0 })
+        Connection::open().map(Self)
     }
 
     /// Makes a place for filters on an interface; whether there was none before.
     pub(super) fn make_place(&mut self, interface: u32) -> io::Result<bool> {
-        let message = Message::new(NEW_QDISC, CREATE | EXCLUSIVE, interface, CLSACT_HANDLE, CLSACT, 0);
-        match self.ask(message.text(KIND, "clsact")) {
+        let message = request(NEW_QDISC, CREATE | EXCLUSIVE, interface, CLSACT_HANDLE, CLSACT, 0);
+        match self.0.ask(message.text(KIND, "clsact")) {
             Err(error) if error.raw_os_error() == Some(libc::EEXIST) => Ok(false),
             other => other.map(|()| true),
         }
     }
 
     pub(super) fn remove_place(&mut self, interface: u32) -> io::Result<()> {
-        self.ask(Message::new(DELETE_QDISC, 0, interface, CLSACT_HANDLE, CLSACT, 0))
+        self.0.ask(request(DELETE_QDISC, 0, interface, CLSACT_HANDLE, CLSACT, 0))
     }
 
     /// Sets our filter to a program, in place of an earlier one where there is one.
     pub(super) fn set_filter(&mut self, interface: u32, program: i32, name: &str) -> io::Result<()> {
-        let message = Message::new(NEW_FILTER, CREATE | REPLACE, interface, HANDLE, INGRESS, FIRST);
-        self.ask(message.text(KIND, "bpf").nest(OPTIONS, |options| {
+        let message = request(NEW_FILTER, CREATE | REPLACE, interface, HANDLE, INGRESS, FIRST);
+        self.0.ask(message.text(KIND, "bpf").nest(OPTIONS, |options| {
             options.word(BPF_FD, program as u32).text(BPF_NAME, name).word(BPF_FLAGS, DIRECT_ACTION)
         }))
     }
 
     pub(super) fn remove_filter(&mut self, interface: u32) -> io::Result<()> {
-        let message = Message::new(DELETE_FILTER, 0, interface, HANDLE, INGRESS, FIRST);
-        self.ask(message.text(KIND, "bpf"))
+        let message = request(DELETE_FILTER, 0, interface, HANDLE, INGRESS, FIRST);
+        self.0.ask(message.text(KIND, "bpf"))
     }
 
     pub(super) fn ingress_filters(&mut self, interface: u32) -> io::Result<Vec<Filter>> {
@@ -106,94 +98,18 @@ impl Netlink {
 
     fn filters(&mut self, interface: u32, parent: u32) -> io::Result<Vec<Filter>> {
         let mut filters = Vec::new();
-        self.exchange(Message::new(GET_FILTER, DUMP, interface, 0, parent, 0), |kind, body| {
+        self.0.exchange(request(GET_FILTER, DUMP, interface, 0, parent, 0), |kind, body| {
             // The kernel also lists each place as a filter without a number.
             filters.extend(filter(body).filter(|filter| kind == NEW_FILTER && filter.handle != 0));
         })?;
         Ok(filters)
     }
-
-    fn ask(&mut self, mut message: Message) -> io::Result<()> {
-        message.add_flags(ACKNOWLEDGE);
-        self.exchange(message, |_, _| {})
-    }
-
-    /// Sends a request and reads until its end: an acknowledgement, an error, or the end of a list.
-    fn exchange(&mut self, message: Message, mut each: impl FnMut(u16, &[u8])) -> io::Result<()> {
-        self.sequence += 1;
-        self.socket.write_all(&message.finish(self.sequence))?;
-        // A list comes in pieces of at most 32 KiB.
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            let length = self.socket.read(&mut buffer)?;
-            let mut rest = buffer.get(..length).unwrap_or_default();
-            while let Some((kind, sequence, body, after)) = split_message(rest) {
-                rest = after;
-                match i32::from(kind) {
-                    _ if sequence != self.sequence => {}
-                    libc::NLMSG_DONE => return Ok(()),
-                    libc::NLMSG_ERROR => {
-                        return match word(body, 0).map(|code| code as i32) {
-                            Some(0) => Ok(()),
-                            Some(code) => Err(io::Error::from_raw_os_error(-code)),
-                            None => Err(io::ErrorKind::InvalidData.into()),
-                        };
-                    }
-                    _ => each(kind, body),
-                }
-            }
-        }
-    }
 }
 
-/// A request under construction.
-struct Message(Vec<u8>);
-
-impl Message {
-    fn new(kind: u16, flags: u16, interface: u32, handle: u32, parent: u32, place: u32) -> Self {
-        let mut bytes = vec![0; MESSAGE_HEADER];
-        bytes[4..6].copy_from_slice(&kind.to_ne_bytes());
-        bytes[6..8].copy_from_slice(&(flags | REQUEST).to_ne_bytes());
-        // The first word is the address family, which traffic control leaves unspecified.
-        for word in [0, interface, handle, parent, place] {
-            bytes.extend(word.to_ne_bytes());
-        }
-        Self(bytes)
-    }
-
-    fn add_flags(&mut self, flags: u16) {
-        let present = u16::from_ne_bytes([self.0[6], self.0[7]]);
-        self.0[6..8].copy_from_slice(&(present | flags).to_ne_bytes());
-    }
-
-    fn word(self, kind: u16, word: u32) -> Self {
-        self.attribute(kind, &word.to_ne_bytes())
-    }
-
-    fn text(self, kind: u16, text: &str) -> Self {
-        self.attribute(kind, &[text.as_bytes(), &[0]].concat())
-    }
-
-    fn nest(self, kind: u16, fill: impl FnOnce(Self) -> Self) -> Self {
-        let inner = fill(Self(Vec::new()));
-        self.attribute(kind, &inner.0)
-    }
-
-    fn attribute(mut self, kind: u16, value: &[u8]) -> Self {
-        let length = (ATTRIBUTE_HEADER + value.len()) as u16;
-        self.0.extend(length.to_ne_bytes());
-        self.0.extend(kind.to_ne_bytes());
-        self.0.extend(value);
-        self.0.resize(self.0.len().next_multiple_of(4), 0);
-        self
-    }
-
-    fn finish(mut self, sequence: u32) -> Vec<u8> {
-        let length = self.0.len() as u32;
-        self.0[0..4].copy_from_slice(&length.to_ne_bytes());
-        self.0[8..12].copy_from_slice(&sequence.to_ne_bytes());
-        self.0
-    }
+/// A request about an interface's filters. The first word of its header is the address family, which traffic control
+/// leaves unspecified.
+fn request(kind: u16, flags: u16, interface: u32, handle: u32, parent: u32, place: u32) -> Message {
+    Message::new(kind, flags, &[0, interface, handle, parent, place])
 }
 
 fn filter(body: &[u8]) -> Option<Filter> {
@@ -210,9 +126,10 @@ fn filter(body: &[u8]) -> Option<Filter> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netlink::{MESSAGE_HEADER, split_message};
 
     fn message() -> Vec<u8> {
-        let message = Message::new(NEW_FILTER, CREATE, 7, HANDLE, INGRESS, FIRST).text(KIND, "bpf");
+        let message = request(NEW_FILTER, CREATE, 7, HANDLE, INGRESS, FIRST).text(KIND, "bpf");
         message.nest(OPTIONS, |options| options.word(BPF_FLAGS, 1).text(BPF_NAME, "nsgate-guard")).finish(3)
     }
 
