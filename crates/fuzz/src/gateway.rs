@@ -112,7 +112,7 @@ pub fn run(input: &[u8]) {
 }
 
 /// The host's interfaces: names with `missing` are none, and `host0` holds addresses.
-fn find(name: &str) -> Result<io::Interface, io::Error> {
+fn find(&io::Wanted { name, .. }: &io::Wanted<'_>) -> Result<io::Interface, io::Error> {
     if name.contains("missing") {
         return Err(io::Error::NoSuchInterface { name: name.into(), nearest: None });
     }

@@ -5,8 +5,9 @@ use crate::codes;
 use crate::documents::Documents;
 use crate::host::{Host, Ids, Seen};
 use crate::inside::{Segment, address_missing, public_address_missing};
+use crate::narrow;
 use crate::written::{Behind, Written};
-use io::Backend;
+use io::Wire;
 use ipnet::IpNet;
 use model::{At, Diagnostic, IpConfiguration, Location, Network, NicIndex, VnetIndex};
 use packet::AttachmentId;
@@ -24,8 +25,8 @@ pub(crate) struct Attached {
     pub(crate) interfaces: Vec<Option<io::Interface>>,
     /// The segments, and where they are written.
     pub(crate) segments: Vec<(AttachmentId, Location)>,
-    /// What carries their frames, in the same order.
-    pub(crate) backends: Vec<Backend>,
+    /// How each comes by its interface, in the same order.
+    pub(crate) wires: Vec<Wire>,
 }
 
 /// Compares everything with everything; what is wrong is written to `out`.
@@ -60,11 +61,12 @@ pub(crate) fn attach(
         }
         let Some(id) = ids.number(interface) else {
             let message = format!("interface {interface}: more interfaces than can be numbered");
-            desk.out.push(Diagnostic::error(codes::INTERFACE, at, message));
+            let help = "those that are attached no more give their numbers back soon after a reload";
+            desk.out.push(Diagnostic::error(codes::INTERFACE, at, message).help(help));
             continue;
         };
-        let backend = if attachment.is_tap { Backend::Tap } else { written.engine.io };
-        let seen = desk.host.look(id, &attachment.interface, backend, desk.out);
+        let wire = if attachment.is_tap { Wire::Made } else { Wire::Existing(written.engine.io) };
+        let seen = desk.host.look(id, &attachment.interface, wire, crate::workers(written), desk.out);
         let kind = match &attachment.behind {
             Behind::Nic { nic, address, mac } => {
                 desk.no_host_address(&attachment.interface, &seen);
@@ -84,10 +86,12 @@ pub(crate) fn attach(
             }
         };
         let Some(kind) = kind else { continue };
+        let narrow = narrow::warning(&attachment.interface, &seen, &kind, desk.network.as_deref());
+        desk.out.extend(narrow);
         let interface = Arc::from(interface.as_str());
         desk.attached.attachments.push(Attachment { id, interface, mac: seen.mac, mtu: seen.mtu, kind });
         desk.attached.interfaces.push(seen.interface);
-        desk.attached.backends.push(backend);
+        desk.attached.wires.push(wire);
     }
     desk.look_behind_segments();
     desk.one_internet(written);

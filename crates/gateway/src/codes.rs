@@ -34,6 +34,8 @@ pub(crate) const ON_PREMISES: &str = "OnPremisesAttachment";
 pub(crate) const DUPLICATE_INTERFACE: &str = "InterfaceAttachedTwice";
 /// A Linux interface that cannot be attached.
 pub(crate) const INTERFACE: &str = "InterfaceNotUsable";
+/// A link that carries less than IPv6 needs.
+pub(crate) const NARROW: &str = "LinkTooNarrowForIpv6";
 /// A Linux interface that the host does not have.
 pub(crate) const INTERFACE_MISSING: &str = "InterfaceMissing";
 /// The private address of an attachment.

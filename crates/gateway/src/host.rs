@@ -1,19 +1,19 @@
 //! What the file can be told by the host: its interfaces.
 
 use crate::codes;
-use io::Backend;
+use io::{Backend, Wanted, Wire};
 use model::{At, Diagnostic};
 use packet::{AttachmentId, Mac};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
-/// The most interfaces that one daemon numbers in its life.
-const MAX_IDS: usize = 0x7fff;
+/// The most interfaces that have a number at one time.
+const MAX_IDS: u16 = 0x7fff;
 /// The MTU of an interface that nobody looked at.
 const MTU: u32 = 1500;
 
-/// Looks an interface up by name.
-pub type Find<'a> = &'a dyn Fn(&str) -> Result<io::Interface, io::Error>;
+/// Looks up what an attachment asks for; see [`io::Interfaces::describe`].
+pub type Find<'a> = &'a dyn Fn(&Wanted<'_>) -> Result<io::Interface, io::Error>;
 
 /// How far the host counts.
 pub enum Host<'a> {
@@ -40,14 +40,13 @@ impl Host<'_> {
         &self,
         id: AttachmentId,
         name: &At<String>,
-        backend: Backend,
+        wire: Wire,
+        queues: usize,
         out: &mut Vec<Diagnostic>,
     ) -> Seen {
         let found = match self {
             Self::Unseen => return Seen::imagined(id),
-            // What does not exist yet is described as it will be made.
-            Self::Seen(_) | Self::Needed(_) if backend == Backend::Tap => io::tap::describe(&name.value),
-            Self::Seen(find) | Self::Needed(find) => find(&name.value),
+            Self::Seen(find) | Self::Needed(find) => find(&Wanted { name: &name.value, wire, queues }),
         };
         let error = match found {
             Ok(interface) => return Seen::of(interface),
@@ -55,15 +54,36 @@ impl Host<'_> {
         };
         let missing = matches!(error, io::Error::NoSuchInterface { .. });
         let message = error.to_string();
-        out.push(match (self, missing) {
-            (Self::Seen(_), true) => {
-                let warning = Diagnostic::warning(codes::INTERFACE_MISSING, &name.at, message);
-                warning.help("`nsgate run` needs it")
-            }
+        let diagnostic = match (self, missing) {
+            (Self::Seen(_), true) => Diagnostic::warning(codes::INTERFACE_MISSING, &name.at, message),
             (_, true) => Diagnostic::error(codes::INTERFACE_MISSING, &name.at, message),
             (_, false) => Diagnostic::error(codes::INTERFACE, &name.at, message),
+        };
+        out.push(match self.help(&error, wire, &name.value) {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic,
         });
         Seen::imagined(id)
+    }
+
+    /// What to do about an interface that cannot be had.
+    fn help(&self, error: &io::Error, wire: Wire, name: &str) -> Option<String> {
+        let is_existing = wire == Wire::Existing(Backend::Tap);
+        match error {
+            io::Error::NoSuchInterface { .. } if is_existing => {
+                Some(format!("`interface` names one that exists; write `tap: {name}` and nsgate creates it"))
+            }
+            io::Error::NoSuchInterface { .. } if matches!(self, Self::Seen(_)) => {
+                Some("`nsgate run` needs it".into())
+            }
+            io::Error::NotTap(..) if is_existing => Some(
+                "engine.io: tap is for files whose interfaces are all TAP devices; leave it out, and write `tap` for \
+                 each device that nsgate shall create"
+                    .into(),
+            ),
+            io::Error::NotTap(..) => Some(format!("remove {name} and nsgate creates it, or choose another name")),
+            _ => None,
+        }
     }
 }
 
@@ -84,18 +104,38 @@ impl Seen {
     }
 }
 
-/// The numbers of interfaces: a name keeps its number for the daemon's life.
+/// The numbers of interfaces: a name keeps its number until that is given back.
 #[derive(Clone, Debug, Default)]
-pub struct Ids(HashMap<String, AttachmentId>);
+pub struct Ids {
+    numbers: HashMap<String, AttachmentId>,
+    /// Those below that are nobody's now.
+    free: BTreeSet<AttachmentId>,
+    /// The first that was never anybody's.
+    next: u16,
+}
 
 impl Ids {
-    /// The number of an interface, a new one where it was never seen; `None` when all are taken.
+    /// The number of an interface, a new one where it has none; `None` when all are taken.
     pub(crate) fn number(&mut self, interface: &str) -> Option<AttachmentId> {
-        if let Some(id) = self.0.get(interface) {
+        if let Some(id) = self.numbers.get(interface) {
             return Some(*id);
         }
-        let next = u16::try_from(self.0.len()).ok().filter(|next| usize::from(*next) < MAX_IDS)?;
-        self.0.insert(interface.to_owned(), AttachmentId(next));
-        Some(AttachmentId(next))
+        let id = self.free.pop_first().or_else(|| {
+            let next = Some(self.next).filter(|next| *next < MAX_IDS)?;
+            self.next += 1;
+            Some(AttachmentId(next))
+        })?;
+        self.numbers.insert(interface.to_owned(), id);
+        Some(id)
+    }
+
+    /// The numbers that interfaces have.
+    pub fn taken(&self) -> impl Iterator<Item = AttachmentId> {
+        self.numbers.values().copied()
+    }
+
+    /// Gives numbers back, each to whichever interface is new next. Nothing may mean the old ones by them any more.
+    pub fn give_back(&mut self, ids: &BTreeSet<AttachmentId>) {
+        self.numbers.retain(|_, id| !ids.contains(id) || !self.free.insert(*id));
     }
 }

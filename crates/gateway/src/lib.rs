@@ -54,6 +54,7 @@ mod fields;
 mod host;
 mod inside;
 mod later;
+mod narrow;
 mod on_premises;
 mod outside;
 mod peek;
@@ -92,8 +93,8 @@ pub struct Loaded {
     pub interfaces: Vec<Option<io::Interface>>,
     /// The attachments that are segments, and where the file says so.
     pub segments: Vec<(AttachmentId, Location)>,
-    /// What carries their frames, in the same order.
-    pub backends: Vec<io::Backend>,
+    /// How each comes by its interface, in the same order.
+    pub wires: Vec<io::Wire>,
     /// What is worth a look.
     pub warnings: Vec<Diagnostic>,
 }
@@ -154,20 +155,23 @@ pub fn load_text(path: &Path, text: &str, ids: &mut Ids, host: &Host<'_>) -> Res
                 .flow_capacity
                 .and_then(|count| usize::try_from(count).ok())
                 .unwrap_or(CAPACITY),
-            workers: written.engine.workers.unwrap_or_else(|| workers_for(written.engine.io)),
+            workers: workers(&written),
             hand_off_always: written.engine.hand_off,
         },
         interfaces: attached.interfaces,
         segments: attached.segments,
-        backends: attached.backends,
+        wires: attached.wires,
         warnings: found,
     })
 }
 
-/// One fewer than the cores, because senders and receivers need one too; one where there are fewer than three, and where
-/// the backend has one queue.
-fn workers_for(backend: io::Backend) -> usize {
-    if backend == io::Backend::Pnet {
+/// Those that the file says, or one fewer than the cores, because senders and receivers need one too; one where there are
+/// fewer than three, and where the backend has one queue.
+fn workers(written: &Written) -> usize {
+    if let Some(workers) = written.engine.workers {
+        return workers;
+    }
+    if written.engine.io == io::Backend::Pnet {
         return 1;
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

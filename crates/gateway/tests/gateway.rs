@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "tests")]
 
 use gateway::{Host, Ids, Loaded, load, load_text};
+use io::Wanted;
 use model::{Diagnostic, Severity};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -104,6 +105,20 @@ fn relative_paths_are_relative_to_the_file() {
 }
 
 #[test]
+fn a_number_that_is_given_back_is_another_interfaces() {
+    let mut ids = Ids::default();
+    let mut numbers = Vec::new();
+    for round in 0..40 {
+        let text = SOUND.replace("veth-web1", &format!("veth{round}"));
+        let loaded = load_text(Path::new("g.yaml"), &text, &mut ids, &Host::Unseen).unwrap();
+        numbers.push(loaded.gateway.attachments[0].id.0);
+        ids.give_back(&[loaded.gateway.attachments[0].id].into());
+    }
+    assert!(numbers.iter().all(|number| *number == numbers[0]), "{numbers:?}");
+    assert_eq!(ids.taken().count(), 2);
+}
+
+#[test]
 fn an_interface_keeps_its_number_over_reloads() {
     let mut ids = Ids::default();
     let mut load = |text: &str| {
@@ -164,15 +179,15 @@ fn the_built_values_of_those_keys_are_accepted() {
 fn engine_and_tap_are_read() {
     let loaded = read(&format!("{SOUND}engine: {{ workers: 3, handOff: always }}\n")).unwrap();
     assert_eq!((loaded.settings.workers, loaded.settings.hand_off_always), (3, true));
-    assert!(loaded.backends.iter().all(|backend| *backend == io::Backend::Auto));
+    assert!(loaded.wires.iter().all(|wire| *wire == io::Wire::Existing(io::Backend::Auto)));
     let (workers, cores) = (read(SOUND).unwrap().settings.workers, std::thread::available_parallelism());
     assert_eq!(workers, cores.map_or(1, |cores| cores.get().saturating_sub(1).clamp(1, 64)));
 
     let first = SOUND.find("interface:").unwrap();
     let tap = format!("{}tap:{}", &SOUND[..first], &SOUND[first + "interface:".len()..]);
     let loaded = read(&tap).unwrap();
-    assert_eq!(loaded.backends[0], io::Backend::Tap);
-    assert_eq!(loaded.backends[1], io::Backend::Auto);
+    assert_eq!(loaded.wires[0], io::Wire::Made);
+    assert_eq!(loaded.wires[1], io::Wire::Existing(io::Backend::Auto));
 
     for (engine, code) in [
         ("workers: 0", "InvalidValue"),
@@ -360,9 +375,9 @@ fn the_host_has_its_say() {
         is_running: true,
     };
     let look = |held: &'static [(&'static str, &'static [&'static str])]| {
-        move |name: &str| match held.iter().find(|(known, _)| *known == name) {
-            Some((_, addresses)) => Ok(interface(name, addresses)),
-            None => Err(io::Error::NoSuchInterface { name: name.into(), nearest: None }),
+        move |wanted: &Wanted<'_>| match held.iter().find(|(known, _)| *known == wanted.name) {
+            Some((_, addresses)) => Ok(interface(wanted.name, addresses)),
+            None => Err(io::Error::NoSuchInterface { name: wanted.name.into(), nearest: None }),
         }
     };
     let load = |host: &Host<'_>| load_text(Path::new("g.yaml"), SOUND, &mut Ids::default(), host);
@@ -387,8 +402,53 @@ fn the_host_has_its_say() {
 }
 
 #[test]
+fn ipv6_on_a_link_too_narrow_for_it_is_worth_a_warning() {
+    let find = |mtu: u32| {
+        move |wanted: &Wanted<'_>| match wanted.name {
+            "veth-open" => Err(io::Error::NoSuchInterface { name: "veth-open".into(), nearest: None }),
+            name => Ok(io::Interface {
+                name: name.into(),
+                index: 7,
+                mac: [2, 0, 0, 0, 0, 9],
+                mtu,
+                addresses: Vec::new(),
+                local_ports: 32_768..=60_999,
+                is_up: true,
+                is_running: true,
+            }),
+        }
+    };
+    let dual = SOUND
+        .replace("addressPrefixes: [10.0.0.0/16]", "addressPrefixes: [10.0.0.0/16, 'fd00:a::/48']")
+        .replace("{ addressPrefix: 10.0.1.0/24 }", "{ addressPrefixes: [10.0.1.0/24, 'fd00:a:0:1::/64'] }")
+        .replace(
+            "publicIPAddress: { id: web1-ip } }",
+            "publicIPAddress: { id: web1-ip } }\n          - { name: v6, properties: { subnet: { id: vnet1/web }, \
+             privateIPAddress: 'fd00:a:0:1::4', privateIPAddressVersion: IPv6 } }",
+        );
+    let outside = SOUND
+        .replace("address: 203.0.113.2/24", "address: [203.0.113.2/24, '2001:db8::2/64']")
+        .replace("nextHop: 203.0.113.1 ", "nextHop: [203.0.113.1, '2001:db8::1'] ");
+    let segment = dual.replace("veth-web1, nic: web1-nic", "veth-web1, subnet: vnet1/web");
+    let narrow = |text: &str, mtu: u32| -> Vec<String> {
+        let loaded = load_text(Path::new("g.yaml"), text, &mut Ids::default(), &Host::Seen(&find(mtu)));
+        let warnings = loaded.expect("no errors").warnings.into_iter();
+        warnings.filter(|one| one.code == "LinkTooNarrowForIpv6").map(|one| one.to_string()).collect()
+    };
+    for (text, name) in [(&dual, "veth-web1"), (&outside, "wan0"), (&segment, "veth-web1")] {
+        let line = 1 + text.lines().position(|line| line.contains(name)).expect("it is written");
+        let found = narrow(text, 1279);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        let expected = format!("interface {name} has an MTU of 1279 bytes, and IPv6 needs 1280");
+        assert!(found[0].contains(&format!("g.yaml:{line}:")) && found[0].contains(&expected), "{found:#?}");
+        assert!(narrow(text, 1280).is_empty());
+    }
+    assert!(narrow(SOUND, 576).is_empty(), "IPv4 is content with less");
+}
+
+#[test]
 fn one_address_is_shared_with_the_host_where_the_ports_lie_apart() {
-    let shared = |name: &str| {
+    let shared = |&Wanted { name, .. }: &Wanted<'_>| {
         Ok(io::Interface {
             name: name.into(),
             index: 7,

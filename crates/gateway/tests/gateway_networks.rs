@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "tests")]
 
 use gateway::{Host, Ids, Loaded, load, load_text, unseen_rules};
+use io::Wanted;
 use model::{Diagnostic, NicIndex, Severity, SubnetIndex, VnetIndex};
 use pipeline::{AttachmentKind, Names, Snapshot};
 use std::path::Path;
@@ -176,7 +177,9 @@ fn a_host_address_is_refused_on_a_segment_and_kept_on_premises() {
         is_running: true,
     };
     let look = |on: &'static str| {
-        move |name: &str| Ok(interface(name, if name == on { "192.168.100.3" } else { "fe80::1" }))
+        move |&Wanted { name, .. }: &Wanted<'_>| {
+            Ok(interface(name, if name == on { "192.168.100.3" } else { "fe80::1" }))
+        }
     };
     let load = |on| load_text(Path::new("g.yaml"), SOUND, &mut Ids::default(), &Host::Needed(&look(on)));
     let found = load("br-web").expect_err("it would bypass the rules");

@@ -18,6 +18,22 @@ pub enum Backend {
     Pnet,
 }
 
+/// How an attachment comes by its interface.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wire {
+    /// It exists, and this carries its frames.
+    Existing(Backend),
+    /// It is a TAP device, made where there is none.
+    Made,
+}
+
+impl Wire {
+    /// Whether the gateway has its end of a TAP device, and not the host's interface.
+    pub const fn is_tap(self) -> bool {
+        matches!(self, Self::Made | Self::Existing(Backend::Tap))
+    }
+}
+
 /// Which frames of an interface are ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Reception {

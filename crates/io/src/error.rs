@@ -60,10 +60,16 @@ pub enum Error {
     InvalidName(String),
     /// An existing device of this name is of another kind.
     #[error(
-        "interface {0} is no TAP device that {1} can share; make it with \
-         `ip tuntap add dev {0} mode tap multi_queue`, or remove it and nsgate creates it"
+        "interface {0} is no TAP device that {1} can share; one is made by \
+         `ip tuntap add dev {0} mode tap multi_queue`"
     )]
     NotTap(String, Workers),
+    /// The kernel's TAP devices are kept from this process.
+    #[error(
+        "/dev/net/tun cannot be opened ({0}): its owner does not let this user, or it came after nsgate had started and \
+         given up what it did not need; start nsgate again"
+    )]
+    TunForbidden(io::Error),
     /// A process holds the gateway's end of a TAP device.
     #[error(
         "TAP device {0} is in use: a process, such as a virtual machine monitor or another nsgate, holds the \
@@ -92,6 +98,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it is about a device that is not there any more.
+    pub fn is_gone(&self) -> bool {
+        match self {
+            Self::NoSuchInterface { .. } => true,
+            Self::System { source, .. } => matches!(source.raw_os_error(), Some(libc::ENODEV | libc::ENXIO)),
+            _ => false,
+        }
+    }
+
     /// Names the failure of a system call, and the capability where it is one that is missing.
     pub(crate) fn system(doing: &'static str, capability: &'static str) -> impl Fn(io::Error) -> Self {
         move |source| match source.raw_os_error() {

@@ -1,7 +1,8 @@
 //! The network interfaces of this network namespace.
 
-use crate::{Error, sys};
+use crate::{Backend, Error, Wire, sys, tap};
 use pnet_datalink::NetworkInterface;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
@@ -26,48 +27,87 @@ pub struct Interface {
     pub is_running: bool,
 }
 
-/// The interface with this name.
-///
-/// # Errors
-/// [`Error::NoSuchInterface`] with the most similar name that exists; [`Error::NotEthernet`].
-pub fn find(name: &str) -> Result<Interface, Error> {
-    let all = pnet_datalink::interfaces();
-    let Some(found) = all.iter().find(|interface| interface.name == name) else {
-        let names = all.iter().map(|interface| interface.name.as_str());
-        return Err(Error::NoSuchInterface { name: name.into(), nearest: nearest(name, names) });
-    };
-    describe(found)
+/// What an attachment asks of the host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wanted<'a> {
+    /// The name of its interface.
+    pub name: &'a str,
+    /// What is to carry its frames.
+    pub wire: Wire,
+    /// How many workers share it.
+    pub queues: usize,
 }
 
-/// A network device of any kind, or `None` where no device has this name.
-pub(crate) fn describe_device(name: &str) -> Result<Option<Interface>, Error> {
-    let all = pnet_datalink::interfaces();
-    let found = all.iter().find(|interface| interface.name == name);
-    found.map(describe).transpose()
+/// The interfaces of a network namespace as they were when somebody looked, for as many questions as he has.
+#[derive(Debug)]
+pub struct Interfaces {
+    all: HashMap<String, NetworkInterface>,
+    local_ports: RangeInclusive<u16>,
+}
+
+impl Interfaces {
+    /// Looks at those of the calling thread's network namespace.
+    ///
+    /// # Cost
+    /// Some system calls for each interface there is.
+    pub fn look() -> Self {
+        let all = pnet_datalink::interfaces().into_iter().map(|one| (one.name.clone(), one)).collect();
+        Self { all, local_ports: local_ports() }
+    }
+
+    /// The interface with this name.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchInterface`] with the most similar name that exists; [`Error::NotEthernet`].
+    pub fn find(&self, name: &str) -> Result<Interface, Error> {
+        let Some(found) = self.all.get(name) else {
+            let nearest = nearest(name, self.all.keys().map(String::as_str));
+            return Err(Error::NoSuchInterface { name: name.into(), nearest });
+        };
+        // A tunnel shows an address of zeros.
+        let Some(mac) = found.mac.filter(|mac| !found.is_loopback() && !mac.is_zero()) else {
+            return Err(Error::NotEthernet(name.into()));
+        };
+        let mtu = sys::device::mtu(name).map_err(Error::system("reading the MTU", "CAP_NET_ADMIN"))?;
+        Ok(Interface {
+            name: name.into(),
+            index: found.index,
+            mac: mac.octets(),
+            mtu,
+            addresses: found.ips.iter().map(|network| (network.ip(), network.prefix())).collect(),
+            local_ports: self.local_ports.clone(),
+            is_up: found.is_up(),
+            is_running: found.is_running(),
+        })
+    }
+
+    /// The gateway's end of what an attachment asks for; a TAP device that is to be made as it would be, its index zero.
+    ///
+    /// # Errors
+    /// As [`Self::find`], and those of [`tap::describe`] and [`tap::find`].
+    pub fn describe(&self, wanted: &Wanted<'_>) -> Result<Interface, Error> {
+        match wanted.wire {
+            Wire::Made => tap::describe(wanted.name, wanted.queues),
+            Wire::Existing(Backend::Tap) => tap::find(self, wanted.name, wanted.queues),
+            Wire::Existing(_) => self.find(wanted.name),
+        }
+    }
+}
+
+/// The interface with this name; see [`Interfaces::find`].
+///
+/// # Errors
+/// As there.
+///
+/// # Cost
+/// That of looking at all interfaces: whoever asks for several has [`Interfaces`].
+pub fn find(name: &str) -> Result<Interface, Error> {
+    Interfaces::look().find(name)
 }
 
 /// The names of all interfaces, in the kernel's order.
 pub fn names() -> Vec<String> {
     pnet_datalink::interfaces().into_iter().map(|interface| interface.name).collect()
-}
-
-fn describe(found: &NetworkInterface) -> Result<Interface, Error> {
-    let name = found.name.clone();
-    // A tunnel shows an address of zeros.
-    let Some(mac) = found.mac.filter(|mac| !found.is_loopback() && !mac.is_zero()) else {
-        return Err(Error::NotEthernet(name));
-    };
-    let mtu = sys::device::mtu(&name).map_err(Error::system("reading the MTU", "CAP_NET_ADMIN"))?;
-    Ok(Interface {
-        index: found.index,
-        mac: mac.octets(),
-        mtu,
-        addresses: found.ips.iter().map(|network| (network.ip(), network.prefix())).collect(),
-        local_ports: local_ports(),
-        is_up: found.is_up(),
-        is_running: found.is_running(),
-        name,
-    })
 }
 
 /// What the kernel of this network namespace says; all ports, where it says nothing.
@@ -84,9 +124,7 @@ fn read_range(text: &str) -> Option<RangeInclusive<u16>> {
 
 /// The candidate that takes the fewest edits to reach, unless it would be another word altogether.
 fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
-    let (distance, best) = candidates
-        .map(|candidate| (edits(name, candidate), candidate))
-        .min_by_key(|(distance, _)| *distance)?;
+    let (distance, best) = candidates.map(|candidate| (edits(name, candidate), candidate)).min()?;
     (distance <= name.len().max(best.len()) / 2).then(|| best.into())
 }
 

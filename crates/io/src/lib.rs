@@ -54,9 +54,9 @@ mod virtio;
 mod waker;
 pub mod watch;
 
-pub use attach::{Backend, Event, LinkState, Reception, UnknownBackend};
+pub use attach::{Backend, Event, LinkState, Reception, UnknownBackend, Wire};
 pub use error::{Error, Workers};
-pub use interface::Interface;
+pub use interface::{Interface, Interfaces, Wanted};
 pub use links::{Links, Statistics};
 pub use parcel::{Leaving, Parcel};
 pub use port::{Port, open};

@@ -86,10 +86,10 @@ impl Whose {
 /// Opens all queues of an attachment at once, one port for each worker in the workers' order.
 ///
 /// The kernel steers each frame to the port of the worker that [`packet::home`] names, as far as it can tell; see
-/// [`Backend`] for what each can do. [`Backend::Auto`] is AF_PACKET, and [`Backend::Tap`] is [`tap::create`].
+/// [`Backend`] for what each can do. [`Backend::Auto`] is AF_PACKET, and [`Backend::Tap`] is [`tap::open`].
 ///
 /// # Errors
-/// [`Error::MissingCapability`], [`Error::Down`], [`Error::OneWorkerOnly`], [`Error::OffloadsOn`], what [`tap::create`]
+/// [`Error::MissingCapability`], [`Error::Down`], [`Error::OneWorkerOnly`], [`Error::OffloadsOn`], what [`tap::open`]
 /// says, or what the system answered.
 pub fn open(
     interface: &Interface,
@@ -103,7 +103,7 @@ pub fn open(
             let links = af_packet::open(interface, reception, queues)?;
             Ok(links.into_iter().map(|link| Port::new(name, Kind::AfPacket(link))).collect())
         }
-        Backend::Tap => tap::create(name, reception, queues).map(|(_, ports)| ports),
+        Backend::Tap => tap::open(interface, reception, queues),
         Backend::Pnet => {
             let channel = pnet::Channel::open(interface, reception, queues)?;
             Ok(vec![Port::new(name, Kind::Pnet(channel))])

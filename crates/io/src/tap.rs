@@ -8,12 +8,15 @@
 //! Frames that the machine sends while its queue is full are lost at the device, which counts them (`tx_dropped`)
 //! where the machine can see them and we cannot: they are not among [`crate::Statistics::ring_drops`].
 
-use crate::interface::{describe_device, local_ports};
+mod device;
+
+use crate::interface::local_ports;
 use crate::port::{Loss, Place, Sent, Whose, Within};
 use crate::room::Room;
 use crate::steering::{self, Start};
 use crate::sys::tun::Tap;
-use crate::{Error, Interface, Port, Reception, Workers, sys, virtio};
+use crate::{Error, Interface, Interfaces, Port, Reception, Workers, sys, virtio};
+use device::Device;
 use std::io::IoSlice;
 use std::os::fd::{AsRawFd, RawFd};
 
@@ -50,27 +53,32 @@ pub(crate) struct Queue {
 /// The gateway's end, as [`describe`] says, and the ports in the workers' order.
 ///
 /// # Errors
-/// [`Error::InvalidName`], [`Error::NotTap`], [`Error::TapInUse`], [`Error::NoTun`], [`Error::MissingCapability`], or what
-/// the system answered.
+/// [`Error::InvalidName`], [`Error::NotTap`], [`Error::TapInUse`], [`Error::NoTun`], [`Error::TunForbidden`],
+/// [`Error::MissingCapability`], or what the system answered.
 pub fn create(name: &str, reception: Reception, queues: usize) -> Result<(Interface, Vec<Port>), Error> {
-    let admin = |doing| Error::system(doing, "CAP_NET_ADMIN");
-    let is_new = describe(name)?.index == 0;
-    let taps = (0..queues).map(|_| open(name, queues)).collect::<Result<Vec<_>, _>>()?;
-    if let Some(tap) = taps.first() {
-        // An existing device remembers what an earlier owner has set.
-        tap.set_header(virtio::SIZE as i32).map_err(admin("setting a TAP device's header"))?;
-        let set = OFFLOADS.iter().map(|offloads| tap.set_offloads(*offloads)).find(Result::is_ok);
-        set.unwrap_or_else(|| tap.set_offloads(0)).map_err(admin("setting a TAP device's offloads"))?;
-        let program = (queues > 1).then(|| steering::load(queues, Start::Ethernet)).transpose()?;
-        tap.steer_by(program.as_ref()).map_err(admin("steering a TAP device's frames to workers"))?;
-    }
+    let is_new = describe(name, queues)?.index == 0;
+    let taps = open_queues(name, queues)?;
     if is_new {
-        sys::device::set_queue_length(name, WAITING).map_err(admin("sizing a TAP device's queues"))?;
+        let admin = Error::system("sizing a TAP device's queues", "CAP_NET_ADMIN");
+        sys::device::set_queue_length(name, WAITING).map_err(admin)?;
     }
-    let interface = describe(name)?;
-    let port = |tap| Port::of_tap(name, Queue { tap, reception, mac: interface.mac });
-    let ports = taps.into_iter().map(port).collect();
+    let interface = describe(name, queues)?;
+    let ports = ports_of(&interface, taps, reception);
     Ok((interface, ports))
+}
+
+/// Opens a queue for each worker of a TAP device that exists, given as [`find`] describes it.
+///
+/// # Errors
+/// As [`create`], and [`Error::NoSuchInterface`] where it is gone.
+pub fn open(interface: &Interface, reception: Reception, queues: usize) -> Result<Vec<Port>, Error> {
+    let name = interface.name.as_str();
+    let taps = open_queues(name, queues)?;
+    // Where it has gone meanwhile the kernel has made another, which goes with its queues.
+    match describe(name, queues)? {
+        same if same.index == interface.index => Ok(ports_of(interface, taps, reception)),
+        _ => Err(Error::NoSuchInterface { name: name.into(), nearest: None }),
+    }
 }
 
 /// The gateway's end of the TAP device with this name, as it is or as it would be made; then its index is zero.
@@ -79,31 +87,62 @@ pub fn create(name: &str, reception: Reception, queues: usize) -> Result<(Interf
 /// stay right. It is locally administered and never the device's own, which is the machine's.
 ///
 /// # Errors
-/// [`Error::InvalidName`], or what the system answered.
-pub fn describe(name: &str) -> Result<Interface, Error> {
+/// [`Error::InvalidName`], [`Error::NotTap`] where there is a device that so many workers cannot share, or what the
+/// system answered.
+pub fn describe(name: &str, queues: usize) -> Result<Interface, Error> {
     if !is_valid(name) {
         return Err(Error::InvalidName(name.into()));
     }
+    let device = Device::find(name).map_err(Error::system("looking at a device", "CAP_NET_ADMIN"))?;
+    if device.as_ref().is_some_and(|device| !device.can_be_shared_by(queues)) {
+        return Err(Error::NotTap(name.into(), Workers(queues)));
+    }
     let mut interface = Interface {
         name: name.into(),
-        index: 0,
+        index: device.map_or(0, |device| device.index),
         mac: mac(name),
-        mtu: NEW_MTU,
+        mtu: device.map_or(NEW_MTU, |device| device.mtu),
         addresses: Vec::new(),
         local_ports: local_ports(),
-        is_up: false,
-        is_running: false,
+        is_up: device.is_some_and(|device| device.is_up),
+        is_running: device.is_some_and(|device| device.is_running),
     };
-    if let Some(device) = describe_device(name)? {
-        interface.index = device.index;
-        interface.mtu = device.mtu;
-        interface.is_up = device.is_up;
-        interface.is_running = device.is_running;
-        if interface.mac == device.mac {
-            interface.mac[5] ^= 1;
-        }
+    if device.is_some_and(|device| device.mac == interface.mac) {
+        interface.mac[5] ^= 1;
     }
     Ok(interface)
+}
+
+/// The gateway's end of a TAP device that exists, as [`describe`] says.
+///
+/// # Errors
+/// [`Error::NoSuchInterface`], and those of [`describe`].
+pub fn find(among: &Interfaces, name: &str, queues: usize) -> Result<Interface, Error> {
+    match among.find(name) {
+        Ok(_) => describe(name, queues),
+        Err(Error::NotEthernet(name)) => Err(Error::NotTap(name, Workers(queues))),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens a queue for each worker, and sets the device as we need it.
+fn open_queues(name: &str, queues: usize) -> Result<Vec<Tap>, Error> {
+    let admin = |doing| Error::system(doing, "CAP_NET_ADMIN");
+    let taps = (0..queues).map(|_| open_queue(name, queues)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(tap) = taps.first() {
+        // An existing device remembers what an earlier owner has set.
+        tap.set_header(virtio::SIZE as i32).map_err(admin("setting a TAP device's header"))?;
+        let set = OFFLOADS.iter().map(|offloads| tap.set_offloads(*offloads)).find(Result::is_ok);
+        set.unwrap_or_else(|| tap.set_offloads(0)).map_err(admin("setting a TAP device's offloads"))?;
+        let program = (queues > 1).then(|| steering::load(queues, Start::Ethernet)).transpose()?;
+        tap.steer_by(program.as_ref()).map_err(admin("steering a TAP device's frames to workers"))?;
+    }
+    Ok(taps)
+}
+
+fn ports_of(interface: &Interface, taps: Vec<Tap>, reception: Reception) -> Vec<Port> {
+    let mac = interface.mac;
+    taps.into_iter().map(|tap| Port::of_tap(&interface.name, Queue { tap, reception, mac })).collect()
 }
 
 /// `02:6e` and four bytes of the name's FNV-1a sum.
@@ -123,7 +162,7 @@ fn is_valid(name: &str) -> bool {
 }
 
 /// Opens the next queue.
-fn open(name: &str, queues: usize) -> Result<Tap, Error> {
+fn open_queue(name: &str, queues: usize) -> Result<Tap, Error> {
     let opened = Tap::open(name, true).or_else(|error| match error.raw_os_error() {
         // Someone has made the device with a single queue.
         Some(libc::EINVAL) if queues == 1 => Tap::open(name, false),
@@ -134,6 +173,8 @@ fn open(name: &str, queues: usize) -> Result<Tap, Error> {
         Some(libc::EBUSY) => Error::TapInUse(name.into()),
         // The device file is missing, or nothing is behind it.
         Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => Error::NoTun(error),
+        // The device itself says EPERM.
+        Some(libc::EACCES) => Error::TunForbidden(error),
         _ => Error::system("opening a TAP device", "CAP_NET_ADMIN")(error),
     })
 }
@@ -205,7 +246,7 @@ mod tests {
             assert!(is_valid(name), "{name}");
         }
         for name in ["", "tap%d", "..", "a b", "a/b", "sixteen-bytes-xx", "ü"] {
-            assert!(matches!(describe(name), Err(Error::InvalidName(_))), "{name}");
+            assert!(matches!(describe(name, 1), Err(Error::InvalidName(_))), "{name}");
         }
     }
 

@@ -477,7 +477,7 @@ fn a_device_that_exists_is_taken_as_it_is() {
     site.gateway.ip("link set many mtu 1400 txqueuelen 33");
     site.gateway.ip("link add bridge type bridge");
     site.gateway.enter(|| {
-        let before = tap::describe("many").unwrap();
+        let before = tap::describe("many", 2).unwrap();
         assert_eq!((before.mtu, before.is_running), (1400, false));
         for queues in [1, 3] {
             let (interface, ports) = tap::create("many", Reception::Own, queues).unwrap();
@@ -495,14 +495,29 @@ fn a_device_that_exists_is_taken_as_it_is() {
         drop(held);
         let error = tap::create("bridge", Reception::Own, 1).unwrap_err();
         assert!(matches!(error, Error::NotTap(..)), "{error}");
+        // One that must exist is not made, nor is another device taken for it.
+        let among = io::Interfaces::look();
+        let found = tap::find(&among, "many", 2).unwrap();
+        assert_eq!(found, tap::describe("many", 2).unwrap());
+        assert_eq!(tap::open(&found, Reception::Own, 2).unwrap().len(), 2);
+        let error = tap::find(&among, "many2", 2).unwrap_err();
+        assert!(error.to_string().contains("did you mean `many`"), "{error}");
+        for (name, queues) in [("single", 2), ("bridge", 1), ("lo", 1)] {
+            let error = tap::find(&among, name, queues).unwrap_err();
+            assert!(matches!(error, Error::NotTap(..)), "{name}: {error}");
+        }
+        let gone = Interface { name: "many2".into(), ..found };
+        let error = tap::open(&gone, Reception::Own, 2).unwrap_err();
+        assert!(matches!(error, Error::NoSuchInterface { .. }), "{error}");
+        assert_eq!(tap::describe("many2", 2).unwrap().index, 0, "and none is left");
         // A new one is described the same before and after, and goes with its queues.
-        let planned = tap::describe("fresh").unwrap();
+        let planned = tap::describe("fresh", 2).unwrap();
         let (made, ports) = tap::create("fresh", Reception::Own, 2).unwrap();
         assert_eq!((planned.index, planned.mac, planned.mtu), (0, made.mac, made.mtu));
         assert!(made.index > 0 && !made.is_up);
         drop(ports);
-        assert_eq!(tap::describe("fresh").unwrap().index, 0, "gone");
-        assert!(tap::describe("many").unwrap().index > 0, "persistent");
+        assert_eq!(tap::describe("fresh", 2).unwrap().index, 0, "gone");
+        assert!(tap::describe("many", 2).unwrap().index > 0, "persistent");
     });
     // Whoever had it before may have allowed less; a gateway asks for all it can use.
     let (_, ports) = site.gateway.enter(|| tap::create("many", Reception::Own, 2)).unwrap();

@@ -75,10 +75,12 @@ fn without_capabilities() {
         is_up: true,
         is_running: true,
     };
-    for (backend, needed) in [(Backend::AfPacket, "CAP_NET_RAW"), (Backend::Tap, "CAP_NET_ADMIN")] {
-        let opened = io::open(&interface, backend, Reception::Own, 1);
-        assert!(matches!(opened, Err(Error::MissingCapability(missing)) if missing == needed), "{opened:?}");
-    }
+    let opened = io::open(&interface, Backend::AfPacket, Reception::Own, 1);
+    assert!(matches!(opened, Err(Error::MissingCapability("CAP_NET_RAW"))), "{opened:?}");
+    let opened = io::open(&interface, Backend::Tap, Reception::Own, 1);
+    // Where the device file is root's alone, that comes first.
+    let is_named = matches!(opened, Err(Error::MissingCapability("CAP_NET_ADMIN") | Error::TunForbidden(_)));
+    assert!(is_named, "{opened:?}");
     let installed = guard::install(interface.index, &HostAddresses::default());
     assert!(matches!(installed, Err(Error::MissingCapability("CAP_BPF"))), "{installed:?}");
 }

@@ -28,7 +28,8 @@ struct Worker {
 impl Worker {
     /// Runs in the gateway's namespace.
     fn new(file: &std::path::Path) -> Self {
-        let loaded = gateway::load(file, &mut Ids::default(), &Host::Needed(&io::interface::find)).unwrap();
+        let find = |wanted: &io::Wanted<'_>| io::Interfaces::look().describe(wanted);
+        let loaded = gateway::load(file, &mut Ids::default(), &Host::Needed(&find)).unwrap();
         let snapshot = Arc::new(Snapshot::build(&loaded.gateway, &mut Names::default()).unwrap());
         let timeouts = flow::Timeouts::default();
         let settings = Settings { capacity: 1_000, timeouts, seed: [1, 2], worker: 0, workers: 1 };

@@ -3,11 +3,12 @@
 use crate::cli::{Check, Output};
 use crate::daemon::HAND_OVER;
 use crate::print::{self, Colour};
-use ::io::{Backend, Ports};
+use ::io::{Backend, Interfaces, Ports, Wanted, Wire};
 use anyhow::bail;
 use gateway::{Host, Ids, Settings};
 use model::{Diagnostic, Network, Severity};
 use pipeline::{Engine, Names, Snapshot};
+use std::cell::OnceCell;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -38,7 +39,9 @@ pub(super) fn check(args: &Check, out: &mut impl Write) -> anyhow::Result<ExitCo
 }
 
 fn check_gateway(file: &Path) -> (Vec<Diagnostic>, String) {
-    let loaded = match gateway::load(file, &mut Ids::default(), &Host::Seen(&io_find)) {
+    let interfaces = OnceCell::new();
+    let find = |wanted: &Wanted<'_>| interfaces.get_or_init(Interfaces::look).describe(wanted);
+    let loaded = match gateway::load(file, &mut Ids::default(), &Host::Seen(&find)) {
         Ok(loaded) => loaded,
         Err(found) => return (found, String::new()),
     };
@@ -47,22 +50,23 @@ fn check_gateway(file: &Path) -> (Vec<Diagnostic>, String) {
         Ok(snapshot) => found.extend(gateway::unseen_rules(&snapshot, &loaded.segments)),
         Err(errors) => found.extend(errors.into_iter().map(gateway::policy_too_large)),
     }
-    let memory = memory(&loaded.settings, &loaded.backends);
+    let memory = memory(&loaded.settings, &loaded.wires);
     (found, format!("{}; {memory}", inventory(&loaded.gateway.network)))
 }
 
 /// What the daemon takes at its start, and what may come on top.
-fn memory(settings: &Settings, backends: &[Backend]) -> String {
+fn memory(settings: &Settings, wires: &[Wire]) -> String {
     const MIB: usize = 1 << 20;
     let (workers, capacity) = (settings.workers, settings.flow_capacity);
-    let rings = backends.iter().filter(|backend| !matches!(backend, Backend::Tap | Backend::Pnet)).count();
+    let has_rings = |wire: &&Wire| !wire.is_tap() && **wire != Wire::Existing(Backend::Pnet);
+    let rings = wires.iter().filter(has_rings).count();
     let ring_memory = rings * workers * Ports::RING_MIB;
     let queues = workers * HAND_OVER / MIB;
     let flows = Engine::memory(capacity, workers).div_ceil(MIB);
     format!(
         "{}, {}: {rings} x {workers} rings of {} MiB = {ring_memory} MiB, {capacity} flows {flows} MiB, \
          between workers {queues} MiB, {} MiB in all; at most {} MiB waiting besides",
-        counted(backends.len(), "attachment"),
+        counted(wires.len(), "attachment"),
         counted(workers, "worker"),
         Ports::RING_MIB,
         ring_memory + flows + queues,
@@ -84,10 +88,6 @@ fn inventory(network: &Network) -> String {
         counted(network.security_groups.len(), "NSG"),
         counted(rules, "rule"),
     )
-}
-
-fn io_find(name: &str) -> Result<::io::Interface, ::io::Error> {
-    ::io::interface::find(name)
 }
 
 fn counted(count: usize, what: &str) -> String {

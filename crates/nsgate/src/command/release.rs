@@ -23,10 +23,11 @@ struct Released {
 pub(super) fn release(args: &Release, out: &mut impl Write) -> anyhow::Result<()> {
     let names = gateway::interfaces_of(&args.config).map_err(Broken)?;
     let refused = |error: io::Error| CannotStart::Interface(error.to_string());
+    let interfaces = io::Interfaces::look();
     let mut held = Vec::new();
     let mut answer = Vec::new();
     for name in names {
-        match io::interface::find(&name) {
+        match interfaces.find(&name) {
             Ok(interface) => held.push((Lock::take(&interface).map_err(refused)?, interface)),
             Err(error @ io::Error::NoSuchInterface { .. }) => {
                 answer.push(Released { interface: name, released: false, missing: Some(error.to_string()) });

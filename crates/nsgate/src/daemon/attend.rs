@@ -2,6 +2,7 @@
 
 use super::change::State;
 use super::desk::{Desk, Wish};
+use super::follow::Looked;
 use super::link::{Command, Notice, Workers};
 use super::load::{Loader, Read};
 use super::{notify, views};
@@ -39,8 +40,8 @@ enum Subject {
     Exhausted(Ipv4Addr),
     /// An interface's ring.
     Ring(AttachmentId),
-    /// Changes that cannot be followed.
-    Change,
+    /// Changes of an interface that cannot be followed.
+    Change(AttachmentId),
 }
 
 /// What the main thread holds.
@@ -289,14 +290,15 @@ impl Main {
     }
 
     fn look_again(&mut self, which: impl Fn(AttachmentId) -> bool) {
-        match self.state.look_again(&self.workers, which) {
-            Ok(true) => self.show(),
-            Ok(false) => {}
-            Err(why) => {
-                let now = self.desk.clock.now();
-                if let Some(attempts) = self.limits.pass(now, Subject::Change, 1) {
-                    warn!(attempts, "an interface has changed and cannot be followed: {why}");
-                }
+        let Looked { is_changed, troubles } = self.state.look_again(&self.workers, which);
+        if is_changed {
+            self.show();
+        }
+        let now = self.desk.clock.now();
+        for (id, why) in troubles {
+            if let Some(times) = self.limits.pass(now, Subject::Change(id), 1) {
+                let interface = self.state.interface_name(id);
+                warn!(interface, times, "it has changed and cannot be followed, which is tried again: {why}");
             }
         }
     }

@@ -1,22 +1,20 @@
-//! Changing what is in force: a reload, an interface that comes back, an address that the host takes.
+//! Changing what is in force: a reload here, a change of the host's interfaces in `follow.rs`.
 //!
-//! All three end in [`State::apply`], which does everything or nothing. The main thread alone comes here: it has the
-//! rights, and nobody else waits for it.
+//! A reload does everything or nothing. The main thread alone comes here: it has the rights, and nobody else waits for it.
 
 use super::desk::Shown;
-use super::hold::{Attached, Holds};
-use super::link::{Command, Workers};
+use super::hold::{Attached, Before, Holds};
+use super::link::Workers;
 use super::load::{Job, Read};
+use super::opening::{self, Opened, attached, note_opened, put_in_force};
 use super::views::Directions;
 use control::answer::{Confinement, Reloaded, Reloads};
 use gateway::{Ids, Loaded};
-use io::{Backend, Interface, Port, Reception};
+use io::{Interface, Interfaces, Wire};
 use packet::AttachmentId;
-use pipeline::{AttachmentKind, Names, Snapshot};
+use pipeline::{Gateway, Names, Snapshot};
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
 use std::sync::Arc;
-use tracing::{error, info};
 
 /// What is in force, and what came before it as far as that still counts.
 #[derive(Debug)]
@@ -29,13 +27,28 @@ pub(super) struct State {
     pub(super) holds: Holds,
     /// Attachments whose interface is away.
     pub(super) missing: HashSet<AttachmentId>,
+    /// Attachments whose changes cannot be followed, and why.
+    pub(super) troubles: HashMap<AttachmentId, String>,
     pub(super) reloads: Reloads,
     pub(super) directions: Arc<Directions>,
     pub(super) confinement: Confinement,
 }
 
-/// Opened attachments: for each a port for every worker, in the workers' order.
-type Opened = Vec<(AttachmentId, Interface, Vec<Port>)>;
+/// What a change means for one attachment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    /// Its interface is not there: nothing.
+    Away,
+    /// Its interface has returned, and several workers cannot share it before it is up: it is guarded.
+    Wait,
+    /// Its ports stay.
+    Keep,
+    /// It gets ports.
+    Open,
+}
+
+/// The steps of all attachments.
+pub(super) type Steps = HashMap<AttachmentId, Step>;
 
 impl State {
     /// What the peers of the control socket may read.
@@ -63,17 +76,20 @@ impl State {
     /// The attachment whose interface has this number and is there. A TAP device has none: one that leaves for its
     /// machine's network namespace is not gone.
     pub(super) fn attached_at(&self, index: u32) -> Option<AttachmentId> {
-        let mut present = self.present().filter(|one| one.backend != Backend::Tap);
+        let mut present = self.present().filter(|one| !one.wire.is_tap());
         present.find(|one| one.interface.index == index).map(|one| one.attachment.id)
     }
 
     /// What a reload needs to know of this state.
     pub(super) fn job(&self) -> Job {
-        let away = attached(&self.loaded).filter(|one| self.missing.contains(&one.attachment.id));
+        let is_away = |one: &Attached<'_>| self.missing.contains(&one.attachment.id);
+        let (away, there): (Vec<_>, Vec<_>) = attached(&self.loaded).partition(is_away);
+        let taps = there.iter().filter(|one| one.wire.is_tap());
         Job {
             file: self.loaded.settings.file.clone(),
             ids: self.ids.clone(),
-            away: away.map(|one| one.interface.clone()).collect(),
+            away: away.iter().map(|one| one.interface.clone()).collect(),
+            taps: taps.map(|one| one.interface.clone()).collect(),
         }
     }
 
@@ -85,10 +101,22 @@ impl State {
         let (ids, mut loaded) = read?;
         self.keep_what_needs_a_start(&mut loaded);
         self.keep_taps(&mut loaded);
+        let snapshot = self.compile(&loaded.gateway)?;
+        let steps = self.steps(&loaded, &Interfaces::look(), workers.count());
+        let opened = self.take_all(&loaded, &steps, workers.count())?;
+
+        let names = note_opened(&mut loaded, &opened);
+        let (detach, detached) = self.left_out(&loaded.gateway);
+        put_in_force(workers, &snapshot, opened, &detach);
+        let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
+        self.adopt(loaded, snapshot);
+        let waits = |id: &AttachmentId| matches!(steps.get(id), Some(Step::Away | Step::Wait));
+        let all = self.loaded.gateway.attachments.iter().map(|attachment| attachment.id);
+        self.missing = all.filter(waits).collect();
+        self.troubles.clear();
         self.ids = ids;
-        let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
-        let (attached, detached) = self.apply(workers, loaded)?;
-        Ok(Reloaded { attached, detached, warnings })
+        self.holds.give_back_all_but(attached(&self.loaded));
+        Ok(Reloaded { attached: names, detached, warnings })
     }
 
     /// What memory and threads depend on stays as it was at the start.
@@ -111,13 +139,11 @@ impl State {
 
     /// A TAP device that is attached may be in another network namespace by now, where nobody can look at it.
     fn keep_taps(&self, loaded: &mut Loaded) {
-        let known: HashMap<AttachmentId, &Interface> = self
-            .present()
-            .filter(|one| one.backend == Backend::Tap)
-            .map(|one| (one.attachment.id, one.interface))
-            .collect();
-        let attachments = loaded.gateway.attachments.iter_mut().zip(&mut loaded.interfaces);
-        for (attachment, interface) in attachments {
+        let taps = self.present().filter(|one| one.wire.is_tap());
+        let known: HashMap<AttachmentId, &Interface> =
+            taps.map(|one| (one.attachment.id, one.interface)).collect();
+        let each = loaded.gateway.attachments.iter_mut().zip(&mut loaded.interfaces).zip(&loaded.wires);
+        for ((attachment, interface), _) in each.filter(|(_, wire)| wire.is_tap()) {
             if let Some(&known) = known.get(&attachment.id) {
                 (attachment.mac, attachment.mtu) = (known.mac, known.mtu);
                 *interface = Some(known.clone());
@@ -125,197 +151,121 @@ impl State {
         }
     }
 
-    /// Puts a loaded gateway in force: interfaces taken and guarded, ports opened, the policy swapped, and what is
-    /// no longer attached given back. Returns the names of interfaces attached and given back.
-    fn apply(&mut self, workers: &Workers, mut loaded: Loaded) -> Result<(Vec<String>, Vec<String>), String> {
-        let snapshot =
-            Snapshot::build(&loaded.gateway, &mut self.names).map_err(|errors| errors.join("; "))?;
-        let snapshot = Arc::new(snapshot);
-        let old: HashMap<AttachmentId, (u32, Backend)> =
-            self.present().map(|one| (one.attachment.id, (one.interface.index, one.backend))).collect();
-        let is_away = |one: &Attached<'_>| {
-            one.backend != Backend::Tap
-                && self.missing.contains(&one.attachment.id)
-                && io::interface::find(&one.interface.name).is_err()
-        };
-        let wanted: Vec<_> = attached(&loaded).filter(|one| !is_away(one)).collect();
-        let is_new =
-            |one: &&Attached<'_>| old.get(&one.attachment.id) != Some(&(one.interface.index, one.backend));
+    /// The policy of a gateway.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub(super) fn compile(&mut self, gateway: &Gateway) -> Result<Arc<Snapshot>, String> {
+        Snapshot::build(gateway, &mut self.names).map(Arc::new).map_err(|errors| errors.join("; "))
+    }
+
+    /// What a gateway that is to be in force means for each of its attachments.
+    pub(super) fn steps(&self, loaded: &Loaded, host: &Interfaces, workers: usize) -> Steps {
+        let old: HashMap<AttachmentId, (u32, Wire)> =
+            self.present().map(|one| (one.attachment.id, (one.interface.index, one.wire))).collect();
         let known: HashSet<AttachmentId> = self.loaded.gateway.attachments.iter().map(|a| a.id).collect();
-        let has_returned = |one: &&Attached<'_>| {
-            let before = old.get(&one.attachment.id).map(|(index, _)| *index);
-            known.contains(&one.attachment.id)
-                && one.backend != Backend::Tap
-                && before != Some(one.interface.index)
+        let step = |one: Attached<'_>| {
+            let Attached { attachment, interface, wire } = one;
+            let before = old.get(&attachment.id);
+            let is_same = |(index, old): &(u32, Wire)| {
+                *index == interface.index && (*old == wire || old.is_tap() && wire.is_tap())
+            };
+            let is_away = self.missing.contains(&attachment.id)
+                && wire != Wire::Made
+                && host.find(&interface.name).is_err();
+            let has_returned = known.contains(&attachment.id)
+                && !wire.is_tap()
+                && before.is_none_or(|(index, _)| *index != interface.index);
+            let step = match () {
+                () if is_away => Step::Away,
+                () if before.is_some_and(is_same) => Step::Keep,
+                () if has_returned && cannot_be_shared_yet(interface, workers) => Step::Wait,
+                () => Step::Open,
+            };
+            (attachment.id, step)
         };
-        // One that waits is guarded all the same.
-        let (waiting, new): (Vec<_>, Vec<_>) = (wanted.iter().copied().filter(|one| is_new(&one)))
-            .partition(|one| has_returned(&one) && cannot_be_shared_yet(one.interface, workers));
-        let waiting: Vec<AttachmentId> = waiting.iter().map(|one| one.attachment.id).collect();
-        let new_ids: HashSet<AttachmentId> = new.iter().map(|one| one.attachment.id).collect();
-        let kept: HashSet<AttachmentId> = loaded.gateway.attachments.iter().map(|a| a.id).collect();
-        let gone = self.loaded.gateway.attachments.iter().filter(|attachment| !kept.contains(&attachment.id));
-        let (detach, detached): (Vec<_>, Vec<_>) = gone.map(|a| (a.id, a.interface.to_string())).unzip();
+        attached(loaded).map(step).collect()
+    }
 
-        let opened = self.holds.lock(wanted.iter().copied());
-        let opened = opened.and_then(|()| Holds::guard(&loaded.gateway, wanted.iter().copied()));
-        let opened = opened.and_then(|()| open(&new, workers.count()));
-        let opened = opened.inspect_err(|_| {
-            for id in new_ids.iter().filter(|id| !old.contains_key(id)) {
-                // An interface of the file in force stays guarded, whatever happens to it.
-                if known.contains(id) { self.holds.forget(*id) } else { self.holds.give_back(*id) }
+    /// Takes, guards and opens whatever the steps say, or nothing.
+    fn take_all(&mut self, loaded: &Loaded, steps: &Steps, workers: usize) -> Result<Opened, String> {
+        let mut opened = Opened::new();
+        let mut taken = Vec::new();
+        for one in attached(loaded) {
+            let step = steps.get(&one.attachment.id).copied().unwrap_or(Step::Away);
+            match self.take(&loaded.gateway, &one, step, workers) {
+                Ok((before, ports)) => {
+                    taken.extend(before.map(|before| (one.attachment.id, before)));
+                    opened.extend(ports);
+                }
+                Err(why) => {
+                    taken.into_iter().rev().for_each(|(id, before)| self.take_back(id, before));
+                    return Err(why);
+                }
             }
-        })?;
+        }
+        Ok(opened)
+    }
 
-        let attached = note_opened(&mut loaded, &opened);
-        put_in_force(workers, &snapshot, opened, &detach);
-        detach.iter().for_each(|id| self.holds.give_back(*id));
-        self.missing.retain(|id| kept.contains(id) && !new_ids.contains(id));
-        self.missing.extend(waiting);
+    /// Takes and guards the interface of one attachment, and opens it where its step says so. Returns how it was held
+    /// before.
+    ///
+    /// # Errors
+    /// What stands against it; nothing has changed then.
+    pub(super) fn take(
+        &mut self,
+        gateway: &Gateway,
+        one: &Attached<'_>,
+        step: Step,
+        workers: usize,
+    ) -> Result<(Option<Before>, Opened), String> {
+        if step == Step::Away {
+            return Ok((None, Opened::new()));
+        }
+        let before = self.holds.take(gateway, one)?;
+        let opened = match step {
+            Step::Open => opening::open(one, workers).map(|opened| vec![opened]),
+            _ => Ok(Opened::new()),
+        };
+        match opened {
+            Ok(opened) => Ok((Some(before), opened)),
+            Err(why) => {
+                self.take_back(one.attachment.id, before);
+                Err(why)
+            }
+        }
+    }
+
+    /// Takes a step back. An interface of the file in force stays guarded, whatever happens to it.
+    pub(super) fn take_back(&mut self, id: AttachmentId, before: Before) {
+        let stays = self.loaded.gateway.attachments.iter().any(|attachment| attachment.id == id);
+        self.holds.take_back(before, stays);
+    }
+
+    /// The attachments in force that another gateway has not, and their names.
+    fn left_out(&self, gateway: &Gateway) -> (Vec<AttachmentId>, Vec<String>) {
+        let kept: HashSet<AttachmentId> =
+            gateway.attachments.iter().map(|attachment| attachment.id).collect();
+        let all = self.loaded.gateway.attachments.iter();
+        let gone = all.filter(|attachment| !kept.contains(&attachment.id));
+        gone.map(|attachment| (attachment.id, attachment.interface.to_string())).unzip()
+    }
+
+    /// Takes note of what is in force now.
+    pub(super) fn adopt(&mut self, loaded: Loaded, snapshot: Arc<Snapshot>) {
         Arc::make_mut(&mut self.directions).learn(&loaded.gateway.network);
         self.snapshot = snapshot;
         self.loaded = loaded;
-        Ok((attached, detached))
     }
 
     /// The attachments whose interfaces are there.
-    fn present(&self) -> impl Iterator<Item = Attached<'_>> {
+    pub(super) fn present(&self) -> impl Iterator<Item = Attached<'_>> {
         attached(&self.loaded).filter(|one| !self.missing.contains(&one.attachment.id))
-    }
-
-    /// Looks at the interfaces of some attachments again, and follows what has changed. Whether anything has.
-    ///
-    /// # Errors
-    /// What keeps it from being followed.
-    pub(super) fn look_again(
-        &mut self,
-        workers: &Workers,
-        which: impl Fn(AttachmentId) -> bool,
-    ) -> Result<bool, String> {
-        let mut gateway = self.loaded.gateway.clone();
-        let mut interfaces = self.loaded.interfaces.clone();
-        let backends = self.loaded.backends.clone();
-        let mut changed = Vec::new();
-        let each = gateway.attachments.iter_mut().zip(&mut interfaces).zip(&backends);
-        for ((attachment, interface), backend) in each.filter(|((one, _), _)| which(one.id)) {
-            let away = self.missing.contains(&attachment.id);
-            let found = match backend {
-                Backend::Tap if !away => continue,
-                Backend::Tap => io::tap::describe(&attachment.interface),
-                _ => io::interface::find(&attachment.interface),
-            };
-            let Ok(found) = found else { continue };
-            let is_waiting = *backend != Backend::Tap && cannot_be_shared_yet(&found, workers);
-            if (!away || is_waiting) && interface.as_ref().is_some_and(|known| same(known, &found)) {
-                continue;
-            }
-            changed.push(found.name.clone());
-            attachment.mac = found.mac;
-            attachment.mtu = found.mtu;
-            if let AttachmentKind::Internet { host_addresses, .. }
-            | AttachmentKind::OnPremises { host_addresses, .. } = &mut attachment.kind
-            {
-                *host_addresses = addresses(&found);
-            }
-            *interface = Some(found);
-        }
-        if changed.is_empty() {
-            return Ok(false);
-        }
-        let Loaded { settings, segments, .. } = &self.loaded;
-        let (settings, segments, warnings) = (settings.clone(), segments.clone(), Vec::new());
-        let applied =
-            self.apply(workers, Loaded { gateway, settings, interfaces, segments, backends, warnings });
-        let (attached, _) = applied.map_err(|why| format!("{}: {why}", changed.join(", ")))?;
-        info!(changed = ?changed, ?attached, "followed a change of interfaces");
-        Ok(true)
-    }
-}
-
-/// Each attachment with its interface.
-pub(super) fn attached(loaded: &Loaded) -> impl Iterator<Item = Attached<'_>> {
-    let each = loaded.gateway.attachments.iter().zip(&loaded.interfaces).zip(&loaded.backends);
-    each.filter_map(|((attachment, interface), &backend)| {
-        Some(Attached { attachment, interface: interface.as_ref()?, backend })
-    })
-}
-
-/// Opens attachments for all workers: all, or none.
-///
-/// # Errors
-/// What the system answered, with the interface's name.
-pub(super) fn open(wanted: &[Attached<'_>], workers: usize) -> Result<Opened, String> {
-    let open = |one: &Attached<'_>| {
-        let opened = match one.backend {
-            // It comes into being only now.
-            Backend::Tap => io::tap::create(&one.interface.name, Reception::Own, workers),
-            backend => io::open(one.interface, backend, Reception::Own, workers)
-                .map(|ports| (one.interface.clone(), ports)),
-        };
-        match opened {
-            Ok((interface, ports)) => Ok((one.attachment.id, interface, ports)),
-            Err(error) => Err(format!("interface {}: {error}", one.interface.name)),
-        }
-    };
-    wanted.iter().map(open).collect()
-}
-
-/// Writes down what opened interfaces turned out to be, and names them.
-pub(super) fn note_opened(loaded: &mut Loaded, opened: &Opened) -> Vec<String> {
-    for (id, found, _) in opened {
-        let each = loaded.gateway.attachments.iter_mut().zip(&mut loaded.interfaces);
-        for (_, interface) in each.filter(|(attachment, _)| attachment.id == *id) {
-            *interface = Some(found.clone());
-        }
-    }
-    opened.iter().map(|(_, interface, _)| interface.name.clone()).collect()
-}
-
-/// The ports of each worker, of all that were opened.
-pub(super) fn by_worker(opened: Opened, workers: usize) -> Vec<Vec<(AttachmentId, Port)>> {
-    let mut each: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
-    for (id, _, ports) in opened {
-        each.iter_mut().zip(ports).for_each(|(own, port)| own.push((id, port)));
-    }
-    each
-}
-
-/// Has every worker judge by a policy, and then relay on the ports opened for it.
-///
-/// A worker that does not answer in time leaves the others with another policy than its own; the daemon goes down
-/// rather than on.
-fn put_in_force(workers: &Workers, snapshot: &Arc<Snapshot>, opened: Opened, detach: &[AttachmentId]) {
-    let mut ports = by_worker(opened, workers.count()).into_iter();
-    // All know the new attachments before any of them brings a frame that one hands to another.
-    let done = workers.ask_all(|_, reply| Command::Replace { snapshot: Arc::clone(snapshot), reply });
-    let done = done.and_then(|_| {
-        workers.ask_all(|_, reply| {
-            let ports = ports.next().unwrap_or_default();
-            Command::Attach { ports, detach: detach.to_vec(), reply }
-        })
-    });
-    if let Err(why) = done {
-        while workers.are_ending() {
-            // The daemon is told to stop: they have ended, and the process is about to.
-            std::thread::park();
-        }
-        error!("a change is half done, nsgate goes down: {why}; the interfaces stay guarded");
-        std::process::exit(70);
     }
 }
 
 /// Whether an interface that has returned must be up before it can be attached again: before Linux 6.13 several workers
 /// could not share one that is down, and nothing else shall wait for it.
-fn cannot_be_shared_yet(interface: &Interface, workers: &Workers) -> bool {
-    workers.count() > 1 && !interface.is_up
-}
-
-/// Whether everything that the pipeline or the guard knows of an interface is as it was.
-fn same(known: &Interface, found: &Interface) -> bool {
-    (known.index, known.mac, known.mtu, &known.addresses)
-        == (found.index, found.mac, found.mtu, &found.addresses)
-}
-
-fn addresses(interface: &Interface) -> Vec<IpAddr> {
-    interface.addresses.iter().map(|(address, _)| *address).collect()
+pub(super) fn cannot_be_shared_yet(interface: &Interface, workers: usize) -> bool {
+    workers > 1 && !interface.is_up
 }

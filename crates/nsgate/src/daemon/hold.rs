@@ -2,87 +2,163 @@
 
 use io::guard::{self, HostAddresses};
 use io::lock::Lock;
-use io::{Backend, Interface};
-use packet::AttachmentId;
+use io::{Interface, Wire};
 use pipeline::{Attachment, AttachmentKind, Gateway};
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// The interfaces held, by attachment.
+/// The interfaces held, whatever attachment each belongs to.
 #[derive(Debug, Default)]
-pub(super) struct Holds(BTreeMap<AttachmentId, Hold>);
+pub(super) struct Holds(BTreeMap<Key, Hold>);
 
-/// An attachment, its interface, and what carries its frames.
+/// An attachment, its interface, and how it comes by it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attached<'a> {
     pub(super) attachment: &'a Attachment,
     pub(super) interface: &'a Interface,
-    pub(super) backend: Backend,
+    pub(super) wire: Wire,
+}
+
+/// What an interface is held by.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Key {
+    /// The kernel's number of one that is guarded.
+    Guarded(u32),
+    /// The name of a TAP device, whose frames never reach the host's own stack.
+    Tap(String),
 }
 
 #[derive(Debug)]
 struct Hold {
-    /// The guarded interface; `None` for a TAP device, whose frames never reach the host's own stack.
-    index: Option<u32>,
+    /// What its guard lets through to the host; `None` where there is no guard yet.
+    kept: Option<HostAddresses>,
     _lock: Lock,
 }
 
+/// How an interface was held before a change that may have to be taken back.
+#[derive(Debug)]
+pub(super) struct Before {
+    key: Key,
+    was_held: bool,
+    /// What its guard let through, where that is known.
+    kept: Option<HostAddresses>,
+    /// Whether it was guarded, by this daemon or an earlier one.
+    was_guarded: bool,
+}
+
 impl Attached<'_> {
-    fn is_tap(&self) -> bool {
-        self.backend == Backend::Tap
+    fn key(&self) -> Key {
+        match self.wire.is_tap() {
+            true => Key::Tap(self.interface.name.clone()),
+            false => Key::Guarded(self.interface.index),
+        }
+    }
+
+    /// An error in this attachment's name.
+    pub(super) fn error(&self, error: &io::Error) -> String {
+        format!("interface {}: {error}", self.interface.name)
     }
 }
 
 impl Holds {
-    /// Takes the right to attach interfaces; those held already stay held. Either all, or none beyond those.
+    /// Takes the right to attach an interface; one that is held already stays held.
     ///
     /// # Errors
-    /// Those of the lock, with the interface's name.
-    pub(super) fn lock<'a>(&mut self, wanted: impl IntoIterator<Item = Attached<'a>>) -> Result<(), String> {
-        let mut new = Vec::new();
-        for one in wanted {
-            let index = (!one.is_tap()).then_some(one.interface.index);
-            if self.0.get(&one.attachment.id).is_some_and(|hold| hold.index == index) {
-                continue;
+    /// Those of the lock.
+    pub(super) fn lock(&mut self, one: &Attached<'_>) -> Result<(), String> {
+        let Entry::Vacant(place) = self.0.entry(one.key()) else { return Ok(()) };
+        let lock = match one.wire.is_tap() {
+            true => Lock::take_tap(&one.interface.name),
+            false => Lock::take(one.interface),
+        };
+        let lock = lock.map_err(|error| error.to_string())?;
+        place.insert(Hold { kept: None, _lock: lock });
+        Ok(())
+    }
+
+    /// Guards an interface that is held as its attachment is now; one that is guarded already never has a gap.
+    ///
+    /// # Errors
+    /// Those of the guard, with the interface's name; a guard that is on stays on.
+    pub(super) fn guard(&mut self, gateway: &Gateway, one: &Attached<'_>) -> Result<(), String> {
+        if let Key::Guarded(index) = one.key() {
+            let kept = kept_by_host(gateway, one.attachment);
+            guard::install(index, &kept).map_err(|error| one.error(&error))?;
+            if let Some(hold) = self.0.get_mut(&one.key()) {
+                hold.kept = Some(kept);
             }
-            let lock = match one.is_tap() {
-                true => Lock::take_tap(&one.interface.name),
-                false => Lock::take(one.interface),
-            };
-            let lock = lock.map_err(|error| error.to_string())?;
-            new.push((one.attachment.id, Hold { index, _lock: lock }));
         }
-        self.0.extend(new);
         Ok(())
     }
 
-    /// Guards interfaces, each as its attachment is now; one that is guarded already never has a gap.
+    /// Locks and guards an interface. Returns how it was before.
     ///
     /// # Errors
-    /// Those of the guard, with the interface's name; guards that are on stay on.
-    pub(super) fn guard<'a>(
-        gateway: &Gateway,
-        wanted: impl IntoIterator<Item = Attached<'a>>,
-    ) -> Result<(), String> {
-        for Attached { attachment, interface, .. } in wanted.into_iter().filter(|one| !one.is_tap()) {
-            guard::install(interface.index, &kept_by_host(gateway, attachment))
-                .map_err(|error| format!("interface {}: {error}", interface.name))?;
+    /// As [`Self::lock`] and [`Self::guard`]; nothing has changed then.
+    pub(super) fn take(&mut self, gateway: &Gateway, one: &Attached<'_>) -> Result<Before, String> {
+        let key = one.key();
+        let held = self.0.get(&key);
+        let (was_held, kept) = (held.is_some(), held.and_then(|hold| hold.kept.clone()));
+        let was_guarded = match key {
+            Key::Guarded(index) if !was_held => guard::installed(index).map_err(|error| one.error(&error))?,
+            _ => true,
+        };
+        let before = Before { key, was_held, kept, was_guarded };
+        self.lock(one)?;
+        match self.guard(gateway, one) {
+            Ok(()) => Ok(before),
+            Err(why) => {
+                self.take_back(before, true);
+                Err(why)
+            }
         }
-        Ok(())
     }
 
-    /// Gives up the right to attach an interface and leaves its guard as it is.
-    pub(super) fn forget(&mut self, id: AttachmentId) {
-        self.0.remove(&id);
+    /// Makes an interface what it was before it was taken. A guard goes only where there was none before, and not where
+    /// it `stays`: then something in force wants it.
+    pub(super) fn take_back(&mut self, before: Before, stays: bool) {
+        let Before { key, was_held, kept, was_guarded } = before;
+        let Key::Guarded(index) = key else {
+            if !was_held {
+                self.0.remove(&key);
+            }
+            return;
+        };
+        let restored = match (was_held, &kept) {
+            (true, Some(kept)) => guard::install(index, kept),
+            (false, _) if !was_guarded && !stays => guard::remove(index).map(drop),
+            _ => Ok(()),
+        };
+        // Closed is the safe side.
+        restored.unwrap_or_else(|error| tracing::warn!(%error, "an interface stays guarded"));
+        if !was_held {
+            self.0.remove(&key);
+        } else if let Some(hold) = self.0.get_mut(&key) {
+            hold.kept = kept;
+        }
     }
 
-    /// Gives an interface back to the host.
-    pub(super) fn give_back(&mut self, id: AttachmentId) {
-        let Some(index) = self.0.remove(&id).and_then(|hold| hold.index) else { return };
-        if let Err(error) = guard::remove(index) {
-            // Closed is the safe side, and `nsgate release` tries again.
-            tracing::warn!(%error, "an interface stays guarded");
+    /// Gives the host back whatever is not among the attachments any more.
+    pub(super) fn give_back_all_but<'a>(&mut self, attached: impl IntoIterator<Item = Attached<'a>>) {
+        for (key, _held) in self.let_go_all_but(attached) {
+            let Key::Guarded(index) = key else { continue };
+            match guard::remove(index) {
+                // Closed is the safe side, and `nsgate release` tries again. One that is gone took its guard along.
+                Err(error) if !error.is_gone() => tracing::warn!(%error, "an interface stays guarded"),
+                _ => {}
+            }
         }
+    }
+
+    /// Gives up the right to whatever is not among the attachments any more, and leaves its guard as it is.
+    pub(super) fn forget_all_but<'a>(&mut self, attached: impl IntoIterator<Item = Attached<'a>>) {
+        drop(self.let_go_all_but(attached));
+    }
+
+    fn let_go_all_but<'a>(&mut self, attached: impl IntoIterator<Item = Attached<'a>>) -> Vec<(Key, Hold)> {
+        let wanted: BTreeSet<Key> = attached.into_iter().map(|one| one.key()).collect();
+        self.0.extract_if(.., |key, _| !wanted.contains(key)).collect()
     }
 }
 

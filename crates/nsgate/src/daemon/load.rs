@@ -7,7 +7,7 @@
 use crate::command::Broken;
 use crossbeam::channel::{Receiver, Sender, after, bounded, never};
 use gateway::{Host, Ids, Loaded};
-use io::Interface;
+use io::{Interface, Interfaces, Wanted};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,8 @@ pub(super) struct Job {
     pub(super) ids: Ids,
     /// Interfaces that are away keep their place: one that vanishes must not keep the others from new rules.
     pub(super) away: Vec<Interface>,
+    /// TAP devices that are attached; by now they may be in other network namespaces, where nobody can look at them.
+    pub(super) taps: Vec<Interface>,
 }
 
 /// What became of it: the gateway with the interfaces' numbers, or everything that is wrong, a line each.
@@ -116,12 +118,15 @@ pub(super) fn work(jobs: &Receiver<Numbered<Job>>, results: &Sender<Numbered<Rea
     }
 }
 
-fn load(Job { file, mut ids, away }: Job) -> Read {
-    let find = |name: &str| match io::interface::find(name) {
-        Err(error @ io::Error::NoSuchInterface { .. }) => {
-            away.iter().find(|interface| interface.name == name).cloned().ok_or(error)
-        }
-        found => found,
+fn load(Job { file, mut ids, away, taps }: Job) -> Read {
+    let host = Interfaces::look();
+    let among = |list: &[Interface], name: &str| list.iter().find(|one| one.name == name).cloned();
+    let find = |wanted: &Wanted<'_>| match among(&taps, wanted.name).filter(|_| wanted.wire.is_tap()) {
+        Some(tap) => Ok(tap),
+        None => match host.describe(wanted) {
+            Err(error @ io::Error::NoSuchInterface { .. }) => among(&away, wanted.name).ok_or(error),
+            found => found,
+        },
     };
     let loaded = gateway::load(&file, &mut ids, &Host::Needed(&find));
     let loaded = loaded.map_err(|found| Broken(found).one_line_each())?;
@@ -136,7 +141,7 @@ mod tests {
     use super::*;
 
     fn job() -> Job {
-        Job { file: PathBuf::new(), ids: Ids::default(), away: Vec::new() }
+        Job { file: PathBuf::new(), ids: Ids::default(), away: Vec::new(), taps: Vec::new() }
     }
 
     fn read(number: u64) -> Numbered<Read> {

@@ -1,13 +1,14 @@
 //! From a gateway file to flowing packets: nothing is open to a packet before the guard is on every interface.
 
 use super::attend::{Doors, Main};
-use super::change::{self, State};
+use super::change::State;
 use super::crew::Crew;
 use super::desk::Desk;
 use super::hand_over::{Others, Queue};
 use super::hold::Holds;
 use super::link::{Ends, Notice, Workers};
 use super::load::{self, LOADERS, Loader};
+use super::opening::{self, Opened};
 use super::stop::Stop;
 use super::views::Directions;
 use super::{Clock, worker};
@@ -21,13 +22,13 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 use flow::Timeouts;
 use gateway::{Host, Ids, Loaded};
 use io::watch::{Change, Changes};
-use io::{Port, Ports};
+use io::{Interfaces, Port, Ports, Wanted};
 use nat::Pools;
 use packet::AttachmentId;
 use pipeline::{Engine, Names, Settings, Shared, Snapshot};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -84,7 +85,9 @@ pub(super) struct Started {
 /// [`Broken`] or [`CannotStart`]; guards that were put on stay on.
 pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
     let mut ids = Ids::default();
-    let mut loaded = gateway::load(file, &mut ids, &Host::Needed(&io::interface::find)).map_err(Broken)?;
+    let host = Interfaces::look();
+    let find = |wanted: &Wanted<'_>| host.describe(wanted);
+    let mut loaded = gateway::load(file, &mut ids, &Host::Needed(&find)).map_err(Broken)?;
     if loaded.gateway.attachments.is_empty() {
         return Err(Broken(vec![gateway::no_attachments(file)]).into());
     }
@@ -100,18 +103,20 @@ pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
     // somebody looks, so that nothing ends half-way.
     let signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
     let mut holds = Holds::default();
-    let wanted: Vec<_> = change::attached(&loaded).collect();
-    holds.lock(wanted.iter().copied()).map_err(CannotStart::Interface)?;
+    let wanted: Vec<_> = opening::attached(&loaded).collect();
+    wanted.iter().try_for_each(|one| holds.lock(one)).map_err(CannotStart::Interface)?;
     let listener = Arc::new(Listener::bind(&loaded.settings.socket).map_err(CannotStart::Socket)?);
     // The guard first: from here on whatever is not relayed goes nowhere, and so it stays if anything below fails.
-    Holds::guard(&loaded.gateway, wanted.iter().copied()).map_err(CannotStart::Interface)?;
-    let opened = change::open(&wanted, loaded.settings.workers).map_err(CannotStart::Interface)?;
-    change::note_opened(&mut loaded, &opened);
+    let guarded = wanted.iter().try_for_each(|one| holds.guard(&loaded.gateway, one));
+    guarded.map_err(CannotStart::Interface)?;
+    let opened = wanted.iter().map(|one| opening::open(one, loaded.settings.workers));
+    let opened: Opened = opened.collect::<Result<_, _>>().map_err(CannotStart::Interface)?;
+    opening::note_opened(&mut loaded, &opened);
 
     let clock = Clock::start();
     let pools = Pools::of(seed()?, loaded.gateway.snat_ports);
     let shared = Shared::new(pools, seed()?);
-    let ports = change::by_worker(opened, loaded.settings.workers);
+    let ports = opening::by_worker(opened, loaded.settings.workers);
     let (to_workers, notices, loops) = make_workers(&loaded, &snapshot, &shared, clock, ports)?;
 
     let mut directions = Directions::default();
@@ -123,6 +128,7 @@ pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
         snapshot,
         holds,
         missing: HashSet::new(),
+        troubles: HashMap::new(),
         reloads: Reloads::default(),
         directions: Arc::new(directions),
         confinement: Confinement::default(),

@@ -1,0 +1,187 @@
+//! Following the host's interfaces: those that come back, and those that change.
+//!
+//! Each attachment is on its own: one whose change cannot be followed stays as it was, and holds up nobody.
+
+use super::change::{State, Step, cannot_be_shared_yet};
+use super::hold::{Attached, Before};
+use super::link::Workers;
+use super::opening::{Opened, note_opened, put_in_force};
+use gateway::Loaded;
+use io::{Interface, Interfaces, Wanted};
+use packet::AttachmentId;
+use pipeline::{Attachment, AttachmentKind};
+use std::net::IpAddr;
+use tracing::info;
+
+/// What a look at the interfaces has brought.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    /// Whether anything is otherwise than before.
+    pub(super) is_changed: bool,
+    /// Attachments whose changes cannot be followed, and why; each is told once.
+    pub(super) troubles: Vec<(AttachmentId, String)>,
+}
+
+/// A change that has been followed as far as its interface goes.
+struct Followed {
+    id: AttachmentId,
+    step: Step,
+    before: Option<Before>,
+}
+
+impl State {
+    /// Looks at the interfaces of some attachments again, and follows what has changed.
+    pub(super) fn look_again(&mut self, workers: &Workers, which: impl Fn(AttachmentId) -> bool) -> Looked {
+        let host = Interfaces::look();
+        let mut looked = Looked::default();
+        let changes = self.changes(&host, workers.count(), which, &mut looked);
+        if changes.is_empty() {
+            return looked;
+        }
+        let mut next = self.as_loaded();
+        let known: Vec<_> =
+            changes.into_iter().map(|(nth, found)| (nth, replace(&mut next, nth, found))).collect();
+        let mut steps = self.steps(&next, &host, workers.count());
+        let (mut followed, mut opened) = (Vec::new(), Opened::new());
+        for (nth, known) in known {
+            let id = next.gateway.attachments[nth].id;
+            let step = steps.remove(&id).unwrap_or(Step::Away);
+            match nth_of(&next, nth).map(|one| self.take(&next.gateway, &one, step, workers.count())) {
+                Some(Ok((before, ports))) => {
+                    followed.push(Followed { id, step, before });
+                    opened.extend(ports);
+                }
+                other => {
+                    (next.gateway.attachments[nth], next.interfaces[nth]) = known;
+                    let why = other.and_then(Result::err).unwrap_or_default();
+                    self.trouble(id, why, &mut looked);
+                }
+            }
+        }
+        if !followed.is_empty() {
+            self.put_in_force(workers, next, followed, opened, &mut looked);
+        }
+        looked
+    }
+
+    /// What has changed on the interfaces of some attachments: which of them, and what is there now.
+    fn changes(
+        &mut self,
+        host: &Interfaces,
+        workers: usize,
+        which: impl Fn(AttachmentId) -> bool,
+        looked: &mut Looked,
+    ) -> Vec<(usize, Interface)> {
+        let (mut changes, mut fine, mut troubles) = (Vec::new(), Vec::new(), Vec::new());
+        let each =
+            self.loaded.gateway.attachments.iter().zip(&self.loaded.interfaces).zip(&self.loaded.wires);
+        for (nth, ((attachment, known), &wire)) in each.enumerate().filter(|(_, ((one, _), _))| which(one.id))
+        {
+            let is_away = self.missing.contains(&attachment.id);
+            if wire.is_tap() && !is_away {
+                continue;
+            }
+            let wanted = Wanted { name: &attachment.interface, wire, queues: workers };
+            match host.describe(&wanted) {
+                Ok(found) => {
+                    let is_waiting = !wire.is_tap() && cannot_be_shared_yet(&found, workers);
+                    let is_known = known.as_ref().is_some_and(|known| same(known, &found));
+                    match is_known && (!is_away || is_waiting) {
+                        true => fine.push(attachment.id),
+                        false => changes.push((nth, found)),
+                    }
+                }
+                Err(io::Error::NoSuchInterface { .. }) => fine.push(attachment.id),
+                Err(error) => troubles.push((attachment.id, error.to_string())),
+            }
+        }
+        fine.iter().for_each(|id| drop(self.troubles.remove(id)));
+        troubles.into_iter().for_each(|(id, why)| self.trouble(id, why, looked));
+        changes
+    }
+
+    /// Has the workers go by what was followed.
+    fn put_in_force(
+        &mut self,
+        workers: &Workers,
+        mut next: Loaded,
+        followed: Vec<Followed>,
+        opened: Opened,
+        looked: &mut Looked,
+    ) {
+        let snapshot = match self.compile(&next.gateway) {
+            Ok(snapshot) => snapshot,
+            Err(why) => {
+                for Followed { id, before, .. } in followed {
+                    before.into_iter().for_each(|before| self.take_back(id, before));
+                    self.trouble(id, why.clone(), looked);
+                }
+                return;
+            }
+        };
+        let attached = note_opened(&mut next, &opened);
+        put_in_force(workers, &snapshot, opened, &[]);
+        self.adopt(next, snapshot);
+        for Followed { id, step, .. } in &followed {
+            self.troubles.remove(id);
+            match step {
+                Step::Wait | Step::Away => self.missing.insert(*id),
+                Step::Keep | Step::Open => self.missing.remove(id),
+            };
+        }
+        self.holds.forget_all_but(super::opening::attached(&self.loaded));
+        let changed: Vec<_> = followed.iter().map(|followed| self.interface_name(followed.id)).collect();
+        info!(?changed, ?attached, "followed a change of interfaces");
+        looked.is_changed = true;
+    }
+
+    /// Takes note of why an attachment cannot be followed.
+    fn trouble(&mut self, id: AttachmentId, why: String, looked: &mut Looked) {
+        if self.troubles.get(&id) != Some(&why) {
+            looked.troubles.push((id, why.clone()));
+            self.troubles.insert(id, why);
+        }
+    }
+
+    /// What is in force, as if it were loaded again.
+    fn as_loaded(&self) -> Loaded {
+        let Loaded { gateway, settings, interfaces, segments, wires, .. } = &self.loaded;
+        Loaded {
+            gateway: gateway.clone(),
+            settings: settings.clone(),
+            interfaces: interfaces.clone(),
+            segments: segments.clone(),
+            wires: wires.clone(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// One attachment with its interface.
+fn nth_of(loaded: &Loaded, nth: usize) -> Option<Attached<'_>> {
+    let (attachment, interface) = (loaded.gateway.attachments.get(nth)?, loaded.interfaces.get(nth)?);
+    Some(Attached { attachment, interface: interface.as_ref()?, wire: *loaded.wires.get(nth)? })
+}
+
+/// Puts what was found in the place of what was known, and gives that back.
+fn replace(loaded: &mut Loaded, nth: usize, found: Interface) -> (Attachment, Option<Interface>) {
+    let attachment = &mut loaded.gateway.attachments[nth];
+    let known = attachment.clone();
+    (attachment.mac, attachment.mtu) = (found.mac, found.mtu);
+    if let AttachmentKind::Internet { host_addresses, .. }
+    | AttachmentKind::OnPremises { host_addresses, .. } = &mut attachment.kind
+    {
+        *host_addresses = addresses(&found);
+    }
+    (known, loaded.interfaces[nth].replace(found))
+}
+
+/// Whether everything that the pipeline or the guard knows of an interface is as it was.
+fn same(known: &Interface, found: &Interface) -> bool {
+    (known.index, known.mac, known.mtu, &known.addresses)
+        == (found.index, found.mac, found.mtu, &found.addresses)
+}
+
+fn addresses(interface: &Interface) -> Vec<IpAddr> {
+    interface.addresses.iter().map(|(address, _)| *address).collect()
+}

@@ -1,0 +1,89 @@
+//! From attachments to ports, and from ports to workers.
+
+use super::hold::Attached;
+use super::link::{Command, Workers};
+use gateway::Loaded;
+use io::{Interface, Port, Reception, Wire};
+use packet::AttachmentId;
+use pipeline::Snapshot;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tracing::error;
+
+/// Opened attachments: for each a port for every worker, in the workers' order.
+pub(super) type Opened = Vec<(AttachmentId, Interface, Vec<Port>)>;
+
+/// Each attachment with its interface.
+pub(super) fn attached(loaded: &Loaded) -> impl Iterator<Item = Attached<'_>> {
+    let each = loaded.gateway.attachments.iter().zip(&loaded.interfaces).zip(&loaded.wires);
+    each.filter_map(|((attachment, interface), &wire)| {
+        Some(Attached { attachment, interface: interface.as_ref()?, wire })
+    })
+}
+
+/// Opens an attachment for all workers.
+///
+/// # Errors
+/// What the system answered, with the interface's name.
+pub(super) fn open(
+    one: &Attached<'_>,
+    workers: usize,
+) -> Result<(AttachmentId, Interface, Vec<Port>), String> {
+    let opened = match one.wire {
+        // It comes into being only now.
+        Wire::Made => io::tap::create(&one.interface.name, Reception::Own, workers),
+        Wire::Existing(backend) => io::open(one.interface, backend, Reception::Own, workers)
+            .map(|ports| (one.interface.clone(), ports)),
+    };
+    let (interface, ports) = opened.map_err(|error| one.error(&error))?;
+    Ok((one.attachment.id, interface, ports))
+}
+
+/// Writes down what opened interfaces turned out to be, and names them.
+pub(super) fn note_opened(loaded: &mut Loaded, opened: &Opened) -> Vec<String> {
+    let found: HashMap<AttachmentId, &Interface> = opened.iter().map(|(id, found, _)| (*id, found)).collect();
+    for (attachment, interface) in loaded.gateway.attachments.iter().zip(&mut loaded.interfaces) {
+        if let Some(&found) = found.get(&attachment.id) {
+            *interface = Some(found.clone());
+        }
+    }
+    opened.iter().map(|(_, interface, _)| interface.name.clone()).collect()
+}
+
+/// The ports of each worker, of all that were opened.
+pub(super) fn by_worker(opened: Opened, workers: usize) -> Vec<Vec<(AttachmentId, Port)>> {
+    let mut each: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
+    for (id, _, ports) in opened {
+        each.iter_mut().zip(ports).for_each(|(own, port)| own.push((id, port)));
+    }
+    each
+}
+
+/// Has every worker judge by a policy, and then relay on the ports opened for it.
+///
+/// A worker that does not answer in time leaves the others with another policy than its own; the daemon goes down
+/// rather than on.
+pub(super) fn put_in_force(
+    workers: &Workers,
+    snapshot: &Arc<Snapshot>,
+    opened: Opened,
+    detach: &[AttachmentId],
+) {
+    let mut ports = by_worker(opened, workers.count()).into_iter();
+    // All know the new attachments before any of them brings a frame that one hands to another.
+    let done = workers.ask_all(|_, reply| Command::Replace { snapshot: Arc::clone(snapshot), reply });
+    let done = done.and_then(|_| {
+        workers.ask_all(|_, reply| {
+            let ports = ports.next().unwrap_or_default();
+            Command::Attach { ports, detach: detach.to_vec(), reply }
+        })
+    });
+    if let Err(why) = done {
+        while workers.are_ending() {
+            // The daemon is told to stop: they have ended, and the process is about to.
+            std::thread::park();
+        }
+        error!("a change is half done, nsgate goes down: {why}; the interfaces stay guarded");
+        std::process::exit(70);
+    }
+}
