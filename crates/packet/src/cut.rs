@@ -1,8 +1,8 @@
 //! Cutting a packet that is too big for the next link and may be cut.
 
-use crate::checksum::{checksum, finish, transport_sum};
+use crate::checksum::{checksum, finish};
 use crate::parse::{Fragment, NETWORK_AT, Packet};
-use crate::{Address, Checksum, Frame, SegmentKind};
+use crate::{Checksum, Frame, SegmentKind};
 
 /// Cuts the packet in `frame` into fragments of at most `mtu` bytes each and hands them to `emit` as whole frames (RFC 791).
 ///
@@ -55,57 +55,6 @@ fn finish_header(out: &mut [u8], payload: usize, fragment_field: u16) {
     ip[10..12].fill(0);
     let sum = checksum(&[ip]);
     ip[10..12].copy_from_slice(&sum.to_be_bytes());
-}
-
-/// Takes a batch of UDP datagrams over IPv4 apart as a device would, and hands each to `emit` as a whole frame with a finished
-/// checksum, with what it says.
-///
-/// # Returns
-/// The number of datagrams; zero for IPv6, of which none may be cut further.
-pub fn datagrams(frame: &Frame<'_>, packet: &Packet, mut emit: impl FnMut(&mut [u8], &Packet)) -> usize {
-    let at = usize::from(packet.transport_at);
-    let (Some(headers), Some(payload)) =
-        (frame.bytes.get(..at + 8), frame.bytes.get(at + 8..packet.end as usize))
-    else {
-        return 0;
-    };
-    if !packet.source.is_v4() {
-        return 0;
-    }
-    // From the frame, which may have been translated since the packet was read.
-    let word = |at: usize| u16::from_be_bytes([headers[NETWORK_AT + at], headers[NETWORK_AT + at + 1]]);
-    let address = |at: usize| Address::from_v4_bits(u32::from(word(at)) << 16 | u32::from(word(at + 2)));
-    let (first, source, destination) = (word(4), address(12), address(16));
-    let size = frame.offload.segments.map_or(payload.len(), |segments| segments.size.into()).max(1);
-    let mut out = Vec::with_capacity(headers.len() + size);
-    let mut count = 0;
-    for piece in payload.chunks(size) {
-        out.clear();
-        out.extend_from_slice(headers);
-        out.extend_from_slice(piece);
-        let identification = first.wrapping_add(count as u16);
-        let length = 8 + piece.len() as u16;
-        out[NETWORK_AT + 4..NETWORK_AT + 6].copy_from_slice(&identification.to_be_bytes());
-        finish_header(&mut out, usize::from(length), 0);
-        out[at + 4..at + 6].copy_from_slice(&length.to_be_bytes());
-        out[at + 6..at + 8].fill(0);
-        // Zero would say that there is no checksum (RFC 768).
-        let sum = match transport_sum(source, destination, packet.protocol, &out[at..]) {
-            0 => u16::MAX,
-            sum => sum,
-        };
-        out[at + 6..at + 8].copy_from_slice(&sum.to_be_bytes());
-        emit(
-            &mut out,
-            &Packet {
-                identification: identification.into(),
-                end: (at + usize::from(length)) as u32,
-                ..*packet
-            },
-        );
-        count += 1;
-    }
-    count
 }
 
 /// Makes the segments of a TCP super-frame small enough for `mtu`, where that is all it takes.

@@ -16,7 +16,7 @@ mod segment;
 mod time;
 
 pub use address::Address;
-pub use cut::{cut, datagrams, shrink_segments};
+pub use cut::{cut, shrink_segments};
 pub use frame::{Checksum, Frame, MAX_FRAME, Offload, SegmentKind, Segments};
 pub use key::{AttachmentId, FlowKey, Owner, Protocol, Scope, home};
 pub use make::Mac;

@@ -15,7 +15,7 @@ const FIN_PSH: u8 = 0x09;
 const CWR: u8 = 0x80;
 
 /// Hands the frames to `emit` that appear on the wire for this one: its checksum finished, itself cut where it is a
-/// super-frame.
+/// super-frame. UDP without a checksum stays without.
 ///
 /// `scratch` holds one frame at a time.
 ///
@@ -24,7 +24,12 @@ const CWR: u8 = 0x80;
 ///
 /// # Cost
 /// Allocates only where `scratch` is smaller than the frame.
-pub fn segment(frame: &[u8], offload: Offload, scratch: &mut Vec<u8>, mut emit: impl FnMut(&[u8])) -> bool {
+pub fn segment(
+    frame: &[u8],
+    offload: Offload,
+    scratch: &mut Vec<u8>,
+    mut emit: impl FnMut(&mut [u8]),
+) -> bool {
     let Some(segments) = offload.segments else {
         emit(finished(frame, offload, scratch));
         return true;
@@ -133,7 +138,7 @@ impl Headers {
 }
 
 /// The frame with its checksum finished.
-fn finished<'a>(frame: &[u8], offload: Offload, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+fn finished<'a>(frame: &[u8], offload: Offload, scratch: &'a mut Vec<u8>) -> &'a mut [u8] {
     scratch.clear();
     scratch.extend_from_slice(frame);
     if let Checksum::Partial { start, offset } = offload.checksum {
@@ -149,7 +154,7 @@ fn pieces(
     headers: &Headers,
     segments: Segments,
     scratch: &mut Vec<u8>,
-    mut emit: impl FnMut(&[u8]),
+    mut emit: impl FnMut(&mut [u8]),
 ) {
     let (head, payload) = frame.split_at(headers.payload);
     let payload = &payload[..headers.end - headers.payload];
@@ -200,7 +205,7 @@ fn fragments(
     headers: &Headers,
     segments: Segments,
     scratch: &mut Vec<u8>,
-    mut emit: impl FnMut(&[u8]),
+    mut emit: impl FnMut(&mut [u8]),
 ) -> bool {
     let size = usize::from(segments.size) / 8 * 8;
     if size == 0 {

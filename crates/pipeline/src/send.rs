@@ -11,8 +11,7 @@ use flow::{FlowId, Side};
 use packet::parse::Quote;
 use packet::{
     Address, AttachmentId, FlowKey, Frame, Mac, Offload, Packet, Parsed, SegmentKind, Time, Tuple, cut,
-    datagrams, decrement_ttl, parse, set_identification, set_macs, shrink_segments, translate,
-    translate_error,
+    decrement_ttl, parse, segment, set_identification, set_macs, shrink_segments, translate, translate_error,
 };
 
 impl Engine {
@@ -142,9 +141,10 @@ impl Engine {
     ) -> Result<Outcome, Refusal> {
         let outbox = &mut self.outbox;
         let mut pieces = 0;
-        datagrams(frame, packet, |bytes, packet| {
+        segment(frame.bytes, frame.offload, &mut Vec::new(), |bytes| {
+            let packet = Packet { end: packet.end.min(bytes.len() as u32), ..*packet };
             let mut datagram = Frame { bytes, offload: Offload::default() };
-            pieces += cut(&mut datagram, packet, mtu, |piece| {
+            pieces += cut(&mut datagram, &packet, mtu, |piece| {
                 outbox.push(egress, Offload::default(), |out| out.extend_from_slice(piece));
             });
         });

@@ -1,6 +1,7 @@
 //! The way out: hops and sizes.
 
 use packet::{Offload, SegmentKind, Segments};
+use std::collections::BTreeSet;
 use testkit::build::{Sum, ipv4, read, reassemble};
 use testkit::lab::Blueprint;
 
@@ -156,6 +157,37 @@ fn super_frames_that_may_be_cut_get_smaller_segments() {
     assert_eq!(out.offload.segments.map(|segments| segments.size), Some(1360));
     let wire = out.on_the_wire();
     assert!(wire.iter().all(|frame| frame.len() <= 1414 && read(frame).unwrap().ipv4().checksums_hold()));
+    lab.expect([("forwarded", 1)]);
+}
+
+#[test]
+fn segments_made_smaller_have_identifications_of_their_own() {
+    let mut lab = Blueprint::default().mtu("internet", 600).build();
+    let syn = lab.send("vm1", ipv4(VM1, FAR).tcp(5000, 80).syn().seq(999));
+    let (port, _) = syn.only().seen().ipv4().ports().unwrap();
+    lab.send("internet", ipv4(FAR, "203.0.113.10").tcp(80, port).syn().seq(500).ack(1000));
+    let mut seen = BTreeSet::new();
+    for _ in 0..3 {
+        let stream = ipv4(VM1, FAR).tcp(5000, 80).seq(1000).ack(501).data(50_000).segments(1448);
+        let sent = lab.send("vm1", stream);
+        let wire = sent.only().on_the_wire();
+        assert_eq!(wire.len(), 50_000_usize.div_ceil(560));
+        assert!(wire.iter().all(|frame| seen.insert([frame[18], frame[19]])));
+    }
+    lab.expect([("forwarded", 5)]);
+}
+
+#[test]
+fn datagrams_without_checksums_are_cut_without() {
+    let mut lab = Blueprint::default().mtu("vm3", 700).build();
+    let mut batch = ipv4(VM1, "10.0.2.4").udp(5000, 53).data(2000).without_checksum().frame();
+    batch.offload.segments = Some(Segments { kind: SegmentKind::Udp, size: 1000, header: 0, ecn: false });
+    let sent = lab.send("vm1", batch);
+    let frames: Vec<Vec<u8>> = sent.frames.iter().map(|out| out.bytes.clone()).collect();
+    for pair in frames.chunks(2) {
+        let whole = reassemble(pair).unwrap();
+        assert_eq!((whole.len(), &whole[40..42]), (1042, &[0, 0][..]));
+    }
     lab.expect([("forwarded", 1)]);
 }
 
