@@ -34,13 +34,15 @@
 
 mod bitmap;
 mod held;
+mod lease;
 mod many;
 mod permutation;
 mod pool;
 mod pools;
 mod ports;
 
-pub use pools::{Asker, Lease, Pools, Usage};
+pub use lease::{Asker, Lease};
+pub use pools::{Pools, Usage};
 pub use ports::Ports;
 
 use packet::Protocol;

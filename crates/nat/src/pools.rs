@@ -1,18 +1,17 @@
-//! The directory of pools that all workers share, and the leases it gives out.
+//! The directory of pools that all workers share.
 
 use crate::held::Held;
+use crate::lease::{Asker, Lease};
 use crate::permutation::Permutation;
 use crate::pool::Pool;
 use crate::{PoolKey, Ports, Refused};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use packet::{Owner, Protocol};
 use siphasher::sip::SipHasher13;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -27,7 +26,7 @@ const SHARDS: usize = 64;
 /// destination. What the directory has grown to it keeps for the next rush, as every hash table does.
 pub struct Pools {
     directory: DashMap<PoolKey, Pool, Secret>,
-    held: Held<Secret>,
+    pub(crate) held: Held<Secret>,
     ports: Ports,
     /// How many pools have come into being so far.
     opened: AtomicU64,
@@ -43,20 +42,6 @@ pub struct Usage {
     pub used: usize,
     /// Ports in all.
     pub capacity: usize,
-}
-
-/// Who asks for a port, and how many of one pool it may hold.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Asker {
-    /// Whose flow wants it.
-    pub owner: Owner,
-    /// The most ports of one pool that its flows may hold; leases that [linger](Lease::linger) do not count.
-    pub limit: u32,
-}
-
-impl Asker {
-    /// Somebody who may hold all.
-    pub const ANYBODY: Self = Self { owner: Owner(0), limit: u32::MAX };
 }
 
 impl Pools {
@@ -200,7 +185,7 @@ impl Pools {
 
     /// Gives an index back, and forgets the pool with its last, in one hold of the shard's lock: a lease that is taken
     /// at the same time either finds the pool with this index still leased, or none.
-    fn give(&self, key: &PoolKey, index: u16) {
+    pub(crate) fn give(&self, key: &PoolKey, index: u16) {
         self.directory.remove_if_mut(key, |_, pool| pool.give(self.ports.size(), index));
         self.used.fetch_sub(1, Ordering::Relaxed);
     }
@@ -234,7 +219,7 @@ impl fmt::Debug for Pools {
 
 /// The keyed hash behind the directory and the order of ports; destinations are chosen by others.
 #[derive(Clone)]
-struct Secret(SipHasher13);
+pub(crate) struct Secret(SipHasher13);
 
 impl BuildHasher for Secret {
     type Hasher = SipHasher13;
@@ -245,56 +230,6 @@ impl BuildHasher for Secret {
     }
 }
 
-/// A port of a pool, nobody else's as long as this lives; dropping it gives the port back.
-///
-/// The key's fields stand apart, so that a lease takes 24 bytes.
-#[must_use = "a lease that is dropped gives its port back"]
-pub struct Lease {
-    pools: Arc<Pools>,
-    public: Ipv4Addr,
-    destination: Ipv4Addr,
-    index: u16,
-    port: u16,
-    owner: Owner,
-    protocol: Protocol,
-    /// Whether it counts against the asker's limit.
-    counts: bool,
-}
-
-impl Lease {
-    /// The port; for ICMP the echo identifier.
-    #[inline]
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// The pool it belongs to.
-    #[inline]
-    pub fn key(&self) -> PoolKey {
-        PoolKey { public: self.public, protocol: self.protocol, destination: self.destination }
-    }
-
-    /// Its flow is over and the port only rests: it stays leased, and counts for its asker no longer.
-    pub fn linger(&mut self) {
-        if std::mem::take(&mut self.counts) {
-            self.pools.held.give(self.key(), self.owner);
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.linger();
-        self.pools.give(&self.key(), self.index);
-    }
-}
-
-impl fmt::Debug for Lease {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Lease({}, port {})", self.key(), self.port)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,7 +237,4 @@ mod tests {
     /// What the directory's table pays for a destination where it is emptiest: just doubled, seven slots of sixteen taken,
     /// a byte of its own beside each.
     const _: () = assert!((size_of::<(PoolKey, Pool)>() + 1) * 16 / 7 <= 64);
-
-    /// What a flow record carries.
-    const _: () = assert!(size_of::<Option<Lease>>() == 24);
 }
