@@ -1,6 +1,9 @@
 //! The flow table as plainly as it can be said: a map, a clock, and every rule spelled out. Slow, and the measure of
 //! the fast one.
 
+mod connection;
+
+use self::connection::{Known, end_mut};
 use crate::{Both, Counters, NewFlow, Refusal, Segment, Side, State, Timeouts, Touched};
 use packet::parse::{ACK, FIN, RST, SYN};
 use packet::{FlowKey, Owner, Time};
@@ -31,17 +34,6 @@ pub(crate) struct Plain {
     /// When it came to stand where it stands.
     turn: u64,
     ends: Both<Known>,
-}
-
-/// What is known of one end's numbers.
-#[derive(Clone, Copy, Debug, Default)]
-struct Known {
-    syn: Option<u32>,
-    /// Of the first segment.
-    first: Option<u32>,
-    next: Option<u32>,
-    acked: Option<u32>,
-    fin: Option<u32>,
 }
 
 impl Reference {
@@ -203,13 +195,6 @@ impl Reference {
     }
 }
 
-fn end_mut<T>(both: &mut Both<T>, side: Side) -> &mut T {
-    match side {
-        Side::Initiator => &mut both.initiator,
-        Side::Responder => &mut both.responder,
-    }
-}
-
 impl Plain {
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.state, State::Closing | State::Closed)
@@ -239,125 +224,4 @@ impl Plain {
             State::Closed => timeouts.reset.min(self.idle),
         }
     }
-
-    fn begin(&mut self, segment: Segment) {
-        let Segment::Tcp { flags, seq, .. } = segment else { return };
-        if flags & RST != 0 {
-            self.state = State::Closed;
-        } else if flags & SYN != 0 && flags & (ACK | FIN) == 0 {
-            self.state = State::SynSent;
-            self.ends.initiator = Known::of_syn(seq, length(segment));
-        } else {
-            self.state = State::Established;
-            self.data(Side::Initiator, segment);
-        }
-    }
-
-    fn step(&mut self, side: Side, segment: Segment) {
-        let Segment::Tcp { flags, .. } = segment else { return };
-        match self.state {
-            State::Open | State::Closed => {}
-            _ if flags & RST != 0 => self.reset(side, segment),
-            State::SynSent if flags & SYN != 0 => self.answer_syn(side, segment),
-            State::SynSent => {}
-            State::SynReceived if flags & SYN != 0 => self.acknowledge(side, segment),
-            _ if flags & SYN != 0 => {}
-            _ => self.data(side, segment),
-        }
-    }
-
-    fn answer_syn(&mut self, side: Side, segment: Segment) {
-        let Segment::Tcp { flags, seq, ack, .. } = segment else { return };
-        let has_ack = flags & ACK != 0;
-        if side == Side::Initiator {
-            if !has_ack {
-                self.ends.initiator = Known::of_syn(seq, length(segment));
-            }
-        } else if !has_ack || self.ends.initiator.accepts(ack) {
-            self.ends.responder = Known::of_syn(seq, length(segment));
-            if has_ack {
-                self.ends.initiator.acked = Some(ack);
-            }
-            self.state = State::SynReceived;
-        }
-    }
-
-    /// In an unfinished handshake.
-    fn acknowledge(&mut self, side: Side, segment: Segment) {
-        let Segment::Tcp { flags, ack, .. } = segment else { return };
-        let far = end_mut(&mut self.ends, side.other());
-        if flags & ACK != 0 && far.accepts(ack) {
-            far.acked = Some(ack);
-        }
-        let ends = &self.ends;
-        if ends.initiator.acked.is_some() && ends.responder.acked.is_some() {
-            let has_fin = ends.initiator.fin.is_some() || ends.responder.fin.is_some();
-            self.state = if has_fin { State::FinWait } else { State::Established };
-        }
-    }
-
-    fn data(&mut self, side: Side, segment: Segment) {
-        let Segment::Tcp { flags, seq, ack, .. } = segment else { return };
-        let end = seq.wrapping_add(length(segment));
-        let was_half_open = self.state == State::SynReceived;
-        if was_half_open {
-            self.acknowledge(side, segment);
-        } else if flags & ACK != 0 {
-            end_mut(&mut self.ends, side.other()).acked = Some(ack);
-        }
-        let near = end_mut(&mut self.ends, side);
-        near.first = near.first.or(Some(seq));
-        near.next = match near.next {
-            None => Some(end),
-            Some(next) if seq == next => Some(end),
-            Some(next) if Some(seq) == near.acked && (end.wrapping_sub(next) as i32) > 0 => Some(end),
-            Some(next) => Some(next),
-        };
-        if flags & FIN != 0 {
-            near.fin = Some(end);
-            if self.state == State::Established {
-                self.state = State::FinWait;
-            }
-        }
-        let is_done = |end: &Known| end.fin.is_some() && end.fin == end.acked;
-        if self.state == State::FinWait && is_done(&self.ends.initiator) && is_done(&self.ends.responder) {
-            self.state = State::Closing;
-        }
-    }
-
-    fn reset(&mut self, side: Side, segment: Segment) {
-        let Segment::Tcp { flags, seq, ack, .. } = segment else { return };
-        let near = self.ends.of(side);
-        let is_exact = near.next == Some(seq) || near.acked == Some(seq);
-        let refuses = self.state == State::SynSent && side == Side::Responder && flags & ACK != 0;
-        if is_exact || refuses && self.ends.initiator.accepts(ack) {
-            self.state = State::Closed;
-        }
-    }
-}
-
-impl Known {
-    fn of_syn(seq: u32, length: u32) -> Self {
-        Self {
-            syn: Some(seq),
-            first: Some(seq),
-            next: Some(seq.wrapping_add(length)),
-            acked: None,
-            fin: None,
-        }
-    }
-
-    /// Whether `ack` acknowledges something new of what this end has sent since its SYN.
-    fn accepts(&self, ack: u32) -> bool {
-        let (Some(syn), Some(next)) = (self.syn, self.next) else { return false };
-        let lowest = self.acked.unwrap_or(syn);
-        let (new, sent) = (ack.wrapping_sub(lowest), next.wrapping_sub(lowest));
-        0 < new && new <= sent
-    }
-}
-
-/// The sequence numbers that a segment takes.
-fn length(segment: Segment) -> u32 {
-    let Segment::Tcp { flags, payload_len, .. } = segment else { return 0 };
-    payload_len + u32::from(flags & SYN != 0) + u32::from(flags & FIN != 0)
 }
