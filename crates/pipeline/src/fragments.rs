@@ -6,9 +6,13 @@
 //! Each attachment has bounds of its own, so nobody's fragments crowd out those of another. All workers share one table: a
 //! datagram's fragments may come in anywhere, and the record of the first one names the worker that they go to.
 
+mod record;
+
+pub(crate) use record::Lead;
+
 use crate::DropReason;
-use flow::{FlowId, Side};
 use packet::{Address, AttachmentId, Offload, Protocol, Time};
+use record::Record;
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
@@ -24,8 +28,6 @@ const WAITING: usize = 64;
 /// A fast sender comes round to an identification long before [`LIFE`] ends: at 10,000 datagrams a second in 6.5 seconds.
 /// A datagram that has lost a fragment must not cost the next of its name.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The most separate stretches of one datagram that are remembered while its fragments come out of order.
-const STRETCHES: usize = 64;
 
 /// What names a fragmented datagram (RFC 791, section 2.3), on the attachment where it came in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -35,30 +37,6 @@ pub(crate) struct Datagram {
     pub(crate) destination: Address,
     pub(crate) protocol: Protocol,
     pub(crate) identification: u32,
-}
-
-/// What became of a datagram's first fragment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Lead {
-    /// It went with this flow of this worker, from this side, under another identification if it was translated to a shared
-    /// address.
-    Follow { worker: usize, flow: FlowId, side: Side, identification: Option<u16> },
-    /// It was dropped.
-    Dropped(DropReason),
-    /// It is the host's, at an address that it shares.
-    Host,
-    /// It is on its way to this worker.
-    Awaited { worker: usize },
-}
-
-#[derive(Debug)]
-struct Record {
-    lead: Lead,
-    since: Time,
-    /// The bytes that have passed, as stretches apart from each other.
-    passed: Vec<Range<u32>>,
-    /// Where the datagram ends, once its last fragment has passed.
-    end: Option<u32>,
 }
 
 /// A fragment that waits for its first one.
@@ -126,10 +104,7 @@ impl Fragments {
 
     /// Whether these bytes may still pass.
     fn is_new(&self, datagram: &Datagram, bytes: &Range<u32>) -> bool {
-        self.record(datagram).is_none_or(|record| {
-            record.passed.len() < STRETCHES
-                && record.passed.iter().all(|p| p.end <= bytes.start || bytes.end <= p.start)
-        })
+        self.record(datagram).is_none_or(|record| record.is_new(bytes))
     }
 
     /// Records what becomes of a first fragment, which covers these bytes. Returns whether it may begin: not while a datagram
@@ -138,7 +113,7 @@ impl Fragments {
         if self.is_under_way(&datagram) {
             return false;
         }
-        self.enter(datagram, Record { lead, since: now, passed: vec![bytes], end: None });
+        self.enter(datagram, Record::new(lead, now, vec![bytes]));
         true
     }
 
@@ -147,7 +122,7 @@ impl Fragments {
     pub(crate) fn announce(&mut self, datagram: Datagram, worker: usize, now: Time) {
         if !self.is_under_way(&datagram) {
             let lead = Lead::Awaited { worker };
-            self.enter(datagram, Record { lead, since: now, passed: Vec::new(), end: None });
+            self.enter(datagram, Record::new(lead, now, Vec::new()));
         }
     }
 
@@ -250,149 +225,5 @@ impl OnLink {
     }
 }
 
-impl Record {
-    fn is_awaited(&self) -> bool {
-        matches!(self.lead, Lead::Awaited { .. })
-    }
-
-    /// Takes in that these bytes pass. Returns whether all have passed.
-    fn pass(&mut self, bytes: Range<u32>, last: bool) -> bool {
-        if last {
-            self.end = Some(bytes.end);
-        }
-        let at = self.passed.partition_point(|p| p.start < bytes.start);
-        self.passed.insert(at, bytes);
-        self.passed.dedup_by(|next, previous| {
-            let touches = next.start <= previous.end;
-            if touches {
-                previous.end = previous.end.max(next.end);
-            }
-            touches
-        });
-        matches!((self.end, &self.passed[..]), (Some(end), [all]) if *all == (0..end))
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DROPPED: Lead = Lead::Dropped(DropReason::BadLength);
-
-    fn datagram(identification: u32) -> Datagram {
-        let address = Address::from_v4_bits(0x0a00_0104);
-        Datagram {
-            on: AttachmentId(0),
-            source: address,
-            destination: address,
-            protocol: Protocol::UDP,
-            identification,
-        }
-    }
-
-    fn at(millis: u64) -> Time {
-        Time::ZERO + Duration::from_millis(millis)
-    }
-
-    #[test]
-    fn no_byte_passes_twice_in_any_order() {
-        let mut fragments = Fragments::default();
-        let d = datagram(1);
-        fragments.begin(d, DROPPED, at(0), 0..8);
-        for bytes in [16..24, 8..16] {
-            assert!(fragments.is_new(&d, &bytes), "{bytes:?}");
-            fragments.pass(&d, bytes, false);
-        }
-        for bytes in [0..8, 7..9, 0..100, 23..24] {
-            assert!(!fragments.is_new(&d, &bytes), "{bytes:?}");
-        }
-        assert!(fragments.is_new(&d, &(24..32)));
-    }
-
-    #[test]
-    fn a_datagram_with_all_its_bytes_is_forgotten() {
-        let mut fragments = Fragments::default();
-        for (first, rest) in
-            [(0..8, [(16..20, true), (8..16, false)]), (0..8, [(8..16, false), (16..20, true)])]
-        {
-            let d = datagram(1);
-            assert!(fragments.begin(d, DROPPED, at(0), first));
-            for (bytes, last) in rest {
-                assert_eq!(fragments.len(), 1);
-                fragments.pass(&d, bytes, last);
-            }
-            assert_eq!(fragments.len(), 0);
-        }
-    }
-
-    #[test]
-    fn the_order_of_ages_is_bounded() {
-        let mut fragments = Fragments::default();
-        for nth in 0..10 * CAPACITY {
-            let d = datagram(nth as u32);
-            assert!(fragments.begin(d, DROPPED, at(nth as u64 / 1000), 0..8));
-            fragments.pass(&d, 8..16, true);
-        }
-        assert!(fragments.links[&AttachmentId(0)].ages.len() <= 2 * CAPACITY);
-    }
-
-    #[test]
-    fn an_identification_used_again_lives_its_own_life() {
-        let mut fragments = Fragments::default();
-        let d = datagram(1);
-        fragments.begin(d, DROPPED, at(0), 0..8);
-        fragments.pass(&d, 8..16, true);
-        assert!(fragments.begin(d, DROPPED, at(20_000), 0..8));
-        fragments.tick(at(30_000));
-        assert_eq!(fragments.len(), 1);
-        fragments.tick(at(50_000));
-        assert_eq!(fragments.len(), 0);
-    }
-
-    #[test]
-    fn the_wait_is_bounded_in_number_and_time() {
-        let mut fragments = Fragments::default();
-        let hold = |n| fragments.hold(datagram(n), at(0), &[0; 60], Offload::default());
-        assert_eq!((0..100).map(hold).filter(|&wait| wait == Wait::Waits).count(), WAITING);
-        assert!(fragments.tick(at(999)).is_empty());
-        assert_eq!(fragments.tick(at(1000)).len(), WAITING);
-        assert_eq!(fragments.waiting(), 0);
-    }
-
-    #[test]
-    fn only_the_datagrams_own_fragments_are_released() {
-        let mut fragments = Fragments::default();
-        for identification in [1, 2, 1] {
-            fragments.hold(datagram(identification), at(0), &[0; 60], Offload::default());
-        }
-        assert_eq!(fragments.release(&datagram(1)).len(), 2);
-        assert_eq!(fragments.waiting(), 1);
-    }
-
-    #[test]
-    fn two_first_fragments_of_one_name_do_not_both_begin() {
-        let mut fragments = Fragments::default();
-        assert!(fragments.begin(datagram(1), DROPPED, at(0), 0..8));
-        assert!(!fragments.begin(datagram(1), DROPPED, at(0), 0..8));
-        fragments.tick(at(1000));
-        assert!(fragments.begin(datagram(1), DROPPED, at(1000), 0..8), "the name is free again");
-    }
-
-    #[test]
-    fn what_comes_just_after_its_first_one_does_not_wait() {
-        let mut fragments = Fragments::default();
-        fragments.begin(datagram(1), DROPPED, at(0), 0..8);
-        assert_eq!(fragments.hold(datagram(1), at(0), &[0; 60], Offload::default()), Wait::NoNeed);
-        assert_eq!(fragments.waiting(), 0);
-    }
-
-    #[test]
-    fn records_end_after_their_life() {
-        let mut fragments = Fragments::default();
-        fragments.begin(datagram(1), DROPPED, at(0), 0..8);
-        fragments.tick(at(29_999));
-        assert_eq!(fragments.len(), 1);
-        fragments.tick(at(30_000));
-        assert_eq!((fragments.len(), fragments.links.len()), (0, 0));
-    }
-}
+mod tests;

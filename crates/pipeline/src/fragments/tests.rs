@@ -1,0 +1,119 @@
+use super::*;
+
+const DROPPED: Lead = Lead::Dropped(DropReason::BadLength);
+
+fn datagram(identification: u32) -> Datagram {
+    let address = Address::from_v4_bits(0x0a00_0104);
+    Datagram {
+        on: AttachmentId(0),
+        source: address,
+        destination: address,
+        protocol: Protocol::UDP,
+        identification,
+    }
+}
+
+fn at(millis: u64) -> Time {
+    Time::ZERO + Duration::from_millis(millis)
+}
+
+#[test]
+fn no_byte_passes_twice_in_any_order() {
+    let mut fragments = Fragments::default();
+    let d = datagram(1);
+    fragments.begin(d, DROPPED, at(0), 0..8);
+    for bytes in [16..24, 8..16] {
+        assert!(fragments.is_new(&d, &bytes), "{bytes:?}");
+        fragments.pass(&d, bytes, false);
+    }
+    for bytes in [0..8, 7..9, 0..100, 23..24] {
+        assert!(!fragments.is_new(&d, &bytes), "{bytes:?}");
+    }
+    assert!(fragments.is_new(&d, &(24..32)));
+}
+
+#[test]
+fn a_datagram_with_all_its_bytes_is_forgotten() {
+    let mut fragments = Fragments::default();
+    for (first, rest) in [(0..8, [(16..20, true), (8..16, false)]), (0..8, [(8..16, false), (16..20, true)])]
+    {
+        let d = datagram(1);
+        assert!(fragments.begin(d, DROPPED, at(0), first));
+        for (bytes, last) in rest {
+            assert_eq!(fragments.len(), 1);
+            fragments.pass(&d, bytes, last);
+        }
+        assert_eq!(fragments.len(), 0);
+    }
+}
+
+#[test]
+fn the_order_of_ages_is_bounded() {
+    let mut fragments = Fragments::default();
+    for nth in 0..10 * CAPACITY {
+        let d = datagram(nth as u32);
+        assert!(fragments.begin(d, DROPPED, at(nth as u64 / 1000), 0..8));
+        fragments.pass(&d, 8..16, true);
+    }
+    assert!(fragments.links[&AttachmentId(0)].ages.len() <= 2 * CAPACITY);
+}
+
+#[test]
+fn an_identification_used_again_lives_its_own_life() {
+    let mut fragments = Fragments::default();
+    let d = datagram(1);
+    fragments.begin(d, DROPPED, at(0), 0..8);
+    fragments.pass(&d, 8..16, true);
+    assert!(fragments.begin(d, DROPPED, at(20_000), 0..8));
+    fragments.tick(at(30_000));
+    assert_eq!(fragments.len(), 1);
+    fragments.tick(at(50_000));
+    assert_eq!(fragments.len(), 0);
+}
+
+#[test]
+fn the_wait_is_bounded_in_number_and_time() {
+    let mut fragments = Fragments::default();
+    let hold = |n| fragments.hold(datagram(n), at(0), &[0; 60], Offload::default());
+    assert_eq!((0..100).map(hold).filter(|&wait| wait == Wait::Waits).count(), WAITING);
+    assert!(fragments.tick(at(999)).is_empty());
+    assert_eq!(fragments.tick(at(1000)).len(), WAITING);
+    assert_eq!(fragments.waiting(), 0);
+}
+
+#[test]
+fn only_the_datagrams_own_fragments_are_released() {
+    let mut fragments = Fragments::default();
+    for identification in [1, 2, 1] {
+        fragments.hold(datagram(identification), at(0), &[0; 60], Offload::default());
+    }
+    assert_eq!(fragments.release(&datagram(1)).len(), 2);
+    assert_eq!(fragments.waiting(), 1);
+}
+
+#[test]
+fn two_first_fragments_of_one_name_do_not_both_begin() {
+    let mut fragments = Fragments::default();
+    assert!(fragments.begin(datagram(1), DROPPED, at(0), 0..8));
+    assert!(!fragments.begin(datagram(1), DROPPED, at(0), 0..8));
+    fragments.tick(at(1000));
+    assert!(fragments.begin(datagram(1), DROPPED, at(1000), 0..8), "the name is free again");
+}
+
+#[test]
+fn what_comes_just_after_its_first_one_does_not_wait() {
+    let mut fragments = Fragments::default();
+    fragments.begin(datagram(1), DROPPED, at(0), 0..8);
+    assert_eq!(fragments.hold(datagram(1), at(0), &[0; 60], Offload::default()), Wait::NoNeed);
+    assert_eq!(fragments.waiting(), 0);
+}
+
+#[test]
+fn records_end_after_their_life() {
+    let mut fragments = Fragments::default();
+    fragments.begin(datagram(1), DROPPED, at(0), 0..8);
+    fragments.tick(at(29_999));
+    assert_eq!(fragments.len(), 1);
+    fragments.tick(at(30_000));
+    assert_eq!((fragments.len(), fragments.links.len()), (0, 0));
+}
