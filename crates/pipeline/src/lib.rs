@@ -23,7 +23,6 @@ mod lingering;
 mod link;
 mod member;
 mod names;
-mod neighbours;
 mod observer;
 mod outbox;
 mod path;

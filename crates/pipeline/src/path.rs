@@ -24,7 +24,8 @@
 //! flow meanwhile, to the home of its tuple, which judges it whatever the directory says by then. Only where no SNAT port is
 //! free does the home hand it on once more, to the worker whose connection has lingered longest; that ends that connection
 //! and hands it back (`Step::GiveUp`). Where another flow was quicker, that goes on with the connection that has lingered longest
-//! now, so each such round costs a lingering record, and ends where there is none.
+//! now, so each such round costs a lingering record, and ends where there is none. What a neighbour says goes round besides, to
+//! each worker whose packets have waited for it (`who_has.rs`).
 
 use crate::checks::{self, Datagram};
 use crate::closing::Closing;

@@ -3,11 +3,11 @@
 use crate::act::Outcome;
 use crate::checks;
 use crate::engine::{Engine, Hop};
-use crate::neighbours::{NextHop, Resolved, Waiting, Whose};
 use crate::path::Refusal;
 use crate::shared::ROUND;
 use crate::{DropReason, Ending};
 use flow::{FlowId, Side};
+use neighbour::{NextHop, Resolved, Waiting, Whose};
 use packet::parse::Quote;
 use packet::{
     Address, AttachmentId, FlowKey, Frame, Mac, Offload, Packet, Parsed, SegmentKind, Time, Tuple, cut,
@@ -83,7 +83,7 @@ impl Engine {
         let (own_mac, mtu) = (link.mac, link.mtu);
         if hop.epoch != Some(epoch) {
             let next_hop = link.next_hop(destination).ok_or(link.without_next_hop())?;
-            let next_hop = (hop.egress, link.scope, next_hop);
+            let next_hop = NextHop { on: hop.egress, scope: link.scope, address: next_hop };
             let from =
                 self.flows.get(flow).map_or(hop.egress, |action| action.hops[side.other() as usize].egress);
             let Some(mac) = self.resolve(now, frame, next_hop, from)? else {
@@ -164,11 +164,11 @@ impl Engine {
         let resolved = self.shared.neighbours.resolve(next_hop, whose, now, frame);
         // Asked for even where the packet can not wait: the next one finds it.
         if let Resolved::Waits { ask: true } | Resolved::Full { ask: true } = resolved {
-            self.ask(next_hop.0, next_hop.2, None);
+            self.ask(next_hop.on, next_hop.address, None);
         }
         match resolved {
             Resolved::At { mac, waited } => {
-                self.release(next_hop.0, mac, waited);
+                self.release(next_hop.on, mac, waited);
                 Ok(Some(mac))
             }
             Resolved::Waits { .. } => {

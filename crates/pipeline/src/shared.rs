@@ -8,8 +8,8 @@ use crate::engine::Allowance;
 use crate::fragments::Fragments;
 use crate::identification::Count;
 use crate::lingering::Lingering;
-use crate::neighbours::Neighbours;
 use nat::Pools;
+use neighbour::Neighbours;
 use packet::{AttachmentId, Time};
 use siphasher::sip::SipHasher13;
 use std::collections::HashMap;
@@ -78,7 +78,7 @@ impl Shared {
 
     /// How many next hops are known or asked for. Zero ten minutes after the last packet to one.
     pub fn next_hops(&self) -> usize {
-        self.neighbours.len()
+        self.neighbours.next_hops()
     }
 
     pub(crate) fn fragments(&self) -> MutexGuard<'_, Fragments> {

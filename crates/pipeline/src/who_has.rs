@@ -3,9 +3,9 @@
 use crate::act::Outcome;
 use crate::engine::Engine;
 use crate::link::{Behind, holds};
-use crate::neighbours::Said;
 use crate::path::Refusal;
 use crate::{DropReason, Ending};
+use neighbour::Said;
 use packet::make::neighbour_reply;
 use packet::{AttachmentId, Frame, Mac, Neighbour, Time};
 

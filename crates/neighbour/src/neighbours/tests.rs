@@ -1,4 +1,8 @@
 use super::*;
+use crate::neighbour::FIRST_WORD;
+use crate::shares::{PLACES, WAITING};
+use packet::{Mac, Offload};
+use std::time::Duration;
 
 const ON: AttachmentId = AttachmentId(3);
 const FROM: AttachmentId = AttachmentId(1);
@@ -19,13 +23,23 @@ fn resolve(neighbours: &Neighbours, seconds: u64) -> Resolved {
 
 fn look_for(neighbours: &Neighbours, target: Address, from: AttachmentId, now: Time) -> Resolved {
     let frame = Frame { bytes: &mut [0; 60], offload: Offload::default() };
-    neighbours.resolve((ON, Scope(1), target), Whose { from, worker: 0 }, now, &frame)
+    neighbours.resolve(
+        NextHop { on: ON, scope: Scope(1), address: target },
+        Whose { from, worker: 0 },
+        now,
+        &frame,
+    )
 }
 
 /// A numbered packet of a worker's flow is on its way to the target.
 fn send(neighbours: &Neighbours, worker: usize, number: u8, seconds: u64) -> Resolved {
     let frame = Frame { bytes: &mut [number; 60], offload: Offload::default() };
-    neighbours.resolve((ON, Scope(1), target()), Whose { from: FROM, worker }, at(seconds), &frame)
+    neighbours.resolve(
+        NextHop { on: ON, scope: Scope(1), address: target() },
+        Whose { from: FROM, worker },
+        at(seconds),
+        &frame,
+    )
 }
 
 fn numbers(waited: &[Waiting]) -> Vec<u8> {
@@ -168,7 +182,7 @@ fn one_attachments_scan_takes_no_place_of_anothers() {
         neighbours.tick(at(second));
     }
     assert_eq!(neighbours.waiting(), 0);
-    assert!(neighbours.table().shares.0.is_empty(), "nothing is held any more");
+    assert!(neighbours.table().shares.is_empty(), "nothing is held any more");
     assert!(matches!(resolve(&neighbours, 3), Resolved::Waits { ask: true }));
 }
 
@@ -187,7 +201,7 @@ fn a_wire_that_was_cut_gives_its_places_back() {
     let epoch = neighbours.epoch(ON);
     neighbours.forget_link(ON);
     assert_ne!(neighbours.epoch(ON), epoch);
-    assert!(neighbours.table().shares.0.is_empty(), "nothing is held any more");
+    assert!(neighbours.table().shares.is_empty(), "nothing is held any more");
     assert!(matches!(resolve(&neighbours, 1), Resolved::Waits { ask: true }));
     neighbours.forget_link(ON);
     assert_eq!(hear(&neighbours, OTHER, true, at(1)).len(), 1, "who is looked for still is");
@@ -238,8 +252,8 @@ fn an_answer_that_is_lost_between_workers_keeps_nothing_for_ever() {
         .flat_map(|second| neighbours.tick(at(second)))
         .map(|chore| if let Chore::GiveUp(waited) = chore { waited.len() } else { 0 })
         .sum();
-    assert_eq!((given_up, neighbours.waiting(), neighbours.len()), (1, 0, 0));
-    assert!(neighbours.table().shares.0.is_empty(), "nothing is held any more");
+    assert_eq!((given_up, neighbours.waiting(), neighbours.next_hops()), (1, 0, 0));
+    assert!(neighbours.table().shares.is_empty(), "nothing is held any more");
 }
 
 #[test]

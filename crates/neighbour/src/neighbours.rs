@@ -1,0 +1,183 @@
+//! The table of neighbours.
+
+use crate::epochs::Epochs;
+use crate::neighbour::Neighbour;
+use crate::shares::Shares;
+use crate::{Chore, Learnt, LeftBehind, NextHop, Resolved, Said, Waiting, Whose};
+use crossbeam::utils::CachePadded;
+use packet::{Address, AttachmentId, Frame, Scope, Time};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The most packets that wait for one next hop; as many as Linux keeps by count (`unres_qlen`, in the old unit).
+const WAITING_EACH: usize = 8;
+
+/// The neighbours of all links, for all workers. Only the epochs are read without the lock.
+#[derive(Debug, Default)]
+pub struct Neighbours {
+    table: Mutex<Table>,
+    /// Every packet reads them: apart from the lock, which first packets write.
+    epochs: CachePadded<Epochs>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    known: HashMap<(AttachmentId, Address), Neighbour>,
+    shares: Shares,
+}
+
+impl Neighbours {
+    /// Moves whenever a hardware address that was given out may no longer hold.
+    ///
+    /// To be read **before** the address is looked up: a copy that is older than its epoch is looked up once too often, one
+    /// that is younger would never be.
+    #[inline]
+    pub fn epoch(&self, on: AttachmentId) -> u32 {
+        self.epochs.of(on)
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The hardware address of a next hop; where it is not known it is looked for, and the packet waits.
+    pub fn resolve(&self, next_hop: NextHop, whose: Whose, now: Time, frame: &Frame<'_>) -> Resolved {
+        let NextHop { on, scope, address } = next_hop;
+        let Whose { from, worker } = whose;
+        let mut table = self.table();
+        let Table { known, shares } = &mut *table;
+        let (ask, neighbour) = match known.entry((on, address)) {
+            Entry::Occupied(known) => (false, known.into_mut()),
+            Entry::Vacant(place) => {
+                if !shares.take_place(from) {
+                    return Resolved::Full { ask: false };
+                }
+                (true, place.insert(Neighbour::sought((from, scope), now)))
+            }
+        };
+        neighbour.look_up(now);
+        if let Some(mac) = neighbour.mac {
+            let waited = neighbour.let_go(worker);
+            shares.let_go(&waited);
+            return Resolved::At { mac, waited };
+        }
+        if neighbour.waiting.len() >= WAITING_EACH || !shares.wait(from) {
+            return Resolved::Full { ask };
+        }
+        neighbour.waiting.push(Waiting { whose, bytes: frame.bytes.to_vec(), offload: frame.offload });
+        Resolved::Waits { ask }
+    }
+
+    /// Takes in what is said, if anybody asked or knew. Once for each worker that it is handed on to; the first counts.
+    pub fn learn(&self, on: AttachmentId, said: &Said, worker: usize, now: Time) -> Learnt {
+        let mut table = self.table();
+        let Table { known, shares } = &mut *table;
+        let Some(neighbour) = known.get_mut(&(on, said.sender)) else { return Learnt::default() };
+        if neighbour.mac.is_some_and(|mac| mac != said.mac) {
+            neighbour.contradict(said.mac, said.answers, now);
+            return Learnt::default();
+        }
+        neighbour.settle(said.mac, now);
+        let waited = neighbour.let_go(worker);
+        shares.let_go(&waited);
+        Learnt { waited, next: neighbour.waiting.first().map(|waiting| waiting.whose.worker) }
+    }
+
+    /// A worker's packets that still wait although their next hop is known: the answer that was handed on to it was lost.
+    /// `None` where nothing of its own waits at all.
+    ///
+    /// Cost: a look at every neighbour.
+    pub fn left_behind(&self, worker: usize) -> Option<Vec<LeftBehind>> {
+        let mut table = self.table();
+        let Table { known, shares } = &mut *table;
+        let (mut left, mut waits) = (Vec::new(), false);
+        for (&(on, _), neighbour) in known.iter_mut() {
+            match neighbour.mac {
+                Some(mac) if !neighbour.waiting.is_empty() => {
+                    let waited = neighbour.let_go(worker);
+                    shares.let_go(&waited);
+                    left.extend((!waited.is_empty()).then_some(LeftBehind { on, mac, waited }));
+                }
+                _ => waits |= neighbour.waiting.iter().any(|waiting| waiting.whose.worker == worker),
+            }
+        }
+        (waits || !left.is_empty()).then_some(left)
+    }
+
+    /// Asks again, confirms, believes and forgets. At most one question a second goes to each neighbour.
+    pub fn tick(&self, now: Time) -> Vec<Chore> {
+        let mut chores = Vec::new();
+        let mut doubtful = Vec::new();
+        let mut table = self.table();
+        let Table { known, shares } = &mut *table;
+        known.retain(|&(on, target), neighbour| {
+            if neighbour.believe_claim(now) {
+                doubtful.push(on);
+            }
+            if neighbour.is_over(now) {
+                doubtful.extend(neighbour.mac.map(|_| on));
+                let waited = shares.forget(neighbour);
+                chores.extend((!waited.is_empty()).then_some(Chore::GiveUp(waited)));
+                return false;
+            }
+            if neighbour.nudge(now) {
+                doubtful.push(on);
+            }
+            if neighbour.is_due(now) {
+                let known = neighbour.ask(now);
+                chores.push(Chore::Ask { on, target, known });
+            }
+            true
+        });
+        doubtful.into_iter().for_each(|on| self.epochs.doubt(on));
+        chores
+    }
+
+    /// Forgets the hardware addresses on an attachment. Next hops that packets wait for are looked for still.
+    pub fn forget_link(&self, on: AttachmentId) {
+        let mut table = self.table();
+        let Table { known, shares } = &mut *table;
+        known.retain(|(link, _), neighbour| {
+            if *link != on || neighbour.mac.is_none() {
+                return true;
+            }
+            if neighbour.waiting.is_empty() {
+                shares.forget(neighbour);
+                return false;
+            }
+            neighbour.lose();
+            true
+        });
+        self.epochs.doubt(on);
+    }
+
+    /// Forgets next hops that are gone; returns what waited for them.
+    pub fn forget(&self, is_gone: impl Fn(AttachmentId, Scope, Address) -> bool) -> Vec<Waiting> {
+        let mut waited = Vec::new();
+        let mut table = self.table();
+        let Table { known, shares } = &mut *table;
+        known.retain(|&(on, target), neighbour| {
+            let gone = is_gone(on, neighbour.scope, target);
+            if gone {
+                waited.append(&mut shares.forget(neighbour));
+            }
+            !gone
+        });
+        self.epochs.doubt_all();
+        waited
+    }
+
+    /// How many next hops are known or asked for.
+    pub fn next_hops(&self) -> usize {
+        self.table().known.len()
+    }
+
+    /// How many packets wait.
+    pub fn waiting(&self) -> usize {
+        self.table().shares.waiting()
+    }
+}
+
+#[cfg(test)]
+mod tests;
