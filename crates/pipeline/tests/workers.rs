@@ -7,7 +7,7 @@ use pipeline::{DropReason, Ending};
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::time::Duration;
-use testkit::build::{OwnedFrame, Transport, fragments, ipv4};
+use testkit::build::{OwnedFrame, Transport, fragments, ipv4, ipv6};
 use testkit::lab::{Blueprint, Departed, Lab, Outcome, Steering};
 
 const VM1: &str = "10.0.1.4";
@@ -280,4 +280,32 @@ fn each_worker_has_its_share_of_the_records() {
     let lab = Blueprint::default().capacity(1000).workers(3, Steering::Home).build();
     let capacities: Vec<usize> = lab.engines().iter().map(|engine| engine.flow_usage().1).collect();
     assert_eq!(capacities, [334; 3]);
+}
+
+#[test]
+fn what_is_steered_home_is_handed_to_nobody() {
+    let mut lab = Blueprint::default().dual_stack().workers(4, Steering::Home).build();
+    let handed =
+        |lab: &Lab| lab.engines().iter().map(|engine| engine.counters().handed().0.packets).sum::<u64>();
+    let (vm1, vm3) = ("fd00:a:0:1::4", "fd00:a:0:2::4");
+    let ends = [(ipv4(VM1, "10.0.2.4"), ipv4("10.0.2.4", VM1)), (ipv6(vm1, vm3), ipv6(vm3, vm1))];
+    for (there, back) in ends {
+        // What waits for a neighbour's answer goes to its own worker from wherever that comes.
+        lab.send("vm1", there.clone().udp(1000, 53));
+        lab.send("vm3", back.clone().udp(53, 1000));
+        let before = handed(&lab);
+        for port in 1024..1124 {
+            let exchanges: [(OwnedFrame, OwnedFrame); 3] = [
+                (there.clone().udp(port, 53).into(), back.clone().udp(53, port).into()),
+                (there.clone().tcp(port, 80).syn().into(), back.clone().tcp(80, port).syn().ack(1).into()),
+                (there.clone().echo_request(port, 1).into(), back.clone().echo_reply(port, 1).into()),
+            ];
+            for (there, back) in exchanges {
+                assert_eq!(lab.send("vm1", there).frames.len(), 1);
+                assert_eq!(lab.send("vm3", back).frames.len(), 1);
+            }
+        }
+        assert_eq!(handed(&lab), before);
+    }
+    assert!(lab.engines().iter().all(|engine| engine.flow_usage().0 > 100), "one worker has it all");
 }

@@ -50,22 +50,29 @@ pub(super) fn arrangement() -> (usize, Steering) {
     (workers.parse().expect("a number of workers"), steering)
 }
 
-/// The worker that the kernel's steering chooses: by ports, by identifier and request type, by the IP identification of
+/// The worker that the kernel's steering chooses: by ports, by identifier and request type, by the identification of
 /// fragments, and the first for everything else.
 pub(super) fn steered(frame: &[u8], workers: usize) -> usize {
+    const NETWORK: usize = 14;
+    const V6_HEADER: usize = 40;
+    const FRAGMENT_HEADER: u8 = 44;
     let word = |at: usize| frame.get(at..at + 2).map_or(0, |bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
     let byte = |at: usize| frame.get(at).copied().unwrap_or(0);
-    if word(12) != 0x0800 {
-        return 0;
-    }
-    if word(20) & 0x3fff != 0 {
-        return home(word(18), 0, workers);
-    }
-    let transport = 14 + usize::from(byte(14) & 15) * 4;
-    match (byte(23), byte(transport)) {
+    let (protocol, transport) = match word(12) {
+        0x0800 if word(NETWORK + 6) & 0x3fff != 0 => return home(word(NETWORK + 4), 0, workers),
+        0x0800 => (byte(NETWORK + 9), NETWORK + usize::from(byte(NETWORK) & 15) * 4),
+        0x86dd if byte(NETWORK + 6) == FRAGMENT_HEADER => {
+            // The lower half of the identification.
+            return home(word(NETWORK + V6_HEADER + 6), 0, workers);
+        }
+        0x86dd => (byte(NETWORK + 6), NETWORK + V6_HEADER),
+        _ => return 0,
+    };
+    match (protocol, byte(transport)) {
         (6 | 17, _) => home(word(transport), word(transport + 2), workers),
-        // An answer's request has type 8, and so the same home.
+        // An answer has the home of its request.
         (1, 0 | 8) => home(word(transport + 4), 8, workers),
+        (58, 128 | 129) => home(word(transport + 4), 128, workers),
         _ => 0,
     }
 }
