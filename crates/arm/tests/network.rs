@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Outcome, check, check_all, group_of, rule};
+use common::{Sound, check, check_all, group_of, rule};
 use model::{NicIndex, NotFound, NsgIndex, PublicIpSku, VnetIndex, codes};
 
 /// A small network: two subnets, two NICs, one of them with a public address, an NSG on each level.
@@ -31,21 +31,7 @@ const NETWORK: &str = r#"[
       "privateIPAddress": "10.0.2.4", "subnet": {"id": "virtualNetworks/vnet1/subnets/db"}}}]}}
 ]"#;
 
-/// The network with the first `from` replaced.
-#[track_caller]
-fn changed(from: &str, to: &str) -> (String, Outcome) {
-    assert!(NETWORK.contains(from), "{from}");
-    let text = NETWORK.replacen(from, to, 1);
-    let outcome = check(&text);
-    (text, outcome)
-}
-
-/// The one error of the changed network.
-#[track_caller]
-fn error(from: &str, to: &str, needle: &str, code: &str) -> String {
-    let (text, outcome) = changed(from, to);
-    outcome.one_error(&text, needle, code)
-}
+const SOUND: Sound = Sound(NETWORK);
 
 #[test]
 fn a_right_network_is_linked() {
@@ -83,16 +69,16 @@ fn resources_are_found_by_what_people_write() {
 #[test]
 fn references_lead_somewhere() {
     let code = codes::INVALID_RESOURCE_REFERENCE;
-    let message = error(
+    let message = SOUND.error(
         "networkSecurityGroups/subnet-nsg\"",
         "networkSecurityGroups/subnet-ngs\"",
         "\"networkSecurityGroups/subnet-ngs\"",
         code,
     );
     assert!(message.ends_with("did you mean 'subnet-nsg'?"), "{message}");
-    error("{\"id\": \"web-ip\"}", "{\"id\": \"web-pi\"}", "\"web-pi\"", code);
-    error("/vnet1/subnets/db\"}", "/vnet2/subnets/db\"}", "\"virtualNetworks/vnet2", code);
-    error("virtualNetworks/vnet1/subnets/db", "routeTables/db", "\"routeTables/db\"", code);
+    SOUND.error("{\"id\": \"web-ip\"}", "{\"id\": \"web-pi\"}", "\"web-pi\"", code);
+    SOUND.error("/vnet1/subnets/db\"}", "/vnet2/subnets/db\"}", "\"virtualNetworks/vnet2", code);
+    SOUND.error("virtualNetworks/vnet1/subnets/db", "routeTables/db", "\"routeTables/db\"", code);
 }
 
 #[test]
@@ -122,7 +108,7 @@ fn an_ambiguous_name_asks_for_the_id() {
 fn private_addresses_lie_in_their_subnet_and_are_free() {
     let place = |address: &str, code: &str| {
         let quoted = format!("\"{address}\"");
-        error("\"10.0.2.4\"", &quoted, &quoted, code);
+        SOUND.error("\"10.0.2.4\"", &quoted, &quoted, code);
     };
     place("10.0.3.4", codes::ADDRESS_NOT_IN_SUBNET);
     place("fd00::4", codes::ADDRESS_NOT_IN_SUBNET);
@@ -131,15 +117,15 @@ fn private_addresses_lie_in_their_subnet_and_are_free() {
     }
     place("10.0.2", codes::INVALID_IP_ADDRESS_FORMAT);
     place("10.0.2.4/32", codes::INVALID_IP_ADDRESS_FORMAT);
-    changed("\"10.0.2.4\"", "\"10.0.2.254\"").1.clean();
-    let network = changed("\"privateIPAddress\": \"10.0.2.4\", ", "").1.clean();
+    SOUND.changed("\"10.0.2.4\"", "\"10.0.2.254\"").1.clean();
+    let network = SOUND.changed("\"privateIPAddress\": \"10.0.2.4\", ", "").1.clean();
     assert_eq!(network.network_interfaces[1].ip_configurations[0].private_address, None);
 }
 
 #[test]
 fn an_address_is_given_once_in_a_vnet() {
     let second = "{\"name\": \"second\", \"properties\": {\"privateIPAddress\":  \"10.0.1.4\", \"primary\": true, \"subnet\": {\"id\": \"web\"}}}, ";
-    let message = error(
+    let message = SOUND.error(
         "{\"name\": \"db-ipc\"",
         &format!("{second}{{\"name\": \"db-ipc\""),
         "\"10.0.1.4\", \"primary\"",
@@ -151,21 +137,21 @@ fn an_address_is_given_once_in_a_vnet() {
 #[test]
 fn a_public_address_is_used_once() {
     let again = "\"10.0.2.4\", \"publicIPAddress\": {\"id\": \"WEB-IP\"}";
-    error("\"10.0.2.4\"", again, "\"WEB-IP\"", codes::PUBLIC_ADDRESS_IN_USE);
+    SOUND.error("\"10.0.2.4\"", again, "\"WEB-IP\"", codes::PUBLIC_ADDRESS_IN_USE);
     let twin = "[{\"type\": \"Microsoft.Network/publicIPAddresses\", \"name\": \"z\", \"properties\": {\"ipAddress\": \"203.0.113.10\"}}]";
     let outcome = check_all(&[twin, NETWORK]);
     assert_eq!(outcome.codes(), [codes::PUBLIC_ADDRESS_IN_USE]);
     for bad in ["\"203.0.113\"", "\"127.0.0.1\"", "\"0.0.0.0\"", "\"239.1.1.1\""] {
-        error("\"203.0.113.10\"", bad, bad, codes::INVALID_IP_ADDRESS_FORMAT);
+        SOUND.error("\"203.0.113.10\"", bad, bad, codes::INVALID_IP_ADDRESS_FORMAT);
     }
-    error("\"203.0.113.10\"", "\"2001:db8::1\"", "\"web-ip\"}}", codes::ADDRESS_VERSIONS_DIFFER);
-    error("\"standard\"", "\"Premium\"", "\"Premium\"", codes::INVALID_REQUEST_FORMAT);
+    SOUND.error("\"203.0.113.10\"", "\"2001:db8::1\"", "\"web-ip\"}}", codes::ADDRESS_VERSIONS_DIFFER);
+    SOUND.error("\"standard\"", "\"Premium\"", "\"Premium\"", codes::INVALID_REQUEST_FORMAT);
 }
 
 #[test]
 fn subnets_lie_in_the_space_and_apart() {
     // The NIC in it would be outside too, so it moves along.
-    let (text, outcome) = changed("[\"10.0.2.0/24\"]}}", "[\"11.0.2.0/24\"]}}");
+    let (text, outcome) = SOUND.changed("[\"10.0.2.0/24\"]}}", "[\"11.0.2.0/24\"]}}");
     assert_eq!(outcome.codes(), [codes::SUBNET_OUTSIDE_VNET, codes::ADDRESS_NOT_IN_SUBNET], "{outcome}");
     assert!(
         outcome.findings[0].at.as_ref().unwrap().to_string().ends_with(&common::position(&text, "\"11.0"))
@@ -196,7 +182,7 @@ fn sizes_and_formats_of_subnets() {
     }
     web("10.0.1.0/29").0.clean();
     let v6 = |prefix: &str| {
-        changed("[\"10.0.0.0/16\"]", "[\"10.0.0.0/16\", \"fd00::/48\"]").0.replacen(
+        SOUND.changed("[\"10.0.0.0/16\"]", "[\"10.0.0.0/16\", \"fd00::/48\"]").0.replacen(
             "[\"10.0.2.0/24\"]",
             &format!("[\"10.0.2.0/24\", \"{prefix}\"]"),
             1,
@@ -204,7 +190,7 @@ fn sizes_and_formats_of_subnets() {
     };
     check(&v6("fd00::/64")).clean();
     check(&v6("fd00::/65")).one_error(&v6("fd00::/65"), "\"fd00::/65\"", codes::INVALID_SUBNET);
-    error("\"addressPrefix\": \"10.0.1.0/24\",", "", "\"web\"", codes::INVALID_SUBNET);
+    SOUND.error("\"addressPrefix\": \"10.0.1.0/24\",", "", "\"web\"", codes::INVALID_SUBNET);
 }
 
 #[test]
@@ -221,9 +207,9 @@ fn address_spaces() {
     }
     let (outcome, text) = space("\"10.0.0.0/8\"");
     outcome.one_error(&text, "\"10.0.0.0/8\"", codes::ADDRESS_SPACES_OVERLAP);
-    error("\"addressPrefixes\": [\"10.0.0.0/16\"]", "", "\"vnet1\"", codes::ADDRESS_SPACE_MISSING);
+    SOUND.error("\"addressPrefixes\": [\"10.0.0.0/16\"]", "", "\"vnet1\"", codes::ADDRESS_SPACE_MISSING);
     // What cannot be read is told once, and nothing that follows from it.
-    error("\"10.0.0.0/16\"", "\"10.0.0.0\"", "\"10.0.0.0\"", codes::INVALID_ADDRESS_PREFIX_FORMAT);
+    SOUND.error("\"10.0.0.0/16\"", "\"10.0.0.0\"", "\"10.0.0.0\"", codes::INVALID_ADDRESS_PREFIX_FORMAT);
     space("\"192.168.0.0/16\"").0.clean();
 }
 
@@ -246,7 +232,7 @@ fn names_and_ids_are_used_once() {
     check(NETWORK.replace("nic-nsg", "web-nic").replace("NIC-NSG", "web-nic").as_str()).clean();
     let third =
         "{\"name\": \"WEB\", \"properties\": {\"addressPrefix\": \"10.0.3.0/24\"}}, {\"name\": \"db\"";
-    error("{\"name\": \"db\"", third, "\"WEB\"", codes::DUPLICATE_RESOURCE_NAME);
+    SOUND.error("{\"name\": \"db\"", third, "\"WEB\"", codes::DUPLICATE_RESOURCE_NAME);
 }
 
 #[test]
@@ -257,9 +243,9 @@ fn ip_configurations() {
         )
     };
     let from = "{\"name\": \"db-ipc\"";
-    let (text, outcome) = changed(from, &second(""));
+    let (text, outcome) = SOUND.changed(from, &second(""));
     outcome.one_warning(&text, "\"db-nic\"", codes::PRIMARY_IP_CONFIGURATION);
-    let network = changed(from, &second("\"primary\": true, ")).1.clean();
+    let network = SOUND.changed(from, &second("\"primary\": true, ")).1.clean();
     let primary: Vec<bool> =
         network.network_interfaces[1].ip_configurations.iter().map(|it| it.primary).collect();
     assert_eq!(primary, [true, false]);
@@ -270,7 +256,7 @@ fn ip_configurations() {
         1,
     );
     check(&both).one_error(&both, "true, \"subnet\": {\"id\": \"virtual", codes::PRIMARY_IP_CONFIGURATION);
-    error(
+    SOUND.error(
         ", \"subnet\": {\"id\": \"virtualNetworks/vnet1/subnets/db\"}",
         "",
         "\"db-ipc\"",
@@ -281,7 +267,7 @@ fn ip_configurations() {
     let text = format!("{}{none}", &NETWORK[..start]);
     check(&text).one_error(&text, "\"db-nic\"", codes::IP_CONFIGURATION_MISSING);
     let twice = second("\"primary\": true, ").replace("second", "DB-ipc");
-    error(from, &twice, "\"db-ipc\"", codes::DUPLICATE_RESOURCE_NAME);
+    SOUND.error(from, &twice, "\"db-ipc\"", codes::DUPLICATE_RESOURCE_NAME);
 }
 
 #[test]

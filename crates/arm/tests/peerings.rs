@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Outcome, check};
+use common::{Sound, check};
 use model::{Network, VnetIndex, codes};
 
 /// A hub with a gateway, two spokes that use it; the second spoke's half is a resource of its own.
@@ -27,31 +27,11 @@ const NETWORK: &str = r#"[
     "properties": {"remoteVirtualNetwork": {"id": "virtualNetworks/hub"}, "useRemoteGateways": false}}
 ]"#;
 
+const SOUND: Sound = Sound(NETWORK);
+
 const HUB: VnetIndex = VnetIndex(0);
 const EAST: VnetIndex = VnetIndex(1);
 const WEST: VnetIndex = VnetIndex(2);
-
-/// The network with the first `from` replaced.
-#[track_caller]
-fn changed(from: &str, to: &str) -> (String, Outcome) {
-    assert!(NETWORK.contains(from), "{from}");
-    let text = NETWORK.replacen(from, to, 1);
-    let outcome = check(&text);
-    (text, outcome)
-}
-
-#[track_caller]
-fn error(from: &str, to: &str, needle: &str, code: &str) -> String {
-    let (text, outcome) = changed(from, to);
-    outcome.one_error(&text, needle, code)
-}
-
-#[track_caller]
-fn warning(from: &str, to: &str, needle: &str, code: &str) -> (Network, String) {
-    let (text, outcome) = changed(from, to);
-    let told = outcome.one_warning(&text, needle, code);
-    (outcome.network.unwrap(), told)
-}
 
 fn peers(network: &Network, vnet: VnetIndex) -> Vec<VnetIndex> {
     network.peers(vnet).map(|peering| peering.remote).collect()
@@ -72,7 +52,7 @@ fn a_gateway_is_shared_by_both_halves_consent() {
     assert_eq!(network.served_by_gateway_of(HUB), [HUB, EAST]);
     assert_eq!(network.served_by_gateway_of(EAST), [EAST]);
     let (network, told) =
-        warning(r#""allowGatewayTransit": true, "#, "", "true}}]}},", codes::REMOTE_GATEWAYS);
+        SOUND.warning(r#""allowGatewayTransit": true, "#, "", "true}}]}},", codes::REMOTE_GATEWAYS);
     assert_eq!(network.served_by_gateway_of(HUB), [HUB]);
     assert!(told.contains("'to-east'"), "{told}");
 }
@@ -82,7 +62,8 @@ fn one_half_carries_nothing() {
     let half = r#""virtualNetworkPeerings": [
       {"name": "east-to-hub", "properties": {"remoteVirtualNetwork": {"id": "virtualNetworks/hub"},
         "useRemoteGateways": true}}]"#;
-    let (network, told) = warning(half, r#""subnets": []"#, "\"to-east\"", codes::PEERING_NOT_CONNECTED);
+    let (network, told) =
+        SOUND.warning(half, r#""subnets": []"#, "\"to-east\"", codes::PEERING_NOT_CONNECTED);
     assert_eq!(peers(&network, HUB), [WEST]);
     assert!(told.contains("'east' has no peering back"), "{told}");
 }
@@ -90,7 +71,7 @@ fn one_half_carries_nothing() {
 #[test]
 fn a_state_that_azure_answered_counts() {
     for state in ["Initiated", "Disconnected"] {
-        let (network, told) = warning(
+        let (network, told) = SOUND.warning(
             r#""peeringState": "Connected""#,
             &format!(r#""peeringState": "{state}""#),
             &format!("\"{state}\""),
@@ -111,9 +92,10 @@ fn a_network_that_nobody_gave_us_is_worth_a_warning_and_a_misspelt_one_an_error(
       {{"name": "to-far", "properties": {{"remoteVirtualNetwork": {{"id": "{far}"}}}}}},
       {{"name": "to-east""#
     );
-    let (network, _) = warning(peering, &more, &format!("\"{far}\""), codes::PEERING_NOT_CONNECTED);
+    let (network, _) = SOUND.warning(peering, &more, &format!("\"{far}\""), codes::PEERING_NOT_CONNECTED);
     assert_eq!(peers(&network, HUB), [EAST, WEST]);
-    let (_, outcome) = changed(r#"{"id": "virtualNetworks/west"}"#, r#"{"id": "virtualNetworks/wets"}"#);
+    let (_, outcome) =
+        SOUND.changed(r#"{"id": "virtualNetworks/west"}"#, r#"{"id": "virtualNetworks/wets"}"#);
     assert!(outcome.network.is_none());
     assert_eq!(outcome.codes(), [codes::INVALID_RESOURCE_REFERENCE, codes::PEERING_NOT_CONNECTED]);
     assert!(outcome.to_string().contains("did you mean 'west'?"), "{outcome}");
@@ -122,11 +104,12 @@ fn a_network_that_nobody_gave_us_is_worth_a_warning_and_a_misspelt_one_an_error(
 #[test]
 fn address_spaces_of_peers_are_apart() {
     let overlapping = r#""addressSpace": {"addressPrefixes": ["10.1.0.0/16"]}"#;
-    let (_, outcome) = changed(overlapping, r#""addressSpace": {"addressPrefixes": ["10.0.128.0/17"]}"#);
+    let (_, outcome) =
+        SOUND.changed(overlapping, r#""addressSpace": {"addressPrefixes": ["10.0.128.0/17"]}"#);
     assert_eq!(outcome.codes(), [codes::ADDRESS_SPACES_OVERLAP; 2], "each half tells it: {outcome}");
     assert!(outcome.to_string().contains("10.0.0.0/16 and 10.0.128.0/17"), "{outcome}");
     let two = r#""addressSpace": {"addressPrefixes": ["10.2.0.0/16"]}"#;
-    let told = error(
+    let told = SOUND.error(
         two,
         r#""addressSpace": {"addressPrefixes": ["10.1.7.0/24"]}"#,
         r#""virtualNetworks/west""#,
@@ -137,21 +120,21 @@ fn address_spaces_of_peers_are_apart() {
 
 #[test]
 fn peerings_that_contradict_each_other_are_refused() {
-    error(
+    SOUND.error(
         r#"{"id": "virtualNetworks/west"},
         "allowVirtualNetworkAccess": false}}]"#,
         r#"{"id": "virtualNetworks/west"}}}, {"name": "again", "properties": {"remoteVirtualNetwork": {"id": "WEST"}}}]"#,
         "\"WEST\"",
         codes::PEERED_TWICE,
     );
-    let (_, outcome) = changed(r#"{"id": "virtualNetworks/west"}"#, r#"{"id": "virtualNetworks/hub"}"#);
+    let (_, outcome) = SOUND.changed(r#"{"id": "virtualNetworks/west"}"#, r#"{"id": "virtualNetworks/hub"}"#);
     assert_eq!(outcome.codes(), [codes::PEERED_WITH_ITSELF, codes::PEERING_NOT_CONNECTED], "{outcome}");
     let text = NETWORK
         .replace("\"allowVirtualNetworkAccess\": false", "\"useRemoteGateways\": true")
         .replace("\"allowForwardedTraffic\": true", "\"useRemoteGateways\": true");
     assert!(check(&text).codes().contains(&codes::REMOTE_GATEWAYS));
     assert!(check(&text).network.is_none());
-    let (_, outcome) = changed(r#""remoteVirtualNetwork": {"id": "virtualNetworks/west"},"#, "");
+    let (_, outcome) = SOUND.changed(r#""remoteVirtualNetwork": {"id": "virtualNetworks/west"},"#, "");
     assert_eq!(outcome.codes(), [codes::INVALID_REQUEST_FORMAT, codes::PEERING_NOT_CONNECTED], "{outcome}");
 }
 
@@ -162,9 +145,9 @@ fn a_child_takes_the_place_of_an_inline_half() {
         r#"{inline}, "virtualNetworkPeerings": [{{"name": "WEST-TO-HUB", "properties": {{
       "remoteVirtualNetwork": {{"id": "east"}}}}}}]"#
     );
-    let (_, outcome) = changed(inline, &with);
+    let (_, outcome) = SOUND.changed(inline, &with);
     assert_eq!(peers(&outcome.clean(), WEST), [HUB]);
-    let (_, outcome) = changed("\"west/west-to-hub\"", "\"nobody/x\"");
+    let (_, outcome) = SOUND.changed("\"west/west-to-hub\"", "\"nobody/x\"");
     assert_eq!(
         outcome.codes(),
         [codes::PEERING_NOT_CONNECTED, codes::PARENT_RESOURCE_NOT_FOUND],

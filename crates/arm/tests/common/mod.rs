@@ -34,6 +34,35 @@ pub(crate) fn check_all(texts: &[&str]) -> Outcome {
     Outcome { network, findings }
 }
 
+/// A text without any finding, which tests break.
+pub(crate) struct Sound(pub(crate) &'static str);
+
+impl Sound {
+    /// The text with the first `from` replaced, and what became of it.
+    #[track_caller]
+    pub(crate) fn changed(&self, from: &str, to: &str) -> (String, Outcome) {
+        assert!(self.0.contains(from), "{from}");
+        let text = self.0.replacen(from, to, 1);
+        let outcome = check(&text);
+        (text, outcome)
+    }
+
+    /// The one error of the changed text; see [`Outcome::one_error`].
+    #[track_caller]
+    pub(crate) fn error(&self, from: &str, to: &str, needle: &str, code: &str) -> String {
+        let (text, outcome) = self.changed(from, to);
+        outcome.one_error(&text, needle, code)
+    }
+
+    /// The one warning of the changed text, and the network that there is all the same.
+    #[track_caller]
+    pub(crate) fn warning(&self, from: &str, to: &str, needle: &str, code: &str) -> (Network, String) {
+        let (text, outcome) = self.changed(from, to);
+        let told = outcome.one_warning(&text, needle, code);
+        (outcome.network.unwrap(), told)
+    }
+}
+
 /// `Sql` and `Storage` can be used in NSGs, `Feeder` cannot.
 pub(crate) fn tags() -> Arc<ServiceTags> {
     let tag = |name: &str, prefix: &str, usable_in_nsg| NamedTag {
