@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use testkit::gateway_file::{GatewayFile, Rule};
 use testkit::netns::{available, eventually};
 use testkit::probe::Outcome;
-use testkit::site::Site;
+use testkit::site::{PATIENCE, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 const OUTSIDE: &str = "198.51.100.7:8080";
@@ -45,7 +45,7 @@ fn packets_flow_and_every_question_is_answered() {
     let mut daemon = site.start(Path::new(NSGATE), &file);
     assert!(is_answered(&site.tcp(&site.vm1, OUTSIDE)), "{}", daemon.log());
     assert!(is_answered(&site.udp(&site.vm3, OUTSIDE)), "{}", daemon.log());
-    daemon.denies("vm1-nsg", "NoTelnet", || site.tcp(&site.vm1, "198.51.100.7:23"));
+    daemon.denies("vm1-nsg", "NoTelnet", || site.try_tcp(&site.vm1, "198.51.100.7:23"));
 
     let status = daemon.ask("status");
     assert_eq!(status["attachments"].as_array().unwrap().len(), 4);
@@ -108,12 +108,11 @@ fn a_reload_changes_everything_or_nothing() {
     let closed = GatewayFile::open().nsg("vm1", [Rule::deny("NoTcp", 100).outbound().protocol("Tcp")]);
     let done = daemon.reload(&closed.text());
     assert!(done.status.success(), "{}", stderr(&done));
-    assert!(!is_answered(&daemon.denies("vm1-nsg", "NoTcp", || site.tcp(&site.vm1, OUTSIDE))));
+    assert!(!is_answered(&daemon.denies("vm1-nsg", "NoTcp", || site.try_tcp(&site.vm1, OUTSIDE))));
 
     std::fs::write(daemon.config(), GatewayFile::open().text()).unwrap();
     daemon.signal("HUP");
-    let opened =
-        eventually(Duration::from_secs(5), || is_answered(&site.tcp(&site.vm1, OUTSIDE)).then_some(()));
+    let opened = eventually(PATIENCE, || is_answered(&site.try_tcp(&site.vm1, OUTSIDE)).then_some(()));
     assert!(opened.is_some(), "{}", daemon.log());
 }
 
@@ -126,7 +125,7 @@ fn a_reload_attaches_and_detaches() {
         { "interface": "eth0", "internet": { "address": "203.0.113.2/24", "nextHop": "203.0.113.1" } },
     ]);
     let daemon = site.start(Path::new(NSGATE), &GatewayFile::open().with("attachments", without_vm3.clone()));
-    assert!(!is_answered(&site.tcp(&site.vm3, OUTSIDE)));
+    assert!(!is_answered(&site.try_tcp(&site.vm3, OUTSIDE)));
     let done: Value = {
         let output = daemon.reload(&GatewayFile::open().text());
         assert!(output.status.success(), "{}", stderr(&output));
@@ -136,7 +135,7 @@ fn a_reload_attaches_and_detaches() {
     assert!(is_answered(&site.tcp(&site.vm3, OUTSIDE)), "{}", daemon.log());
     let output = daemon.reload(&GatewayFile::open().with("attachments", without_vm3).text());
     assert!(String::from_utf8_lossy(&output.stdout).contains("given back: vm3"), "{}", stderr(&output));
-    assert!(!is_answered(&site.tcp(&site.vm3, OUTSIDE)));
+    assert!(!is_answered(&site.try_tcp(&site.vm3, OUTSIDE)));
     assert!(is_answered(&site.tcp(&site.vm1, OUTSIDE)), "{}", daemon.log());
 }
 
@@ -146,7 +145,7 @@ fn an_interface_that_comes_back_is_attached_again() {
     let daemon = site.start(Path::new(NSGATE), &GatewayFile::open());
     site.gateway.ip("link del vm3");
     let state = |wanted: &str| {
-        eventually(Duration::from_secs(8), || {
+        eventually(PATIENCE, || {
             let status = daemon.ask("status");
             let vm3 =
                 status["attachments"].as_array().unwrap().iter().find(|a| a["interface"] == "vm3").unwrap();
@@ -166,8 +165,7 @@ fn an_interface_that_comes_back_is_attached_again() {
     site.vm3.address("eth0", "10.0.2.4/24");
     site.vm3.route("default", "10.0.2.1");
     assert!(state("attached").is_some(), "{}", daemon.log());
-    let back =
-        eventually(Duration::from_secs(5), || is_answered(&site.tcp(&site.vm3, OUTSIDE)).then_some(()));
+    let back = eventually(PATIENCE, || is_answered(&site.try_tcp(&site.vm3, OUTSIDE)).then_some(()));
     assert!(back.is_some(), "{}", daemon.log());
 }
 
@@ -179,8 +177,7 @@ fn an_interface_that_comes_back_down_is_guarded_and_holds_up_nobody() {
     let daemon = site.start(Path::new(NSGATE), &file);
     site.gateway.ip("link del vm3");
     site.gateway.ip("link add vm3 address 02:00:00:00:00:33 type bridge");
-    let soon =
-        |what: &dyn Fn() -> bool| eventually(Duration::from_secs(8), || what().then_some(())).is_some();
+    let soon = |what: &dyn Fn() -> bool| eventually(PATIENCE, || what().then_some(())).is_some();
     let is = |wanted: &str| {
         let status = daemon.ask("status");
         status["attachments"]
@@ -226,18 +223,17 @@ fn an_interface_that_comes_and_goes_leaves_nothing_behind() {
         testkit::netns::veth((&site.vm3, "eth0"), (&site.gateway, "vm3"));
         site.vm3.address("eth0", "10.0.2.4/24");
         site.vm3.route("default", "10.0.2.1");
-        let guarded = eventually(Duration::from_secs(5), || {
+        let guarded = eventually(PATIENCE, || {
             site.gateway.run("tc filter show dev vm3 ingress").contains("nsgate").then_some(())
         });
         assert!(guarded.is_some(), "{}", daemon.log());
-        let back =
-            eventually(Duration::from_secs(5), || is_answered(&site.tcp(&site.vm3, OUTSIDE)).then_some(()));
+        let back = eventually(PATIENCE, || is_answered(&site.try_tcp(&site.vm3, OUTSIDE)).then_some(()));
         assert!(back.is_some(), "{}", daemon.log());
     }
-    let after = eventually(Duration::from_secs(5), || (descriptors(&daemon) == before).then_some(()));
+    let after = eventually(PATIENCE, || (descriptors(&daemon) == before).then_some(()));
     assert!(after.is_some(), "{} descriptors, {before} before", descriptors(&daemon));
     site.gateway.mtu("vm3", 1400);
-    let followed = eventually(Duration::from_secs(5), || {
+    let followed = eventually(PATIENCE, || {
         daemon.log().lines().next_back().is_some_and(|line| line.contains("followed a change")).then_some(())
     });
     assert!(followed.is_some(), "{}", daemon.log());
@@ -273,8 +269,7 @@ fn a_reload_makes_and_removes_tap_devices() {
 
     let output = daemon.reload(&attachments(None).text());
     assert!(String::from_utf8_lossy(&output.stdout).contains("given back: tap3"), "{}", stderr(&output));
-    let gone =
-        eventually(Duration::from_secs(5), || (!site.vm3.attempt("ip link show eth0").success).then_some(()));
+    let gone = eventually(PATIENCE, || (!site.vm3.attempt("ip link show eth0").success).then_some(()));
     assert!(gone.is_some(), "the device went with its queues");
     assert!(is_answered(&site.tcp(&site.vm1, OUTSIDE)), "{}", daemon.log());
 }

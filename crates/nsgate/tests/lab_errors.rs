@@ -1,9 +1,7 @@
 //! What goes wrong on the way is told to who can do something about it.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::io::{Read, Write};
-use std::net::{TcpStream, UdpSocket};
-use std::time::Duration;
+use std::net::UdpSocket;
 use testkit::build::{fragments, ipv4};
 use testkit::gateway_file::GatewayFile;
 use testkit::probe::Outcome;
@@ -35,36 +33,12 @@ fn a_narrow_link_is_told_and_tcp_adapts(setting: Setting) {
         return;
     }
     let site = Site::set(setting);
-    for end in [&site.gateway, &site.internet] {
-        end.mtu("eth0", 1400);
-    }
+    site.narrow(1400);
     let _daemon = site.start(NSGATE.as_ref(), &GatewayFile::open());
-    let told = site.vm1.attempt("ping -n -c 1 -W 1 -M do -s 1400 198.51.100.1");
-    assert!(!told.success);
-    let narrow = ["mtu = 1400", "mtu=1400"].iter().any(|text| told.stdout.contains(text));
-    assert!(narrow, "{}{}", told.stdout, told.stderr);
+    assert_eq!(site.told_mtu(&site.vm1, "198.51.100.1"), Some(1400));
     // Another address, of which the machine knows no narrower path yet.
     site.serve(&site.internet, 80);
-    assert_eq!(echoed(&site, "198.51.100.2:80", 4 << 20), 4 << 20);
-}
-
-/// Sends that many bytes to an echo server and counts those that come back unchanged.
-fn echoed(site: &Site, to: &str, length: usize) -> usize {
-    let mut stream = site.vm1.enter(|| TcpStream::connect(to)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    // The server's first line says whom it saw.
-    let mut byte = [0];
-    while byte != *b"\n" {
-        stream.read_exact(&mut byte).unwrap();
-    }
-    let sent: Vec<u8> = (0..length).map(|at| (at % 253) as u8).collect();
-    let mut writer = stream.try_clone().unwrap();
-    std::thread::scope(|scope| {
-        scope.spawn(|| writer.write_all(&sent).unwrap());
-        let mut received = vec![0; length];
-        stream.read_exact(&mut received).unwrap();
-        received.iter().zip(&sent).take_while(|(one, other)| one == other).count()
-    })
+    assert_eq!(site.echoed(&site.vm1, "198.51.100.2:80", 4 << 20), 4 << 20);
 }
 
 fn a_large_ping_is_answered_through_snat(setting: Setting) {

@@ -10,7 +10,7 @@ use testkit::build::ipv4;
 use testkit::gateway_file::GatewayFile;
 use testkit::netns::eventually;
 use testkit::raw::Raw;
-use testkit::site::{Daemon, Setting, Site};
+use testkit::site::{Daemon, PATIENCE, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
@@ -79,7 +79,7 @@ fn every_port_is_lent_once_and_comes_back(setting: Setting) {
     // One more is refused and named, another destination still works.
     wire.send(&datagram(&wire, gateway, 64_512, "198.51.100.1"));
     wire.send(&datagram(&wire, gateway, 64_513, "198.51.100.2"));
-    let last = eventually(Duration::from_secs(1), || {
+    let last = eventually(PATIENCE, || {
         collect(&far, &mut seen);
         seen.contains_key(&64_513).then_some(())
     });
@@ -87,7 +87,7 @@ fn every_port_is_lent_once_and_comes_back(setting: Setting) {
     assert!(!seen.contains_key(&64_512));
     // Another worker may have it, and be later.
     let refused = || (daemon.dropped("snat-ports-exhausted", "", "") == 1).then_some(());
-    assert!(eventually(Duration::from_secs(1), refused).is_some(), "{:#}", daemon.ask("drops"));
+    assert!(eventually(PATIENCE, refused).is_some(), "{:#}", daemon.ask("drops"));
 
     // A flood of them is counted one by one and told in a few lines.
     for port in 64_514..=u16::MAX {
@@ -95,7 +95,7 @@ fn every_port_is_lent_once_and_comes_back(setting: Setting) {
     }
     let all = 1 + u64::from(u16::MAX - 64_513);
     let counted = || (daemon.dropped("snat-ports-exhausted", "", "") == all).then_some(());
-    assert!(eventually(Duration::from_secs(2), counted).is_some(), "{:#}", daemon.ask("drops"));
+    assert!(eventually(PATIENCE, counted).is_some(), "{:#}", daemon.ask("drops"));
     let lines = daemon.log().lines().filter(|line| line.contains("SNAT ports exhausted")).count();
     assert!(lines <= 4, "{lines} lines: {}", daemon.log());
 
@@ -108,7 +108,7 @@ fn every_port_is_lent_once_and_comes_back(setting: Setting) {
     assert!(back.is_some(), "{:#}", daemon.ask("status"));
     assert_eq!(used(&daemon, "198.51.100.1"), 0);
     wire.send(&datagram(&wire, gateway, 64_512, "198.51.100.1"));
-    let again = eventually(Duration::from_secs(1), || {
+    let again = eventually(PATIENCE, || {
         collect(&far, &mut seen);
         seen.contains_key(&64_512).then_some(())
     });

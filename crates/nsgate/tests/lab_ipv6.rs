@@ -1,8 +1,6 @@
 //! IPv6 between real machines.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 use testkit::gateway_file::{GatewayFile, Rule};
 use testkit::netns::{Namespace, eventually};
@@ -62,7 +60,7 @@ fn machines_reach_each_other_as_the_rules_say(setting: Setting) {
         daemon.ask("drops")
     );
     assert_eq!(seen_as(&site.udp(&site.vm1, &at(VM3, 80))).as_deref(), Some(VM1));
-    let denied = daemon.denies("data-nsg", "rest", || site.tcp(&site.vm1, &at(VM3, 81)));
+    let denied = daemon.denies("data-nsg", "rest", || site.try_tcp(&site.vm1, &at(VM3, 81)));
     assert_eq!(denied, Outcome::Silent);
     daemon.denies("data-nsg", "rest", || assert!(!ping(&site.vm1, "", VM3)));
     assert!(ping(&site.vm3, "", VM1), "the other way there is no rule");
@@ -89,7 +87,7 @@ fn a_public_address_of_its_own_works_both_ways_and_none_is_shared(setting: Setti
     assert_eq!(seen_as(&site.tcp(&site.internet, &at(PUBLIC2, 80))).as_deref(), Some("2001:db8:ffff::1"));
     assert_eq!(site.udp(&site.vm2, &at(FAR, 81)), Outcome::Refused, "the far side's error comes back");
     assert_eq!(site.udp(&site.internet, &at(PUBLIC2, 81)), Outcome::Refused);
-    assert_eq!(site.tcp(&site.vm1, &at(FAR, 80)), Outcome::Silent);
+    assert_eq!(site.try_tcp(&site.vm1, &at(FAR, 80)), Outcome::Silent);
     assert!(daemon.dropped("no-ipv6-snat", "", "") > 0, "{:#}", daemon.ask("drops"));
 }
 
@@ -98,39 +96,16 @@ fn errors_name_the_hop_and_the_size(setting: Setting) {
         return;
     }
     let site = Site::set(setting).dual_stack();
-    for end in [&site.gateway, &site.internet] {
-        end.mtu("eth0", 1400);
-    }
+    site.narrow(1400);
     let _daemon = site.start(NSGATE.as_ref(), &GatewayFile::open().dual_stack());
     let told = site.vm2.attempt(&format!("ping -n -c 1 -W 1 -t 1 {FAR}"));
     assert!(told.stdout.contains("From fd00:a:0:1::1"), "{}{}", told.stdout, told.stderr);
     assert!(told.stdout.contains("Hop limit"), "{}{}", told.stdout, told.stderr);
-    let told = site.vm2.attempt(&format!("ping -n -c 1 -W 1 -M do -s 1400 {FAR}"));
-    let text = format!("{}{}", told.stdout, told.stderr);
-    assert!(!told.success && (text.contains("mtu = 1400") || text.contains("mtu=1400")), "{text}");
+    assert_eq!(site.told_mtu(&site.vm2, FAR), Some(1400));
     // Another address, of which the machine knows no narrower path yet.
     let far = at("2001:db8:1::2", 80);
     site.serve_v6(&site.internet, &far);
-    assert_eq!(echoed(&site.vm2, &far, 4 << 20), 4 << 20);
-}
-
-/// Sends that many bytes to an echo server and counts those that come back unchanged.
-fn echoed(from: &Namespace, to: &str, length: usize) -> usize {
-    let mut stream = from.enter(|| TcpStream::connect(to)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    // The server's first line says whom it saw.
-    let mut byte = [0];
-    while byte != *b"\n" {
-        stream.read_exact(&mut byte).unwrap();
-    }
-    let sent: Vec<u8> = (0..length).map(|at| (at % 253) as u8).collect();
-    let mut writer = stream.try_clone().unwrap();
-    std::thread::scope(|scope| {
-        scope.spawn(|| writer.write_all(&sent).unwrap());
-        let mut received = vec![0; length];
-        stream.read_exact(&mut received).unwrap();
-        received.iter().zip(&sent).take_while(|(one, other)| one == other).count()
-    })
+    assert_eq!(site.echoed(&site.vm2, &far, 4 << 20), 4 << 20);
 }
 
 fn large_packets_pass_in_fragments(setting: Setting) {

@@ -8,7 +8,7 @@ use testkit::build::{Draft, Layer, ethernet, fragments, ipv4};
 use testkit::gateway_file::GatewayFile;
 use testkit::netns::eventually;
 use testkit::raw::Raw;
-use testkit::site::{Daemon, Setting, Site};
+use testkit::site::{Daemon, PATIENCE, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
@@ -47,7 +47,7 @@ impl<'a> Attack<'a> {
             self.from.send(frame);
         }
         let counted = || self.daemon.dropped(reason, "", "") - before;
-        let all = eventually(Duration::from_secs(2), || (counted() >= frames.len() as u64).then_some(()));
+        let all = eventually(PATIENCE, || (counted() >= frames.len() as u64).then_some(()));
         assert!(all.is_some(), "{} of {} {reason}: {:#}", counted(), frames.len(), self.daemon.ask("drops"));
         let heard = self.target.hear_to(Ipv4Addr::new(10, 0, 1, 5), Duration::from_millis(20));
         assert_eq!(heard, None, "{reason} reached vm2");
@@ -151,7 +151,7 @@ fn every_frame_received_ends_in_one_counter(setting: Setting) {
     let sum = |list: &serde_json::Value, key: &str| -> u64 {
         list.as_array().unwrap().iter().filter_map(|entry| entry[key].as_u64()).sum()
     };
-    let balance = eventually(Duration::from_secs(4), || {
+    let balance = eventually(PATIENCE, || {
         let status = daemon.ask("status");
         let received = sum(&status["attachments"], "received");
         let lost = sum(&status["attachments"], "ringDrops");

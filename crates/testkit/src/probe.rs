@@ -1,5 +1,6 @@
 //! Clients that try to reach somebody and say what became of it.
 
+use crate::site::PATIENCE;
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockProtocol, SockType, SockaddrIn, recvfrom, setsockopt, socket, sockopt,
@@ -7,7 +8,7 @@ use nix::sys::socket::{
 use nix::sys::time::TimeVal;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,16 @@ pub fn tcp(to: SocketAddr, limit: Duration) -> Outcome {
     outcome(tcp_seen(to, limit))
 }
 
+/// Connects to an echo server and sends it that many bytes; how many came back as they were sent.
+///
+/// # Errors
+/// Where there is no connection, or the server does not begin.
+pub fn echoed(to: SocketAddr, length: usize, limit: Duration) -> io::Result<usize> {
+    let stream = TcpStream::connect_timeout(&to, limit)?;
+    greeting(&stream, limit)?;
+    Ok(returned(&stream, length))
+}
+
 /// Asks an echo server by one datagram, sent once, from a connected socket, so ICMP errors are heard.
 pub fn udp(to: SocketAddr, limit: Duration) -> Outcome {
     let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
@@ -60,6 +71,23 @@ pub fn udp(to: SocketAddr, limit: Duration) -> Outcome {
 /// The same over a socket that the caller has bound and connected.
 pub fn udp_over(socket: &UdpSocket, limit: Duration) -> Outcome {
     outcome(udp_seen(socket, limit))
+}
+
+/// Sends that many bytes to whoever sends every byte back; how many came back as they were sent.
+///
+/// # Panics
+/// Where more comes back.
+pub fn returned(mut stream: &TcpStream, length: usize) -> usize {
+    let sent: Vec<u8> = (0..length).map(|at| (at ^ at >> 8 ^ at >> 16) as u8).collect();
+    let (sent, mut received) = (&sent, Vec::with_capacity(length));
+    std::thread::scope(|scope| {
+        // Whoever stops listening is found out by what comes back.
+        let mut writer = stream;
+        scope.spawn(move || writer.write_all(sent).and_then(|()| writer.shutdown(Shutdown::Write)));
+        let _ = stream.set_read_timeout(Some(PATIENCE)).and_then(|()| stream.read_to_end(&mut received));
+    });
+    assert!(received.len() <= length, "{} bytes came back of {length}", received.len());
+    received.iter().zip(sent).take_while(|(one, other)| one == other).count()
 }
 
 /// Hears the ICMP echo requests that arrive in a namespace.
@@ -102,12 +130,7 @@ impl PingEar {
 
 fn tcp_seen(to: SocketAddr, limit: Duration) -> io::Result<SocketAddr> {
     let mut stream = TcpStream::connect_timeout(&to, limit)?;
-    stream.set_read_timeout(Some(limit))?;
-    let mut line = Vec::new();
-    let mut byte = [0];
-    while stream.read(&mut byte)? == 1 && byte[0] != b'\n' {
-        line.push(byte[0]);
-    }
+    let line = greeting(&stream, limit)?;
     stream.write_all(b"nsgate")?;
     let mut echoed = [0; 6];
     stream.read_exact(&mut echoed)?;
@@ -115,6 +138,17 @@ fn tcp_seen(to: SocketAddr, limit: Duration) -> io::Result<SocketAddr> {
         return Err(io::Error::other("the echo differs"));
     }
     parse(&line)
+}
+
+/// The line with which an echo server begins.
+fn greeting(mut stream: &TcpStream, limit: Duration) -> io::Result<Vec<u8>> {
+    stream.set_read_timeout(Some(limit))?;
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while stream.read(&mut byte)? == 1 && byte[0] != b'\n' {
+        line.push(byte[0]);
+    }
+    Ok(line)
 }
 
 fn udp_seen(socket: &UdpSocket, limit: Duration) -> io::Result<SocketAddr> {

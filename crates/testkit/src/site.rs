@@ -7,132 +7,26 @@
 //! ```
 #![expect(clippy::panic, clippy::expect_used, reason = "the caller is a test")]
 
+mod daemon;
+mod setting;
+
+pub use daemon::Daemon;
+pub use setting::{Setting, Wires};
+
 use crate::echo;
 use crate::gateway_file::GatewayFile;
 use crate::netns::{self, Namespace, Process, eventually, veth};
 use crate::probe::{self, Outcome};
-use serde_json::Value;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::path::Path;
 use std::time::Duration;
 
-/// How long a probe waits before it says that nobody answers.
-pub const PATIENCE: Duration = Duration::from_millis(800);
+/// How long to wait for what is expected to come; only a test that fails waits so long.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How the daemon of a site works: with how many workers, on what wires, and whether every frame is handed over.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Setting {
-    /// `engine.workers`; `None` leaves it to the gateway file.
-    pub workers: Option<usize>,
-    /// What the machines are connected by.
-    pub wires: Wires,
-    /// `engine.handOff: always`.
-    pub hand_off: bool,
-}
-
-/// What the machines of a site are connected by.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Wires {
-    /// A pair of veth interfaces each, there before the daemon.
-    Veth,
-    /// A TAP device each, which the daemon makes and which is then moved to its machine.
-    Tap,
-    /// A pair of veth interfaces each with every offload off, for `engine.io: pnet`.
-    Plain,
-}
-
-impl Setting {
-    /// What the gateway file says, on veth.
-    pub const PLAIN: Self = Self { workers: None, wires: Wires::Veth, hand_off: false };
-
-    /// So many workers on veth.
-    pub const fn veth(workers: usize) -> Self {
-        Self { workers: Some(workers), ..Self::PLAIN }
-    }
-
-    /// So many workers on TAP devices.
-    pub const fn tap(workers: usize) -> Self {
-        Self { wires: Wires::Tap, ..Self::veth(workers) }
-    }
-
-    /// The portable backend, which serves one worker.
-    pub const fn pnet() -> Self {
-        Self { wires: Wires::Plain, ..Self::veth(1) }
-    }
-
-    /// The same with every frame handed over.
-    #[must_use]
-    pub const fn handing_over(self) -> Self {
-        Self { hand_off: true, ..self }
-    }
-
-    /// A gateway file's text as this setting has it; a broken one stays as it is.
-    fn apply(self, text: &str) -> String {
-        let Ok(mut file) = serde_json::from_str::<Value>(text) else { return text.into() };
-        if let Some(workers) = self.workers {
-            let hand_off = if self.hand_off { "always" } else { "auto" };
-            let io = if self.wires == Wires::Plain { "pnet" } else { "auto" };
-            file["engine"] = serde_json::json!({ "workers": workers, "handOff": hand_off, "io": io });
-        }
-        let attachments = file["attachments"].as_array_mut().into_iter().flatten();
-        for attachment in attachments.filter_map(Value::as_object_mut).filter(|_| self.wires == Wires::Tap) {
-            if let Some(name) = attachment.remove("interface") {
-                attachment.insert("tap".into(), name);
-            }
-        }
-        format!("{file:#}\n")
-    }
-}
-
-/// Makes a test of each case, a function that takes a [`Setting`](site::Setting), on every setting: one, two and four
-/// workers and every frame handed over, on veth and on TAP; and the portable backend.
-#[macro_export]
-macro_rules! on_every_setting {
-    ($($case:ident),+ $(,)?) => {
-        $crate::on_rings_and_taps!($($case),+);
-        $crate::on_setting!(pnet, $crate::site::Setting::pnet(), $($case),+);
-    };
-}
-
-/// The same without the portable backend.
-#[macro_export]
-macro_rules! on_rings_and_taps {
-    ($($case:ident),+ $(,)?) => {
-        $crate::on_veth!($($case),+);
-        $crate::on_setting!(tap_1, $crate::site::Setting::tap(1), $($case),+);
-        $crate::on_setting!(tap_2, $crate::site::Setting::tap(2), $($case),+);
-        $crate::on_setting!(tap_4, $crate::site::Setting::tap(4), $($case),+);
-        $crate::on_setting!(tap_2_handing_over, $crate::site::Setting::tap(2).handing_over(), $($case),+);
-    };
-}
-
-/// The same on veth alone, for cases in which the host changes an interface.
-#[macro_export]
-macro_rules! on_veth {
-    ($($case:ident),+ $(,)?) => {
-        $crate::on_setting!(veth_1, $crate::site::Setting::veth(1), $($case),+);
-        $crate::on_setting!(veth_2, $crate::site::Setting::veth(2), $($case),+);
-        $crate::on_setting!(veth_4, $crate::site::Setting::veth(4), $($case),+);
-        $crate::on_setting!(veth_2_handing_over, $crate::site::Setting::veth(2).handing_over(), $($case),+);
-    };
-}
-
-/// A module with a test of each case on one setting.
-#[macro_export]
-macro_rules! on_setting {
-    ($module:ident, $setting:expr, $($case:ident),+) => {
-        mod $module {
-            $(
-                #[test]
-                fn $case() {
-                    super::$case($setting);
-                }
-            )+
-        }
-    };
-}
+/// How long a try waits where nothing is expected to come, or where it is made again.
+const MOMENT: Duration = Duration::from_millis(800);
 
 /// What a backend that knows nothing of offloads needs of both ends of a wire.
 const OFFLOADS_OFF: &str = "tx off gso off tso off gro off";
@@ -298,7 +192,7 @@ impl Site {
         let pin = self.pin.map_or_else(String::new, |cpu| format!("taskset -c {cpu} "));
         let run = format!("{pin}{} run --config {}", nsgate.display(), config.display());
         let process = self.gateway.start(&run, &directory.join("nsgate.log"));
-        Daemon { process, nsgate: nsgate.to_owned(), directory, setting: self.setting }
+        Daemon::new(process, nsgate, directory, self.setting)
     }
 
     /// Starts an echo server for TCP and UDP on `port` of a machine.
@@ -320,7 +214,7 @@ impl Site {
         let log = self.directory.path().join("server.log");
         let server = self.internet.start(command, &log);
         let listens = || self.internet.run("ss -Hltn").contains(&format!(":{port} ")).then_some(());
-        let ready = eventually(Duration::from_secs(5), listens);
+        let ready = eventually(PATIENCE, listens);
         assert!(ready.is_some(), "`{command}`: {}", fs::read_to_string(&log).unwrap_or_default());
         server
     }
@@ -332,21 +226,63 @@ impl Site {
         self.gateway.run(&format!("nft -f {}", file.display()));
     }
 
-    /// Tries an echo server from a machine by TCP.
+    /// Asks an echo server from a machine by TCP.
     pub fn tcp(&self, from: &Namespace, to: &str) -> Outcome {
         let to = socket_address(to);
         from.enter(|| probe::tcp(to, PATIENCE))
     }
 
-    /// Tries an echo server from a machine by UDP.
+    /// Asks an echo server from a machine by UDP.
     pub fn udp(&self, from: &Namespace, to: &str) -> Outcome {
         let to = socket_address(to);
         from.enter(|| probe::udp(to, PATIENCE))
     }
 
+    /// Sends that many bytes to an echo server by TCP; how many came back as they were sent.
+    ///
+    /// # Panics
+    /// Where it does not answer at all.
+    pub fn echoed(&self, from: &Namespace, to: &str, length: usize) -> usize {
+        let address = socket_address(to);
+        let echoed = from.enter(|| probe::echoed(address, length, PATIENCE));
+        echoed.unwrap_or_else(|error| panic!("{to}: {error}"))
+    }
+
+    /// Makes the link to the internet narrower than the others; before the daemon starts.
+    pub fn narrow(&self, mtu: u32) {
+        for end in [&self.gateway, &self.internet] {
+            end.mtu("eth0", mtu);
+        }
+    }
+
+    /// Sends a ping of 1,400 bytes that may not be cut: what is told of the MTU, where it is too large.
+    pub fn told_mtu(&self, from: &Namespace, to: &str) -> Option<u32> {
+        let ping = from.attempt(&format!("ping -n -c 1 -W {} -M do -s 1400 {to}", PATIENCE.as_secs()));
+        let told = format!("{}{}", ping.stdout, ping.stderr).replace(' ', "");
+        let (_, mtu) = told.split_once("mtu=").filter(|_| !ping.success)?;
+        mtu.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    }
+
     /// Sends one ping of ordinary size; whether it was answered.
     pub fn ping(&self, from: &Namespace, to: &str) -> bool {
-        from.attempt(&format!("ping -n -c 1 -W 1 {to}")).success
+        ping(from, to, PATIENCE)
+    }
+
+    /// As [`Self::tcp`], where no answer is expected, or not yet: for a moment only.
+    pub fn try_tcp(&self, from: &Namespace, to: &str) -> Outcome {
+        let to = socket_address(to);
+        from.enter(|| probe::tcp(to, MOMENT))
+    }
+
+    /// As [`Self::udp`], likewise.
+    pub fn try_udp(&self, from: &Namespace, to: &str) -> Outcome {
+        let to = socket_address(to);
+        from.enter(|| probe::udp(to, MOMENT))
+    }
+
+    /// As [`Self::ping`], likewise.
+    pub fn try_ping(&self, from: &Namespace, to: &str) -> bool {
+        ping(from, to, MOMENT)
     }
 }
 
@@ -356,112 +292,10 @@ impl Default for Site {
     }
 }
 
-/// A running `nsgate run`, killed on drop.
-#[derive(Debug)]
-pub struct Daemon {
-    process: Process,
-    nsgate: PathBuf,
-    directory: PathBuf,
-    setting: Setting,
-}
-
-impl Daemon {
-    /// What it wrote to stderr so far, over all starts at this site.
-    pub fn log(&self) -> String {
-        fs::read_to_string(self.directory.join("nsgate.log")).unwrap_or_default()
-    }
-
-    /// The path of the gateway file.
-    pub fn config(&self) -> PathBuf {
-        self.directory.join("gateway.yaml")
-    }
-
-    /// The answer of `nsgate <command>` over the control socket.
-    ///
-    /// # Panics
-    /// Where the command fails or answers no JSON.
-    pub fn ask(&self, command: &str) -> Value {
-        let output = self.attempt(&format!("{command} --output json"));
-        assert!(output.status.success(), "nsgate {command}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|error| panic!("nsgate {command} is no JSON ({error})"))
-    }
-
-    /// Runs `nsgate <command>` over the control socket; it may fail.
-    pub fn attempt(&self, command: &str) -> std::process::Output {
-        let mut nsgate = std::process::Command::new(&self.nsgate);
-        nsgate.args(command.split_whitespace()).arg("--socket").arg(self.directory.join("control.sock"));
-        nsgate.output().expect("running nsgate")
-    }
-
-    /// How many packets were dropped so far for `reason`, `nsg` and `rule`; an empty string is any.
-    pub fn dropped(&self, reason: &str, nsg: &str, rule: &str) -> u64 {
-        let matches = |drop: &Value, key: &str, wanted: &str| wanted.is_empty() || drop[key] == wanted;
-        let drops = self.ask("drops");
-        let drops = drops.as_array().expect("drops is a list").iter();
-        drops
-            .filter(|drop| {
-                matches(drop, "reason", reason) && matches(drop, "nsg", nsg) && matches(drop, "rule", rule)
-            })
-            .filter_map(|drop| drop["packets"].as_u64())
-            .sum()
-    }
-
-    /// Asserts that `work` makes the daemon drop packets by `rule` of `nsg`; gives back what `work` does.
-    pub fn denies<T>(&self, nsg: &str, rule: &str, work: impl FnOnce() -> T) -> T {
-        let before = self.dropped("", nsg, rule);
-        let result = work();
-        assert!(
-            self.dropped("", nsg, rule) > before,
-            "nothing dropped by {nsg}/{rule}: {:#}",
-            self.ask("drops")
-        );
-        result
-    }
-
-    /// Writes a new gateway file and has it reloaded; the exit status is the answer's.
-    pub fn reload(&self, text: &str) -> std::process::Output {
-        fs::write(self.config(), self.setting.apply(text)).expect("writing the gateway file");
-        self.attempt("reload")
-    }
-
-    /// Sends the signal `name`, such as `HUP`.
-    pub fn signal(&self, name: &str) {
-        self.process.signal(name);
-    }
-
-    /// SIGTERM, then its exit status, or `None` where it does not end within 5 seconds.
-    pub fn stop(&mut self) -> Option<ExitStatus> {
-        self.process.signal("TERM");
-        self.process.wait(Duration::from_secs(5))
-    }
-
-    /// SIGKILL.
-    pub fn kill(&mut self) {
-        self.process.signal("KILL");
-        self.process.wait(Duration::from_secs(5)).expect("a killed process ends");
-    }
-
-    /// Its exit status, where it ends within `limit`.
-    pub fn ended(&mut self, limit: Duration) -> Option<ExitStatus> {
-        self.process.wait(limit)
-    }
-
-    /// Waits until it answers on its socket.
-    ///
-    /// # Panics
-    /// Where it does not within some seconds, with its log.
-    #[must_use]
-    pub fn wait_until_ready(mut self) -> Self {
-        let ready = eventually(Duration::from_secs(10), || {
-            let answers = self.attempt("status").status.success();
-            (answers || self.process.ended().is_some()).then_some(answers)
-        });
-        assert_eq!(ready, Some(true), "nsgate is not ready:\n{}", self.log());
-        self
-    }
-}
-
 fn socket_address(text: &str) -> SocketAddr {
     text.parse().unwrap_or_else(|_| panic!("{text} is no address with a port"))
+}
+
+fn ping(from: &Namespace, to: &str, limit: Duration) -> bool {
+    from.attempt(&format!("ping -n -c 1 -W {} {to}", limit.as_secs_f32())).success
 }
