@@ -128,50 +128,29 @@ impl Channel {
 
     /// Sends frames, each behind its virtio header, finished.
     pub(crate) fn transmit(&self, frames: &[IoSlice<'_>]) -> Sent {
-        let mut sent = Sent::default();
-        let mut next = 0;
-        while let Some(bytes) = frames.get(next) {
-            next += 1;
-            let (result, is_finished) = self.send(bytes);
-            match result {
-                Ok(()) => {
-                    sent.sent += 1;
-                    sent.finished += usize::from(is_finished);
-                }
-                Err(error) => match whose(&error) {
-                    Whose::Nobodys => next -= 1,
-                    Whose::Systems { is_down } => {
-                        sent.failed += frames.len() - sent.sent - sent.refused;
-                        sent.is_down = is_down;
-                        break;
-                    }
-                    Whose::Frames => sent.refused += 1,
-                },
-            }
-        }
-        sent
+        Sent::one_by_one(frames, |frame| self.send(frame).map_err(|error| whose(&error)))
     }
 
     /// Sends one frame, or all the frames that it is cut into; whether there was anything to finish.
-    fn send(&self, bytes: &[u8]) -> (io::Result<()>, bool) {
+    fn send(&self, bytes: &[u8]) -> io::Result<bool> {
         let refused = || io::Error::from(io::ErrorKind::InvalidInput);
         let decoded = bytes.split_first_chunk();
         let decoded = decoded.and_then(|(header, frame)| Some((virtio::decode(header, frame.len())?, frame)));
         let (Some((offload, frame)), Ok(mut sender)) = (decoded, self.sender.try_borrow_mut()) else {
-            return (Err(refused()), false);
+            return Err(refused());
         };
         let mut send = |frame: &[u8]| sender.send_to(frame, None).unwrap_or_else(|| Err(refused()));
         if offload.segments.is_none() && !matches!(offload.checksum, Checksum::Partial { .. }) {
-            return (send(frame), false);
+            return send(frame).map(|()| false);
         }
-        let Ok(mut scratch) = self.scratch.try_borrow_mut() else { return (Err(refused()), false) };
+        let Ok(mut scratch) = self.scratch.try_borrow_mut() else { return Err(refused()) };
         let mut result = Ok(());
         let is_sound = packet::segment(frame, offload, &mut scratch, |segment| {
             if result.is_ok() {
                 result = send(segment);
             }
         });
-        (if is_sound { result } else { Err(refused()) }, true)
+        if is_sound { result.map(|()| true) } else { Err(refused()) }
     }
 
     /// The frames that found the socket's queue full.

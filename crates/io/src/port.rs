@@ -59,6 +59,35 @@ pub(crate) struct Sent {
     pub(crate) is_down: bool,
 }
 
+impl Sent {
+    /// Sends frames one by one; `send` says whether one had to be finished. Where the system takes no more, the rest has
+    /// failed with it.
+    pub(crate) fn one_by_one(
+        frames: &[IoSlice<'_>],
+        mut send: impl FnMut(&[u8]) -> Result<bool, Whose>,
+    ) -> Self {
+        let mut sent = Self::default();
+        let mut next = 0;
+        while let Some(frame) = frames.get(next) {
+            next += 1;
+            match send(frame) {
+                Ok(is_finished) => {
+                    sent.sent += 1;
+                    sent.finished += usize::from(is_finished);
+                }
+                Err(Whose::Nobodys) => next -= 1,
+                Err(Whose::Systems { is_down }) => {
+                    sent.failed += frames.len() - sent.sent - sent.refused;
+                    sent.is_down = is_down;
+                    break;
+                }
+                Err(Whose::Frames) => sent.refused += 1,
+            }
+        }
+        sent
+    }
+}
+
 /// Whose matter an error of sending is.
 pub(crate) enum Whose {
     /// A signal came; the next attempt may do.

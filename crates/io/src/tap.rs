@@ -205,24 +205,9 @@ impl Queue {
 
     /// Sends frames, each behind its virtio header, one system call each.
     pub(crate) fn transmit(&self, frames: &[IoSlice<'_>]) -> Sent {
-        let mut sent = Sent::default();
-        let mut next = 0;
-        while let Some(frame) = frames.get(next) {
-            next += 1;
-            match self.tap.send(frame) {
-                Ok(_) => sent.sent += 1,
-                Err(error) => match Whose::of(&error) {
-                    Whose::Nobodys => next -= 1,
-                    Whose::Systems { is_down } => {
-                        sent.failed += frames.len() - sent.sent - sent.refused;
-                        sent.is_down = is_down;
-                        break;
-                    }
-                    Whose::Frames => sent.refused += 1,
-                },
-            }
-        }
-        sent
+        Sent::one_by_one(frames, |frame| {
+            self.tap.send(frame).map(|_| false).map_err(|error| Whose::of(&error))
+        })
     }
 
     /// Whether the device is up, wherever it lives; `None` where it is gone.

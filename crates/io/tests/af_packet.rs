@@ -3,13 +3,11 @@
 
 mod common;
 
-use common::{Bridge, L, PATIENCE, R, Site, attach, number, numbered, relay_all};
+use common::{Bridge, L, PATIENCE, R, Site, attach, number, numbered, relay_all, transfer};
 use io::{Interface, Links, Ports, Reception};
 use packet::{Checksum, Offload, SegmentKind, checksum};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::UdpSocket;
 use std::sync::{Arc, Mutex};
-use std::thread;
 use testkit::build::ipv4;
 use testkit::raw::Raw;
 
@@ -42,8 +40,6 @@ fn wide(site: &Site) -> (Ports, Raw, [u8; 6]) {
 fn a_transfer_crosses_whole_in_both_directions_as_super_frames() {
     const SIZE: usize = 32 << 20;
     let site = Site::new();
-    site.left.address("eth0", "10.9.9.1/24");
-    site.right.address("eth0", "10.9.9.2/24");
     let (longest, plain) = (Arc::new(Mutex::new([0; 2])), Arc::new(Mutex::new(0)));
     let seen = (longest.clone(), plain.clone());
     let bridge = Bridge::start(site.attach(), move |from, frame| {
@@ -57,26 +53,7 @@ fn a_transfer_crosses_whole_in_both_directions_as_super_frames() {
             *seen.1.lock().unwrap() += 1;
         }
     });
-    let listener = site.right.enter(|| TcpListener::bind("10.9.9.2:5000")).unwrap();
-    let echo = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut back = stream.try_clone().unwrap();
-        std::io::copy(&mut stream, &mut back).unwrap();
-    });
-    let mut stream = site.left.enter(|| TcpStream::connect("10.9.9.2:5000")).unwrap();
-    let mut sender = stream.try_clone().unwrap();
-    let sent: Vec<u8> = (0..SIZE).map(|at| (at ^ at >> 8 ^ at >> 16) as u8).collect();
-    let received = thread::scope(|scope| {
-        scope.spawn(|| {
-            sender.write_all(&sent).unwrap();
-            sender.shutdown(std::net::Shutdown::Write).unwrap();
-        });
-        let mut received = Vec::with_capacity(SIZE);
-        stream.read_to_end(&mut received).unwrap();
-        received
-    });
-    assert!(received == sent, "{} of {SIZE} bytes came back, and not as sent", received.len());
-    echo.join().unwrap();
+    transfer(&site, SIZE);
     let links = bridge.stop();
     let longest = *longest.lock().unwrap();
     assert!(longest.iter().all(|length| *length > 30_000), "the longest frames had {longest:?} bytes");

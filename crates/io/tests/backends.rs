@@ -3,11 +3,9 @@
 
 mod common;
 
-use common::{Bridge, L, PATIENCE, R, Site, Wire, number, numbered, relay_all};
+use common::{Bridge, L, PATIENCE, R, Site, Wire, number, numbered, relay_all, transfer};
 use io::{Backend, Error, Event, Interface, Leaving, LinkState, Links, Parcel, Ports, Reception, tap};
 use packet::{AttachmentId, Checksum, Offload, SegmentKind, Segments};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -33,34 +31,12 @@ fn a_transfer_crosses_whole_in_both_directions() {
     {
         let site = Site::joined(left, right);
         let (links, _) = site.links(left, right, Reception::All);
-        site.left.address("eth0", "10.9.9.1/24");
-        site.right.address("eth0", "10.9.9.2/24");
         let longest = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
         let seen = longest.clone();
         let bridge = Bridge::start(links, move |from, frame| {
             seen[usize::from(from.0)].fetch_max(frame.bytes.len(), Ordering::Relaxed);
         });
-        let listener = site.right.enter(|| TcpListener::bind("10.9.9.2:5000")).unwrap();
-        let echo = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut back = stream.try_clone().unwrap();
-            std::io::copy(&mut stream, &mut back).unwrap();
-        });
-        let mut stream = site.left.enter(|| TcpStream::connect("10.9.9.2:5000")).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut sender = stream.try_clone().unwrap();
-        let sent: Vec<u8> = (0..SIZE).map(|at| (at ^ at >> 8 ^ at >> 16) as u8).collect();
-        let received = thread::scope(|scope| {
-            scope.spawn(|| {
-                sender.write_all(&sent).unwrap();
-                sender.shutdown(std::net::Shutdown::Write).unwrap();
-            });
-            let mut received = Vec::with_capacity(SIZE);
-            stream.read_to_end(&mut received).unwrap();
-            received
-        });
-        assert!(received == sent, "{left:?} {right:?}: {} of {SIZE} bytes, and not as sent", received.len());
-        echo.join().unwrap();
+        transfer(&site, SIZE);
         let links = bridge.stop();
         for (id, from, to) in [(L, left, right), (R, right, left)] {
             let longest = longest[usize::from(id.0)].load(Ordering::Relaxed);

@@ -4,18 +4,19 @@
 
 use io::{Backend, Interface, Links, Port, Ports, Reception, interface};
 use packet::{AttachmentId, Frame};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use testkit::build::ethernet;
 use testkit::netns::{Namespace, veth};
+use testkit::probe::returned;
+
+pub(crate) use testkit::site::PATIENCE;
 
 pub(crate) const L: AttachmentId = AttachmentId(0);
 pub(crate) const R: AttachmentId = AttachmentId(1);
-
-/// Time enough for anything that should happen, however busy the machine is.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What joins a machine to the gateway.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -180,6 +181,21 @@ impl Bridge {
         self.waker.wake();
         self.thread.join().expect("the bridge")
     }
+}
+
+/// Has `size` bytes go from left to right and back by TCP, over a bridge, and asserts that they do so unchanged.
+pub(crate) fn transfer(site: &Site, size: usize) {
+    site.left.address("eth0", "10.9.9.1/24");
+    site.right.address("eth0", "10.9.9.2/24");
+    let listener = site.right.enter(|| TcpListener::bind("10.9.9.2:5000")).unwrap();
+    let echo = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut back = stream.try_clone().unwrap();
+        std::io::copy(&mut stream, &mut back).unwrap();
+    });
+    let stream = site.left.enter(|| TcpStream::connect("10.9.9.2:5000")).unwrap();
+    assert_eq!(returned(&stream, size), size, "bytes came back as they were sent");
+    echo.join().unwrap();
 }
 
 /// Relays what has arrived on `from` until `count` frames were taken.
