@@ -1,14 +1,14 @@
 //! Carrying out what [`walk`] decided: the only place where packets change and leave something behind.
 
 use crate::checks::{self, Datagram};
-use crate::engine::{Action, Engine, Hop, pool_of};
-use crate::fragments::{Held, Lead, Wait};
+use crate::engine::Engine;
+use crate::fragments::Wait;
 use crate::observer::Silent;
-use crate::path::{Came, Plan, Refusal, Step, segment_of, walk};
-use crate::route::likes;
+use crate::path::walk;
+use crate::step::{Came, Plan, Refusal, Step};
 use crate::{DropReason, Ending};
-use flow::{Flow, FlowId, NewFlow, Side, State, Touched};
-use nat::{Lease, PoolKey, Refused};
+use flow::{FlowId, Side};
+use nat::PoolKey;
 use packet::make::{echo_reply, icmp_error};
 use packet::parse::Fragment;
 use packet::{AttachmentId, Frame, Packet, Time, Transport};
@@ -37,7 +37,7 @@ impl Way {
 }
 
 /// The most walks of one frame: each after the first because another worker was quicker.
-const WALKS: u8 = 8;
+pub(crate) const WALKS: u8 = 8;
 
 /// What became of a frame.
 pub(crate) enum Outcome {
@@ -71,7 +71,14 @@ impl Engine {
     }
 
     #[inline]
-    fn pass(&mut self, now: Time, on: AttachmentId, frame: &mut Frame<'_>, came: Came, walks: u8) -> Way {
+    pub(crate) fn pass(
+        &mut self,
+        now: Time,
+        on: AttachmentId,
+        frame: &mut Frame<'_>,
+        came: Came,
+        walks: u8,
+    ) -> Way {
         let length = frame.bytes.len();
         let outcome = match walk(&self.world(came), on, frame, &mut Silent) {
             Ok(Step::Known { packet, flow, side, epoch }) => {
@@ -110,13 +117,6 @@ impl Engine {
         }
         self.refuse(now, on, frame, DropReason::TupleInUse.into());
         Way::Ends
-    }
-
-    /// Takes in a frame again that had waited for its first fragment, which went or was dropped here.
-    fn resume(&mut self, now: Time, on: AttachmentId, frame: &mut Frame<'_>) {
-        if let Way::Leaves(egress) = self.pass(now, on, frame, Came::HandedOver, WALKS) {
-            self.outbox.push_frame(egress, frame);
-        }
     }
 
     fn act(
@@ -170,20 +170,6 @@ impl Engine {
         }
     }
 
-    /// A fragment is the host's: so are the others of its datagram, and those that have waited for it.
-    #[cold]
-    fn note_host_fragment(&mut self, now: Time, on: AttachmentId, packet: &Packet) {
-        let (datagram, bytes) = (Datagram::of(on, packet), checks::covered(packet));
-        if packet.fragment != Fragment::First {
-            return self.shared.fragments().pass(&datagram, bytes, checks::is_last(packet));
-        }
-        let mut fragments = self.shared.fragments();
-        let begins = fragments.begin(datagram, Lead::Host, now, bytes);
-        let waited = if begins { fragments.release(&datagram) } else { Vec::new() };
-        drop(fragments);
-        self.resume_all(now, waited);
-    }
-
     fn hand_over(&self, now: Time, worker: usize, begins: Option<Datagram>) -> Outcome {
         if let Some(datagram) = begins {
             self.shared.fragments().announce(datagram, worker, now);
@@ -228,150 +214,10 @@ impl Engine {
         self.send(now, frame, packet, (flow, Side::Initiator), epoch, identification)
     }
 
-    /// Makes the record of a new flow, with its translated port where it needs one; `None` where another worker has taken
-    /// the port that the rules have seen.
-    fn establish(
-        &mut self,
-        now: Time,
-        frame: &Frame<'_>,
-        packet: &Packet,
-        plan: Plan,
-    ) -> Result<Option<FlowId>, DropReason> {
-        // Before the closed record goes: giving its port back could change which one comes next.
-        let lease = plan.snat.map(|pool| self.lease(pool, &plan)).transpose()?;
-        if lease.as_ref().is_some_and(|lease| lease.port() != plan.responder.destination_port) {
-            return Ok(None);
-        }
-        if let Some(closed) = plan.replaces {
-            let closed = self.flows.remove(closed);
-            self.forget(closed);
-        }
-        let keys = [&plan.initiator, &plan.responder];
-        let claim = match self.workers {
-            1 => None,
-            workers => {
-                self.shared.directory.claim(keys, (self.worker, workers)).or(Err(DropReason::TupleInUse))?
-            }
-        };
-        let hop = |egress| Hop { egress, mac: [0; 6], epoch: None };
-        let idle = if lease.is_some() { self.snapshot.snat_idle } else { self.snapshot.flow_idle };
-        let action = Action {
-            hops: plan.egress.map(hop),
-            translated: plan.responder.source != plan.initiator.destination
-                || plan.responder.destination != plan.initiator.source
-                || plan.responder.destination_port != plan.initiator.source_port,
-            routed: plan.routed,
-            rules: plan.rules,
-            lease,
-            claim,
-        };
-        let Plan { initiator, responder, owner, .. } = plan;
-        let new = NewFlow { initiator, responder, owner, idle: Some(idle), action };
-        let packets = checks::wire_packets(frame, packet);
-        match self.flows.insert(new, now, segment_of(packet), packets, u64::from(packet.length())) {
-            Ok(inserted) => {
-                self.forget(inserted.evicted);
-                Ok(Some(inserted.id))
-            }
-            Err(refused) => Err(DropReason::from(refused.why)),
-        }
-    }
-
-    /// A port of the pool: a free one, or that of the connection that has been closed longest.
-    fn lease(&mut self, pool: PoolKey, plan: &Plan) -> Result<Lease, DropReason> {
-        let whose = (self.worker, self.workers);
-        let likes = |port| likes(port, plan.initiator.destination_port, whose);
-        let asker = self.snapshot.asker(plan.owner);
-        match self.shared.pools.lease_for(pool, asker, likes) {
-            Err(Refused::Exhausted(_)) => {
-                self.give_up(&pool);
-                Ok(self.shared.pools.lease_for(pool, asker, likes)?)
-            }
-            outcome => Ok(outcome?),
-        }
-    }
-
-    /// Ends the connection of a pool that has lingered longest here: its port is free again.
-    fn give_up(&mut self, pool: &PoolKey) {
-        if let Some(oldest) = self.closing.oldest(&self.flows, pool) {
-            let ended = self.flows.remove(oldest);
-            self.forget(ended);
-        }
-    }
-
-    /// Lets a record go that has left the table: its port and its tuples are free again, and nothing lingers for it.
-    fn forget(&mut self, ended: Option<Flow<Action>>) {
-        if let Some(pool) = ended.and_then(pool_of) {
-            self.closing.prune(&self.flows, &pool);
-        }
-    }
-
-    /// Counts a packet in its flow's record and moves the state.
-    #[inline]
-    fn count(&mut self, now: Time, frame: &Frame<'_>, packet: &Packet, (flow, side): (FlowId, Side)) {
-        let packets = checks::wire_packets(frame, packet);
-        let touched =
-            self.flows.touch(flow, side, now, segment_of(packet), packets, u64::from(packet.length()));
-        if let Touched::Became(State::Closing | State::Closed) = touched {
-            self.linger(flow);
-        }
-    }
-
-    /// A flow that is over gives its port up when others need it.
-    #[cold]
-    fn linger(&mut self, flow: FlowId) {
-        let lease = self.flows.get_mut(flow).and_then(|action| action.lease.as_mut());
-        if let Some(lease) = lease {
-            lease.linger();
-            let pool = lease.key();
-            self.closing.push(&self.flows, pool, flow);
-        }
-    }
-
-    /// A first fragment leaves a record for the later ones, and lets those go that came before it.
-    fn first_fragment(
-        &mut self,
-        now: Time,
-        on: AttachmentId,
-        frame: &mut Frame<'_>,
-        packet: &Packet,
-        (flow, side): (FlowId, Side),
-        epoch: u32,
-    ) -> Result<Outcome, Refusal> {
-        let datagram = Datagram::of(on, packet);
-        let identification = self.fresh_identification(frame, packet, (flow, side));
-        let lead = Lead::Follow { worker: self.worker, flow, side, identification };
-        // From here on later fragments are handed over to this worker, which comes to them after this one.
-        if !self.shared.fragments().begin(datagram, lead, now, checks::covered(packet)) {
-            return Err(DropReason::FragmentOverlap.into());
-        }
-        let mut outcome = self.send(now, frame, packet, (flow, side), epoch, identification);
-        if let Err(refusal) = &outcome {
-            self.shared.fragments().spoil(&datagram, refusal.denial.reason);
-        }
-        let waited = self.shared.fragments().release(&datagram);
-        // Through the outbox, so that those that waited do not overtake it.
-        if let Ok(Outcome::Leaves(egress)) = outcome
-            && !waited.is_empty()
-        {
-            self.outbox.push_frame(egress, frame);
-            outcome = Ok(Outcome::Ends(Ending::Forwarded));
-        }
-        self.resume_all(now, waited);
-        outcome
-    }
-
-    fn resume_all(&mut self, now: Time, waited: Vec<Held>) {
-        for mut held in waited {
-            let mut frame = Frame { bytes: &mut held.bytes, offload: held.offload };
-            self.resume(now, held.datagram.on, &mut frame);
-        }
-    }
-
     /// An identification of the gateway's own for packets that leave under a shared address, where those of two NICs
     /// could otherwise mix in reassembly (RFC 6864, section 5.3.1).
     #[inline]
-    fn fresh_identification(
+    pub(crate) fn fresh_identification(
         &mut self,
         frame: &Frame<'_>,
         packet: &Packet,
@@ -386,28 +232,6 @@ impl Engine {
         let mtu = self.snapshot.link(action.hops[side as usize].egress).map_or(u32::MAX, |link| link.mtu);
         let packets = checks::device_packets(frame, packet, mtu);
         Some(self.identification.take(&self.shared.identifications, packets))
-    }
-
-    /// A dropped first fragment takes the later ones with it.
-    fn remember_dropped(&mut self, now: Time, on: AttachmentId, packet: &Packet, reason: DropReason) {
-        let datagram = Datagram::of(on, packet);
-        let overlaps = reason == DropReason::FragmentOverlap && !packet.source.is_v4();
-        if packet.fragment == Fragment::First {
-            let mut fragments = self.shared.fragments();
-            let dropped = Lead::Dropped(reason);
-            let begins = fragments.begin(datagram, dropped, now, checks::covered(packet));
-            let waited = if begins { fragments.release(&datagram) } else { Vec::new() };
-            if overlaps && !begins {
-                fragments.spoil(&datagram, reason);
-            }
-            drop(fragments);
-            self.resume_all(now, waited);
-        } else if overlaps {
-            // All of it, what is still to come included (RFC 5722, section 4).
-            self.shared.fragments().spoil(&datagram, reason);
-        } else if reason == DropReason::FragmentOfDropped {
-            self.shared.fragments().pass(&datagram, checks::covered(packet), checks::is_last(packet));
-        }
     }
 
     /// Ends a packet's way: counts why, tells the sender where that is due, and remembers it for later fragments.

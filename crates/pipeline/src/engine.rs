@@ -1,4 +1,4 @@
-//! One worker's engine: the state that packets leave behind, and the clockwork that clears it away.
+//! One worker's engine: the state that packets leave behind. `clockwork.rs` clears it away.
 
 use crate::closing::Closing;
 use crate::counters::Counters;
@@ -6,25 +6,17 @@ use crate::directory::Claim;
 use crate::identification::Identification;
 use crate::judge::Judgement;
 use crate::outbox::Outbox;
-use crate::path::{Came, World};
-use crate::shared::{ROUND, Shared};
+use crate::shared::Shared;
 use crate::snapshot::Snapshot;
+use crate::step::{Came, World};
 use crate::{DropReason, Ending};
 use flow::{Table, Timeouts, TooLarge};
 use nat::{Lease, PoolKey};
-use neighbour::Chore;
 use packet::make::neighbour_request;
-use packet::{AttachmentId, FlowKey, Mac, Time};
+use packet::{AttachmentId, Mac, Time};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// The most flow records that one tick ends.
-const EXPIRED_EACH: usize = 1024;
-/// The most flow records that one tick looks at after a reload.
-const SWEPT_EACH: usize = 4096;
-/// The most ICMP errors that the gateway sends on one attachment in a second (RFC 1812, section 4.3.2.8).
-const ERRORS_PER_SECOND: u32 = 1000;
 /// The most pools whose exhaustion is remembered until it is reported.
 const EXHAUSTED: usize = 64;
 
@@ -87,9 +79,9 @@ pub struct Engine {
     /// When this worker looks after its packets that wait for a next hop; `None` where none do.
     pub(crate) look_after_at: Option<Time>,
     /// Whether flow records are left whose time is up.
-    behind: bool,
+    pub(crate) behind: bool,
     /// Where the look through the flow table after a reload has got to.
-    sweep: Option<usize>,
+    pub(crate) sweep: Option<usize>,
 }
 
 impl Engine {
@@ -145,40 +137,6 @@ impl Engine {
     /// Takes in that the wire of an attachment was cut, or is another: whoever is at its other end is asked for again.
     pub fn rewired(&self, on: AttachmentId) {
         self.shared.neighbours.forget_link(on);
-    }
-
-    /// Does what is due: ends silent flows, asks for neighbours, gives up what waited too long. Bounded; call it often.
-    pub fn tick(&mut self, now: Time) {
-        self.expire(now);
-        self.sweep();
-        self.look_after_waiting(now);
-        if !self.shared.round_is_due(now) {
-            return;
-        }
-        let late = self.shared.fragments().tick(now);
-        for held in late {
-            // The host has it too, and may have all of it.
-            let ending = match self.snapshot.is_shared_with_host(held.datagram.destination) {
-                true => Ending::PassedToHost,
-                false => Ending::Dropped(DropReason::FragmentOrphan),
-            };
-            self.counters.end(ending, held.bytes.len());
-        }
-        for chore in self.shared.neighbours.tick(now) {
-            match chore {
-                Chore::Ask { on, target, known } => self.ask(on, target, known),
-                Chore::GiveUp(waited) => {
-                    for waiting in waited {
-                        self.counters.end(Ending::Dropped(DropReason::NoNeighbour), waiting.bytes.len());
-                    }
-                }
-            }
-        }
-    }
-
-    /// How long [`Self::tick`] can wait when no frames come.
-    pub fn idle_for(&self) -> Duration {
-        if self.behind || self.sweep.is_some() { Duration::ZERO } else { ROUND }
     }
 
     /// Frames that the gateway has made or let go since they were last taken out.
@@ -258,94 +216,5 @@ impl Engine {
     pub(crate) fn originate(&mut self, on: AttachmentId, write: impl FnOnce(&mut Vec<u8>)) {
         let bytes = self.outbox.push(on, packet::Offload::default(), write);
         self.counters.originate(bytes);
-    }
-
-    /// Lets packets go whose next hop is known and whose worker, this one, was not told so.
-    fn look_after_waiting(&mut self, now: Time) {
-        if self.look_after_at.is_none_or(|at| now < at) {
-            return;
-        }
-        let left_behind = self.shared.neighbours.left_behind(self.worker);
-        self.look_after_at = left_behind.is_some().then(|| now + ROUND);
-        for left in left_behind.into_iter().flatten() {
-            self.release(left.on, left.mac, left.waited);
-        }
-    }
-
-    fn expire(&mut self, now: Time) {
-        let mut pools = Vec::new();
-        let done = self.flows.expire(now, EXPIRED_EACH, |ended| pools.extend(pool_of(ended)));
-        self.behind = !done;
-        self.prune(pools);
-    }
-
-    /// Forgets what lingered in pools that flows have left.
-    fn prune(&mut self, mut pools: Vec<PoolKey>) {
-        pools.sort_unstable();
-        pools.dedup();
-        for pool in pools {
-            self.closing.prune(&self.flows, &pool);
-        }
-    }
-
-    /// Ends the flows of NICs that a reload took away.
-    fn sweep(&mut self) {
-        let Some(start) = self.sweep else { return };
-        let snapshot = Arc::clone(&self.snapshot);
-        let is_gone = |flow: flow::Flow<&Action>| {
-            let [to_responder, to_initiator] = flow.action.hops;
-            !still_attached(&snapshot, &flow.keys.initiator, to_initiator.egress)
-                || !still_attached(&snapshot, &flow.keys.responder, to_responder.egress)
-        };
-        let mut pools = Vec::new();
-        self.sweep =
-            self.flows.remove_where(start, SWEPT_EACH, is_gone, |ended| pools.extend(pool_of(ended)));
-        self.prune(pools);
-    }
-}
-
-/// The pool that an ended flow's port goes back to, where it had one.
-pub(crate) fn pool_of(ended: flow::Flow<Action>) -> Option<PoolKey> {
-    ended.action.lease.as_ref().map(Lease::key)
-}
-
-/// Whether the end that a key was received from is still behind the attachment that answers go to.
-fn still_attached(snapshot: &Snapshot, key: &FlowKey, on: AttachmentId) -> bool {
-    snapshot.link(on).is_some_and(|link| {
-        link.scope == key.scope && (link.is_internet() || link.next_hop(key.source).is_some())
-    })
-}
-
-/// How many more ICMP errors may be sent now.
-#[derive(Debug, Default)]
-pub(crate) struct Allowance {
-    second: u64,
-    used: u32,
-}
-
-impl Allowance {
-    /// Takes one, if one is left in this second.
-    pub(crate) fn take(&mut self, now: Time) -> bool {
-        let second = now.nanos() / 1_000_000_000;
-        // The workers' clocks are not quite one: who is still in the last second opens no new one.
-        if second > self.second {
-            *self = Self { second, used: 0 };
-        }
-        self.used += 1;
-        self.used <= ERRORS_PER_SECOND
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn workers_in_two_seconds_are_allowed_no_more_than_one() {
-        let mut allowance = Allowance::default();
-        let at = |millis| Time::ZERO + Duration::from_millis(millis);
-        let taken = (0..2 * ERRORS_PER_SECOND).filter(|nth| allowance.take(at(2_000 - u64::from(nth % 2))));
-        assert_eq!(taken.count(), ERRORS_PER_SECOND as usize);
-        assert!(allowance.take(at(3_000)));
     }
 }

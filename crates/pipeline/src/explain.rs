@@ -2,8 +2,9 @@
 
 use crate::engine::Engine;
 use crate::observer::{Event, Level, Observer, RouteKind};
-use crate::path::{Came, Refusal, Step, walk};
+use crate::path::walk;
 use crate::snapshot::Snapshot;
+use crate::step::{Came, Refusal, Step};
 use crate::{Denial, Ending, IcmpError, RuleName};
 use model::{Access, Direction};
 use packet::{AttachmentId, Frame, Offload};

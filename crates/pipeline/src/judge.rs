@@ -1,8 +1,8 @@
 //! Asking the rules that stand before a NIC: its subnet's and its own.
 
 use crate::observer::{Event, Level, Observer};
-use crate::path::Refusal;
 use crate::snapshot::{Private, Snapshot};
+use crate::step::Refusal;
 use crate::{Denial, DropReason, RuleId};
 use model::{Access, Direction, PublicIpSku};
 use packet::FlowKey;

@@ -1,20 +1,26 @@
 //! The packet's path through the gateway: what is asked of a packet, in which order, and how its way ends.
 //!
 //! Read [`path.rs`](../src/pipeline/path.rs.html) first: it shows the order and changes nothing. `act.rs` carries its decisions
-//! out, `engine.rs` holds what packets leave behind, `snapshot.rs` the policy that they are judged by. This crate knows no
-//! sockets and no clock: frames, moments and seeds are arguments.
+//! out, `send.rs` sends; `engine.rs` holds what packets leave behind, `snapshot.rs` the policy that they are judged by. This crate
+//! knows no sockets and no clock: frames, moments and seeds are arguments.
 //!
 //! Every worker has an [`Engine`] with the records of its own flows, and all have one [`Shared`]. Whichever worker receives a
 //! frame, the one that has its flow carries it out: [`Engine::receive`] says to whom a frame is to be handed over
 //! ([`Way::HandOver`]), and that worker goes on with [`Engine::take_over`]. `directory.rs` says whose a flow is.
 
 mod act;
+mod allowance;
 mod checks;
+mod clockwork;
 mod closing;
 mod counters;
+mod departure;
 mod directory;
 mod engine;
+mod establish;
 mod explain;
+mod first;
+mod follow;
 mod fragments;
 mod gateway;
 mod identification;
@@ -25,6 +31,7 @@ mod member;
 mod names;
 mod observer;
 mod outbox;
+mod own;
 mod path;
 mod prefixes;
 mod reach;
@@ -32,6 +39,7 @@ mod route;
 mod send;
 mod shared;
 mod snapshot;
+mod step;
 mod unseen;
 mod verdict;
 mod verify;

@@ -2,10 +2,11 @@
 
 use crate::DropReason;
 use crate::checks::{self, Datagram};
+use crate::departure::depart_with_flow;
 use crate::fragments::Lead;
 use crate::link::Link;
 use crate::observer::{Event, Observer};
-use crate::path::{Came, Refusal, Step, World, depart_with_flow};
+use crate::step::{Came, Refusal, Step, World};
 use flow::{FlowId, Side};
 use packet::parse::{Fragment, Quote, parse_quote};
 use packet::{FlowKey, Frame, Packet, Scope};

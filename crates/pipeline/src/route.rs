@@ -3,9 +3,9 @@
 use crate::DropReason;
 use crate::checks;
 use crate::observer::{Event, Observer, RouteKind};
-use crate::path::{Refusal, World};
 use crate::reach::Reach;
 use crate::snapshot::{PLATFORM, Private, Public, Snapshot};
+use crate::step::{Refusal, World};
 use nat::{Lease, PoolKey};
 use packet::parse::{ACK, SYN};
 use packet::{Address, AttachmentId, FlowKey, Packet, Scope, Transport, home};

@@ -3,8 +3,8 @@
 use crate::act::Outcome;
 use crate::checks;
 use crate::engine::{Engine, Hop};
-use crate::path::Refusal;
 use crate::shared::ROUND;
+use crate::step::Refusal;
 use crate::{DropReason, Ending};
 use flow::{FlowId, Side};
 use neighbour::{NextHop, Resolved, Waiting, Whose};

@@ -3,8 +3,8 @@
 //! A packet of a live flow touches none of it but the neighbours' epochs, which are atomic; everything else is behind locks
 //! that first packets, fragments and ARP take, each for a moment, and never two at once.
 
+use crate::allowance::Allowance;
 use crate::directory::Directory;
-use crate::engine::Allowance;
 use crate::fragments::Fragments;
 use crate::identification::Count;
 use crate::lingering::Lingering;

@@ -2,12 +2,13 @@
 //!
 //! A reload builds a new snapshot aside and the engine takes it whole between two batches.
 
-use crate::gateway::{Attachment, AttachmentKind, Gateway};
-use crate::link::{Behind, Link, Outside, build_links, holds};
-use crate::names::{Names, OUTSIDE_SCOPES, RuleId, RuleName};
-use crate::reach::{Reach, Reaches, virtual_network_tag};
+mod compile;
+
+use crate::link::{Behind, Link, Outside, holds};
+use crate::names::{RuleId, RuleName};
+use crate::reach::{Reach, Reaches};
 use ipnet::IpNet;
-use model::{Direction, IpConfiguration, Network, NicIndex, NsgIndex, PublicIpSku, SubnetIndex, VnetIndex};
+use model::{Direction, Network, PublicIpSku, SubnetIndex, VnetIndex};
 use nat::Asker;
 use packet::{Address, AttachmentId, Owner, Scope};
 use policy::{GroupId, Policy};
@@ -92,85 +93,6 @@ struct Rules {
 }
 
 impl Snapshot {
-    /// Compiles a gateway's policy.
-    ///
-    /// # Errors
-    /// All contradictions found, one sentence each. The gateway file is checked before, so these name what only the
-    /// whole shows: a policy past its size limits, or more attachments or networks than can be numbered.
-    pub fn build(gateway: &Gateway, names: &mut Names) -> Result<Self, Vec<String>> {
-        let network = Arc::clone(&gateway.network);
-        let vnets = network.virtual_networks.iter();
-        let scopes: Option<Vec<Scope>> = vnets.map(|vnet| names.scope(&vnet.id)).collect();
-        let scopes = scopes.filter(|_| gateway.attachments.iter().all(|a| a.id.0 < OUTSIDE_SCOPES));
-        let interfaces = network.network_interfaces.iter();
-        let owners: Option<Vec<Owner>> = interfaces.map(|nic| names.owner(&nic.id)).collect();
-        let (Some(scopes), Some(owners)) = (scopes, owners) else {
-            let what = "more virtual networks, network interfaces or attachments than can be numbered";
-            return Err(vec![what.into()]);
-        };
-        let mut groups = Groups {
-            builder: policy::Builder::new(&network),
-            gateway,
-            known: HashMap::new(),
-            attached: Attached::new(&gateway.attachments),
-        };
-        let mut snapshot_nics = Vec::with_capacity(network.network_interfaces.len());
-        let mut private = HashMap::new();
-        let mut public = HashMap::new();
-        for (nth, (nic, owner)) in network.network_interfaces.iter().zip(owners).enumerate() {
-            let group = nic.security_group.zip(nic.vnet()).map(|(nsg, vnet)| groups.add(nsg, vnet));
-            let attached =
-                nic.ip_configurations.iter().any(|it| groups.attached.find(nth, it.subnet).is_some());
-            snapshot_nics.push(Nic { name: Arc::clone(&nic.name), owner, attached, group });
-            for configuration in &nic.ip_configurations {
-                let Some(address) = configuration.private_address else { continue };
-                let entry = groups.private(nth, configuration);
-                let Some(&scope) = scopes.get(configuration.subnet.vnet.0) else { continue };
-                if let Some(outside) = entry.public {
-                    public.insert(outside, Public::OneToOne(scope, address.into()));
-                }
-                private.insert((scope, Address::from(address)), entry);
-            }
-        }
-        let default_public = gateway.default_public_ip.map(Address::from);
-        if let Some(address) = default_public {
-            public.entry(address).or_insert(Public::Shared);
-        }
-        let mut behind: HashMap<AttachmentId, Vec<Address>> = HashMap::new();
-        for ((_, address), Private { attachment, .. }) in &private {
-            if let Some(id) = attachment {
-                behind.entry(*id).or_default().push(*address);
-            }
-        }
-        let (known, compiled) = (groups.known, groups.builder.compile());
-        let policy = compiled.map_err(|error| vec![error.to_string()])?;
-        let groups = known
-            .into_iter()
-            .map(|((nsg, _), id)| (id, Rules::number(&policy, id, &network, nsg, names)))
-            .collect();
-        let links = build_links(gateway, &scopes, &behind, |address| public.contains_key(address));
-        Ok(Self {
-            internet: links.iter().flatten().find(|link| link.is_internet()).map(|link| link.id),
-            reaches: Reaches::new(gateway, &scopes),
-            scopes,
-            links,
-            nics: snapshot_nics,
-            private,
-            public,
-            groups,
-            policy,
-            names: names.list(),
-            default_public,
-            ports_per_vm: gateway.ports_per_vm,
-            lent: default_public
-                .filter(|public| gateway.is_held_by_host(*public))
-                .map(|public| (public, gateway.snat_ports.range())),
-            flow_idle: gateway.flow_idle,
-            snat_idle: gateway.snat_idle,
-            network,
-        })
-    }
-
     #[inline]
     pub(crate) fn link(&self, id: AttachmentId) -> Option<&Link> {
         self.links.get(usize::from(id.0))?.as_ref()
@@ -256,97 +178,10 @@ impl Snapshot {
     }
 }
 
-impl Gateway {
-    /// Whether the host itself holds an address on the internet attachment.
-    fn is_held_by_host(&self, address: Address) -> bool {
-        self.attachments.iter().any(|attachment| match &attachment.kind {
-            AttachmentKind::Internet { host_addresses, .. } => host_addresses.contains(&address.ip()),
-            _ => false,
-        })
-    }
-}
-
-/// Which attachment is whose.
-#[derive(Debug, Default)]
-struct Attached {
-    nics: HashMap<NicIndex, AttachmentId>,
-    segments: HashMap<SubnetIndex, AttachmentId>,
-}
-
-impl Attached {
-    fn new(attachments: &[Attachment]) -> Self {
-        let mut attached = Self::default();
-        for Attachment { id, kind, .. } in attachments {
-            match kind {
-                AttachmentKind::Nic { nic, .. } => drop(attached.nics.insert(*nic, *id)),
-                AttachmentKind::Subnet { subnet } => drop(attached.segments.insert(*subnet, *id)),
-                AttachmentKind::Internet { .. } | AttachmentKind::OnPremises { .. } => {}
-            }
-        }
-        attached
-    }
-
-    /// Where an address of a NIC in a subnet is.
-    fn find(&self, nic: usize, subnet: SubnetIndex) -> Option<AttachmentId> {
-        self.nics.get(&NicIndex(nic)).or_else(|| self.segments.get(&subnet)).copied()
-    }
-}
-
 /// The first usable address of a subnet, which is Azure's router there.
 fn first_host(prefix: &IpNet) -> Option<Address> {
     match prefix.network() {
         IpAddr::V4(v4) => Some(Address::from(Ipv4Addr::from_bits(v4.to_bits().checked_add(1)?))),
         IpAddr::V6(v6) => Some(Address::from(std::net::Ipv6Addr::from_bits(v6.to_bits().checked_add(1)?))),
-    }
-}
-
-/// The NSGs in use, each compiled once for each virtual network that it guards.
-struct Groups<'a> {
-    builder: policy::Builder<'a>,
-    gateway: &'a Gateway,
-    known: HashMap<(NsgIndex, VnetIndex), GroupId>,
-    attached: Attached,
-}
-
-impl Groups<'_> {
-    fn add(&mut self, nsg: NsgIndex, vnet: VnetIndex) -> GroupId {
-        let Gateway { network, attachments, .. } = self.gateway;
-        let builder = &mut self.builder;
-        let new = || builder.add(nsg, vnet, &virtual_network_tag(network, attachments, vnet));
-        *self.known.entry((nsg, vnet)).or_insert_with(new)
-    }
-
-    fn private(&mut self, nic: usize, configuration: &IpConfiguration) -> Private {
-        let subnet = configuration.subnet;
-        let network = &self.gateway.network;
-        let nsg = network.virtual_networks.get(subnet.vnet.0).and_then(|v| v.subnets.get(subnet.subnet));
-        let public = configuration.public_ip.and_then(|index| network.public_ips.get(index.0));
-        Private {
-            nic,
-            subnet,
-            attachment: self.attached.find(nic, subnet),
-            subnet_group: nsg.and_then(|s| s.security_group).map(|nsg| self.add(nsg, subnet.vnet)),
-            public: public.and_then(|p| p.address).map(Address::from),
-            sku: public.map(|p| p.sku).unwrap_or_default(),
-        }
-    }
-}
-
-impl Rules {
-    fn number(policy: &Policy, id: GroupId, network: &Network, nsg: NsgIndex, names: &mut Names) -> Self {
-        let nsg = network.security_groups.get(nsg.0).map(|nsg| Arc::clone(&nsg.name)).unwrap_or_default();
-        let mut of = |direction| {
-            let rules = policy.rules(id, direction).iter();
-            rules
-                .map(|rule| {
-                    names.number(RuleName {
-                        nsg: Arc::clone(&nsg),
-                        rule: Arc::clone(&rule.name),
-                        default: rule.default,
-                    })
-                })
-                .collect()
-        };
-        Self { inbound: of(Direction::Inbound), outbound: of(Direction::Outbound) }
     }
 }

@@ -3,7 +3,6 @@
 use crate::act::Outcome;
 use crate::engine::Engine;
 use crate::link::{Behind, holds};
-use crate::path::Refusal;
 use crate::{DropReason, Ending};
 use neighbour::Said;
 use packet::make::neighbour_reply;

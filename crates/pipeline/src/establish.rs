@@ -1,0 +1,120 @@
+//! What packets leave behind in the flow table: the record of a new flow with what it takes, and what an ended one gives back.
+
+use crate::DropReason;
+use crate::checks;
+use crate::clockwork::pool_of;
+use crate::engine::{Action, Engine, Hop};
+use crate::path::segment_of;
+use crate::route::likes;
+use crate::step::Plan;
+use flow::{Flow, FlowId, NewFlow, Side, State, Touched};
+use nat::{Lease, PoolKey, Refused};
+use packet::{Frame, Packet, Time};
+
+impl Engine {
+    /// Makes the record of a new flow, with its translated port where it needs one; `None` where another worker has taken
+    /// the port that the rules have seen.
+    pub(crate) fn establish(
+        &mut self,
+        now: Time,
+        frame: &Frame<'_>,
+        packet: &Packet,
+        plan: Plan,
+    ) -> Result<Option<FlowId>, DropReason> {
+        // Before the closed record goes: giving its port back could change which one comes next.
+        let lease = plan.snat.map(|pool| self.lease(pool, &plan)).transpose()?;
+        if lease.as_ref().is_some_and(|lease| lease.port() != plan.responder.destination_port) {
+            return Ok(None);
+        }
+        if let Some(closed) = plan.replaces {
+            let closed = self.flows.remove(closed);
+            self.forget(closed);
+        }
+        let keys = [&plan.initiator, &plan.responder];
+        let claim = match self.workers {
+            1 => None,
+            workers => {
+                self.shared.directory.claim(keys, (self.worker, workers)).or(Err(DropReason::TupleInUse))?
+            }
+        };
+        let hop = |egress| Hop { egress, mac: [0; 6], epoch: None };
+        let idle = if lease.is_some() { self.snapshot.snat_idle } else { self.snapshot.flow_idle };
+        let action = Action {
+            hops: plan.egress.map(hop),
+            translated: plan.responder.source != plan.initiator.destination
+                || plan.responder.destination != plan.initiator.source
+                || plan.responder.destination_port != plan.initiator.source_port,
+            routed: plan.routed,
+            rules: plan.rules,
+            lease,
+            claim,
+        };
+        let Plan { initiator, responder, owner, .. } = plan;
+        let new = NewFlow { initiator, responder, owner, idle: Some(idle), action };
+        let packets = checks::wire_packets(frame, packet);
+        match self.flows.insert(new, now, segment_of(packet), packets, u64::from(packet.length())) {
+            Ok(inserted) => {
+                self.forget(inserted.evicted);
+                Ok(Some(inserted.id))
+            }
+            Err(refused) => Err(DropReason::from(refused.why)),
+        }
+    }
+
+    /// A port of the pool: a free one, or that of the connection that has been closed longest.
+    fn lease(&mut self, pool: PoolKey, plan: &Plan) -> Result<Lease, DropReason> {
+        let whose = (self.worker, self.workers);
+        let likes = |port| likes(port, plan.initiator.destination_port, whose);
+        let asker = self.snapshot.asker(plan.owner);
+        match self.shared.pools.lease_for(pool, asker, likes) {
+            Err(Refused::Exhausted(_)) => {
+                self.give_up(&pool);
+                Ok(self.shared.pools.lease_for(pool, asker, likes)?)
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
+    /// Ends the connection of a pool that has lingered longest here: its port is free again.
+    pub(crate) fn give_up(&mut self, pool: &PoolKey) {
+        if let Some(oldest) = self.closing.oldest(&self.flows, pool) {
+            let ended = self.flows.remove(oldest);
+            self.forget(ended);
+        }
+    }
+
+    /// Lets a record go that has left the table: its port and its tuples are free again, and nothing lingers for it.
+    fn forget(&mut self, ended: Option<Flow<Action>>) {
+        if let Some(pool) = ended.and_then(pool_of) {
+            self.closing.prune(&self.flows, &pool);
+        }
+    }
+
+    /// Counts a packet in its flow's record and moves the state.
+    #[inline]
+    pub(crate) fn count(
+        &mut self,
+        now: Time,
+        frame: &Frame<'_>,
+        packet: &Packet,
+        (flow, side): (FlowId, Side),
+    ) {
+        let packets = checks::wire_packets(frame, packet);
+        let touched =
+            self.flows.touch(flow, side, now, segment_of(packet), packets, u64::from(packet.length()));
+        if let Touched::Became(State::Closing | State::Closed) = touched {
+            self.linger(flow);
+        }
+    }
+
+    /// A flow that is over gives its port up when others need it.
+    #[cold]
+    fn linger(&mut self, flow: FlowId) {
+        let lease = self.flows.get_mut(flow).and_then(|action| action.lease.as_mut());
+        if let Some(lease) = lease {
+            lease.linger();
+            let pool = lease.key();
+            self.closing.push(&self.flows, pool, flow);
+        }
+    }
+}
