@@ -3,6 +3,7 @@
 use crate::act::Outcome;
 use crate::engine::Engine;
 use crate::link::{Behind, holds};
+use crate::step::Refusal;
 use crate::{DropReason, Ending};
 use neighbour::Said;
 use packet::make::neighbour_reply;
