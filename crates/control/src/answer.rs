@@ -166,7 +166,7 @@ pub struct AttachmentStatus {
     pub broken: u64,
     /// Frames for another machine's hardware address.
     pub foreign: u64,
-    /// Frames that could not be sent.
+    /// Frames that could not be sent: packets, which are dropped as `not-sent`, their pieces, and the gateway's own.
     pub send_failures: u64,
 }
 

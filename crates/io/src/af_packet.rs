@@ -188,7 +188,6 @@ impl Link {
 
     /// Sends frames, each behind its virtio header.
     ///
-    /// Where the system has no room, the rest is given up: the next frame would find none either.
     pub(crate) fn transmit(&self, mut frames: &[IoSlice<'_>]) -> Sent {
         let mut sent = Sent::default();
         while !frames.is_empty() {
@@ -197,22 +196,12 @@ impl Link {
                     sent.sent += count;
                     frames = frames.get(count..).unwrap_or_default();
                 }
-                Ok(_) => {
-                    sent.failed += frames.len();
-                    break;
+                result => {
+                    // No error and nothing sent: there is none such.
+                    let whose =
+                        result.map_or_else(|error| Whose::of(&error), |_| Whose::Systems { is_down: false });
+                    frames = frames.get(sent.fail(whose, frames)..).unwrap_or_default();
                 }
-                Err(error) => match Whose::of(&error) {
-                    Whose::Nobodys => {}
-                    Whose::Systems { is_down } => {
-                        sent.failed += frames.len();
-                        sent.is_down = is_down;
-                        break;
-                    }
-                    Whose::Frames => {
-                        sent.refused += 1;
-                        frames = frames.get(1..).unwrap_or_default();
-                    }
-                },
             }
         }
         sent

@@ -57,7 +57,7 @@ pub mod watch;
 pub use attach::{Backend, Event, LinkState, Reception, UnknownBackend, Wire};
 pub use error::{Error, Workers};
 pub use interface::{Interface, Interfaces, Wanted};
-pub use links::{Links, Statistics};
+pub use links::{Links, Statistics, Unsent};
 pub use parcel::{Leaving, Parcel};
 pub use port::{Port, open};
 pub use ports::Ports;

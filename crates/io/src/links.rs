@@ -25,8 +25,8 @@ pub trait Links {
         judge: impl FnMut(&mut Frame<'_>) -> Option<AttachmentId>,
     ) -> io::Result<usize>;
 
-    /// Sends one frame that the gateway has made itself. Where that fails, the frame is lost and counted.
-    fn send(&mut self, to: AttachmentId, frame: &[u8], offload: Offload);
+    /// Sends one frame that lies elsewhere; whether it has left. Where that fails, the frame is lost and counted.
+    fn send(&mut self, to: AttachmentId, frame: &[u8], offload: Offload) -> bool;
 
     /// Waits until something can be received, somebody wakes us, or the time is over.
     ///
@@ -64,6 +64,22 @@ pub struct Statistics {
     /// Frames received, already among `received`, whose sender left the checksum to a device that was not there, and
     /// whose backend could not say so.
     pub unfinished: u64,
+}
+
+/// Frames that were to leave and did not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Unsent {
+    /// Frames; a super-frame is one.
+    pub frames: u64,
+    /// Their bytes, with their Ethernet headers.
+    pub bytes: u64,
+}
+
+impl std::ops::AddAssign for Unsent {
+    fn add_assign(&mut self, other: Self) {
+        self.frames += other.frames;
+        self.bytes += other.bytes;
+    }
 }
 
 impl std::ops::AddAssign for Statistics {

@@ -87,8 +87,10 @@ impl Links for Memory {
         Ok(budget)
     }
 
-    fn send(&mut self, to: AttachmentId, frame: &[u8], offload: Offload) {
+    fn send(&mut self, to: AttachmentId, frame: &[u8], offload: Offload) -> bool {
+        let sent = self.statistics(to).sent;
         self.put(to, frame.to_vec(), offload);
+        self.statistics(to).sent > sent
     }
 
     /// Returns at once: nobody else can let a frame arrive meanwhile.

@@ -1,7 +1,9 @@
 //! One worker's end of an attachment, whatever carries its frames.
 
 use crate::room::Room;
-use crate::{Backend, Error, Interface, LinkState, Reception, Statistics, af_packet, pnet, tap, virtio};
+use crate::{
+    Backend, Error, Interface, LinkState, Reception, Statistics, Unsent, af_packet, pnet, tap, virtio,
+};
 use packet::{AttachmentId, Frame};
 use std::io::{self, IoSlice};
 use std::os::fd::RawFd;
@@ -56,35 +58,68 @@ pub(crate) struct Sent {
     pub(crate) refused: usize,
     /// Those of `sent` whose checksums or segments had to be finished here.
     pub(crate) finished: usize,
+    /// The bytes of those that failed or were refused, their headers not included.
+    pub(crate) lost_bytes: usize,
     pub(crate) is_down: bool,
+    /// How often the device has had no room for a frame.
+    full: usize,
 }
 
+/// How many frames a device may turn away before the rest of a batch is given up: it makes room at any moment, and a
+/// smaller frame may fit where a larger one did not.
+const TURNED_AWAY: usize = 8;
+
 impl Sent {
-    /// Sends frames one by one; `send` says whether one had to be finished. Where the system takes no more, the rest has
-    /// failed with it.
+    /// Sends frames one by one; `send` says whether one had to be finished.
     pub(crate) fn one_by_one(
         frames: &[IoSlice<'_>],
         mut send: impl FnMut(&[u8]) -> Result<bool, Whose>,
     ) -> Self {
         let mut sent = Self::default();
-        let mut next = 0;
-        while let Some(frame) = frames.get(next) {
-            next += 1;
+        let mut left = frames;
+        while let [frame, rest @ ..] = left {
             match send(frame) {
                 Ok(is_finished) => {
                     sent.sent += 1;
                     sent.finished += usize::from(is_finished);
+                    left = rest;
                 }
-                Err(Whose::Nobodys) => next -= 1,
-                Err(Whose::Systems { is_down }) => {
-                    sent.failed += frames.len() - sent.sent - sent.refused;
-                    sent.is_down = is_down;
-                    break;
-                }
-                Err(Whose::Frames) => sent.refused += 1,
+                Err(whose) => left = left.get(sent.fail(whose, left)..).unwrap_or_default(),
             }
         }
         sent
+    }
+
+    /// Takes an error into account that the first of the frames left to be sent has met; how many of them are dealt with.
+    pub(crate) fn fail(&mut self, whose: Whose, left: &[IoSlice<'_>]) -> usize {
+        let done = match whose {
+            Whose::Nobodys => 0,
+            Whose::Frames => {
+                self.refused += 1;
+                1
+            }
+            Whose::Devices if self.full < TURNED_AWAY => {
+                self.full += 1;
+                self.failed += 1;
+                1
+            }
+            Whose::Devices => self.give_up(left, false),
+            Whose::Systems { is_down } => self.give_up(left, is_down),
+        };
+        let lost = left.iter().take(done);
+        self.lost_bytes += lost.map(|frame| frame.len().saturating_sub(virtio::SIZE)).sum::<usize>();
+        done
+    }
+
+    fn give_up(&mut self, left: &[IoSlice<'_>], is_down: bool) -> usize {
+        self.failed += left.len();
+        self.is_down |= is_down;
+        left.len()
+    }
+
+    /// What has not left.
+    pub(crate) fn unsent(&self) -> Unsent {
+        Unsent { frames: (self.failed + self.refused) as u64, bytes: self.lost_bytes as u64 }
     }
 }
 
@@ -92,7 +127,9 @@ impl Sent {
 pub(crate) enum Whose {
     /// A signal came; the next attempt may do.
     Nobodys,
-    /// There is no room, or the link is down: the next frame would fare no better.
+    /// The device's queue has no room for this frame.
+    Devices,
+    /// There is no memory, or the link is down: the next frame would fare no better.
     Systems { is_down: bool },
     /// Something about this one frame, as its length.
     Frames,
@@ -102,7 +139,8 @@ impl Whose {
     pub(crate) fn of(error: &io::Error) -> Self {
         match error.raw_os_error() {
             Some(libc::EINTR) => Self::Nobodys,
-            Some(libc::ENOBUFS | libc::EAGAIN | libc::ENOMEM) => Self::Systems { is_down: false },
+            Some(libc::ENOBUFS) => Self::Devices,
+            Some(libc::EAGAIN | libc::ENOMEM) => Self::Systems { is_down: false },
             // A TAP device says EIO while it is down and EBADFD when it is gone.
             Some(libc::ENETDOWN | libc::ENXIO | libc::ENODEV | libc::EIO | libc::EBADFD) => {
                 Self::Systems { is_down: true }

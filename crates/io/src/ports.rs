@@ -8,7 +8,7 @@ use crate::port::Place;
 use crate::room::Room;
 use crate::sys::socket::BATCH;
 use crate::sys::wait::{Watch, wait};
-use crate::{Error, Event, Links, Port, Statistics, Waker, af_packet};
+use crate::{Error, Event, Links, Port, Statistics, Unsent, Waker, af_packet, virtio};
 use packet::{AttachmentId, Frame, MAX_FRAME, Offload};
 use std::io::{self, IoSlice};
 use std::time::{Duration, Instant};
@@ -36,6 +36,7 @@ pub struct Ports {
     /// How many of the ports are of the first sort.
     unseen: usize,
     waker: Waker,
+    unsent: Unsent,
 }
 
 #[derive(Debug)]
@@ -68,6 +69,7 @@ impl Ports {
             watched: Vec::new(),
             unseen: 0,
             waker,
+            unsent: Unsent::default(),
         };
         ports.watch();
         Ok(ports)
@@ -174,11 +176,13 @@ impl Ports {
             match self.ports.get(usize::from(to.0)) {
                 Some(Some(port)) => {
                     let sent = port.transmit(&frames[..count]);
+                    self.unsent += sent.unsent();
                     if let Some(port) = self.port(to) {
                         port.count_sent(sent);
                     }
                 }
                 _ => {
+                    self.unsent += nowhere(&frames[..count]);
                     if let Some(port) = self.port(from) {
                         port.count_refused(count);
                     }
@@ -206,12 +210,23 @@ impl Ports {
                     *receiver = None;
                     count += 1;
                 }
-                if let Some(port) = self.port(to) {
-                    let sent = port.transmit(&frames[..count]);
-                    port.count_sent(sent);
-                }
+                let unsent = match self.port(to) {
+                    Some(port) => {
+                        let sent = port.transmit(&frames[..count]);
+                        port.count_sent(sent);
+                        sent.unsent()
+                    }
+                    None => nowhere(&frames[..count]),
+                };
+                self.unsent += unsent;
             }
         }
+    }
+
+    /// What [`Links::relay`] and [`Self::send_all`] could not send since this was last asked, whatever became of the
+    /// attachment.
+    pub fn take_unsent(&mut self) -> Unsent {
+        std::mem::take(&mut self.unsent)
     }
 
     /// Looks for frames for a short while; whether there is a reason not to sleep.
@@ -258,6 +273,12 @@ impl Ports {
     }
 }
 
+/// What frames are to an attachment that there is not.
+fn nowhere(frames: &[IoSlice<'_>]) -> Unsent {
+    let bytes = frames.iter().map(|frame| frame.len().saturating_sub(virtio::SIZE) as u64).sum();
+    Unsent { frames: frames.len() as u64, bytes }
+}
+
 impl Links for Ports {
     fn relay(
         &mut self,
@@ -276,14 +297,16 @@ impl Links for Ports {
         Ok(total)
     }
 
-    fn send(&mut self, to: AttachmentId, frame: &[u8], offload: Offload) {
-        let Some(Some(port)) = self.ports.get_mut(usize::from(to.0)) else { return };
+    fn send(&mut self, to: AttachmentId, frame: &[u8], offload: Offload) -> bool {
+        let Some(Some(port)) = self.ports.get_mut(usize::from(to.0)) else { return false };
         if frame.len() > MAX_FRAME {
-            return port.count_refused(1);
+            port.count_refused(1);
+            return false;
         }
         self.own.fill(frame);
         let sent = port.transmit(&[IoSlice::new(self.own.sealed(offload))]);
         port.count_sent(sent);
+        sent.sent == 1
     }
 
     fn wait(&mut self, timeout: Duration) -> io::Result<()> {

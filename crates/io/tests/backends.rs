@@ -4,7 +4,9 @@
 mod common;
 
 use common::{Bridge, L, PATIENCE, R, Site, Wire, number, numbered, relay_all, transfer};
-use io::{Backend, Error, Event, Interface, Leaving, LinkState, Links, Parcel, Ports, Reception, tap};
+use io::{
+    Backend, Error, Event, Interface, Leaving, LinkState, Links, Parcel, Ports, Reception, Unsent, tap,
+};
 use packet::{AttachmentId, Checksum, Offload, SegmentKind, Segments};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,6 +15,12 @@ use std::time::{Duration, Instant};
 use testkit::build::{OwnedFrame, ipv4, wire};
 use testkit::netns::eventually;
 use testkit::raw::Raw;
+
+fn leaving_to(to: AttachmentId, length: usize) -> Leaving {
+    let mut parcel = Parcel::with_capacity(length);
+    parcel.fill(&vec![0xff; length]);
+    Leaving { to, parcel, offload: Offload::default() }
+}
 
 fn length(number: u32) -> usize {
     60 + (number as usize * 97) % 1455
@@ -363,6 +371,33 @@ fn a_receiver_without_room_costs_its_own_frames_only() {
     }
 }
 
+/// What fits still leaves when something before it did not.
+#[test]
+fn the_rest_of_a_batch_is_tried_when_a_queue_had_no_room_for_one() {
+    for wire in [Wire::Veth, Wire::Pnet] {
+        let site = Site::on(wire);
+        // The first one leaves at once, the next two fill the queue for a third of a second.
+        site.gateway.run("tc qdisc add dev vr root tbf rate 80kbit burst 1600 limit 3000");
+        let (mut links, mac) = site.links(wire, wire, Reception::Own);
+        let (left, right) = (Raw::open(&site.left, "eth0"), Raw::open(&site.right, "eth0"));
+        settle(&mut links);
+        let lengths = [1400, 1400, 1400, 1400, 60];
+        (0u32..).zip(lengths).for_each(|(number, length)| left.send(&numbered(mac, number, length)));
+        let mut waiting = 0;
+        while waiting < lengths.len() {
+            waiting += links.relay(L, lengths.len(), |_| Some(R)).unwrap();
+        }
+        let counted = links.statistics(R);
+        assert_eq!((counted.sent, counted.send_failures), (4, 1), "{wire:?}: {counted:?}");
+        assert_eq!(links.take_unsent(), Unsent { frames: 1, bytes: 1400 }, "{wire:?}");
+        assert_eq!(links.take_unsent(), Unsent::default(), "{wire:?}: told once");
+        for expected in [0, 1, 2, 4] {
+            let heard = right.hear(PATIENCE, |frame| number(frame).is_some());
+            assert_eq!(heard.as_deref().and_then(number), Some(expected), "{wire:?}");
+        }
+    }
+}
+
 #[test]
 fn a_frame_that_is_refused_does_not_take_the_others_with_it() {
     for wire in [Wire::Veth, Wire::Pnet] {
@@ -385,6 +420,12 @@ fn a_frame_that_is_refused_does_not_take_the_others_with_it() {
         left.send(&numbered(mac, 9, 60));
         relay_all(&mut links, L, 1, |_| Some(AttachmentId(9)));
         assert_eq!(links.statistics(L).refused, 1, "{wire:?}");
+        assert_eq!(links.take_unsent(), Unsent { frames: 3, bytes: 1514 + 1100 + 60 }, "{wire:?}");
+        // The same for what came by no port, and that has no other place where it is counted.
+        let mut leaving = vec![leaving_to(AttachmentId(9), 100), leaving_to(L, 70)];
+        links.send_all(&mut leaving);
+        assert_eq!(links.take_unsent(), Unsent { frames: 1, bytes: 100 }, "{wire:?}");
+        assert!(!links.send(AttachmentId(9), &[0; 60], Offload::default()), "{wire:?}");
     }
 }
 

@@ -50,10 +50,14 @@ impl Worker {
         let now = Time::from_nanos(start.elapsed().as_nanos() as u64);
         for &id in attached.iter() {
             links.relay(id, 64, |frame| engine.receive(now, id, frame).egress()).unwrap();
-            engine.outbox().drain(|frame| links.send(frame.to, &frame.bytes, frame.offload));
+            engine.outbox().drain(|frame| {
+                links.send(frame.to, &frame.bytes, frame.offload);
+            });
         }
         engine.tick(now);
-        engine.outbox().drain(|frame| links.send(frame.to, &frame.bytes, frame.offload));
+        engine.outbox().drain(|frame| {
+            links.send(frame.to, &frame.bytes, frame.offload);
+        });
         links.wait(Duration::from_millis(1)).unwrap();
     }
 }

@@ -1,10 +1,12 @@
 //! Reload, crash, restart, release: what passes while the daemon changes or is away.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use serde_json::Value;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::thread;
 use std::time::Duration;
+use testkit::figures::{assert_every_frame_is_counted, number};
 use testkit::gateway_file::{GatewayFile, Rule};
 use testkit::netns;
 use testkit::probe::Outcome;
@@ -12,6 +14,8 @@ use testkit::raw::Raw;
 use testkit::site::{Daemon, PATIENCE, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
+
+const SOON: Duration = Duration::from_secs(5);
 
 /// A connection to an echo server that is in the middle of its work.
 struct Transfer {
@@ -41,6 +45,40 @@ impl Transfer {
             assert!(back == sent, "the echo differs");
         });
     }
+}
+
+/// Forwarded is what has left, and nothing else.
+#[test]
+fn what_finds_no_room_at_an_interface_is_dropped_by_name() {
+    const COUNT: u64 = 300;
+    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+    // It listens and never answers, so nothing else is forwarded.
+    let _silent = site.vm3.enter(|| UdpSocket::bind("10.0.2.4:9000")).unwrap();
+    let socket = site.vm1.enter(|| UdpSocket::bind("10.0.1.4:9000")).unwrap();
+    let forwarded = || {
+        let endings = daemon.ask("status")["endings"].as_array().cloned().unwrap();
+        let packets = endings.iter().find(|ending| ending["ending"] == "forwarded").map(|it| &it["packets"]);
+        packets.and_then(Value::as_u64).unwrap_or(0)
+    };
+    let failures = || {
+        let status = daemon.ask("status");
+        let attachments = status["attachments"].as_array().unwrap();
+        let vm3 = attachments.iter().find(|attachment| attachment["interface"] == "vm3").unwrap();
+        number(vm3, "/sendFailures")
+    };
+    socket.send_to(&[0; 1000], "10.0.2.4:9000").unwrap();
+    assert!(netns::eventually(SOON, || (forwarded() == 1).then_some(())).is_some(), "{}", daemon.log());
+
+    site.gateway.run("tc qdisc add dev vm3 root tbf rate 80kbit burst 1600 limit 20000");
+    for _ in 0..COUNT {
+        socket.send_to(&[0; 1000], "10.0.2.4:9000").unwrap();
+    }
+    let all = || (forwarded() + daemon.dropped("not-sent", "", "") == 1 + COUNT).then_some(());
+    assert!(netns::eventually(SOON, all).is_some(), "{:#} {:#}", daemon.ask("status"), daemon.ask("drops"));
+    let lost = daemon.dropped("not-sent", "", "");
+    assert!(lost > 0 && lost < COUNT, "{lost}");
+    assert_eq!(failures(), lost);
+    assert_every_frame_is_counted(&daemon);
 }
 
 #[test]

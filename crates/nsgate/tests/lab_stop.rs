@@ -88,21 +88,35 @@ fn guarded(site: &Site) -> usize {
 /// Asserts that it ends in time, with 0, and leaves every guard where it was.
 fn stops_in_time(site: &Site, daemon: &mut Daemon, what: &str) {
     let guards = guarded(site);
-    assert!(guards >= MANY, "{guards} guards");
+    assert!(guards >= MANY / 4, "{guards} guards");
     let asked = Instant::now();
     let ended = daemon.stop();
     eprintln!("{what}: stopped after {:?}", asked.elapsed());
     assert!(asked.elapsed() < PROMISED, "{what}: {}", daemon.log());
     assert_eq!(ended.and_then(|ended| ended.code()), Some(0), "{what}: {}", daemon.log());
-    assert_eq!(guarded(site), guards, "{what}");
+    assert!(guarded(site) >= guards, "{what}");
 }
 
 #[test]
 fn a_hundred_interfaces_are_closed_in_time() {
     let Some(site) = site() else { return };
     let mut daemon = start(&site, MANY);
+    assert_eq!(guarded(&site), MANY);
     stops_in_time(&site, &mut daemon, "idle");
     assert!(daemon.log().contains("stopped; the interfaces stay guarded"), "{}", daemon.log());
     assert!(!daemon.log().contains("left to the kernel"), "{}", daemon.log());
     assert!(!daemon.config().with_file_name("control.sock").exists());
+}
+
+#[test]
+fn a_reload_that_opens_a_hundred_interfaces_holds_up_nothing() {
+    let Some(site) = site() else { return };
+    let mut daemon = start(&site, 1);
+    fs::write(daemon.config(), file(MANY).text()).unwrap();
+    daemon.signal("HUP");
+    // They are guarded and opened one after the other.
+    let begun = eventually(OPENING, || (guarded(&site) >= MANY / 4).then_some(()));
+    assert!(begun.is_some(), "{}", daemon.log());
+    stops_in_time(&site, &mut daemon, "while opening");
+    assert!(!daemon.log().contains("left to the kernel"), "{}", daemon.log());
 }

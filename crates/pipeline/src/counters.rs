@@ -161,6 +161,15 @@ impl Counters {
         count.add(bytes as u64);
     }
 
+    /// What was forwarded a moment ago has not left.
+    pub(crate) fn not_sent(&mut self, count: Count) {
+        let (forwarded, dropped) = (&mut self.endings[0], &mut self.drops[DropReason::NotSent as usize]);
+        forwarded.packets = forwarded.packets.saturating_sub(count.packets);
+        forwarded.bytes = forwarded.bytes.saturating_sub(count.bytes);
+        dropped.packets += count.packets;
+        dropped.bytes += count.bytes;
+    }
+
     pub(crate) fn drop(&mut self, denial: Denial, bytes: usize) {
         self.end(Ending::Dropped(denial.reason), bytes);
         if let Some(count) = denial.rule.and_then(|rule| self.rules.get_mut(rule.0 as usize)) {

@@ -9,7 +9,7 @@ use crate::outbox::Outbox;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::step::{Came, World};
-use crate::{DropReason, Ending};
+use crate::{Count, DropReason, Ending};
 use flow::{Table, Timeouts, TooLarge};
 use nat::{Lease, PoolKey};
 use packet::make::neighbour_request;
@@ -168,6 +168,12 @@ impl Engine {
     /// queue.
     pub fn lost_in_hand_over(&mut self, bytes: usize) {
         self.counters.end(Ending::Dropped(DropReason::HandOffFull), bytes);
+    }
+
+    /// Counts packets that were to leave and could not: those of [`Way::Leaves`](crate::Way::Leaves) by their frames, and those
+    /// of the outbox by their last one ([`Outgoing::forwards`](crate::Outgoing::forwards)).
+    pub fn not_sent(&mut self, count: Count) {
+        self.counters.not_sent(count);
     }
 
     /// What this worker holds: flow records, and pools with lingering connections. Both return to zero when traffic stops.

@@ -14,6 +14,8 @@ pub struct Outgoing {
     pub offload: Offload,
     /// The frame.
     pub bytes: Vec<u8>,
+    /// The bytes of the forwarded packet of which this is the last or only frame; 0 for any other, and for the gateway's own.
+    pub forwards: usize,
 }
 
 /// Frames waiting to be sent, in order. Buffers are used again.
@@ -45,9 +47,10 @@ impl Outbox {
         self.frames.iter().any(|frame| frame.to == to)
     }
 
-    /// Adds a frame as it lies.
+    /// Adds the frame of a forwarded packet as it lies.
     pub(crate) fn push_frame(&mut self, to: AttachmentId, frame: &Frame<'_>) {
-        self.push(to, frame.offload, |out| out.extend_from_slice(frame.bytes));
+        let length = self.push(to, frame.offload, |out| out.extend_from_slice(frame.bytes));
+        self.ends_packet(length);
     }
 
     /// Adds the frame that `write` writes, and returns its length.
@@ -61,7 +64,14 @@ impl Outbox {
         bytes.clear();
         write(&mut bytes);
         let length = bytes.len();
-        self.frames.push(Outgoing { to, offload, bytes });
+        self.frames.push(Outgoing { to, offload, bytes, forwards: 0 });
         length
+    }
+
+    /// Notes that the last frame is the end of a forwarded packet of so many bytes.
+    pub(crate) fn ends_packet(&mut self, length: usize) {
+        if let Some(last) = self.frames.last_mut() {
+            last.forwards = length;
+        }
     }
 }

@@ -124,11 +124,11 @@ impl Engine {
             Some(SegmentKind::Udp) => return self.cut_batch(frame, packet, egress, mtu),
             Some(SegmentKind::UdpFragments) | None => {}
         }
-        let outbox = &mut self.outbox;
+        let (outbox, length) = (&mut self.outbox, frame.bytes.len());
         let pieces = cut(frame, packet, mtu, |piece| {
             outbox.push(egress, Offload::default(), |out| out.extend_from_slice(piece));
         });
-        if pieces == 0 { Err(DropReason::TooBig.into()) } else { Ok(Outcome::Ends(Ending::Forwarded)) }
+        self.cut_into(pieces, length)
     }
 
     /// Cuts each datagram of a batch.
@@ -148,7 +148,15 @@ impl Engine {
                 outbox.push(egress, Offload::default(), |out| out.extend_from_slice(piece));
             });
         });
-        if pieces == 0 { Err(DropReason::TooBig.into()) } else { Ok(Outcome::Ends(Ending::Forwarded)) }
+        self.cut_into(pieces, frame.bytes.len())
+    }
+
+    fn cut_into(&mut self, pieces: usize, length: usize) -> Result<Outcome, Refusal> {
+        if pieces == 0 {
+            return Err(DropReason::TooBig.into());
+        }
+        self.outbox.ends_packet(length);
+        Ok(Outcome::Ends(Ending::Forwarded))
     }
 
     /// The next hop's hardware address, or `None` where the packet waits for it.

@@ -136,6 +136,7 @@ reasons! {
     NoNeighbour, "no-neighbour", "The next hop did not answer.";
     NeighboursFull, "neighbours-full", "Too many packets or next hops wait for an answer.";
     AttachmentGone, "attachment-gone", "The attachment that it would leave by is gone.";
+    NotSent, "not-sent", "It was to leave, and the interface had no room, was down or gone, or refused its length.";
 }
 
 impl From<Malformed> for DropReason {

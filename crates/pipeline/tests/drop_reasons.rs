@@ -1,7 +1,7 @@
 //! Every reason for a drop is reached by some frame.
 
 use packet::{Checksum, Offload};
-use pipeline::DropReason;
+use pipeline::{Count, DropReason, Ending};
 use std::time::Duration;
 use testkit::build::{Draft, Udp, arp_reply, ethernet, fragments, ipv4, ipv6, neighbour_solicitation};
 use testkit::lab::{Blueprint, Lab};
@@ -85,6 +85,14 @@ fn reached(reason: DropReason) -> Lab {
             let way = engine.receive(now, on, &mut frame.frame());
             assert!(matches!(way, pipeline::Way::Ends), "{way:?}");
             engine.lost_in_hand_over(60);
+            lab
+        }
+        NotSent => {
+            let mut lab = with(Blueprint::default().one_worker().build(), "vm1", udp(VM1, VM3));
+            let forwarded = lab.engine_mut().counters().ended(Ending::Forwarded);
+            assert!(forwarded.packets > 0);
+            lab.engine_mut().not_sent(forwarded);
+            assert_eq!(lab.engine_mut().counters().ended(Ending::Forwarded), Count::default());
             lab
         }
         ReplyWithoutFlow => with(build(), "vm1", ipv4(VM1, VM3).echo_reply(1, 1)),

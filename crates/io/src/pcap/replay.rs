@@ -112,8 +112,10 @@ impl Links for Replay {
         Ok(budget)
     }
 
-    fn send(&mut self, to: AttachmentId, frame: &[u8], offload: Offload) {
+    fn send(&mut self, to: AttachmentId, frame: &[u8], offload: Offload) -> bool {
+        let sent = self.statistics(to).sent;
         self.put(to, frame, offload);
+        self.statistics(to).sent > sent
     }
 
     /// Returns at once: a file has nothing to wait for.

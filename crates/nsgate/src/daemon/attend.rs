@@ -211,6 +211,7 @@ impl Main {
                     self.log_link(event);
                 }
             }
+            Notice::Parted(port) => drop(port),
             Notice::Exhausted(pools) => {
                 pools.into_iter().for_each(|(key, flows)| self.log_exhausted(key, flows))
             }

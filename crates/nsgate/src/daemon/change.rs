@@ -7,6 +7,7 @@ use super::hold::{Attached, Before, Holds};
 use super::link::Workers;
 use super::load::{Job, Read};
 use super::opening::{self, Opened, attached, note_opened, put_in_force};
+use super::stop::Stop;
 use super::views::Directions;
 use control::answer::{Confinement, Reloaded, Reloads};
 use gateway::{Ids, Loaded};
@@ -32,6 +33,8 @@ pub(super) struct State {
     pub(super) reloads: Reloads,
     pub(super) directions: Arc<Directions>,
     pub(super) confinement: Confinement,
+    /// What to do when the daemon is told to stop in the middle of a change.
+    pub(super) stop: Option<Stop>,
 }
 
 /// What a change means for one attachment.
@@ -188,10 +191,15 @@ impl State {
     }
 
     /// Takes, guards and opens whatever the steps say, or nothing.
+    ///
+    /// Where the daemon is told to stop meanwhile this does not return.
     fn take_all(&mut self, loaded: &Loaded, steps: &Steps, workers: usize) -> Result<Opened, String> {
         let mut opened = Opened::new();
         let mut taken = Vec::new();
         for one in attached(loaded) {
+            if let Some(stop) = self.stop.as_ref().filter(|stop| stop.is_asked()) {
+                stop.end(opened.into_iter().flat_map(|(_, _, ports)| ports).collect());
+            }
             let step = steps.get(&one.attachment.id).copied().unwrap_or(Step::Away);
             match self.take(&loaded.gateway, &one, step, workers) {
                 Ok((before, ports)) => {

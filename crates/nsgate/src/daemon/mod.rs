@@ -49,15 +49,13 @@ pub(crate) fn run(args: &Run) -> anyhow::Result<()> {
     log_panics();
     confine::no_new_privileges()?;
     let started = start::start(&args.config);
-    let Started { mut main, doors, listener, stop } =
+    let Started { mut main, doors, stop } =
         started.inspect_err(|error| log_failure(error, args.log_format))?;
     main.log_ready();
     notify::ready();
     main.attend(&doors);
     stop.ask();
-    notify::stopping();
-    listener.remove();
-    stop.stop();
+    stop.stop(Vec::new());
     Ok(())
 }
 

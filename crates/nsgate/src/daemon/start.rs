@@ -74,7 +74,6 @@ pub enum CannotStart {
 pub(super) struct Started {
     pub(super) main: Main,
     pub(super) doors: Doors,
-    pub(super) listener: Arc<Listener>,
     pub(super) stop: Stop,
 }
 
@@ -132,6 +131,7 @@ pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
         reloads: Reloads::default(),
         directions: Arc::new(directions),
         confinement: Confinement::default(),
+        stop: None,
     };
     let (wishes, wished) = bounded(WISHES);
     let shown = ArcSwap::from_pointee(state.shown());
@@ -144,12 +144,13 @@ pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
     let loader = start_loader(&mut crew)?;
     let changes = start_watch(&mut crew)?;
     let hands = start_control(&mut crew, &listener, &desk)?;
-    let stop = Stop::new(to_workers.clone(), hands);
+    let stop = Stop::new(to_workers.clone(), hands, listener);
+    state.stop = Some(stop.clone());
     let signals = start_signals(&mut crew, signals, stop.clone())?;
     state.confinement = crew.settle()?;
     desk.shown.store(Arc::new(state.shown()));
     let main = Main::new(state, desk, to_workers, loader);
-    Ok(Started { main, doors: Doors { signals, notices, wishes: wished, changes }, listener, stop })
+    Ok(Started { main, doors: Doors { signals, notices, wishes: wished, changes }, stop })
 }
 
 fn start_loader(crew: &mut Crew) -> anyhow::Result<Loader> {

@@ -13,6 +13,8 @@
 //! Where the main thread is busy and does not come round, the thread that hears the signals acts in its place.
 
 use super::link::{Command, Workers};
+use super::notify;
+use control::Listener;
 use crossbeam::channel::{Sender, bounded};
 use io::Port;
 use std::sync::Arc;
@@ -34,17 +36,18 @@ const GRACE: Duration = Duration::from_millis(300);
 const PARTING: Duration = Duration::from_millis(600);
 
 /// What it takes to end, for whoever does it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Stop {
     workers: Workers,
     /// Threads that do whatever they are given.
     hands: Sender<control::Task>,
+    listener: Arc<Listener>,
     asked: Arc<OnceLock<Instant>>,
 }
 
 impl Stop {
-    pub(super) fn new(workers: Workers, hands: Sender<control::Task>) -> Self {
-        Self { workers, hands, asked: Arc::default() }
+    pub(super) fn new(workers: Workers, hands: Sender<control::Task>, listener: Arc<Listener>) -> Self {
+        Self { workers, hands, listener, asked: Arc::default() }
     }
 
     /// From now on the time runs.
@@ -52,18 +55,33 @@ impl Stop {
         let _ = self.asked.set(Instant::now());
     }
 
+    /// Whether somebody has asked.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.get().is_some()
+    }
+
     fn asked(&self) -> Instant {
         *self.asked.get_or_init(Instant::now)
     }
 
-    /// Lets the workers empty their rings and queues and closes everything; for the main thread.
-    pub(super) fn stop(&self) {
+    /// Stops in the middle of opening interfaces, of which these are open, and ends the process.
+    pub(super) fn end(&self, opened: Vec<Port>) -> ! {
+        info!("stopping while interfaces are being opened");
+        self.stop(opened);
+        std::process::exit(0);
+    }
+
+    /// Lets the workers empty their rings and queues and closes everything, and ports that no worker has yet; for the main
+    /// thread.
+    pub(super) fn stop(&self, opened: Vec<Port>) {
         if !self.workers.begin_to_end() {
             // Another thread has begun to, and takes the process with it.
             loop {
                 std::thread::park();
             }
         }
+        notify::stopping();
+        self.listener.remove();
         for limit in [EMPTYING, AGAIN] {
             let by = self.asked() + limit;
             let emptied = self.workers.ask_each_by(by + GRACE, |_, reply| Command::Empty { by, reply });
@@ -71,7 +89,7 @@ impl Stop {
                 warn!("{why}: what waits in its rings is lost");
             }
         }
-        self.close();
+        self.close(opened);
         let took = self.asked().elapsed().as_millis();
         info!(
             took_ms = took,
@@ -83,7 +101,7 @@ impl Stop {
     pub(super) fn watch_over(&self) -> ! {
         std::thread::sleep((self.asked() + COMING).saturating_duration_since(Instant::now()));
         let unfinished = if self.workers.begin_to_end() {
-            self.close();
+            self.close(Vec::new());
             "the main thread was busy: stopped without emptying the rings"
         } else {
             std::thread::sleep((self.asked() + LIMIT + GRACE).saturating_duration_since(Instant::now()));
@@ -99,11 +117,10 @@ impl Stop {
         std::process::exit(0);
     }
 
-    /// Takes the workers' rings and closes them.
-    fn close(&self) {
+    /// Takes the workers' rings and closes them, and some more.
+    fn close(&self, mut ports: Vec<Port>) {
         let by = Instant::now() + PARTING;
         let parted = self.workers.ask_each_by(by, |_, reply| Command::Stop(reply));
-        let mut ports = Vec::new();
         for given in parted {
             match given {
                 Ok(given) => ports.extend(given),

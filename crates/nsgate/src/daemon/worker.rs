@@ -5,11 +5,11 @@
 use super::Clock;
 use super::hand_over::{Handed, Others, Queue};
 use super::link::{Command, Ends, Notice, Report};
-use io::{Leaving, LinkState, Links as _, Port, Ports};
+use io::{Leaving, LinkState, Links as _, Port, Ports, Unsent};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use packet::{AttachmentId, Frame, Offload, Time};
-use pipeline::{Engine, Way};
+use pipeline::{Count, Engine, Way};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::{debug, error};
@@ -117,7 +117,16 @@ impl Loop {
                 leave(way, id, frame, engine, others)
             }),
         };
+        self.note_unsent();
         taken.unwrap_or_default()
+    }
+
+    /// What could not leave was not forwarded.
+    fn note_unsent(&mut self) {
+        let Unsent { frames, bytes } = self.links.take_unsent();
+        if frames > 0 {
+            self.engine.not_sent(Count { packets: frames, bytes });
+        }
     }
 
     /// What waits in the queue; whether anything did.
@@ -158,6 +167,7 @@ impl Loop {
         }
         links.send_all(leaving);
         leaving.drain(..).for_each(|sent| queue.give_back(sent.parcel));
+        self.note_unsent();
         self.send_own();
         taken
     }
@@ -166,7 +176,14 @@ impl Loop {
     fn send_own(&mut self) {
         let Self { links, engine, .. } = self;
         if !engine.outbox().is_empty() {
-            engine.outbox().drain(|frame| links.send(frame.to, &frame.bytes, frame.offload));
+            let mut unsent = Count::default();
+            engine.outbox().drain(|frame| {
+                if !links.send(frame.to, &frame.bytes, frame.offload) && frame.forwards > 0 {
+                    unsent.packets += 1;
+                    unsent.bytes += frame.forwards as u64;
+                }
+            });
+            engine.not_sent(unsent);
         }
     }
 
@@ -179,7 +196,9 @@ impl Loop {
         while let Some(event) = self.links.next_event() {
             self.engine.rewired(event.attachment);
             if event.state == LinkState::Gone {
-                self.detach(event.attachment);
+                // Where nobody takes it, it is closed here.
+                let parted = self.detach(event.attachment).map(Notice::Parted);
+                parted.into_iter().for_each(|parted| drop(self.ends.notices.try_send(parted)));
             }
             // The main thread looks at every interface anyway; a notice only makes it sooner.
             let _ = self.ends.notices.try_send(Notice::Link(event));
@@ -213,9 +232,10 @@ impl Loop {
                 let _ = reply.send(());
             }
             Command::Attach { ports, detach, reply } => {
-                ports.into_iter().for_each(|(id, port)| self.attach(id, port));
-                detach.into_iter().for_each(|id| self.detach(id));
-                let _ = reply.send(());
+                let mut parted: Vec<_> =
+                    ports.into_iter().filter_map(|(id, port)| self.attach(id, port)).collect();
+                parted.extend(detach.into_iter().filter_map(|id| self.detach(id)));
+                let _ = reply.send(parted);
             }
             Command::Empty { by, reply } => {
                 self.empty(by);
@@ -225,18 +245,21 @@ impl Loop {
         }
     }
 
-    fn attach(&mut self, id: AttachmentId, port: Port) {
+    /// Relays on a port; the one that was there before, if any.
+    fn attach(&mut self, id: AttachmentId, port: Port) -> Option<Port> {
+        let before = self.links.remove(id);
         self.links.put(id, port);
         // Where an interface returns, another machine may be behind it.
         self.engine.rewired(id);
         if !self.attached.contains(&id) {
             self.attached.push(id);
         }
+        before
     }
 
-    fn detach(&mut self, id: AttachmentId) {
-        self.links.remove(id);
+    fn detach(&mut self, id: AttachmentId) -> Option<Port> {
         self.attached.retain(|attached| *attached != id);
+        self.links.remove(id)
     }
 }
 
