@@ -20,12 +20,13 @@ pub(crate) fn restrict(role: Role, socket: &Path) -> Result<Landlock, RulesetErr
     let directory = socket.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or_else(|| Path::new("."));
     let tun = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
+    // By its directory: the device file may come, or come again, when TAP devices are first wanted.
     let reading = AccessFs::ReadFile | AccessFs::ReadDir;
     let rules = match role {
         Role::Main => rules
             .add_rules(path_beneath_rules([directory], AccessFs::RemoveFile))?
             .add_rules(path_beneath_rules(["/proc/sys/net"], AccessFs::ReadFile))?
-            .add_rules(path_beneath_rules(["/dev/net/tun"], tun))?,
+            .add_rules(path_beneath_rules(["/dev/net"], tun))?,
         Role::Loader => rules.add_rules(path_beneath_rules(["/"], reading))?,
         Role::Worker | Role::Control => rules,
     };

@@ -2,7 +2,7 @@
 //!
 //! | thread | capabilities | files | system calls |
 //! |---|---|---|---|
-//! | [main](Role::Main): interfaces, guards, reloads | `CAP_NET_ADMIN`, `CAP_NET_RAW`, `CAP_BPF` | removes its socket, opens `/dev/net/tun`, reads the network's settings | sockets, `bpf(2)`, memory |
+//! | [main](Role::Main): interfaces, guards, reloads | `CAP_NET_ADMIN`, `CAP_NET_RAW`, `CAP_BPF` | removes its socket, opens what is in `/dev/net`, reads the network's settings | sockets, `bpf(2)`, memory |
 //! | [workers](Role::Worker) | none | none | sending, receiving, waiting, memory |
 //! | [control](Role::Control): the socket's peers, signals, the watch over interfaces | none | none | what is open already, memory |
 //! | [loader](Role::Loader): the gateway file | none | reads | reading, looking interfaces up, memory |

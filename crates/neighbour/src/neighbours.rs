@@ -152,6 +152,12 @@ impl Neighbours {
         self.epochs.doubt(on);
     }
 
+    /// Whether a next hop on an attachment is known, or anything of its own is held.
+    pub fn remember(&self, attachment: AttachmentId) -> bool {
+        let table = self.table();
+        table.shares.know(attachment) || table.known.keys().any(|(on, _)| *on == attachment)
+    }
+
     /// Forgets next hops that are gone; returns what waited for them.
     pub fn forget(&self, is_gone: impl Fn(AttachmentId, Scope, Address) -> bool) -> Vec<Waiting> {
         let mut waited = Vec::new();

@@ -40,6 +40,11 @@ impl Shares {
         is_free
     }
 
+    /// Whether anything is held for an attachment.
+    pub(crate) fn know(&self, attachment: AttachmentId) -> bool {
+        self.0.contains_key(&attachment)
+    }
+
     /// How many packets wait.
     pub(crate) fn waiting(&self) -> usize {
         self.0.values().map(|share| share.waiting).sum()

@@ -134,6 +134,11 @@ impl Engine {
         self.sweep = Some(0);
     }
 
+    /// Whether flows may be left of attachments that the policy has no more.
+    pub fn is_sweeping(&self) -> bool {
+        self.sweep.is_some()
+    }
+
     /// Takes in that the wire of an attachment was cut, or is another: whoever is at its other end is asked for again.
     pub fn rewired(&self, on: AttachmentId) {
         self.shared.neighbours.forget_link(on);

@@ -188,6 +188,11 @@ impl Fragments {
         late
     }
 
+    /// Whether anything of an attachment's datagrams is left.
+    pub(crate) fn remember(&self, attachment: AttachmentId) -> bool {
+        self.links.contains_key(&attachment)
+    }
+
     /// How many fragments wait.
     pub(crate) fn waiting(&self) -> usize {
         self.links.values().map(|link| link.held.len()).sum()

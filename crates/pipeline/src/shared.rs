@@ -54,6 +54,11 @@ impl Shared {
         })
     }
 
+    /// Whether anything here is left of an attachment: a next hop there, something from there that waits, a fragment.
+    pub fn remembers(&self, attachment: AttachmentId) -> bool {
+        self.neighbours.remember(attachment) || self.fragments().remember(attachment)
+    }
+
     /// The pools of translated ports.
     pub fn pools(&self) -> &Arc<Pools> {
         &self.pools

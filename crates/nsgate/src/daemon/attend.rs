@@ -135,7 +135,10 @@ impl Main {
                     self.follow(change, &doors.changes);
                 },
                 recv(missing) -> _ => self.look_for_missing(),
-                recv(interfaces) -> _ => self.look_at_interfaces(),
+                recv(interfaces) -> _ => {
+                    self.look_at_interfaces();
+                    self.give_back_numbers();
+                }
                 recv(rings) -> _ => self.look_at_rings(),
                 recv(watchdog) -> _ => {
                     let lately = watched.unwrap_or(STALLED) / 2;
@@ -288,6 +291,14 @@ impl Main {
     /// Follows what the host has changed on the interfaces: hardware addresses, MTUs, its own addresses.
     fn look_at_interfaces(&mut self) {
         self.look_again(|_| true);
+    }
+
+    /// Lets new interfaces have the numbers of those that are attached no more.
+    fn give_back_numbers(&mut self) {
+        // A worker that does not answer is told of elsewhere.
+        let rested = self.state.give_back_numbers(&self.workers, &self.desk.shared).unwrap_or_default();
+        self.links.retain(|id, _| !rested.contains(id));
+        self.lost.retain(|id, _| !rested.contains(id));
     }
 
     fn look_again(&mut self, which: impl Fn(AttachmentId) -> bool) {

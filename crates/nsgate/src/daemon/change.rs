@@ -4,17 +4,18 @@
 
 use super::desk::Shown;
 use super::hold::{Attached, Before, Holds};
-use super::link::Workers;
+use super::link::{Command, Workers};
 use super::load::{Job, Read};
 use super::opening::{self, Opened, attached, note_opened, put_in_force};
+use super::rest::Resting;
 use super::stop::Stop;
 use super::views::Directions;
 use control::answer::{Confinement, Reloaded, Reloads};
 use gateway::{Ids, Loaded};
 use io::{Interface, Interfaces, Wire};
 use packet::AttachmentId;
-use pipeline::{Gateway, Names, Snapshot};
-use std::collections::{HashMap, HashSet};
+use pipeline::{Gateway, Names, Shared, Snapshot};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// What is in force, and what came before it as far as that still counts.
@@ -30,6 +31,8 @@ pub(super) struct State {
     pub(super) missing: HashSet<AttachmentId>,
     /// Attachments whose changes cannot be followed, and why.
     pub(super) troubles: HashMap<AttachmentId, String>,
+    /// Numbers of attachments that are no more.
+    pub(super) resting: Resting,
     pub(super) reloads: Reloads,
     pub(super) directions: Arc<Directions>,
     pub(super) confinement: Confinement,
@@ -257,6 +260,23 @@ impl State {
         let all = self.loaded.gateway.attachments.iter();
         let gone = all.filter(|attachment| !kept.contains(&attachment.id));
         gone.map(|attachment| (attachment.id, attachment.interface.to_string())).unzip()
+    }
+
+    /// Gives back the numbers of attachments that are no more, as far as nothing means them any longer. Returns them.
+    pub(super) fn give_back_numbers(
+        &mut self,
+        workers: &Workers,
+        shared: &Shared,
+    ) -> Result<BTreeSet<AttachmentId>, String> {
+        let used: HashSet<AttachmentId> = self.loaded.gateway.attachments.iter().map(|a| a.id).collect();
+        let unused: BTreeSet<_> = self.ids.taken().filter(|id| !used.contains(id)).collect();
+        if unused.is_empty() {
+            return Ok(unused);
+        }
+        let progress = workers.ask_all(|_, reply| Command::Settle(reply))?;
+        let rested = self.resting.look(&unused, &progress, |id| shared.remembers(id));
+        self.ids.give_back(&rested);
+        Ok(rested)
     }
 
     /// Takes note of what is in force now.

@@ -115,6 +115,11 @@ impl Queue {
         self.small.has_room(on, count) && self.large.has_room(on, count)
     }
 
+    /// How many frames wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()

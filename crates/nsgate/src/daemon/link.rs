@@ -1,5 +1,6 @@
 //! What workers are told, what they notice, and how to reach them.
 
+use super::rest::Progress;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crossbeam::utils::CachePadded;
 use io::Port;
@@ -31,6 +32,8 @@ pub(super) enum Command {
     /// Relay on these ports, which the main thread has opened, and on those attachments no more. The answer is the ports
     /// that are no longer needed: to close one takes the kernel some 25 ms, in which no packet flowed.
     Attach { ports: Vec<(AttachmentId, Port)>, detach: Vec<AttachmentId>, reply: Sender<Vec<Port>> },
+    /// How far with what attachments have left?
+    Settle(Sender<Progress>),
     /// Say when the rings and the queue have been empty, at the latest `by` then.
     Empty { by: Instant, reply: Sender<()> },
     /// Give the ports away, and end.

@@ -25,6 +25,7 @@ mod link;
 mod load;
 mod notify;
 mod opening;
+mod rest;
 mod shares;
 mod start;
 mod stop;

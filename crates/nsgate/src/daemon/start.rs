@@ -9,6 +9,7 @@ use super::hold::Holds;
 use super::link::{Ends, Notice, Workers};
 use super::load::{self, LOADERS, Loader};
 use super::opening::{self, Opened};
+use super::rest::Resting;
 use super::stop::Stop;
 use super::views::Directions;
 use super::{Clock, worker};
@@ -128,6 +129,7 @@ pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
         holds,
         missing: HashSet::new(),
         troubles: HashMap::new(),
+        resting: Resting::default(),
         reloads: Reloads::default(),
         directions: Arc::new(directions),
         confinement: Confinement::default(),
@@ -245,7 +247,7 @@ fn make_workers(
         let (queue, _) = &queues[worker];
         let detour = loaded.settings.hand_off_always.then_some((worker + 1) % workers);
         let (queue, leaving) = (Arc::clone(queue), Vec::with_capacity(Ports::BATCH));
-        Ok(worker::Loop { clock, links, engine, attached, queue, leaving, others, detour, ends })
+        Ok(worker::Loop { clock, links, engine, attached, queue, taken: 0, leaving, others, detour, ends })
     };
     let loops = each_links.into_iter().zip(each_ends).enumerate().map(make);
     let loops = loops.collect::<Result<_, flow::TooLarge>>();

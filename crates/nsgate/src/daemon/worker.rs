@@ -5,6 +5,7 @@
 use super::Clock;
 use super::hand_over::{Handed, Others, Queue};
 use super::link::{Command, Ends, Notice, Report};
+use super::rest::Progress;
 use io::{Leaving, LinkState, Links as _, Port, Ports, Unsent};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
@@ -37,6 +38,8 @@ pub(super) struct Loop {
     pub(super) attached: Vec<AttachmentId>,
     /// What the other workers have received for this one.
     pub(super) queue: Arc<Queue>,
+    /// How many frames have been taken from there.
+    pub(super) taken: u64,
     /// What of that goes out next; empty between two batches.
     pub(super) leaving: Vec<Leaving>,
     pub(super) others: Others,
@@ -135,7 +138,10 @@ impl Loop {
         while taken < QUEUED {
             match self.take_over_batch() {
                 0 => break,
-                count => taken += count,
+                count => {
+                    taken += count;
+                    self.taken += count as u64;
+                }
             }
         }
         self.others.wake();
@@ -236,6 +242,13 @@ impl Loop {
                     ports.into_iter().filter_map(|(id, port)| self.attach(id, port)).collect();
                 parted.extend(detach.into_iter().filter_map(|id| self.detach(id)));
                 let _ = reply.send(parted);
+            }
+            Command::Settle(reply) => {
+                let _ = reply.send(Progress {
+                    is_sweeping: self.engine.is_sweeping(),
+                    taken: self.taken,
+                    waiting: self.queue.len() as u64,
+                });
             }
             Command::Empty { by, reply } => {
                 self.empty(by);
