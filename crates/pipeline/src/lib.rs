@@ -36,6 +36,7 @@ mod path;
 mod prefixes;
 mod reach;
 mod route;
+mod scatter;
 mod send;
 mod shared;
 mod snapshot;

@@ -3,6 +3,7 @@
 use crate::gateway::{Attachment, AttachmentKind, Gateway};
 use crate::link::outside_scope;
 use crate::prefixes::Prefixes;
+use crate::scatter::Scattered;
 use crate::snapshot::PLATFORM;
 use ipnet::IpNet;
 use model::{Network, VnetIndex};
@@ -22,7 +23,7 @@ pub(crate) enum Reach {
 #[derive(Debug)]
 pub(crate) struct Reaches {
     /// By the scope of virtual networks and of on-premises attachments.
-    by_scope: HashMap<Scope, Prefixes<Reach>>,
+    by_scope: HashMap<Scope, Prefixes<Reach>, Scattered>,
     any_vnet: Prefixes<()>,
 }
 

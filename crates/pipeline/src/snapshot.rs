@@ -7,6 +7,7 @@ mod compile;
 use crate::link::{Behind, Link, Outside, holds};
 use crate::names::{RuleId, RuleName};
 use crate::reach::{Reach, Reaches};
+use crate::scatter::Scattered;
 use ipnet::IpNet;
 use model::{Direction, Network, PublicIpSku, SubnetIndex, VnetIndex};
 use nat::Asker;
@@ -33,12 +34,12 @@ pub struct Snapshot {
     /// By [`AttachmentId`]; `None` where a reload took one away.
     links: Vec<Option<Link>>,
     nics: Vec<Nic>,
-    private: HashMap<(Scope, Address), Private>,
-    public: HashMap<Address, Public>,
+    private: HashMap<(Scope, Address), Private, Scattered>,
+    public: HashMap<Address, Public, Scattered>,
     /// Of the virtual networks, in the model's order.
     scopes: Vec<Scope>,
     reaches: Reaches,
-    groups: HashMap<GroupId, Rules>,
+    groups: HashMap<GroupId, Rules, Scattered>,
     /// Where the internet is.
     pub(crate) internet: Option<AttachmentId>,
     /// What NICs without a public address of their own become.

@@ -35,8 +35,8 @@ impl Snapshot {
             attached: Attached::new(&gateway.attachments),
         };
         let mut snapshot_nics = Vec::with_capacity(network.network_interfaces.len());
-        let mut private = HashMap::new();
-        let mut public = HashMap::new();
+        let mut private = HashMap::default();
+        let mut public = HashMap::default();
         for (nth, (nic, owner)) in network.network_interfaces.iter().zip(owners).enumerate() {
             let group = nic.security_group.zip(nic.vnet()).map(|(nsg, vnet)| groups.add(nsg, vnet));
             let attached =
