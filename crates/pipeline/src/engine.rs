@@ -6,6 +6,7 @@ use crate::directory::Claim;
 use crate::identification::Identification;
 use crate::judge::Judgement;
 use crate::outbox::Outbox;
+use crate::recent::Recent;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::step::{Came, World};
@@ -76,6 +77,8 @@ pub struct Engine {
     pub(crate) outbox: Outbox,
     pub(crate) identification: Identification,
     pub(crate) exhausted: HashMap<PoolKey, u64>,
+    /// The next hops that this worker met last.
+    pub(crate) recent: Recent,
     /// When this worker looks after its packets that wait for a next hop; `None` where none do.
     pub(crate) look_after_at: Option<Time>,
     /// Whether flow records are left whose time is up.
@@ -108,6 +111,7 @@ impl Engine {
             outbox: Outbox::default(),
             identification: Identification::default(),
             exhausted: HashMap::new(),
+            recent: Recent::default(),
             look_after_at: None,
             behind: false,
             sweep: None,

@@ -35,6 +35,7 @@ mod own;
 mod path;
 mod prefixes;
 mod reach;
+mod recent;
 mod route;
 mod scatter;
 mod send;

@@ -86,8 +86,12 @@ impl Engine {
             let next_hop = NextHop { on: hop.egress, scope: link.scope, address: next_hop };
             let from =
                 self.flows.get(flow).map_or(hop.egress, |action| action.hops[side.other() as usize].egress);
-            let Some(mac) = self.resolve(now, frame, next_hop, from)? else {
-                return Ok(Outcome::Waits);
+            let mac = match self.recent.find(hop.egress, next_hop.address, epoch) {
+                Some(mac) => mac,
+                None => match self.resolve(now, frame, next_hop, (from, epoch))? {
+                    Some(mac) => mac,
+                    None => return Ok(Outcome::Waits),
+                },
             };
             if let Some(action) = self.flows.get_mut(flow) {
                 action.hops[side as usize] = Hop { mac, epoch: Some(epoch), ..hop };
@@ -166,7 +170,7 @@ impl Engine {
         now: Time,
         frame: &Frame<'_>,
         next_hop: NextHop,
-        from: AttachmentId,
+        (from, epoch): (AttachmentId, u32),
     ) -> Result<Option<Mac>, DropReason> {
         let whose = Whose { from, worker: self.worker };
         let resolved = self.shared.neighbours.resolve(next_hop, whose, now, frame);
@@ -176,6 +180,7 @@ impl Engine {
         }
         match resolved {
             Resolved::At { mac, waited } => {
+                self.recent.meet(next_hop.on, next_hop.address, mac, epoch);
                 self.release(next_hop.on, mac, waited);
                 Ok(Some(mac))
             }
