@@ -47,7 +47,7 @@ pub(crate) struct Outside {
     pub(crate) translated: Vec<Address>,
     /// What the host itself holds.
     pub(crate) host: Vec<Address>,
-    pub(crate) on_link: Vec<IpNet>,
+    on_link: Vec<OnLink>,
     /// The first of each family is used.
     next_hops: Vec<Address>,
 }
@@ -66,15 +66,14 @@ impl Outside {
             translated: own.iter().copied().filter(is_public).collect(),
             own,
             host,
-            on_link: addresses.iter().map(IpNet::trunc).collect(),
+            on_link: addresses.iter().map(OnLink::new).collect(),
             next_hops: next_hops.iter().copied().map(Address::from).collect(),
         }
     }
 
     /// Whether an address lies on the link itself.
     pub(crate) fn is_near(&self, address: Address) -> bool {
-        let ip = address.ip();
-        self.on_link.iter().any(|prefix| prefix.contains(&ip))
+        self.on_link.iter().any(|prefix| prefix.contains(address))
     }
 
     fn next_hop(&self, destination: Address) -> Option<Address> {
@@ -82,6 +81,30 @@ impl Outside {
             return Some(destination);
         }
         self.next_hops.iter().copied().find(|hop| hop.is_v4() == destination.is_v4())
+    }
+}
+
+/// A prefix as a number and a mask.
+#[derive(Clone, Copy, Debug)]
+struct OnLink {
+    bits: u128,
+    mask: u128,
+    v4: bool,
+}
+
+impl OnLink {
+    fn new(prefix: &IpNet) -> Self {
+        // An IPv4 address is the end of a wider one.
+        let free = prefix.max_prefix_len() - prefix.prefix_len();
+        let mask = u128::MAX.checked_shl(free.into()).unwrap_or(0);
+        let address = Address::from(prefix.addr());
+        Self { bits: address.bits() & mask, mask, v4: address.is_v4() }
+    }
+
+    #[inline]
+    fn contains(self, address: Address) -> bool {
+        // Short prefixes of IPv6 hold the numbers that stand for IPv4 addresses, and do not mean these.
+        address.bits() & self.mask == self.bits && address.is_v4() == self.v4
     }
 }
 
@@ -202,4 +225,32 @@ fn build_link(
         }
     };
     Link { id: attachment.id, mac: attachment.mac, mtu: attachment.mtu, scope, behind }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// As the library of prefixes says.
+        #[test]
+        fn a_prefix_holds_what_it_holds(
+            (v4, net, length, flips) in (any::<bool>(), any::<u128>(), 0u8..=128, 0u32..128),
+            other in any::<bool>(),
+        ) {
+            // Narrower for IPv4.
+            let ip = |bits: u128, v4| -> std::net::IpAddr {
+                if v4 { std::net::Ipv4Addr::from_bits(bits as u32).into() } else { std::net::Ipv6Addr::from_bits(bits).into() }
+            };
+            let prefix = IpNet::new(ip(net, v4), if v4 { length % 33 } else { length }).expect("a length in range");
+            let near = OnLink::new(&prefix);
+            for address in [ip(net, v4), ip(net ^ 1 << flips, v4), ip(net ^ 1 << (flips % 32), v4), ip(net, other)] {
+                prop_assert_eq!(near.contains(address.into()), prefix.contains(&address), "{} {}", prefix, address);
+            }
+            let mapped = std::net::Ipv4Addr::from_bits(net as u32);
+            let all: IpNet = "::/0".parse().expect("a prefix");
+            prop_assert!(!OnLink::new(&all).contains(Address::from(std::net::IpAddr::V4(mapped))));
+        }
+    }
 }
