@@ -21,18 +21,22 @@ enum Event {
     LookedAfter { worker: usize },
     /// The wire is cut.
     Cut,
+    /// A reload has no place for a neighbour any more.
+    Gone { host: u8 },
     /// Time goes by.
     Later { millis: u64 },
 }
 
 fn event() -> impl Strategy<Value = Event> {
     let (worker, host) = (0..WORKERS, 0..2u8);
+    let gone = host.clone().prop_map(|host| Event::Gone { host });
     prop_oneof![
         6 => (worker.clone(), host.clone()).prop_map(|(worker, host)| Event::Packet { worker, host }),
         4 => (worker.clone(), host, 0..2usize, 0..WORKERS)
             .prop_map(|(worker, host, mac, hops)| Event::Heard { worker, host, mac, hops }),
         2 => worker.prop_map(|worker| Event::LookedAfter { worker }),
         1 => Just(Event::Cut),
+        1 => gone,
         2 => (0..2_000u64).prop_map(|millis| Event::Later { millis }),
     ]
 }
@@ -83,6 +87,10 @@ impl World {
                 }
             }
             Event::Cut => self.neighbours.forget_link(ON),
+            Event::Gone { host } => {
+                let is_gone = |_, _, address| address == Address::from_v4_bits(u32::from(host));
+                self.dropped += self.neighbours.forget(is_gone).len() as u32;
+            }
             Event::Later { millis } => {
                 self.now = self.now + Duration::from_millis(millis);
                 for chore in self.neighbours.tick(self.now) {

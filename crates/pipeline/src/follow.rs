@@ -13,8 +13,11 @@ use packet::{AttachmentId, Frame, Packet, Time};
 impl Engine {
     /// Takes in a frame again that had waited for its first fragment, which went or was dropped here.
     fn resume(&mut self, now: Time, on: AttachmentId, frame: &mut Frame<'_>) {
-        if let Way::Leaves(egress) = self.pass(now, on, frame, Came::HandedOver, WALKS) {
-            self.outbox.push_frame(egress, frame);
+        match self.pass(now, on, frame, Came::HandedOver, WALKS) {
+            Way::Leaves(egress) => self.outbox.push_frame(egress, frame),
+            // Its datagram came to its end meanwhile, and another of its name began at another worker.
+            Way::HandOver(_) => self.lost_in_hand_over(frame.bytes.len()),
+            Way::Ends => {}
         }
     }
 
