@@ -44,7 +44,7 @@ use crate::build::OwnedFrame;
 use blueprint::gateway_mac;
 use frames::addressed;
 use packet::{AttachmentId, Time};
-use pipeline::{DropReason, Ending, Engine, Explanation, FlowView, Names, Settings, Shared, Snapshot};
+use pipeline::{Count, DropReason, Ending, Engine, Explanation, FlowView, Names, Settings, Shared, Snapshot};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +70,8 @@ pub struct Lab {
     /// What the lab caused by itself since: hosts' ARP replies, and the questions that they answer.
     own: Tally,
     sent: i64,
+    /// Packets that have left, as the frames themselves say.
+    left: Count,
 }
 
 impl Blueprint {
@@ -103,6 +105,7 @@ impl Blueprint {
             silent: HashSet::new(),
             own: Tally::default(),
             sent: 0,
+            left: Count::default(),
         }
     }
 
@@ -121,6 +124,7 @@ impl Lab {
         let worker = self.steer(on, &frame);
         let foretold = self.explain_at(worker, on, &frame);
         let before = Tally::of(&self.engines);
+        let accounts = self.left_and_forwarded();
         self.sent += 1;
         let mut outcome = Outcome::default();
         self.receive(worker, on, frame.clone(), &mut outcome);
@@ -129,6 +133,9 @@ impl Lab {
             assert_foretold(&foretold, before.get("waiting"), &moved);
         }
         self.settle(&mut outcome);
+        let moved =
+            |[left, forwarded]: [Count; 2]| (forwarded.packets - left.packets, forwarded.bytes - left.bytes);
+        assert_eq!(moved(self.left_and_forwarded()), moved(accounts), "what was forwarded has left");
         outcome
     }
 

@@ -4,7 +4,7 @@ use super::blueprint::gateway_mac;
 use super::{Departed, Lab, Outcome, Steering, steering};
 use crate::build::{Body, OwnedFrame, Transport, arp_reply, neighbour_advertisement, read};
 use packet::{AttachmentId, Offload};
-use pipeline::{Engine, Explanation, Way};
+use pipeline::{Count, Counters, Ending, Engine, Explanation, Way};
 use std::net::IpAddr;
 
 /// The most workers that a frame goes through: who received it, whom the directory named, the home, who gives a port up for
@@ -64,7 +64,10 @@ impl Lab {
         }
         let offload = view.offload;
         match way {
-            Way::Leaves(to) => self.depart(to, frame.bytes, offload, outcome),
+            Way::Leaves(to) => {
+                self.forwards(frame.bytes.len());
+                self.depart(to, frame.bytes, offload, outcome);
+            }
             Way::HandOver(_) => panic!("handed over again and again"),
             Way::Ends => {}
         }
@@ -75,9 +78,14 @@ impl Lab {
     pub(super) fn settle(&mut self, outcome: &mut Outcome) {
         loop {
             let mut frames = Vec::new();
+            let mut forwarded = Vec::new();
             for engine in &mut self.engines {
-                engine.outbox().drain(|out| frames.push((out.to, out.bytes.clone(), out.offload)));
+                engine.outbox().drain(|out| {
+                    forwarded.extend((out.forwards > 0).then_some(out.forwards));
+                    frames.push((out.to, out.bytes.clone(), out.offload));
+                });
             }
+            forwarded.into_iter().for_each(|bytes| self.forwards(bytes));
             if frames.is_empty() {
                 break;
             }
@@ -102,6 +110,19 @@ impl Lab {
         });
         assert_eq!(received, ended + self.shared.waiting() as u64, "received = endings + waiting");
         assert_eq!(between, 0, "what is handed over is taken over");
+    }
+
+    /// Counts a packet that leaves, whole or with its last piece.
+    fn forwards(&mut self, bytes: usize) {
+        self.left.packets += 1;
+        self.left.bytes += bytes as u64;
+    }
+
+    /// What has left by the lab, and what the engines say was forwarded: the two move together.
+    pub(super) fn left_and_forwarded(&self) -> [Count; 2] {
+        let mut sum = Counters::default();
+        self.engines.iter().for_each(|engine| sum.add(engine.counters()));
+        [self.left, sum.ended(Ending::Forwarded)]
     }
 
     fn depart(&self, to: AttachmentId, bytes: Vec<u8>, offload: Offload, outcome: &mut Outcome) {
