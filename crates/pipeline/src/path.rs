@@ -127,7 +127,9 @@ fn begin<O: Observer>(
     replaces: Option<FlowId>,
     seen: &mut O,
 ) -> Result<Step, Refusal> {
-    let elsewhere = if replaces.is_some() { None } else { world.elsewhere(&key) };
+    // Of what was received that has been asked, and what replaces a record stays with it.
+    let may_be_elsewhere = world.came == Came::HandedOver && replaces.is_none();
+    let elsewhere = if may_be_elsewhere { world.elsewhere(&key) } else { None };
     let plan = match first_packet(world, link, &packet, key, seen) {
         Err(Refusal { makes_room: Some(worker), .. }) => {
             seen.see(Event::OfWorker(worker));
