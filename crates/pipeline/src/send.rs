@@ -100,67 +100,55 @@ impl Engine {
         } else {
             set_macs(frame.bytes, hop.mac, own_mac);
         }
-        if checks::wire_size(frame, packet) <= mtu {
-            return Ok(Outcome::Leaves(hop.egress));
-        }
-        self.cut(frame, packet, hop.egress, mtu)
+        Ok(match self.fit(frame, packet, hop.egress, mtu)? {
+            Fit::AsItLies => Outcome::Leaves(hop.egress),
+            Fit::InPieces => Outcome::Ends(Ending::Forwarded),
+        })
     }
 
-    /// Makes a packet that may be cut small enough for the link.
-    #[cold]
-    pub(crate) fn cut(
+    /// Makes a packet small enough for the link.
+    #[inline]
+    fn fit(
         &mut self,
         frame: &mut Frame<'_>,
         packet: &Packet,
         egress: AttachmentId,
         mtu: u32,
-    ) -> Result<Outcome, Refusal> {
-        // The walk has looked, but a reload may have made the link narrower since.
-        if packet.dont_fragment {
-            return Err(DropReason::TooBig.into());
+    ) -> Result<Fit, DropReason> {
+        if checks::wire_size(frame, packet) <= mtu {
+            return Ok(Fit::AsItLies);
         }
-        let kind = frame.offload.segments.map(|segments| segments.kind);
-        match kind {
-            Some(SegmentKind::Tcp4) if shrink_segments(frame, packet, mtu) => {
-                return Ok(Outcome::Leaves(egress));
-            }
-            Some(SegmentKind::Tcp4 | SegmentKind::Tcp6) => return Err(DropReason::TooBig.into()),
-            Some(SegmentKind::Udp) => return self.cut_batch(frame, packet, egress, mtu),
-            Some(SegmentKind::UdpFragments) | None => {}
-        }
-        let (outbox, length) = (&mut self.outbox, frame.bytes.len());
-        let pieces = cut(frame, packet, mtu, |piece| {
-            outbox.push(egress, Offload::default(), |out| out.extend_from_slice(piece));
-        });
-        self.cut_into(pieces, length)
+        self.cut(frame, packet, egress, mtu)
     }
 
-    /// Cuts each datagram of a batch.
-    fn cut_batch(
+    /// Makes a packet that may be cut small enough for the link.
+    #[cold]
+    fn cut(
         &mut self,
-        frame: &Frame<'_>,
+        frame: &mut Frame<'_>,
         packet: &Packet,
         egress: AttachmentId,
         mtu: u32,
-    ) -> Result<Outcome, Refusal> {
-        let outbox = &mut self.outbox;
-        let mut pieces = 0;
-        segment(frame.bytes, frame.offload, &mut Vec::new(), |bytes| {
-            let packet = Packet { end: packet.end.min(bytes.len() as u32), ..*packet };
-            let mut datagram = Frame { bytes, offload: Offload::default() };
-            pieces += cut(&mut datagram, &packet, mtu, |piece| {
-                outbox.push(egress, Offload::default(), |out| out.extend_from_slice(piece));
-            });
-        });
-        self.cut_into(pieces, frame.bytes.len())
-    }
-
-    fn cut_into(&mut self, pieces: usize, length: usize) -> Result<Outcome, Refusal> {
+    ) -> Result<Fit, DropReason> {
+        // The walk has looked, but a reload may have made the link narrower since.
+        if packet.dont_fragment {
+            return Err(DropReason::TooBig);
+        }
+        let (outbox, length) = (&mut self.outbox, frame.bytes.len());
+        let mut emit = |piece: &[u8]| {
+            outbox.push(egress, Offload::default(), |out| out.extend_from_slice(piece));
+        };
+        let pieces = match frame.offload.segments.map(|segments| segments.kind) {
+            Some(SegmentKind::Tcp4) if shrink_segments(frame, packet, mtu) => return Ok(Fit::AsItLies),
+            Some(SegmentKind::Tcp4 | SegmentKind::Tcp6) => 0,
+            Some(SegmentKind::Udp) => cut_batch(frame, packet, mtu, emit),
+            Some(SegmentKind::UdpFragments) | None => cut(frame, packet, mtu, &mut emit),
+        };
         if pieces == 0 {
-            return Err(DropReason::TooBig.into());
+            return Err(DropReason::TooBig);
         }
         self.outbox.ends_packet(length);
-        Ok(Outcome::Ends(Ending::Forwarded))
+        Ok(Fit::InPieces)
     }
 
     /// The next hop's hardware address, or `None` where the packet waits for it.
@@ -211,21 +199,36 @@ impl Engine {
         let Ok(Parsed::Ip(packet)) = parse(frame.bytes) else {
             return self.counters.end(Ending::Dropped(DropReason::BadLength), length);
         };
-        let outcome = if checks::wire_size(&frame, &packet) <= mtu {
-            Ok(Outcome::Leaves(egress))
-        } else {
-            self.cut(&mut frame, &packet, egress, mtu)
-        };
-        match outcome {
-            Ok(Outcome::Leaves(_)) => {
-                self.outbox.push_frame(egress, &frame);
+        match self.fit(&mut frame, &packet, egress, mtu) {
+            Ok(fit) => {
+                if fit == Fit::AsItLies {
+                    self.outbox.push_frame(egress, &frame);
+                }
                 self.counters.end(Ending::Forwarded, length);
             }
-            Ok(Outcome::Ends(ending)) => self.counters.end(ending, length),
-            Ok(Outcome::Waits | Outcome::HandOver(_) | Outcome::Changed) => {}
-            Err(refusal) => self.counters.drop(refusal.denial, length),
+            Err(reason) => self.counters.end(Ending::Dropped(reason), length),
         }
     }
+}
+
+/// How a packet fits its link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fit {
+    /// In the frame as it lies there now.
+    AsItLies,
+    /// Cut into pieces, which are in the outbox.
+    InPieces,
+}
+
+/// Cuts each datagram of a batch. Returns the number of pieces.
+fn cut_batch(frame: &Frame<'_>, packet: &Packet, mtu: u32, mut emit: impl FnMut(&[u8])) -> usize {
+    let mut pieces = 0;
+    segment(frame.bytes, frame.offload, &mut Vec::new(), |bytes| {
+        let packet = Packet { end: packet.end.min(bytes.len() as u32), ..*packet };
+        let mut datagram = Frame { bytes, offload: Offload::default() };
+        pieces += cut(&mut datagram, &packet, mtu, &mut emit);
+    });
+    pieces
 }
 
 fn tuple_of(key: &FlowKey) -> Tuple {
