@@ -187,7 +187,6 @@ impl Link {
     }
 
     /// Sends frames, each behind its virtio header.
-    ///
     pub(crate) fn transmit(&self, mut frames: &[IoSlice<'_>]) -> Sent {
         let mut sent = Sent::default();
         while !frames.is_empty() {

@@ -69,7 +69,7 @@ impl Neighbours {
         Resolved::Waits { ask }
     }
 
-    /// Takes in what is said, if anybody asked or knew. Once for each worker that it is handed on to; the first counts.
+    /// Takes in what is said, if anybody asked or knew. Once for each worker that it is handed on to.
     pub fn learn(&self, on: AttachmentId, said: &Said, worker: usize, now: Time) -> Learnt {
         let mut table = self.table();
         let Table { known, shares } = &mut *table;

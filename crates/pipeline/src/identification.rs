@@ -32,7 +32,7 @@ pub(crate) struct Identification {
 
 impl Identification {
     /// The first of so many in a row, all this worker's: none of them is given out again before all
-    /// workers have counted 32,768 further.
+    /// workers have counted some 30,000 further (32,768 less the longest stretch).
     #[inline]
     pub(crate) fn take(&mut self, count: &Count, packets: u32) -> u16 {
         let packets = u64::from(packets);
