@@ -85,6 +85,12 @@ impl Bitmap {
         self.full &= !(1 << chunk);
     }
 
+    /// The memory of its chunks.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.chunks.iter().flatten().count() * size_of::<Chunk>()
+    }
+
     /// The taken indexes, lowest first.
     pub(crate) fn indexes(&self) -> impl Iterator<Item = u16> {
         let chunks = self.chunks.iter().enumerate();

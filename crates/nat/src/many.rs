@@ -1,15 +1,17 @@
 //! The indexes of a pool with many leases: which are leased, and which rest.
 
 use crate::bitmap::Bitmap;
-use crate::pool::RESTING;
 use std::collections::VecDeque;
 
-/// Leased and resting indexes: 168 bytes, 528 for every 4,096 indexes of which one is leased or rests, and two for each that
-/// rests, up to a power of two; 16,808 at most.
+/// How many times as many places as it needs a list of resting indexes may have.
+const SPARSE: usize = 4;
+
+/// Leased and resting indexes: 168 bytes, 528 for every 4,096 indexes of which one is leased or rests, and up to eight for each
+/// that rests; 16,808 at most.
 pub(crate) struct Many {
     /// A set bit is an index that is leased or rests.
     busy: Bitmap,
-    /// Given back, the first longest ago; at most [`RESTING`].
+    /// Given back, the first longest ago.
     resting: VecDeque<u16>,
 }
 
@@ -47,15 +49,25 @@ impl Many {
         }
     }
 
-    /// Takes a leased index back; it rests from now on, and the one that has rested longest makes room for it.
+    /// Takes a leased index back; it rests from now on, and those that have rested longest make room where more than `most`
+    /// would.
     #[inline]
-    pub(crate) fn give(&mut self, index: u16) {
-        if self.resting.len() >= RESTING
+    pub(crate) fn give(&mut self, index: u16, most: usize) {
+        while self.resting.len() >= most.max(1)
             && let Some(rested) = self.resting.pop_front()
         {
             self.busy.clear(rested);
         }
         self.resting.push_back(index);
+        if self.resting.len() < self.resting.capacity() / SPARSE {
+            self.resting.shrink_to(2 * self.resting.len());
+        }
+    }
+
+    /// The memory that it takes.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.busy.bytes() + self.resting.capacity() * size_of::<u16>()
     }
 
     /// The leased indexes, lowest first, when nothing is to rest any longer.
@@ -71,6 +83,7 @@ impl Many {
 mod tests {
     use super::*;
     use crate::CAPACITY;
+    use crate::pool::RESTING;
 
     const _: () = assert!(size_of::<Many>() == 168);
 
@@ -78,9 +91,12 @@ mod tests {
     fn what_rests_takes_no_more_room_than_it_needs() {
         let mut many = Many::new(CAPACITY as u16);
         (0..CAPACITY as u16).for_each(|index| many.lease(index));
-        (0..CAPACITY as u16).for_each(|index| many.give(index));
+        (0..60_000).for_each(|index| many.give(index, RESTING));
         assert_eq!((many.resting.len(), many.resting.capacity()), (RESTING, RESTING));
-        assert!(many.resting().eq(CAPACITY as u16 - RESTING as u16..CAPACITY as u16));
+        assert!(many.resting().eq(60_000 - RESTING as u16..60_000));
+        (60_000..CAPACITY as u16)
+            .for_each(|index| many.give(index, RESTING.min(CAPACITY - usize::from(index))));
+        assert!(many.resting().eq([CAPACITY as u16 - 1]) && many.resting.capacity() <= 8);
         assert!(many.has_fresh() && many.leased().next().is_none());
     }
 }

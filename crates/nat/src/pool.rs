@@ -6,7 +6,9 @@
 //!
 //! An index that was given back **rests**: as long as there is any other, and until [`RESTING`] others were given back after
 //! it, nobody gets it. Where all that is free rests, the one that was given back first comes first. So a starved pool uses its
-//! ports again in exactly the order in which they became free, and where one port is free, that port is next.
+//! ports again in exactly the order in which they became free, and where one port is free, that port is next. In a pool of more
+//! than [`RESTING`] ports no more rest than are leased, so each rests about as long as a flow lives, and what a pool costs
+//! follows from its leases; where few are leased the cursor takes its time to come round.
 //!
 //! Only a pool that has had more than [`FEW`] leases at once knows what rests in it. One of more than [`RESTING`] ports that is
 //! down to [`SHRINK_AT`] leases forgets it, and one that empties is forgotten altogether. That an index comes again
@@ -164,7 +166,8 @@ impl Open {
                 }
             }
             Leased::Many(many) => {
-                many.give(index);
+                let most = if usize::from(size) > RESTING { RESTING.min(self.used.into()) } else { RESTING };
+                many.give(index, most);
                 if self.used == SHRINK_AT && usize::from(size) > RESTING {
                     let mut few = [VACANT; FEW];
                     few.iter_mut().zip(many.leased()).for_each(|(place, leased)| *place = leased);

@@ -22,7 +22,8 @@ const SHARDS: usize = 64;
 ///
 /// A pool is there while it has a lease, so an idle gateway holds none, and there are never more pools than leases.
 /// A destination with up to three leases costs its slot of 27 bytes and its share of the free slots, 64 bytes at most; one
-/// with more costs some 700 bytes besides as a rule, and 16,808 at most. Where askers are limited, another 64 at most for each of a
+/// with more costs some 700 bytes besides as a rule, and 16,808 at most; never more than 1,200 for each of its leases, where
+/// there are more than 4,096 ports. Where askers are limited, another 64 at most for each of a
 /// destination. What the directory has grown to it keeps for the next rush, as every hash table does.
 pub struct Pools {
     directory: DashMap<PoolKey, Pool, Secret>,

@@ -47,7 +47,12 @@ impl Naive {
         self.leased -= 1;
         self.resting.push_back(index);
         self.knows &= self.leased > 2 || usize::from(self.size) <= RESTING;
-        while !self.resting.is_empty() && (!self.knows || self.resting.len() > RESTING) {
+        let most = match usize::from(self.size) > RESTING {
+            _ if !self.knows => 0,
+            true => self.leased.clamp(1, RESTING),
+            false => RESTING,
+        };
+        while self.resting.len() > most {
             self.fresh.extend(self.resting.pop_front());
         }
     }
@@ -126,4 +131,20 @@ fn ports_given_back_in_order_come_out_in_order_after_all_others() {
     let again: Vec<u16> = (1..100).filter_map(|_| pool.take(CAPACITY as u16, every)).collect();
     assert_eq!(again, first[1..]);
     assert_eq!(pool.take(CAPACITY as u16, every), None);
+}
+
+/// Whoever keeps three flows to each of many destinations holds no more for each than those need, whatever was there before.
+#[test]
+fn a_pool_that_was_full_keeps_no_more_than_its_leases_need() {
+    let mut pool = Pool::new(0);
+    let leased: Vec<u16> = (0..CAPACITY).filter_map(|_| pool.take(CAPACITY as u16, every)).collect();
+    let kept = [0, 20_000, 40_000];
+    for (_, index) in leased.into_iter().enumerate().filter(|(nth, _)| !kept.contains(nth)) {
+        pool.give(CAPACITY as u16, index);
+    }
+    let bytes = pool.open(|open| match &open.leased {
+        Leased::Many(many) => many.bytes(),
+        Leased::Few(_) => panic!("three are still leased"),
+    });
+    assert!(bytes <= 3 * 1_200, "{bytes}");
 }
