@@ -25,6 +25,8 @@ pub struct Neighbours {
 struct Table {
     known: HashMap<(AttachmentId, Address), Neighbour>,
     shares: Shares,
+    /// Whether packets may wait for a neighbour that is known: not all of their workers were told yet.
+    untold: bool,
 }
 
 impl Neighbours {
@@ -46,7 +48,7 @@ impl Neighbours {
         let NextHop { on, scope, address } = next_hop;
         let Whose { from, worker } = whose;
         let mut table = self.table();
-        let Table { known, shares } = &mut *table;
+        let Table { known, shares, .. } = &mut *table;
         let (ask, neighbour) = match known.entry((on, address)) {
             Entry::Occupied(known) => (false, known.into_mut()),
             Entry::Vacant(place) => {
@@ -62,7 +64,7 @@ impl Neighbours {
             shares.let_go(&waited);
             return Resolved::At { mac, waited };
         }
-        if neighbour.waiting.len() >= WAITING_EACH || !shares.wait(from) {
+        if neighbour.waiting.len() >= WAITING_EACH || !shares.wait(whose) {
             return Resolved::Full { ask };
         }
         neighbour.waiting.push(Waiting { whose, bytes: frame.bytes.to_vec(), offload: frame.offload });
@@ -72,7 +74,7 @@ impl Neighbours {
     /// Takes in what is said, if anybody asked or knew. Once for each worker that it is handed on to.
     pub fn learn(&self, on: AttachmentId, said: &Said, worker: usize, now: Time) -> Learnt {
         let mut table = self.table();
-        let Table { known, shares } = &mut *table;
+        let Table { known, shares, untold } = &mut *table;
         let Some(neighbour) = known.get_mut(&(on, said.sender)) else { return Learnt::default() };
         if neighbour.mac.is_some_and(|mac| mac != said.mac) {
             neighbour.contradict(said.mac, said.answers, now);
@@ -81,28 +83,32 @@ impl Neighbours {
         neighbour.settle(said.mac, now);
         let waited = neighbour.let_go(worker);
         shares.let_go(&waited);
+        *untold |= !neighbour.waiting.is_empty();
         Learnt { waited, next: neighbour.waiting.first().map(|waiting| waiting.whose.worker) }
     }
 
     /// A worker's packets that still wait although their next hop is known: the answer that was handed on to it was lost.
     /// `None` where nothing of its own waits at all.
     ///
-    /// Cost: a look at every neighbour.
+    /// Cost: a look at every neighbour, where packets of any worker may still wait for one that is known.
     pub fn left_behind(&self, worker: usize) -> Option<Vec<LeftBehind>> {
         let mut table = self.table();
-        let Table { known, shares } = &mut *table;
-        let (mut left, mut waits) = (Vec::new(), false);
-        for (&(on, _), neighbour) in known.iter_mut() {
-            match neighbour.mac {
-                Some(mac) if !neighbour.waiting.is_empty() => {
-                    let waited = neighbour.let_go(worker);
-                    shares.let_go(&waited);
-                    left.extend((!waited.is_empty()).then_some(LeftBehind { on, mac, waited }));
-                }
-                _ => waits |= neighbour.waiting.iter().any(|waiting| waiting.whose.worker == worker),
-            }
+        let Table { known, shares, untold } = &mut *table;
+        if !shares.waits_for(worker) {
+            return None;
         }
-        (waits || !left.is_empty()).then_some(left)
+        let mut left = Vec::new();
+        if !std::mem::take(untold) {
+            return Some(left);
+        }
+        for (&(on, _), neighbour) in known.iter_mut().filter(|(_, neighbour)| !neighbour.waiting.is_empty()) {
+            let Some(mac) = neighbour.mac else { continue };
+            let waited = neighbour.let_go(worker);
+            shares.let_go(&waited);
+            left.extend((!waited.is_empty()).then_some(LeftBehind { on, mac, waited }));
+            *untold |= !neighbour.waiting.is_empty();
+        }
+        Some(left)
     }
 
     /// Asks again, confirms, believes and forgets. At most one question a second goes to each neighbour.
@@ -110,7 +116,7 @@ impl Neighbours {
         let mut chores = Vec::new();
         let mut doubtful = Vec::new();
         let mut table = self.table();
-        let Table { known, shares } = &mut *table;
+        let Table { known, shares, .. } = &mut *table;
         known.retain(|&(on, target), neighbour| {
             if neighbour.believe_claim(now) {
                 doubtful.push(on);
@@ -137,7 +143,7 @@ impl Neighbours {
     /// Forgets the hardware addresses on an attachment. Next hops that packets wait for are looked for still.
     pub fn forget_link(&self, on: AttachmentId) {
         let mut table = self.table();
-        let Table { known, shares } = &mut *table;
+        let Table { known, shares, .. } = &mut *table;
         known.retain(|(link, _), neighbour| {
             if *link != on || neighbour.mac.is_none() {
                 return true;
@@ -162,7 +168,7 @@ impl Neighbours {
     pub fn forget(&self, is_gone: impl Fn(AttachmentId, Scope, Address) -> bool) -> Vec<Waiting> {
         let mut waited = Vec::new();
         let mut table = self.table();
-        let Table { known, shares } = &mut *table;
+        let Table { known, shares, .. } = &mut *table;
         known.retain(|&(on, target), neighbour| {
             let gone = is_gone(on, neighbour.scope, target);
             if gone {

@@ -1,7 +1,7 @@
 //! What the packets of each attachment hold: places for neighbours, and places to wait.
 
-use crate::Waiting;
 use crate::neighbour::Neighbour;
+use crate::{Waiting, Whose};
 use packet::AttachmentId;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,7 +13,11 @@ pub(crate) const WAITING: usize = 64;
 
 /// What the packets of each attachment hold.
 #[derive(Debug, Default)]
-pub(crate) struct Shares(HashMap<AttachmentId, Share>);
+pub(crate) struct Shares {
+    each: HashMap<AttachmentId, Share>,
+    /// How many of the packets that wait are each worker's.
+    of_workers: Vec<usize>,
+}
 
 #[derive(Debug, Default)]
 struct Share {
@@ -26,34 +30,45 @@ struct Share {
 impl Shares {
     /// Takes a place for one more neighbour that this attachment's packets look for, if one is left.
     pub(crate) fn take_place(&mut self, from: AttachmentId) -> bool {
-        let share = self.0.entry(from).or_default();
+        let share = self.each.entry(from).or_default();
         let is_free = share.places < PLACES;
         share.places += usize::from(is_free);
         is_free
     }
 
     /// Takes a place to wait for one more of this attachment's packets, if one is left.
-    pub(crate) fn wait(&mut self, from: AttachmentId) -> bool {
-        let share = self.0.entry(from).or_default();
+    pub(crate) fn wait(&mut self, Whose { from, worker }: Whose) -> bool {
+        let share = self.each.entry(from).or_default();
         let is_free = share.waiting < WAITING;
         share.waiting += usize::from(is_free);
+        if self.of_workers.len() <= worker {
+            self.of_workers.resize(worker + 1, 0);
+        }
+        self.of_workers[worker] += usize::from(is_free);
         is_free
+    }
+
+    /// Whether a packet of a worker's waits.
+    pub(crate) fn waits_for(&self, worker: usize) -> bool {
+        self.of_workers.get(worker).is_some_and(|&waiting| waiting > 0)
     }
 
     /// Whether anything is held for an attachment.
     pub(crate) fn know(&self, attachment: AttachmentId) -> bool {
-        self.0.contains_key(&attachment)
+        self.each.contains_key(&attachment)
     }
 
     /// How many packets wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.0.values().map(|share| share.waiting).sum()
+        self.of_workers.iter().sum()
     }
 
     /// Takes in that these packets wait no longer.
     pub(crate) fn let_go(&mut self, waited: &[Waiting]) {
         for waiting in waited {
-            self.change(waiting.whose.from, |share| share.waiting -= 1);
+            let Whose { from, worker } = waiting.whose;
+            self.change(from, |share| share.waiting -= 1);
+            self.of_workers[worker] -= 1;
         }
     }
 
@@ -68,11 +83,11 @@ impl Shares {
     /// Whether nobody holds anything.
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.each.is_empty() && self.of_workers.iter().all(|&waiting| waiting == 0)
     }
 
     fn change(&mut self, of: AttachmentId, change: impl FnOnce(&mut Share)) {
-        let Entry::Occupied(mut share) = self.0.entry(of) else { return };
+        let Entry::Occupied(mut share) = self.each.entry(of) else { return };
         change(share.get_mut());
         if share.get().places + share.get().waiting == 0 {
             share.remove();

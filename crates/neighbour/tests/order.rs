@@ -68,7 +68,9 @@ impl World {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Packet { worker, host } => self.packet(worker, host),
+            Event::Packet { worker, host } => {
+                self.packet(worker, host);
+            }
             Event::Heard { worker, host, mac, hops } => {
                 let said =
                     Said { sender: Address::from_v4_bits(u32::from(host)), mac: MACS[mac], answers: true };
@@ -84,6 +86,9 @@ impl World {
             Event::LookedAfter { worker } => {
                 for left in self.neighbours.left_behind(worker).into_iter().flatten() {
                     self.let_go(worker, &left.waited);
+                }
+                for host in 0..2 {
+                    assert_eq!(self.packet(worker, host), 0, "none was overlooked");
                 }
             }
             Event::Cut => self.neighbours.forget_link(ON),
@@ -102,7 +107,8 @@ impl World {
         }
     }
 
-    fn packet(&mut self, worker: usize, host: u8) {
+    /// A packet of a worker's for a neighbour; how many that had waited went before it.
+    fn packet(&mut self, worker: usize, host: u8) -> usize {
         self.next += 1;
         let [a, b, c, d] = self.next.to_be_bytes();
         let mut bytes = [a, b, c, d, host, worker as u8];
@@ -113,10 +119,12 @@ impl World {
             Resolved::At { waited, .. } => {
                 self.let_go(worker, &waited);
                 self.send(worker, &bytes);
+                return waited.len();
             }
             Resolved::Waits { .. } => {}
             Resolved::Full { .. } => self.dropped += 1,
         }
+        0
     }
 }
 
