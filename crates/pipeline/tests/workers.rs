@@ -145,8 +145,9 @@ struct Race {
 }
 
 impl Race {
-    fn new(arrangements: &[(usize, Steering)]) -> Self {
-        let base = || Blueprint::default().public("vm3", PUBLIC[0]).idle(Duration::from_secs(30));
+    fn new(capacity: usize, arrangements: &[(usize, Steering)]) -> Self {
+        let base =
+            || Blueprint::default().public("vm3", PUBLIC[0]).idle(Duration::from_secs(30)).capacity(capacity);
         let labs = arrangements.iter().map(|&(workers, steering)| base().workers(workers, steering).build());
         let labs: Vec<Lab> = labs.collect();
         Self { last: vec![Vec::new(); labs.len()], labs, attached: true }
@@ -202,15 +203,28 @@ proptest! {
     #[test]
     fn several_workers_do_what_one_does(steps in steps()) {
         let others = [(2, Steering::Random), (3, Steering::Random), (4, Steering::Wrong)];
-        let mut race = Race::new(&[&[(1, Steering::Home)][..], &others].concat());
-        steps.iter().for_each(|step| race.take(step));
-        let counted: HashSet<_> = race.labs.iter().map(endings).collect();
-        prop_assert_eq!(counted.len(), 1);
-        race.take(&Step::Wait(250_000));
-        for lab in &race.labs {
-            prop_assert_eq!((lab.held(), lab.shared().waiting(), lab.pools().used_total()), ([0, 0, 0], 0, 0));
-            prop_assert_eq!(lab.shared().away_from_home(), 0);
-        }
+        do_what_one_does(1_000, &others, &steps);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn as_many_workers_as_there_can_be_do_what_one_does(steps in steps()) {
+        do_what_one_does(64_000, &[(17, Steering::Wrong), (64, Steering::Random)], &steps);
+    }
+}
+
+fn do_what_one_does(capacity: usize, others: &[(usize, Steering)], steps: &[Step]) {
+    let mut race = Race::new(capacity, &[&[(1, Steering::Home)][..], others].concat());
+    steps.iter().for_each(|step| race.take(step));
+    let counted: HashSet<_> = race.labs.iter().map(endings).collect();
+    assert_eq!(counted.len(), 1, "{counted:?}");
+    race.take(&Step::Wait(250_000));
+    for lab in &race.labs {
+        assert_eq!((lab.held(), lab.shared().waiting(), lab.pools().used_total()), ([0, 0, 0], 0, 0));
+        assert_eq!(lab.shared().away_from_home(), 0);
     }
 }
 

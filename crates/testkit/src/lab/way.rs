@@ -56,9 +56,11 @@ impl Lab {
         mut frame: OwnedFrame,
         outcome: &mut Outcome,
     ) {
+        // What a neighbour says goes round besides, to all whose packets have waited for it.
+        let round = if is_about_neighbours(&frame.bytes) { self.engines.len() } else { 0 };
         let mut view = frame.frame();
         let mut way = self.engines[worker].receive(self.now, on, &mut view);
-        for _ in 1..STATIONS {
+        for _ in 1..STATIONS.max(1 + round) {
             let Way::HandOver(next) = way else { break };
             way = self.engines[next].take_over(self.now, on, &mut view);
         }
