@@ -64,7 +64,7 @@ impl Neighbours {
             shares.let_go(&waited);
             return Resolved::At { mac, waited };
         }
-        if neighbour.waiting.len() >= WAITING_EACH || !shares.wait(whose) {
+        if neighbour.waiting.len() >= WAITING_EACH || !shares.wait(whose, frame.bytes.len()) {
             return Resolved::Full { ask };
         }
         neighbour.waiting.push(Waiting { whose, bytes: frame.bytes.to_vec(), offload: frame.offload });

@@ -10,6 +10,8 @@ use std::collections::hash_map::Entry;
 pub(crate) const PLACES: usize = 4096;
 /// The most packets of one attachment that wait.
 pub(crate) const WAITING: usize = 64;
+/// The most bytes of them, since each can be a super-frame; Linux keeps some 200 KiB for each next hop (`unres_qlen_bytes`).
+pub(crate) const WAITING_BYTES: usize = 256 << 10;
 
 /// What the packets of each attachment hold.
 #[derive(Debug, Default)]
@@ -23,8 +25,9 @@ pub(crate) struct Shares {
 struct Share {
     /// Neighbours that its packets looked for first.
     places: usize,
-    /// Packets that wait.
+    /// Packets that wait, and their bytes.
     waiting: usize,
+    bytes: usize,
 }
 
 impl Shares {
@@ -36,16 +39,19 @@ impl Shares {
         is_free
     }
 
-    /// Takes a place to wait for one more of this attachment's packets, if one is left.
-    pub(crate) fn wait(&mut self, Whose { from, worker }: Whose) -> bool {
+    /// Takes a place to wait for one more of this attachment's packets, of so many bytes, if one is left.
+    pub(crate) fn wait(&mut self, Whose { from, worker }: Whose, bytes: usize) -> bool {
         let share = self.each.entry(from).or_default();
-        let is_free = share.waiting < WAITING;
-        share.waiting += usize::from(is_free);
+        if share.waiting >= WAITING || share.bytes + bytes > WAITING_BYTES {
+            return false;
+        }
+        share.waiting += 1;
+        share.bytes += bytes;
         if self.of_workers.len() <= worker {
             self.of_workers.resize(worker + 1, 0);
         }
-        self.of_workers[worker] += usize::from(is_free);
-        is_free
+        self.of_workers[worker] += 1;
+        true
     }
 
     /// Whether a packet of a worker's waits.
@@ -67,7 +73,10 @@ impl Shares {
     pub(crate) fn let_go(&mut self, waited: &[Waiting]) {
         for waiting in waited {
             let Whose { from, worker } = waiting.whose;
-            self.change(from, |share| share.waiting -= 1);
+            self.change(from, |share| {
+                share.waiting -= 1;
+                share.bytes -= waiting.bytes.len();
+            });
             self.of_workers[worker] -= 1;
         }
     }

@@ -23,6 +23,8 @@ const CAPACITY: usize = 1024;
 const LIFE: Duration = Duration::from_secs(30);
 /// The most fragments of one attachment that wait for their first one.
 const WAITING: usize = 64;
+/// The most bytes of them: links may carry packets of 64 KiB.
+const WAITING_BYTES: usize = 256 << 10;
 /// How long they wait, and how long a datagram keeps its name for itself.
 ///
 /// A fast sender comes round to an identification long before [`LIFE`] ends: at 10,000 datagrams a second in 6.5 seconds.
@@ -157,7 +159,8 @@ impl Fragments {
         if link.records.get(&datagram).is_some_and(|record| !record.is_awaited()) {
             return Wait::NoNeed;
         }
-        if link.held.len() >= WAITING {
+        let held: usize = link.held.iter().map(|held| held.bytes.len()).sum();
+        if link.held.len() >= WAITING || held + bytes.len() > WAITING_BYTES {
             return Wait::Full;
         }
         link.held.push_back(Held { datagram, since: now, bytes: bytes.to_vec(), offload });

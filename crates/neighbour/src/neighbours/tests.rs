@@ -1,6 +1,6 @@
 use super::*;
 use crate::neighbour::FIRST_WORD;
-use crate::shares::{PLACES, WAITING};
+use crate::shares::{PLACES, WAITING, WAITING_BYTES};
 use packet::{Mac, Offload};
 use std::time::Duration;
 
@@ -193,6 +193,24 @@ fn nobody_is_learnt_unasked_and_the_queue_is_bounded() {
     let waits = |_: &i32| matches!(resolve(&neighbours, 0), Resolved::Waits { .. });
     assert_eq!((0..20).filter(waits).count(), WAITING_EACH);
     assert_eq!(neighbours.waiting(), WAITING_EACH);
+}
+
+#[test]
+fn super_frames_that_wait_are_few() {
+    let neighbours = Neighbours::default();
+    let waits = |length: usize| {
+        let next_hop = NextHop { on: ON, scope: Scope(1), address: target() };
+        let frame = Frame { bytes: &mut vec![0; length], offload: Offload::default() };
+        let resolved = neighbours.resolve(next_hop, Whose { from: FROM, worker: 0 }, at(0), &frame);
+        matches!(resolved, Resolved::Waits { .. })
+    };
+    let length = WAITING_BYTES / 4 - 10;
+    assert_eq!((0..6).filter(|_| waits(length)).count(), 4);
+    assert!(!waits(41) && waits(40), "what fits beside them still waits");
+    assert_eq!(hear(&neighbours, MAC, true, at(0)).len(), 5);
+    assert!(neighbours.table().shares.know(FROM), "its place");
+    neighbours.forget(|_, _, _| true);
+    assert!(neighbours.table().shares.is_empty(), "nothing is held any more");
 }
 
 #[test]

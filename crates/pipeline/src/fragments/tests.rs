@@ -82,6 +82,15 @@ fn the_wait_is_bounded_in_number_and_time() {
 }
 
 #[test]
+fn large_fragments_that_wait_are_few() {
+    let mut fragments = Fragments::default();
+    let large = vec![0; WAITING_BYTES / 4 - 10];
+    let mut hold = |n, bytes: &[u8]| fragments.hold(datagram(n), at(0), bytes, Offload::default());
+    assert_eq!((0..6).filter(|&n| hold(n, &large) == Wait::Waits).count(), 4);
+    assert_eq!((hold(7, &[0; 41]), hold(8, &[0; 40])), (Wait::Full, Wait::Waits));
+}
+
+#[test]
 fn only_the_datagrams_own_fragments_are_released() {
     let mut fragments = Fragments::default();
     for identification in [1, 2, 1] {
