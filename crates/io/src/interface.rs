@@ -124,7 +124,10 @@ fn read_range(text: &str) -> Option<RangeInclusive<u16>> {
 
 /// The candidate that takes the fewest edits to reach, unless it would be another word altogether.
 fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
-    let (distance, best) = candidates.map(|candidate| (edits(name, candidate), candidate)).min()?;
+    // Another case is the smallest difference.
+    let folded = name.to_ascii_lowercase();
+    let distances = |it: &str| (edits(&folded, &it.to_ascii_lowercase()), edits(name, it));
+    let ((distance, _), best) = candidates.map(|candidate| (distances(candidate), candidate)).min()?;
     (distance <= name.len().max(best.len()) / 2).then(|| best.into())
 }
 
@@ -154,6 +157,8 @@ mod tests {
         assert_eq!(nearest("veth-web"), Some("veth-web1".into()));
         assert_eq!(nearest("ethO"), Some("eth0".into()));
         assert_eq!(nearest("wlan0"), None);
+        assert_eq!(nearest("ETH1"), Some("eth1".into()));
+        assert_eq!(super::nearest("V1", ["p1", "v1"].into_iter()), Some("v1".into()));
         assert_eq!(super::nearest("eth0", [].into_iter()), None);
     }
 
