@@ -4,6 +4,7 @@
 use nix::sys::ptrace;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
+use serde_json::json;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -60,6 +61,21 @@ impl Manager {
         self.socket.set_read_timeout(Some(limit)).unwrap();
         let mut message = [0; 4096];
         self.socket.recv(&mut message).is_ok_and(|length| message[..length] == *b"WATCHDOG=1\n")
+    }
+
+    /// How many signs of life come before the next `READY=1`.
+    fn signs_until_ready(&self) -> usize {
+        self.socket.set_read_timeout(Some(SOON)).unwrap();
+        let mut signs = 0;
+        loop {
+            let mut message = [0; 4096];
+            let length = self.socket.recv(&mut message).unwrap();
+            match &message[..length] {
+                b"READY=1\n" => return signs,
+                b"WATCHDOG=1\n" => signs += 1,
+                _ => {}
+            }
+        }
     }
 
     fn drain(&self) {
@@ -123,6 +139,95 @@ fn thread_of(process: u32, name: &str) -> Pid {
     Pid::from_raw(task.file_name().to_str().unwrap().parse().unwrap())
 }
 
+/// Stops one thread, as if it hung; only the calling thread can let it go on.
+fn halt(thread: Pid) {
+    ptrace::seize(thread, ptrace::Options::empty()).unwrap();
+    ptrace::interrupt(thread).unwrap();
+    waitpid(thread, Some(WaitPidFlag::__WALL)).unwrap();
+}
+
+/// Tells a daemon to stop of which one thread is halted, and asserts that it ends in time and leaves the doors shut.
+fn ends_without(site: &Site, daemon: &mut Process, halted: Pid, log: impl Fn() -> String) {
+    daemon.signal("TERM");
+    let ended = eventually(Duration::from_secs(5), || {
+        // A thread that is traced is gone only when this is heard of; the main one's end is its process's.
+        if halted.as_raw() as u32 != daemon.id() {
+            let _ = waitpid(halted, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG));
+        }
+        daemon.ended()
+    });
+    assert_eq!(ended.and_then(|ended| ended.code()), Some(0), "{}", log());
+    for interface in ["vm1", "vm2", "vm3", "eth0"] {
+        let filters = site.gateway.run(&format!("tc filter show dev {interface} ingress"));
+        assert!(filters.contains("nsgate"), "{interface} is open: {filters}");
+    }
+}
+
+#[test]
+fn a_worker_that_hangs_does_not_hold_up_the_end() {
+    if !netns::available() {
+        return;
+    }
+    let (site, manager) = (Site::new(), Manager::new());
+    let file = GatewayFile::open().with("engine", json!({ "workers": 2 }));
+    let mut daemon = manager.start(&site, &file, "");
+    assert_eq!(manager.hears(SOON).as_deref(), Some("READY=1\n"), "{}", manager.log());
+    let worker = thread_of(daemon.id(), "worker-0");
+    halt(worker);
+    ends_without(&site, &mut daemon, worker, || manager.log());
+    assert!(
+        manager.log().contains("worker 0 does not answer: its rings are left to the kernel"),
+        "{}",
+        manager.log()
+    );
+    assert!(!manager.log().contains("worker 1"), "the other one empties its rings: {}", manager.log());
+}
+
+#[test]
+fn a_main_thread_that_hangs_does_not_hold_up_the_end() {
+    if !netns::available() {
+        return;
+    }
+    let (site, manager) = (Site::new(), Manager::new());
+    let mut daemon = manager.start(&site, &GatewayFile::open(), "");
+    assert_eq!(manager.hears(SOON).as_deref(), Some("READY=1\n"), "{}", manager.log());
+    let main = Pid::from_raw(daemon.id() as i32);
+    halt(main);
+    ends_without(&site, &mut daemon, main, || manager.log());
+    assert!(manager.log().contains("the main thread was busy"), "{}", manager.log());
+    // The socket that it could not remove is in nobody's way.
+    let mut next = manager.start(&site, &GatewayFile::open(), "");
+    assert_eq!(manager.hears(SOON).as_deref(), Some("READY=1\n"), "{}", manager.log());
+    next.signal("TERM");
+    assert!(next.wait(SOON).is_some_and(|ended| ended.success()), "{}", manager.log());
+}
+
+#[test]
+fn a_long_change_shows_signs_of_life() {
+    if !netns::available() {
+        return;
+    }
+    let file = |machines: &[&str]| {
+        let internet = json!({ "interface": "eth0", "internet": { "address": "203.0.113.2/24", "nextHop": "203.0.113.1" } });
+        let machines = machines.iter().map(|name| json!({ "interface": name, "nic": format!("{name}-nic") }));
+        let attachments: Vec<_> = machines.chain([internet]).collect();
+        GatewayFile::open().with("attachments", attachments.into()).with("engine", json!({ "workers": 1 }))
+    };
+    let (site, manager) = (Site::new(), Manager::new());
+    // By itself it shows one in 20 seconds.
+    let mut daemon = manager.start(&site, &file(&["vm1"]), "WATCHDOG_USEC=60000000");
+    assert_eq!(manager.signs_until_ready(), 0);
+    let reload = |machines: &[&str]| {
+        fs::write(manager.directory.path().join("gateway.yaml"), file(machines).text()).unwrap();
+        daemon.signal("HUP");
+        manager.signs_until_ready()
+    };
+    assert!(reload(&["vm1", "vm2", "vm3"]) >= 4, "one for each attachment: {}", manager.log());
+    assert!(reload(&["vm1"]) >= 4, "one for each attachment and each port that is closed: {}", manager.log());
+    daemon.signal("TERM");
+    assert!(daemon.wait(SOON).is_some_and(|ended| ended.success()), "{}", manager.log());
+}
+
 #[test]
 fn a_stalled_worker_is_not_passed_off_as_alive() {
     if !netns::available() {
@@ -134,9 +239,7 @@ fn a_stalled_worker_is_not_passed_off_as_alive() {
     assert!(manager.is_told_of_life(SOON));
 
     let worker = thread_of(daemon.id(), "worker-0");
-    ptrace::seize(worker, ptrace::Options::empty()).unwrap();
-    ptrace::interrupt(worker).unwrap();
-    waitpid(worker, Some(WaitPidFlag::__WALL)).unwrap();
+    halt(worker);
     // One sign may be under way, and the last one counted for half the span.
     let silent = eventually(SOON, || {
         manager.drain();
@@ -153,7 +256,7 @@ fn a_stalled_worker_is_not_passed_off_as_alive() {
 fn endless(directory: &Path) -> String {
     let pipe = directory.join("pipe.json");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    GatewayFile::open().with("network", serde_json::json!({ "files": ["pipe.json"] })).text()
+    GatewayFile::open().with("network", json!({ "files": ["pipe.json"] })).text()
 }
 
 #[test]
@@ -175,7 +278,7 @@ fn a_file_that_hangs_delays_neither_questions_nor_the_end() {
     site.serve(&site.internet, 80);
     assert!(site.udp(&site.vm1, "198.51.100.1:80").address().is_some(), "packets flow");
     assert_eq!(daemon.ask("status")["reloads"]["done"], 0);
-    assert_eq!(daemon.ask("drops"), serde_json::json!([]));
+    assert_eq!(daemon.ask("drops"), json!([]));
     // What the host changes meanwhile is followed all the same.
     site.gateway.ip("link set vm1 address 02:00:00:00:77:02");
     let followed = eventually(SOON, || daemon.log().contains("followed a change").then_some(()));
@@ -213,12 +316,12 @@ fn documents_are_found_and_read_without_rights() {
     let directory = daemon.config().with_file_name("azure");
     fs::create_dir(&directory).unwrap();
     let file: serde_json::Value = serde_json::from_str(&GatewayFile::open().text()).unwrap();
-    let documents = serde_json::json!({ "value": file["network"]["resources"] });
+    let documents = json!({ "value": file["network"]["resources"] });
     fs::write(directory.join("network.json"), documents.to_string()).unwrap();
-    let globs = serde_json::json!({ "files": ["azure/*.json"] });
+    let globs = json!({ "files": ["azure/*.json"] });
     let reloaded = daemon.reload(&GatewayFile::open().with("network", globs).text());
     assert!(reloaded.status.success(), "{}", daemon.log());
-    let missing = serde_json::json!({ "files": ["azure/*.yaml", "elsewhere/*/*.json"] });
+    let missing = json!({ "files": ["azure/*.yaml", "elsewhere/*/*.json"] });
     let refused = daemon.reload(&GatewayFile::open().with("network", missing).text());
     assert!(!refused.status.success());
     assert_eq!(daemon.ask("status")["reloads"]["done"], 1);

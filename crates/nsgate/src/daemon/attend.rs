@@ -100,8 +100,7 @@ impl Main {
     /// Attends to whatever comes until a signal says to stop.
     pub(super) fn attend(&mut self, doors: &Doors) {
         let (missing, interfaces, rings) = (tick(MISSING), tick(INTERFACES), tick(RINGS));
-        let watched = notify::watched();
-        let watchdog = watched.map_or_else(never, |interval| tick(interval / 3));
+        let watchdog = self.state.pulse.interval().map_or_else(never, tick);
         loop {
             select! {
                 recv(doors.signals) -> signal => match signal {
@@ -140,12 +139,7 @@ impl Main {
                     self.give_back_numbers();
                 }
                 recv(rings) -> _ => self.look_at_rings(),
-                recv(watchdog) -> _ => {
-                    let lately = watched.unwrap_or(STALLED) / 2;
-                    if self.workers.stalled(self.desk.clock.now(), lately).is_none() {
-                        notify::alive();
-                    }
-                },
+                recv(watchdog) -> _ => self.state.pulse.beat(),
             }
         }
     }

@@ -6,13 +6,14 @@ use super::desk::Shown;
 use super::hold::{Attached, Before, Holds};
 use super::link::{Command, Workers};
 use super::load::{Job, Read};
-use super::opening::{self, Opened, attached, note_opened, put_in_force};
+use super::notify::Pulse;
+use super::opening::{self, Opened, attached, note_opened, ports_of, put_in_force};
 use super::rest::Resting;
 use super::stop::Stop;
 use super::views::Directions;
 use control::answer::{Confinement, Reloaded, Reloads};
 use gateway::{Ids, Loaded};
-use io::{Interface, Interfaces, Wire};
+use io::{Interface, Interfaces, Port, Wire};
 use packet::AttachmentId;
 use pipeline::{Gateway, Names, Shared, Snapshot};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -36,6 +37,8 @@ pub(super) struct State {
     pub(super) reloads: Reloads,
     pub(super) directions: Arc<Directions>,
     pub(super) confinement: Confinement,
+    /// To be felt in the middle of a change, too.
+    pub(super) pulse: Pulse,
     /// What to do when the daemon is told to stop in the middle of a change.
     pub(super) stop: Option<Stop>,
 }
@@ -113,7 +116,7 @@ impl State {
 
         let names = note_opened(&mut loaded, &opened);
         let (detach, detached) = self.left_out(&loaded.gateway);
-        put_in_force(workers, &snapshot, opened, &detach);
+        let parted = put_in_force(workers, &snapshot, opened, &detach);
         let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
         self.adopt(loaded, snapshot);
         let waits = |id: &AttachmentId| matches!(steps.get(id), Some(Step::Away | Step::Wait));
@@ -121,6 +124,7 @@ impl State {
         self.missing = all.filter(waits).collect();
         self.troubles.clear();
         self.ids = ids;
+        self.close(parted);
         self.holds.give_back_all_but(attached(&self.loaded));
         Ok(Reloaded { attached: names, detached, warnings })
     }
@@ -200,9 +204,7 @@ impl State {
         let mut opened = Opened::new();
         let mut taken = Vec::new();
         for one in attached(loaded) {
-            if let Some(stop) = self.stop.as_ref().filter(|stop| stop.is_asked()) {
-                stop.end(opened.into_iter().flat_map(|(_, _, ports)| ports).collect());
-            }
+            self.pause(&mut opened);
             let step = steps.get(&one.attachment.id).copied().unwrap_or(Step::Away);
             match self.take(&loaded.gateway, &one, step, workers) {
                 Ok((before, ports)) => {
@@ -210,12 +212,33 @@ impl State {
                     opened.extend(ports);
                 }
                 Err(why) => {
+                    self.close(ports_of(opened));
                     taken.into_iter().rev().for_each(|(id, before)| self.take_back(id, before));
                     return Err(why);
                 }
             }
         }
         Ok(opened)
+    }
+
+    /// Between two interfaces, which can be many: shows that the daemon lives, and ends it where it is told to stop, with
+    /// these ports that no worker has. Then this does not return.
+    pub(super) fn pause(&self, opened: &mut Opened) {
+        if let Some(stop) = self.stop.as_ref().filter(|stop| stop.is_asked()) {
+            stop.end(ports_of(std::mem::take(opened)));
+        }
+        self.pulse.beat();
+    }
+
+    /// Closes ports that are no longer needed. Where the daemon is told to stop meanwhile this does not return.
+    pub(super) fn close(&self, mut parted: Vec<Port>) {
+        while let Some(port) = parted.pop() {
+            drop(port);
+            if let Some(stop) = self.stop.as_ref().filter(|stop| stop.is_asked()) {
+                stop.end(parted);
+            }
+            self.pulse.beat();
+        }
     }
 
     /// Takes and guards the interface of one attachment, and opens it where its step says so. Returns how it was held

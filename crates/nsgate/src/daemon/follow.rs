@@ -5,7 +5,7 @@
 use super::change::{State, Step, cannot_be_shared_yet};
 use super::hold::{Attached, Before};
 use super::link::Workers;
-use super::opening::{Opened, note_opened, put_in_force};
+use super::opening::{Opened, note_opened, ports_of, put_in_force};
 use gateway::Loaded;
 use io::{Interface, Interfaces, Wanted};
 use packet::AttachmentId;
@@ -44,6 +44,7 @@ impl State {
         let mut steps = self.steps(&next, &host, workers.count());
         let (mut followed, mut opened) = (Vec::new(), Opened::new());
         for (nth, known) in known {
+            self.pause(&mut opened);
             let id = next.gateway.attachments[nth].id;
             let step = steps.remove(&id).unwrap_or(Step::Away);
             match nth_of(&next, nth).map(|one| self.take(&next.gateway, &one, step, workers.count())) {
@@ -112,6 +113,7 @@ impl State {
         let snapshot = match self.compile(&next.gateway) {
             Ok(snapshot) => snapshot,
             Err(why) => {
+                self.close(ports_of(opened));
                 for Followed { id, before, .. } in followed {
                     before.into_iter().for_each(|before| self.take_back(id, before));
                     self.trouble(id, why.clone(), looked);
@@ -120,7 +122,7 @@ impl State {
             }
         };
         let attached = note_opened(&mut next, &opened);
-        put_in_force(workers, &snapshot, opened, &[]);
+        let parted = put_in_force(workers, &snapshot, opened, &[]);
         self.adopt(next, snapshot);
         for Followed { id, step, .. } in &followed {
             self.troubles.remove(id);
@@ -133,6 +135,7 @@ impl State {
         let changed: Vec<_> = followed.iter().map(|followed| self.interface_name(followed.id)).collect();
         info!(?changed, ?attached, "followed a change of interfaces");
         looked.is_changed = true;
+        self.close(parted);
     }
 
     /// Takes note of why an attachment cannot be followed.

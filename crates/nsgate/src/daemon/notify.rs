@@ -1,5 +1,7 @@
 //! Words to the service manager that started us, if there is one (`sd_notify(3)`).
 
+use super::Clock;
+use super::link::Workers;
 use sd_notify::NotifyState;
 use std::time::Duration;
 use tracing::warn;
@@ -22,14 +24,35 @@ pub(super) fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
-/// Every worker has answered lately.
-pub(super) fn alive() {
-    tell(&[NotifyState::Watchdog]);
+/// The signs of life for which a service manager may wait.
+///
+/// They are the main thread's: whatever takes it long gives one in between.
+#[derive(Clone, Debug)]
+pub(super) struct Pulse {
+    /// How long the service manager waits for one before it restarts us; `None` where it does not.
+    limit: Option<Duration>,
+    workers: Workers,
+    clock: Clock,
 }
 
-/// How long the service manager waits for [`alive`] before it restarts us; `None` where it does not watch.
-pub(super) fn watched() -> Option<Duration> {
-    sd_notify::watchdog_enabled()
+impl Pulse {
+    /// One that beats as long as these workers do.
+    pub(super) fn new(workers: Workers, clock: Clock) -> Self {
+        Self { limit: sd_notify::watchdog_enabled(), workers, clock }
+    }
+
+    /// How often it is to beat; `None` where nobody waits for it.
+    pub(super) fn interval(&self) -> Option<Duration> {
+        self.limit.map(|limit| limit / 3)
+    }
+
+    /// Gives a sign, unless a worker has not come round lately.
+    pub(super) fn beat(&self) {
+        let is_alive = |limit| self.workers.stalled(self.clock.now(), limit / 2).is_none();
+        if self.limit.is_some_and(is_alive) {
+            tell(&[NotifyState::Watchdog]);
+        }
+    }
 }
 
 fn tell(states: &[NotifyState<'_>]) {

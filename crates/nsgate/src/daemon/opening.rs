@@ -50,6 +50,11 @@ pub(super) fn note_opened(loaded: &mut Loaded, opened: &Opened) -> Vec<String> {
     opened.iter().map(|(_, interface, _)| interface.name.clone()).collect()
 }
 
+/// All ports that were opened.
+pub(super) fn ports_of(opened: Opened) -> Vec<Port> {
+    opened.into_iter().flat_map(|(_, _, ports)| ports).collect()
+}
+
 /// The ports of each worker, of all that were opened.
 pub(super) fn by_worker(opened: Opened, workers: usize) -> Vec<Vec<(AttachmentId, Port)>> {
     let mut each: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
@@ -59,7 +64,8 @@ pub(super) fn by_worker(opened: Opened, workers: usize) -> Vec<Vec<(AttachmentId
     each
 }
 
-/// Has every worker judge by a policy, and then relay on the ports opened for it.
+/// Has every worker judge by a policy, and then relay on the ports opened for it. Returns the ports that are no longer
+/// needed.
 ///
 /// A worker that does not answer in time leaves the others with another policy than its own; the daemon goes down
 /// rather than on.
@@ -68,7 +74,7 @@ pub(super) fn put_in_force(
     snapshot: &Arc<Snapshot>,
     opened: Opened,
     detach: &[AttachmentId],
-) {
+) -> Vec<Port> {
     let mut ports = by_worker(opened, workers.count()).into_iter();
     // All know the new attachments before any of them brings a frame that one hands to another.
     let done = workers.ask_all(|_, reply| Command::Replace { snapshot: Arc::clone(snapshot), reply });
@@ -78,12 +84,12 @@ pub(super) fn put_in_force(
             Command::Attach { ports, detach: detach.to_vec(), reply }
         })
     });
-    if let Err(why) = done {
+    done.map(|parted| parted.into_iter().flatten().collect()).unwrap_or_else(|why| {
         while workers.are_ending() {
             // The daemon is told to stop: they have ended, and the process is about to.
             std::thread::park();
         }
         error!("a change is half done, nsgate goes down: {why}; the interfaces stay guarded");
         std::process::exit(70);
-    }
+    })
 }

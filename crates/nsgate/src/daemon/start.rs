@@ -8,6 +8,7 @@ use super::hand_over::{Others, Queue};
 use super::hold::Holds;
 use super::link::{Ends, Notice, Workers};
 use super::load::{self, LOADERS, Loader};
+use super::notify::Pulse;
 use super::opening::{self, Opened};
 use super::rest::Resting;
 use super::stop::Stop;
@@ -133,6 +134,7 @@ pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
         reloads: Reloads::default(),
         directions: Arc::new(directions),
         confinement: Confinement::default(),
+        pulse: Pulse::new(to_workers.clone(), clock),
         stop: None,
     };
     let (wishes, wished) = bounded(WISHES);

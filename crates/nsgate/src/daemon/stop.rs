@@ -64,16 +64,16 @@ impl Stop {
         *self.asked.get_or_init(Instant::now)
     }
 
-    /// Stops in the middle of opening interfaces, of which these are open, and ends the process.
-    pub(super) fn end(&self, opened: Vec<Port>) -> ! {
-        info!("stopping while interfaces are being opened");
-        self.stop(opened);
+    /// Stops in the middle of a change, with ports that no worker has, and ends the process.
+    pub(super) fn end(&self, ports: Vec<Port>) -> ! {
+        info!("stopping in the middle of a change of interfaces");
+        self.stop(ports);
         std::process::exit(0);
     }
 
-    /// Lets the workers empty their rings and queues and closes everything, and ports that no worker has yet; for the main
+    /// Lets the workers empty their rings and queues and closes everything, and ports that no worker has; for the main
     /// thread.
-    pub(super) fn stop(&self, opened: Vec<Port>) {
+    pub(super) fn stop(&self, ports: Vec<Port>) {
         if !self.workers.begin_to_end() {
             // Another thread has begun to, and takes the process with it.
             loop {
@@ -89,7 +89,7 @@ impl Stop {
                 warn!("{why}: what waits in its rings is lost");
             }
         }
-        self.close(opened);
+        self.close(ports);
         let took = self.asked().elapsed().as_millis();
         info!(
             took_ms = took,
