@@ -101,6 +101,7 @@ impl Main {
     pub(super) fn attend(&mut self, doors: &Doors) {
         let (missing, interfaces, rings) = (tick(MISSING), tick(INTERFACES), tick(RINGS));
         let watchdog = self.state.pulse.interval().map_or_else(never, tick);
+        let mut changes = doors.changes.clone();
         loop {
             select! {
                 recv(doors.signals) -> signal => match signal {
@@ -130,8 +131,10 @@ impl Main {
                 recv(self.loader.overdue) -> _ => if let Some(refused) = self.loader.give_up() {
                     self.loaded(refused);
                 },
-                recv(doors.changes) -> change => if let Ok(change) = change {
-                    self.follow(change, &doors.changes);
+                recv(changes) -> change => match change {
+                    Ok(change) => self.follow(change, &doors.changes),
+                    // The watch has ended, and said so; the ticks go on.
+                    Err(_) => changes = never(),
                 },
                 recv(missing) -> _ => self.look_for_missing(),
                 recv(interfaces) -> _ => {
