@@ -124,6 +124,7 @@ impl State {
         self.missing = all.filter(waits).collect();
         self.troubles.clear();
         self.ids = ids;
+        self.resting.wake(self.loaded.gateway.attachments.iter().map(|attachment| attachment.id));
         self.close(parted);
         self.holds.give_back_all_but(attached(&self.loaded));
         Ok(Reloaded { attached: names, detached, warnings })

@@ -23,6 +23,11 @@ pub(super) struct Progress {
 pub(super) struct Resting(HashMap<AttachmentId, Vec<u64>>);
 
 impl Resting {
+    /// Takes in which numbers are attachments' now: whichever of them is none's later rests from its beginning.
+    pub(super) fn wake(&mut self, used: impl Iterator<Item = AttachmentId>) {
+        used.for_each(|id| drop(self.0.remove(&id)));
+    }
+
     /// Takes in which numbers are no attachment's, and how far the workers are. Returns those that have rested.
     ///
     /// A number must be seen to rest twice.
@@ -32,7 +37,6 @@ impl Resting {
         workers: &[Progress],
         remembers: impl Fn(AttachmentId) -> bool,
     ) -> BTreeSet<AttachmentId> {
-        self.0.retain(|id, _| unused.contains(id));
         let has_rested = |must_take: &[u64]| {
             must_take.len() == workers.len()
                 && must_take.iter().zip(workers).all(|(least, at)| !at.is_sweeping && at.taken >= *least)
@@ -75,6 +79,22 @@ attachments:
         swept_at: u64,
         place: u64,
         forgotten_at: u64,
+    }
+
+    #[test]
+    fn a_number_that_was_used_between_two_looks_rests_again() {
+        let (id, mut resting) = (AttachmentId(5), Resting::default());
+        let unused = BTreeSet::from([id]);
+        let look = |resting: &mut Resting, taken, waiting| {
+            let at = Progress { is_sweeping: false, taken, waiting };
+            !resting.look(&unused, &[at], |_| false).is_empty()
+        };
+        assert!(!look(&mut resting, 0, 3));
+        // A reload attaches it, it receives four frames that are handed over, and another reload detaches it.
+        resting.wake([id].into_iter());
+        assert!(!look(&mut resting, 10, 4), "frames of its second life wait");
+        assert!(!look(&mut resting, 13, 1));
+        assert!(look(&mut resting, 14, 0));
     }
 
     #[test]
