@@ -166,6 +166,7 @@ fn one_interface_that_cannot_be_had_holds_up_no_other() {
     site.gateway.ip("link set vm3 up");
     let said = || daemon.log().matches("cannot be followed").count();
     assert!(soon(|| said() == 1), "{}", daemon.log());
+    assert!(soon(|| guard(&site.gateway, "vm3").is_some()), "whoever has the lock has not guarded it");
     site.gateway.mtu("vm1", 1400);
     let followed = |name: &str| {
         daemon.log().lines().any(|line| line.contains("followed a change") && line.contains(name))

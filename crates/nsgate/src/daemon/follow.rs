@@ -3,7 +3,7 @@
 //! Each attachment is on its own: one whose change cannot be followed stays as it was, and holds up nobody.
 
 use super::change::{State, Step, cannot_be_shared_yet};
-use super::hold::{Attached, Before};
+use super::hold::{Attached, Before, Holds};
 use super::link::Workers;
 use super::opening::{Opened, note_opened, ports_of, put_in_force};
 use gateway::Loaded;
@@ -53,6 +53,8 @@ impl State {
                     opened.extend(ports);
                 }
                 other => {
+                    // It may be back without its guard.
+                    nth_of(&next, nth).into_iter().for_each(|one| Holds::shut(&next.gateway, &one));
                     (next.gateway.attachments[nth], next.interfaces[nth]) = known;
                     let why = other.and_then(Result::err).unwrap_or_default();
                     self.trouble(id, why, &mut looked);

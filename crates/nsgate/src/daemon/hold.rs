@@ -115,6 +115,17 @@ impl Holds {
         }
     }
 
+    /// Guards an interface of the file in force that could not be taken and that nobody guards. Its lock is a name that
+    /// any process of the host can have, whether or not that is a daemon that would guard it.
+    pub(super) fn shut(gateway: &Gateway, one: &Attached<'_>) {
+        if let Key::Guarded(index) = one.key()
+            && guard::installed(index).is_ok_and(|is_guarded| !is_guarded)
+        {
+            // Where this fails it did so before, and that has been told.
+            let _ = guard::install(index, &kept_by_host(gateway, one.attachment));
+        }
+    }
+
     /// Makes an interface what it was before it was taken. A guard goes only where there was none before, and not where
     /// it `stays`: then something in force wants it.
     pub(super) fn take_back(&mut self, before: Before, stays: bool) {
