@@ -62,7 +62,8 @@ pub(crate) fn open(interface: &Interface, reception: Reception, queues: usize) -
     Ok(links)
 }
 
-/// Joins sockets to a group of their own, in which each frame goes to the worker that a flow calls its home.
+/// Joins sockets to a group of their own, in which each frame goes to the worker that a flow calls its home. Only then do
+/// they hear anything: before it joins each has all frames, so each frame came several times.
 fn share(links: &[Link], interface: &str) -> Result<(), Error> {
     let failed = |error: io::Error| match error.raw_os_error() {
         // Kernels before 6.13 form a group only on an interface that is up.
@@ -75,12 +76,11 @@ fn share(links: &[Link], interface: &str) -> Result<(), Error> {
     for (number, link) in links.iter().enumerate() {
         group = link.socket.join(group).map_err(failed)?;
         if number == 0 {
-            // Until now all frames go to the first socket, which nobody has read from yet.
             let set = link.socket.set_packet(libc::PACKET_FANOUT_DATA, program.as_raw_fd());
             set.map_err(Error::system("steering frames to workers", "CAP_NET_RAW"))?;
         }
     }
-    Ok(())
+    links.iter().try_for_each(|link| link.socket.open_ears()).map_err(failed)
 }
 
 impl Link {
@@ -99,6 +99,9 @@ impl Link {
             .set_socket(libc::SO_RCVBUFFORCE, queue(queues))
             .and_then(|()| socket.set_socket(libc::SO_SNDBUFFORCE, SEND_BUFFER))
             .map_err(Error::system("sizing a packet socket's buffers", "CAP_NET_ADMIN"))?;
+        if queues > 1 {
+            socket.close_ears().map_err(raw("preparing a packet socket"))?;
+        }
         let ring = Ring::map(&socket, layout(interface.mtu)).map_err(raw("mapping a receive ring"))?;
         socket.bind(interface.index).map_err(raw("binding a packet socket"))?;
         if reception == Reception::All {

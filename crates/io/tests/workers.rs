@@ -3,12 +3,14 @@
 
 mod common;
 
-use common::{L, PATIENCE, R, Site, Wire, relay_all};
+use common::{L, PATIENCE, R, Site, Wire, number, numbered, relay_all};
 use io::{Backend, Error, Links, Ports, Reception};
 use packet::home;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngSeed, TestRunner};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use testkit::netns::eventually;
 use testkit::raw::Raw;
@@ -204,6 +206,41 @@ fn workers_keep_their_numbers_when_a_link_comes_back() {
             check(&cases, &seen, 4);
         }
     }
+}
+
+/// To form a group takes the kernel a while, in which frames go on coming in.
+#[test]
+fn no_frame_comes_twice_while_workers_are_opened() {
+    let site = Site::on(Wire::Veth);
+    let (left, mac) = (Raw::open(&site.left, "eth0"), site.interface("vl").mac);
+    let is_over = AtomicBool::new(false);
+    let (mut workers, sent) = std::thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let numbers = (0..).take_while(|_| !is_over.load(Ordering::Relaxed));
+            let send = |number| {
+                left.send(&numbered(mac, number, 60));
+                // A ring that is full hides what comes twice.
+                std::thread::sleep(Duration::from_micros(50));
+            };
+            numbers.map(send).count()
+        });
+        let (workers, _) = workers(&site, Wire::Veth, 4);
+        is_over.store(true, Ordering::Relaxed);
+        (workers, sender.join().unwrap())
+    });
+    assert!(sent > 100, "{sent} frames");
+    let mut seen = HashSet::new();
+    for ports in &mut workers {
+        let heard = ports.relay(L, 100_000, |frame| {
+            let is_new = number(frame.bytes).is_none_or(|number| seen.insert(number));
+            assert!(is_new, "{:?} of {sent} came twice", number(frame.bytes));
+            None
+        });
+        heard.unwrap();
+    }
+    let cases = generate(&mut runner(), 200);
+    let seen = deliver(&left, mac, &cases, &mut workers);
+    check(&cases, &seen, 4);
 }
 
 /// Two gateways in one namespace never share a group, and what one sends the other's workers do not receive.

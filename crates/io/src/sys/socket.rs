@@ -31,6 +31,32 @@ impl PacketSocket {
         self.set(libc::SOL_SOCKET, name, &value)
     }
 
+    /// Lets no frame in until [`Self::open_ears`].
+    pub(crate) fn close_ears(&self) -> io::Result<()> {
+        // "Return 0": of no frame anything is kept.
+        let mut nothing =
+            libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: 0 };
+        let program = libc::sock_fprog { len: 1, filter: &raw mut nothing };
+        let size = size_of::<libc::sock_fprog>() as u32;
+        // SAFETY: the kernel reads `size` bytes of `program` and the one instruction that it points to; both live until the
+        // call returns.
+        let result = unsafe {
+            libc::setsockopt(
+                self.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_ATTACH_FILTER,
+                (&raw const program).cast(),
+                size,
+            )
+        };
+        check(result.into()).map(drop)
+    }
+
+    /// Lets frames in.
+    pub(crate) fn open_ears(&self) -> io::Result<()> {
+        self.set_socket(libc::SO_DETACH_FILTER, 0)
+    }
+
     /// Joins the fan-out group that `group` describes, or makes it, and says how others may join it.
     pub(crate) fn join(&self, group: i32) -> io::Result<i32> {
         self.set_packet(libc::PACKET_FANOUT, group)?;
