@@ -18,6 +18,10 @@ use packet::AttachmentId;
 use pipeline::{Gateway, Names, Shared, Snapshot};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a worker may take to say how far it is with what attachments have left; it is asked again.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// What is in force, and what came before it as far as that still counts.
 #[derive(Debug)]
@@ -297,7 +301,7 @@ impl State {
         if unused.is_empty() {
             return Ok(unused);
         }
-        let progress = workers.ask_all(|_, reply| Command::Settle(reply))?;
+        let progress = workers.ask_all_within(SETTLING, |_, reply| Command::Settle(reply))?;
         let rested = self.resting.look(&unused, &progress, |id| shared.remembers(id));
         self.ids.give_back(&rested);
         Ok(rested)
