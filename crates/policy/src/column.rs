@@ -37,6 +37,12 @@ impl Column {
         self.rows.get(start..start + self.width)
     }
 
+    /// Whether a rule holds a class; `None` for a class or a rule of another policy.
+    pub(crate) fn holds(&self, class: u32, rule: usize) -> Option<bool> {
+        let word = self.row(class)?.get(rule / BLOCK)?.get(rule % BLOCK / 64)?;
+        Some(word & (1 << (rule % 64)) != 0)
+    }
+
     /// The memory in bytes.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.row_of) + size_of_val(&*self.rows)

@@ -6,7 +6,7 @@ use crate::fields::{Fields, PROTOCOLS};
 use crate::limits::{Budget, Error};
 use crate::lookup::{Addresses, Ports};
 use crate::platform::{HOST, METADATA};
-use crate::sets::{AddressSets, Numbered};
+use crate::sets::{AddressSets, Meanings, Numbered};
 use crate::table::{Group, GroupId, Policy, Table};
 use ipnet::IpNet;
 use model::{Direction, Network, NetworkSecurityGroup, NsgIndex, SecurityRule, VnetIndex};
@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub struct Builder<'a> {
     network: &'a Network,
     /// The different meanings of VirtualNetwork, each normalised.
-    virtual_networks: Vec<Vec<IpNet>>,
+    virtual_networks: Vec<Arc<[IpNet]>>,
     /// Each group's NSG, its VNet, and the number of its VirtualNetwork.
     groups: Vec<(NsgIndex, VnetIndex, usize)>,
 }
@@ -42,7 +42,7 @@ impl<'a> Builder<'a> {
     pub fn add(&mut self, nsg: NsgIndex, vnet: VnetIndex, virtual_network: &[IpNet]) -> GroupId {
         let mut prefixes = IpNet::aggregate(&virtual_network.to_vec());
         prefixes.sort_unstable();
-        let virtual_network = place(&mut self.virtual_networks, prefixes);
+        let virtual_network = place(&mut self.virtual_networks, prefixes.into());
         // A policy that large is refused long before the numbers end.
         GroupId(u32::try_from(place(&mut self.groups, (nsg, vnet, virtual_network))).unwrap_or(u32::MAX))
     }
@@ -65,8 +65,10 @@ impl<'a> Builder<'a> {
         }
         let mut cut = sets.cut()?;
         let mut groups = Vec::with_capacity(plans.len());
-        for (inbound, outbound) in plans {
-            groups.push(Group { inbound: cut.table(inbound)?, outbound: cut.table(outbound)? });
+        for ((inbound, outbound), (_, vnet, number)) in plans.into_iter().zip(self.groups) {
+            let virtual_network = self.virtual_networks.get(number).cloned().unwrap_or_default();
+            let (inbound, outbound) = (cut.table(inbound)?, cut.table(outbound)?);
+            groups.push(Group { vnet, virtual_network, inbound, outbound });
         }
         Ok(Policy { addresses: cut.addresses, ports: cut.ports, groups })
     }
@@ -98,8 +100,13 @@ struct Sets<'a> {
 }
 
 impl<'a> Sets<'a> {
-    fn new(network: &'a Network, virtual_networks: &[Vec<IpNet>], mut budget: Budget) -> Result<Self, Error> {
-        let addresses = AddressSets::new(network, virtual_networks, &mut budget)?;
+    fn new(
+        network: &'a Network,
+        virtual_networks: &[Arc<[IpNet]>],
+        mut budget: Budget,
+    ) -> Result<Self, Error> {
+        let meanings = Meanings::new(network, virtual_networks.iter().map(|prefixes| &**prefixes));
+        let addresses = AddressSets::new(meanings, &mut budget)?;
         Ok(Self { addresses, ports: Numbered::default(), rules: HashMap::new(), budget })
     }
 

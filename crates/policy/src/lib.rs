@@ -34,6 +34,7 @@
 mod atoms;
 mod column;
 mod compile;
+mod expansion;
 mod fields;
 mod limits;
 mod lookup;
@@ -45,6 +46,7 @@ mod table;
 mod tuple;
 
 pub use compile::Builder;
+pub use expansion::Expansion;
 pub use limits::{Error, MAX_BYTES, MAX_ROWS, MAX_STEPS};
 pub use table::{Classes, GroupId, Policy};
-pub use tuple::{Match, RuleIndex, Tuple};
+pub use tuple::{FieldMatches, Match, RuleIndex, Tuple};

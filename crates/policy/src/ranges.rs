@@ -3,7 +3,7 @@
 //! Addresses are the 128 bits of [`packet::Address`], so one line of numbers holds both families: IPv4 lies in
 //! its mapped block, and IPv6 is everything else.
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 use model::PortSet;
 use packet::Address;
 use std::net::IpAddr;
@@ -89,6 +89,26 @@ impl Ranges {
         Self(rest)
     }
 
+    /// The fewest prefixes that hold the same addresses, IPv4 first, in order.
+    pub(crate) fn prefixes(&self) -> Vec<IpNet> {
+        let (four, six) = self.families();
+        let four = four.0.into_iter().flat_map(|(start, end)| {
+            // The low 32 bits of a mapped address are the IPv4 address.
+            Ipv4Subnets::new((start as u32).into(), (end as u32).into(), 0).map(IpNet::V4)
+        });
+        let six = six
+            .0
+            .into_iter()
+            .flat_map(|(start, end)| Ipv6Subnets::new(start.into(), end.into(), 0).map(IpNet::V6));
+        four.chain(six).collect()
+    }
+
+    /// The addresses of IPv4, and those of IPv6.
+    pub(crate) fn families(&self) -> (Self, Self) {
+        let six = self.minus(&Self(vec![IPV4]));
+        (self.minus(&six), six)
+    }
+
     /// The ranges in order.
     pub(crate) fn as_slice(&self) -> &[Range] {
         &self.0
@@ -115,6 +135,18 @@ mod tests {
         let all_v6 = prefixes(&["::/0"]);
         assert_eq!(all_v6.as_slice(), [(0, IPV4.0 - 1), (IPV4.1 + 1, u128::MAX)]);
         assert_eq!(prefixes(&["::ffff:0:0/96"]), Ranges::default());
+    }
+
+    #[test]
+    fn prefixes_come_back_few_and_in_order() {
+        let written = ["2001:db8::/32", "10.0.0.128/25", "10.0.1.0/24", "10.0.0.0/25", "1.2.3.4/32"];
+        let back: Vec<IpNet> =
+            ["1.2.3.4/32", "10.0.0.0/23", "2001:db8::/32"].iter().map(|text| text.parse().unwrap()).collect();
+        assert_eq!(prefixes(&written).prefixes(), back);
+        // What `::/0` holds has a hole where IPv4 lies.
+        let everything = Ranges::every_address();
+        assert_eq!(everything.prefixes().first(), Some(&"0.0.0.0/0".parse().unwrap()));
+        assert_eq!(Ranges::of_prefixes(&everything.prefixes()), everything);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! tests can hold the two against each other.
 
 use crate::platform::{HOST, LICENSING, METADATA, NOT_PUBLIC, PUBLIC_V6, is_platform, judges_platform};
-use crate::tuple::{Match, Tuple};
+use crate::tuple::{FieldMatches, Match, Tuple};
 use ipnet::IpNet;
 use model::{AddressMatch, Direction, Network, PortSet, RuleProtocol, SecurityRule, ServiceTag, VnetIndex};
 use packet::{Address, Protocol};
@@ -38,43 +38,43 @@ pub fn first_match<'r>(
     tuple: &Tuple,
     meaning: &Meaning<'_>,
 ) -> Option<Match<&'r SecurityRule>> {
-    let to_platform = direction == Direction::Outbound && is_platform(tuple.destination);
-    let names_platform =
-        |rule: &SecurityRule| matches!(rule.destination, AddressMatch::Tag(tag) if judges_platform(tag));
     let first = rules
         .iter()
-        .filter(|rule| rule.direction == direction)
-        .filter(|rule| !to_platform || names_platform(rule))
-        .filter(|rule| matches(rule, tuple, meaning))
+        .filter(|rule| rule.direction == direction && field_matches(rule, tuple, meaning).all())
         .min_by_key(|rule| rule.priority);
     match first {
         Some(rule) => Some(Match::Rule(rule)),
-        None if to_platform => Some(Match::Platform),
+        None if direction == Direction::Outbound && is_platform(tuple.destination) => Some(Match::Platform),
         None => None,
     }
 }
 
-/// All five fields must hold; inside a field one element suffices.
-fn matches(rule: &SecurityRule, tuple: &Tuple, meaning: &Meaning<'_>) -> bool {
-    protocol_matches(rule.protocol, tuple.protocol)
-        && side_matches(
-            rule,
-            tuple,
-            meaning,
-            &rule.source,
-            tuple.source,
-            &rule.source_ports,
-            tuple.source_port,
-        )
-        && side_matches(
-            rule,
-            tuple,
-            meaning,
-            &rule.destination,
-            tuple.destination,
-            &rule.destination_ports,
-            tuple.destination_port,
-        )
+/// Which fields of a rule hold a packet; inside a field one element suffices.
+///
+/// # Cost
+/// Every prefix of the rule and its tags is looked at.
+pub fn field_matches(rule: &SecurityRule, tuple: &Tuple, meaning: &Meaning<'_>) -> FieldMatches {
+    let ports = tuple.protocol.has_ports();
+    let source_port = tuple.source_port.filter(|_| ports);
+    let destination_port = tuple.destination_port.filter(|_| ports);
+    FieldMatches {
+        protocol: protocol_matches(rule.protocol, tuple.protocol)
+            && service_speaks(&rule.source, tuple.protocol)
+            && service_speaks(&rule.destination, tuple.protocol),
+        source: address_matches(&rule.source, tuple.source.ip(), meaning),
+        source_port: port_matches(rule.protocol, &rule.source_ports, source_port)
+            && service_listens(&rule.source, source_port),
+        destination: !is_left_to_platform(rule, tuple.destination)
+            && address_matches(&rule.destination, tuple.destination.ip(), meaning),
+        destination_port: port_matches(rule.protocol, &rule.destination_ports, destination_port)
+            && service_listens(&rule.destination, destination_port),
+    }
+}
+
+/// Outbound to the platform's addresses only rules that name their tags count.
+fn is_left_to_platform(rule: &SecurityRule, destination: Address) -> bool {
+    let names_platform = matches!(rule.destination, AddressMatch::Tag(tag) if judges_platform(tag));
+    rule.direction == Direction::Outbound && is_platform(destination) && !names_platform
 }
 
 fn protocol_matches(rule: RuleProtocol, protocol: Protocol) -> bool {
@@ -88,21 +88,6 @@ fn protocol_matches(rule: RuleProtocol, protocol: Protocol) -> bool {
     }
 }
 
-fn side_matches(
-    rule: &SecurityRule,
-    tuple: &Tuple,
-    meaning: &Meaning<'_>,
-    side: &AddressMatch,
-    address: Address,
-    ports: &PortSet,
-    port: Option<u16>,
-) -> bool {
-    let port = port.filter(|_| tuple.protocol.has_ports());
-    address_matches(side, address.ip(), meaning)
-        && port_matches(rule.protocol, ports, port)
-        && service_matches(side, tuple.protocol, port)
-}
-
 /// Ports mean nothing to ICMP, ESP and AH; a packet without ports is only in the full set.
 fn port_matches(rule: RuleProtocol, ports: &PortSet, port: Option<u16>) -> bool {
     match (rule, port) {
@@ -112,14 +97,24 @@ fn port_matches(rule: RuleProtocol, ports: &PortSet, port: Option<u16>) -> bool 
     }
 }
 
-/// A platform tag is one service: its protocols and its port, on the side that names it.
-fn service_matches(side: &AddressMatch, protocol: Protocol, port: Option<u16>) -> bool {
+/// A platform tag is one service: its protocols, on either side, and its port on the side that names it.
+fn service_speaks(side: &AddressMatch, protocol: Protocol) -> bool {
     match side {
         AddressMatch::Tag(ServiceTag::AzurePlatformDns) => {
-            (protocol == Protocol::TCP || protocol == Protocol::UDP) && port == Some(53)
+            protocol == Protocol::TCP || protocol == Protocol::UDP
         }
-        AddressMatch::Tag(ServiceTag::AzurePlatformImds) => protocol == Protocol::TCP && port == Some(80),
-        AddressMatch::Tag(ServiceTag::AzurePlatformLkm) => protocol == Protocol::TCP && port == Some(1688),
+        AddressMatch::Tag(ServiceTag::AzurePlatformImds | ServiceTag::AzurePlatformLkm) => {
+            protocol == Protocol::TCP
+        }
+        _ => true,
+    }
+}
+
+fn service_listens(side: &AddressMatch, port: Option<u16>) -> bool {
+    match side {
+        AddressMatch::Tag(ServiceTag::AzurePlatformDns) => port == Some(53),
+        AddressMatch::Tag(ServiceTag::AzurePlatformImds) => port == Some(80),
+        AddressMatch::Tag(ServiceTag::AzurePlatformLkm) => port == Some(1688),
         _ => true,
     }
 }

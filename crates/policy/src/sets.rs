@@ -32,69 +32,42 @@ impl Numbered {
     }
 }
 
-/// The sets of addresses that rules name; a tag is expanded once, however many rules name it.
+/// What tags and application security groups hold.
 #[derive(Debug)]
-pub(crate) struct AddressSets<'a> {
+pub(crate) struct Meanings<'a> {
     network: &'a Network,
     /// What VirtualNetwork holds, for each different meaning of it.
     virtual_networks: Vec<Ranges>,
     asg_members: Vec<Vec<(VnetIndex, IpAddr)>>,
-    sets: Numbered,
-    /// With the number of the VirtualNetwork for the tags that depend on it.
-    by_tag: HashMap<(ServiceTag, Option<usize>), u32>,
 }
 
-impl<'a> AddressSets<'a> {
-    /// No sets yet but the platform's addresses, which need classes of their own.
-    pub(crate) fn new(
+impl<'a> Meanings<'a> {
+    /// Of a network, with the prefixes of each different VirtualNetwork, the host's address beside them.
+    pub(crate) fn new<'p>(
         network: &'a Network,
-        virtual_networks: &[Vec<IpNet>],
-        budget: &mut Budget,
-    ) -> Result<Self, Error> {
-        let with_host = |prefixes: &Vec<IpNet>| Ranges::of_prefixes(prefixes.iter().chain([&single(HOST)]));
-        let mut sets = Numbered::default();
-        for address in [HOST, METADATA] {
-            sets.number(Ranges::of_prefixes([&single(address)]), budget)?;
-        }
-        Ok(Self {
+        virtual_networks: impl IntoIterator<Item = &'p [IpNet]>,
+    ) -> Self {
+        let with_host = |prefixes: &[IpNet]| Ranges::of_prefixes(prefixes.iter().chain([&single(HOST)]));
+        Self {
             network,
-            virtual_networks: virtual_networks.iter().map(with_host).collect(),
+            virtual_networks: virtual_networks.into_iter().map(with_host).collect(),
             asg_members: asg_members(network),
-            sets,
-            by_tag: HashMap::new(),
-        })
+        }
     }
 
-    /// The number of the set that one side of a rule names, as NICs of a VNet with that meaning of VirtualNetwork see
-    /// it, or `None` for a tag that is not loaded.
-    pub(crate) fn number(
-        &mut self,
+    /// The addresses that one side of a rule names, as NICs of a VNet with that meaning of VirtualNetwork see it, or
+    /// `None` for a tag that is not loaded.
+    pub(crate) fn set(
+        &self,
         side: &AddressMatch,
         (vnet, virtual_network): (VnetIndex, usize),
-        budget: &mut Budget,
-    ) -> Result<Option<u32>, Error> {
-        let set = match side {
-            AddressMatch::Any => Ranges::every_address(),
-            AddressMatch::Prefixes(prefixes) => Ranges::of_prefixes(prefixes),
-            AddressMatch::ApplicationSecurityGroups(groups) => self.members_of(groups, vnet),
-            AddressMatch::Tag(tag) => {
-                let own = matches!(tag, ServiceTag::VirtualNetwork | ServiceTag::Internet);
-                let key = (*tag, own.then_some(virtual_network));
-                if let Some(&number) = self.by_tag.get(&key) {
-                    return Ok(Some(number));
-                }
-                let Some(set) = self.tag(*tag, virtual_network) else { return Ok(None) };
-                let number = self.sets.number(set, budget)?;
-                self.by_tag.insert(key, number);
-                return Ok(Some(number));
-            }
-        };
-        self.sets.number(set, budget).map(Some)
-    }
-
-    /// The sets by their numbers.
-    pub(crate) fn into_sets(self) -> Vec<Ranges> {
-        self.sets.into_sets()
+    ) -> Option<Ranges> {
+        match side {
+            AddressMatch::Any => Some(Ranges::every_address()),
+            AddressMatch::Prefixes(prefixes) => Some(Ranges::of_prefixes(prefixes)),
+            AddressMatch::ApplicationSecurityGroups(groups) => Some(self.members_of(groups, vnet)),
+            AddressMatch::Tag(tag) => self.tag(*tag, virtual_network),
+        }
     }
 
     fn members_of(&self, groups: &[AsgIndex], vnet: VnetIndex) -> Ranges {
@@ -114,6 +87,57 @@ impl<'a> AddressSets<'a> {
             ServiceTag::AzurePlatformLkm => Ranges::of_addresses(LICENSING.map(IpAddr::V4)),
             ServiceTag::Named(index) => Ranges::of_prefixes(&self.network.service_tags.get(index)?.prefixes),
         })
+    }
+}
+
+/// The sets of addresses that rules name; a tag is expanded once, however many rules name it.
+#[derive(Debug)]
+pub(crate) struct AddressSets<'a> {
+    meanings: Meanings<'a>,
+    sets: Numbered,
+    /// With the number of the VirtualNetwork for the tags that depend on it.
+    by_tag: HashMap<(ServiceTag, Option<usize>), u32>,
+}
+
+impl<'a> AddressSets<'a> {
+    /// No sets yet but the platform's addresses, which need classes of their own.
+    pub(crate) fn new(meanings: Meanings<'a>, budget: &mut Budget) -> Result<Self, Error> {
+        let mut sets = Numbered::default();
+        for address in [HOST, METADATA] {
+            sets.number(Ranges::of_prefixes([&single(address)]), budget)?;
+        }
+        Ok(Self { meanings, sets, by_tag: HashMap::new() })
+    }
+
+    /// The number of the set that one side of a rule names, as NICs of a VNet with that meaning of VirtualNetwork see
+    /// it, or `None` for a tag that is not loaded.
+    pub(crate) fn number(
+        &mut self,
+        side: &AddressMatch,
+        network: (VnetIndex, usize),
+        budget: &mut Budget,
+    ) -> Result<Option<u32>, Error> {
+        let tag = match side {
+            AddressMatch::Tag(tag) => {
+                let own = matches!(tag, ServiceTag::VirtualNetwork | ServiceTag::Internet);
+                Some((*tag, own.then_some(network.1)))
+            }
+            _ => None,
+        };
+        if let Some(&number) = tag.as_ref().and_then(|tag| self.by_tag.get(tag)) {
+            return Ok(Some(number));
+        }
+        let Some(set) = self.meanings.set(side, network) else { return Ok(None) };
+        let number = self.sets.number(set, budget)?;
+        if let Some(tag) = tag {
+            self.by_tag.insert(tag, number);
+        }
+        Ok(Some(number))
+    }
+
+    /// The sets by their numbers.
+    pub(crate) fn into_sets(self) -> Vec<Ranges> {
+        self.sets.into_sets()
     }
 }
 

@@ -4,8 +4,9 @@ use crate::column::{BLOCK, Block, Column};
 use crate::fields::protocol_class;
 use crate::lookup::{Addresses, Ports};
 use crate::platform::is_platform;
-use crate::tuple::{Match, RuleIndex, Tuple};
-use model::{Direction, SecurityRule};
+use crate::tuple::{FieldMatches, Match, RuleIndex, Tuple};
+use ipnet::IpNet;
+use model::{Direction, SecurityRule, VnetIndex};
 use packet::Address;
 use std::sync::Arc;
 
@@ -35,6 +36,10 @@ pub struct Policy {
 /// Both directions of a group.
 #[derive(Debug)]
 pub(crate) struct Group {
+    /// The NICs' VNet.
+    pub(crate) vnet: VnetIndex,
+    /// What VirtualNetwork holds there beside the host's address.
+    pub(crate) virtual_network: Arc<[IpNet]>,
     pub(crate) inbound: Table,
     pub(crate) outbound: Table,
 }
@@ -96,6 +101,33 @@ impl Policy {
         }
     }
 
+    /// Which fields of one rule hold a packet, from the same tables as [`Self::first_match`]: where all do, the rule
+    /// matches, and the first such rule is the one that decides. `None` for an index, a group or classes of another
+    /// policy.
+    ///
+    /// # Cost
+    /// One word a field.
+    pub fn field_matches(
+        &self,
+        group: GroupId,
+        direction: Direction,
+        index: RuleIndex,
+        classes: &Classes,
+    ) -> Option<FieldMatches> {
+        let table = self.table(group, direction)?;
+        let rule = usize::from(index.0);
+        if rule >= table.rules.len() {
+            return None;
+        }
+        Some(FieldMatches {
+            protocol: table.protocol.holds(classes.protocol, rule)?,
+            source: table.source.holds(classes.source, rule)?,
+            source_port: table.source_port.holds(classes.source_port, rule)?,
+            destination: table.destination.holds(classes.destination, rule)?,
+            destination_port: table.destination_port.holds(classes.destination_port, rule)?,
+        })
+    }
+
     /// The rules of a group and direction in priority order, the default rules last; a [`RuleIndex`] counts
     /// them. Empty for a group of another policy.
     pub fn rules(&self, group: GroupId, direction: Direction) -> &[SecurityRule] {
@@ -115,7 +147,7 @@ impl Policy {
     }
 
     #[inline]
-    fn table(&self, group: GroupId, direction: Direction) -> Option<&Table> {
+    pub(crate) fn table(&self, group: GroupId, direction: Direction) -> Option<&Table> {
         let group = self.groups.get(group.0 as usize)?;
         Some(match direction {
             Direction::Inbound => &group.inbound,

@@ -45,3 +45,25 @@ pub enum Match<Rule = RuleIndex> {
     /// The platform, which allows it: outbound to one of its own addresses, with no rule naming its tag.
     Platform,
 }
+
+/// Which of a rule's fields hold a packet; a rule matches where all five do.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct FieldMatches {
+    /// The protocol; of a rule that names a platform tag, the protocols of that service too.
+    pub protocol: bool,
+    /// The sender's address.
+    pub source: bool,
+    /// The sender's port.
+    pub source_port: bool,
+    /// The receiver's address. Never true of an outbound packet to a platform address, but where the rule names its tag.
+    pub destination: bool,
+    /// The receiver's port.
+    pub destination_port: bool,
+}
+
+impl FieldMatches {
+    /// Whether the rule matches.
+    pub const fn all(self) -> bool {
+        self.protocol && self.source && self.source_port && self.destination && self.destination_port
+    }
+}

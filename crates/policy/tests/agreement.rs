@@ -7,7 +7,7 @@ use common::{asg, net, nic, nsg};
 use ipnet::IpNet;
 use model::*;
 use packet::{Address, Protocol};
-use policy::{Builder, Match, Tuple, reference};
+use policy::{Builder, Match, RuleIndex, Tuple, reference};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -71,11 +71,54 @@ fn agree(case: &Case, packets: &[Draw]) -> Result<(), TestCaseError> {
                 };
                 prop_assert!(slow.is_some());
                 prop_assert_eq!(fast, slow, "{:?} {:?}", direction, tuple);
+                for (index, rule) in (0..).zip(policy.rules(*group, direction)) {
+                    let fast = policy.field_matches(*group, direction, RuleIndex(index), &classes);
+                    let slow = reference::field_matches(rule, &tuple, meaning);
+                    prop_assert_eq!(fast, Some(slow), "{:?} {:?}", rule, tuple);
+                }
+                let beyond = policy.rules(*group, direction).len() as u16;
+                prop_assert_eq!(policy.field_matches(*group, direction, RuleIndex(beyond), &classes), None);
             }
         }
     }
     Ok(())
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    /// A side of a rule holds an address if and only if its expansion does, whoever asks.
+    #[test]
+    fn expansions_are_what_rules_hold(case in case(0..14), packets in prop::collection::vec(draw(), PACKETS)) {
+        let Case { network, virtual_networks } = &case;
+        let mut builder = Builder::new(network);
+        let nsgs = (0..network.security_groups.len()).map(NsgIndex);
+        let sides = nsgs.flat_map(|nsg| [0, 1].map(|vnet| (nsg, vnet)));
+        let groups: Vec<_> = sides.map(|(nsg, vnet)| builder.add(nsg, VnetIndex(vnet), &virtual_networks[vnet])).collect();
+        let policy = builder.compile().unwrap();
+        let landmarks = Landmarks::of(&case);
+        let tuples: Vec<Tuple> = packets.iter().map(|draw| draw.tuple(&landmarks)).collect();
+        for group in groups {
+            let expansion = policy.expansion(network, group).unwrap();
+            for direction in BOTH {
+                for (index, rule) in (0..).zip(policy.rules(group, direction)) {
+                    let (source, destination) = (expansion.of(&rule.source).unwrap(), expansion.of(&rule.destination).unwrap());
+                    for tuple in &tuples {
+                        let holds = |side: &[IpNet], address: Address| side.iter().any(|prefix| prefix.contains(&address.ip()));
+                        let said = policy.field_matches(group, direction, RuleIndex(index), &policy.classes(tuple)).unwrap();
+                        prop_assert_eq!(said.source, holds(&source, tuple.source), "{:?} {:?}", rule, tuple);
+                        if direction == Direction::Inbound || !PLATFORM.map(net).iter().any(|it| it.contains(&tuple.destination.ip())) {
+                            prop_assert_eq!(said.destination, holds(&destination, tuple.destination), "{:?} {:?}", rule, tuple);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// No rule holds these outbound but those that name their tags.
+const PLATFORM: [&str; 2] = ["168.63.129.16/32", "169.254.169.254/32"];
 
 /// A network with its NSGs, and two meanings of VirtualNetwork.
 #[derive(Clone, Debug)]
