@@ -2,7 +2,7 @@
 //! tells that an interface has changed.
 //!
 //! Every backend is a [`Links`]: [`Ports`] for the interfaces of this host, whatever carries their frames ([`Backend`]),
-//! [`mem::Memory`] and [`pcap::Replay`] for tests and questions. An attachment is opened at once for all workers, one
+//! [`mem::Memory`] for tests. An attachment is opened at once for all workers, one
 //! [`Port`] each. A frame comes with the state of its offloads and leaves with it, so the pipeline is the same over all.
 //!
 //! ```no_run
@@ -42,7 +42,6 @@ pub mod lock;
 pub mod mem;
 mod netlink;
 mod parcel;
-pub mod pcap;
 mod pnet;
 mod port;
 mod ports;
