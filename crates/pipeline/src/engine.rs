@@ -100,6 +100,8 @@ impl Engine {
         let noted = (workers > 1).then(|| (Arc::clone(&shared.lingering), worker));
         let mut flows = Table::new(capacity.div_ceil(workers), timeouts, seed)?;
         flows.announce(snapshot.owners());
+        let mut recent = Recent::default();
+        recent.make_room(snapshot.places());
         Ok(Self {
             flows,
             snapshot,
@@ -111,7 +113,7 @@ impl Engine {
             outbox: Outbox::default(),
             identification: Identification::default(),
             exhausted: HashMap::new(),
-            recent: Recent::default(),
+            recent,
             look_after_at: None,
             behind: false,
             sweep: None,
@@ -126,6 +128,7 @@ impl Engine {
     /// Judges by another policy from the next frame on. Live flows stay, but for those of NICs that are no longer attached.
     pub fn replace(&mut self, snapshot: Arc<Snapshot>) {
         self.counters.make_room(snapshot.names.len());
+        self.recent.make_room(snapshot.places());
         let is_there = |on, scope, target| {
             snapshot.link(on).is_some_and(|link| link.scope == scope && link.next_hop(target) == Some(target))
         };

@@ -25,13 +25,14 @@ impl Recent {
         (met.address == address && met.epoch == epoch).then_some(met.mac)
     }
 
-    /// Takes in what the table has said. Allocates for an attachment with a greater number than any before.
+    /// Has a place for each attachment whose number is below `count`; what is known stays.
+    pub(crate) fn make_room(&mut self, count: usize) {
+        self.0.resize(count.max(self.0.len()), None);
+    }
+
+    /// Takes in what the table has said, where there is a place for it.
     pub(crate) fn meet(&mut self, on: AttachmentId, address: Address, mac: Mac, epoch: u32) {
-        let at = usize::from(on.0);
-        if self.0.len() <= at {
-            self.0.resize(at + 1, None);
-        }
-        if let Some(place) = self.0.get_mut(at) {
+        if let Some(place) = self.0.get_mut(usize::from(on.0)) {
             *place = Some(Met { address, mac, epoch });
         }
     }
@@ -47,10 +48,15 @@ mod tests {
         let on = AttachmentId(3);
         let mut recent = Recent::default();
         recent.meet(on, one, [1; 6], 7);
+        assert_eq!(recent.find(on, one, 7), None, "there is no place yet");
+        recent.make_room(4);
+        recent.meet(on, one, [1; 6], 7);
         assert_eq!(recent.find(on, one, 7), Some([1; 6]));
         assert_eq!(recent.find(on, one, 8), None);
         assert_eq!(recent.find(on, other, 7), None);
         assert_eq!(recent.find(AttachmentId(2), one, 7), None);
+        recent.make_room(2);
+        assert_eq!(recent.find(on, one, 7), Some([1; 6]));
         recent.meet(on, other, [2; 6], 8);
         assert_eq!((recent.find(on, one, 8), recent.find(on, other, 8)), (None, Some([2; 6])));
     }

@@ -99,6 +99,11 @@ impl Snapshot {
         self.links.get(usize::from(id.0))?.as_ref()
     }
 
+    /// One more than the greatest number of an attachment.
+    pub(crate) fn places(&self) -> usize {
+        self.links.len()
+    }
+
     pub(crate) fn nic(&self, nth: usize) -> &Nic {
         &self.nics[nth]
     }

@@ -112,7 +112,7 @@ impl Site {
     pub fn gateway_mac(&self, name: &str) -> [u8; 6] {
         match self.setting.wires {
             Wires::Veth | Wires::Plain => self.gateway.mac(name),
-            Wires::Tap => io::tap::describe(name, 1).expect("a name of a device").mac,
+            Wires::Tap => self.gateway.enter(|| io::tap::describe(name, 1).expect("a name of a device").mac),
         }
     }
 
