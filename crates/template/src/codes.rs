@@ -1,0 +1,6 @@
+//! The codes of what is wrong with a template.
+
+/// The language is not followed; Azure's own code for it.
+pub const INVALID_TEMPLATE: &str = "InvalidTemplate";
+/// Evaluating takes more than a [`Budget`](crate::Budget) allows; ours.
+pub const TEMPLATE_LIMIT: &str = "TemplateLimitExceeded";

@@ -1,0 +1,324 @@
+//! Expressions, and whole trees of them, become values.
+
+use crate::budget::Budget;
+use crate::expression::{self, Expr, Key, Kind, Step};
+use crate::fault::{Fault, Stop};
+use crate::functions::{self, Call, Run};
+use crate::parse::{Meaning, meaning};
+use crate::scope::Scope;
+use document::{Entry, Node, Unknown, Value};
+use model::{At, Location, nearest};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// A value that may belong to the deployment.
+pub(crate) type Lent<'a> = Cow<'a, Node>;
+
+/// The value of a text that may be an expression.
+///
+/// The value has the place where it was written: a parameter's that of the parameter. What a function makes has the
+/// place of the text.
+///
+/// # Errors
+/// The expression is wrong, with the place of the character; or the budget is used up.
+pub fn evaluate_text(text: &str, at: &Location, scope: &dyn Scope, budget: &Budget) -> Result<Node, Fault> {
+    let text = match meaning(text) {
+        Meaning::Expression(text) => text,
+        Meaning::Literal(text) => {
+            budget.nodes(1).and_then(|()| budget.text(text.len())).map_err(|fault| fault.or_at(at))?;
+            return Ok(Node::new(Value::String(text.to_owned()), at.clone()));
+        }
+    };
+    let evaluator = Evaluator { scope, budget, at, text };
+    let expr = budget.parse(text).map_err(|mistake| {
+        let fault = Fault { help: mistake.help, ..Fault::new(mistake.message) };
+        evaluator.placed(fault, mistake.at)
+    })?;
+    let outermost = Frame::default();
+    let value = evaluator.value(&expr, &outermost)?;
+    own(value, budget).map_err(|fault| fault.or_at(at))
+}
+
+/// A tree with every expression in it evaluated, those that are keys too; what is wrong goes to `faults`.
+///
+/// An expression that is wrong, and a key that is not known, leave a value that is not known in their place.
+pub fn evaluate(node: &Node, scope: &dyn Scope, budget: &Budget, faults: &mut Vec<Fault>) -> Node {
+    let at = node.at.clone();
+    let value = match &node.value {
+        Value::String(text) => match evaluate_text(text, &node.at, scope, budget) {
+            Ok(node) => return node,
+            Err(fault) => refused(text, fault, faults),
+        },
+        Value::Array(items) => {
+            Value::Array(items.iter().map(|item| evaluate(item, scope, budget, faults)).collect())
+        }
+        Value::Object(entries) => object(entries, scope, budget, faults),
+        other => match budget.nodes(1) {
+            Ok(()) => other.clone(),
+            Err(fault) => refused("", fault.or_at(&node.at), faults),
+        },
+    };
+    Node::new(value, at)
+}
+
+fn object(entries: &[Entry], scope: &dyn Scope, budget: &Budget, faults: &mut Vec<Fault>) -> Value {
+    let mut evaluated = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let key = match key(&entry.key, scope, budget) {
+            Ok(Ok(key)) => key,
+            Ok(Err(unknown)) => return Value::Unknown(unknown),
+            Err(fault) => return refused(&entry.key.value, fault, faults),
+        };
+        let value = evaluate(&entry.value, scope, budget, faults);
+        evaluated.push(Entry { key: At { value: key, at: entry.key.at.clone() }, value });
+    }
+    Value::Object(evaluated)
+}
+
+/// A key that may be an expression, or why it is not known.
+fn key(key: &At<String>, scope: &dyn Scope, budget: &Budget) -> Result<Result<String, Arc<Unknown>>, Fault> {
+    match evaluate_text(&key.value, &key.at, scope, budget)?.value {
+        Value::String(text) => Ok(Ok(text)),
+        Value::Unknown(unknown) => Ok(Err(unknown)),
+        other => {
+            let message = format!("'{}' is {}, and a key is a text", key.value, other.kind());
+            Err(Fault::new(message).or_at(&key.at))
+        }
+    }
+}
+
+/// What stands where an expression is wrong. One fault says that the budget is used up, not one for each value.
+fn refused(text: &str, fault: Fault, faults: &mut Vec<Fault>) -> Value {
+    if !(fault.is_limit() && faults.iter().any(Fault::is_limit)) {
+        faults.push(fault);
+    }
+    let why = "could not be evaluated".to_owned();
+    let help = "see the error about the expression itself".to_owned();
+    Value::Unknown(Arc::new(Unknown { expression: shortened(text), why, help }))
+}
+
+/// The variables of the lambdas around an expression, innermost first.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Frame<'a> {
+    /// Names and values.
+    pub(crate) variables: &'a [(&'a str, &'a Node)],
+    /// Those of the lambda around.
+    pub(crate) up: Option<&'a Frame<'a>>,
+}
+
+/// One expression that is being evaluated.
+pub(crate) struct Evaluator<'e> {
+    pub(crate) scope: &'e dyn Scope,
+    pub(crate) budget: &'e Budget,
+    /// The place of the text.
+    pub(crate) at: &'e Location,
+    /// The expression with its brackets.
+    pub(crate) text: &'e str,
+}
+
+impl<'e> Evaluator<'e> {
+    /// The value of a part of the expression.
+    pub(crate) fn value<'v>(&'v self, expr: &'v Expr, frame: &'v Frame<'v>) -> Result<Lent<'v>, Fault> {
+        let place = |fault: Fault| self.placed(fault, expr.from);
+        self.budget.steps(1).map_err(place)?;
+        let made = |value| Cow::Owned(Node::new(value, self.at.clone()));
+        match &expr.kind {
+            Kind::Text(text) => {
+                self.budget.text(text.len()).map_err(place)?;
+                Ok(made(Value::String(text.clone())))
+            }
+            Kind::Number(text) => Ok(made(Value::Number(text.clone()))),
+            Kind::Call(call) => {
+                let deeper = self.budget.deeper().map_err(place)?;
+                let value = self.call(expr, call, frame);
+                drop(deeper);
+                match value {
+                    Ok(value) => Ok(value),
+                    Err(Stop::Unknown(unknown)) => Ok(made(Value::Unknown(unknown))),
+                    Err(Stop::Fault(fault)) => Err(place(fault)),
+                }
+            }
+            Kind::Walk { base, steps } => {
+                let deeper = self.budget.deeper().map_err(place)?;
+                let mut value = self.value(base, frame)?;
+                for step in steps {
+                    if let Value::Unknown(unknown) = &value.value {
+                        let expression = shortened(self.text.get(expr.from..expr.to).unwrap_or_default());
+                        let unknown = Unknown { expression, ..(**unknown).clone() };
+                        return Ok(made(Value::Unknown(Arc::new(unknown))));
+                    }
+                    match self.step(value, step, frame) {
+                        Ok(Some(next)) => value = next,
+                        Ok(None) => return Ok(made(Value::Null)),
+                        Err(fault) => return Err(self.placed(fault, step.from)),
+                    }
+                }
+                drop(deeper);
+                Ok(value)
+            }
+        }
+    }
+
+    /// One step further, or `None` where a question mark allows that there is nothing.
+    fn step<'v>(
+        &'v self,
+        value: Lent<'v>,
+        step: &'v Step,
+        frame: &'v Frame<'v>,
+    ) -> Result<Option<Lent<'v>>, Fault> {
+        let index = match &step.key {
+            Key::Name(name) => return self.property(value, name, step.safe),
+            Key::Index(index) => self.value(index, frame)?,
+        };
+        match &index.value {
+            Value::String(name) => self.property(value, name, step.safe),
+            Value::Number(text) => self.element(value, text, step.safe),
+            Value::Unknown(unknown) => {
+                Ok(Some(Cow::Owned(Node::new(Value::Unknown(unknown.clone()), self.at.clone()))))
+            }
+            other => Err(Fault::new(format!("the index is {}, and not a number or a text", other.kind()))),
+        }
+    }
+
+    fn property<'v>(&self, value: Lent<'v>, name: &str, safe: bool) -> Result<Option<Lent<'v>>, Fault> {
+        let entries = match &value.value {
+            Value::Object(entries) => entries,
+            Value::Null if safe => return Ok(None),
+            other => {
+                let message = format!("{} has no property '{name}'", other.kind());
+                return Err(Fault::new(message));
+            }
+        };
+        self.budget.steps(entries.len() / 16)?;
+        let found = entries.iter().position(|entry| entry.key.value.eq_ignore_ascii_case(name));
+        let Some(nth) = found else {
+            if safe {
+                return Ok(None);
+            }
+            let fault = Fault::new(format!("the object has no property '{name}'"));
+            let keys = entries.iter().map(|entry| entry.key.value.as_str());
+            return Err(match nearest(name, keys.clone()) {
+                Some(near) => fault.help(format!("'{near}' is there")),
+                None if entries.is_empty() => fault.help("it is empty"),
+                None => {
+                    let some: Vec<&str> = keys.take(8).collect();
+                    fault.help(format!("it has {}", shortened(&some.join(", "))))
+                }
+            });
+        };
+        Ok(Some(match value {
+            Cow::Borrowed(node) => Cow::Borrowed(node.entries().get(nth).map_or(node, |entry| &entry.value)),
+            Cow::Owned(node) => match node.value {
+                Value::Object(mut entries) => Cow::Owned(entries.swap_remove(nth).value),
+                value => Cow::Owned(Node { value, ..node }),
+            },
+        }))
+    }
+
+    fn element<'v>(&self, value: Lent<'v>, index: &str, safe: bool) -> Result<Option<Lent<'v>>, Fault> {
+        let length = match &value.value {
+            Value::Array(items) => items.len(),
+            Value::Null if safe => return Ok(None),
+            other => return Err(Fault::new(format!("{} has no element {index}", other.kind()))),
+        };
+        let Some(nth) = index.parse().ok().filter(|nth: &usize| *nth < length) else {
+            if safe {
+                return Ok(None);
+            }
+            let fault = Fault::new(format!("the array has no element {index}"));
+            return Err(match length {
+                0 => fault.help("it is empty"),
+                _ => fault.help(format!("it has the elements 0 to {}", length - 1)),
+            });
+        };
+        Ok(Some(match value {
+            Cow::Owned(Node { value: Value::Array(mut items), .. }) => Cow::Owned(items.swap_remove(nth)),
+            Cow::Owned(node) => Cow::Owned(node),
+            Cow::Borrowed(node) => match &node.value {
+                Value::Array(items) => Cow::Borrowed(items.get(nth).unwrap_or(node)),
+                _ => Cow::Borrowed(node),
+            },
+        }))
+    }
+
+    fn call<'v>(
+        &'v self,
+        expr: &'v Expr,
+        call: &'v expression::Call,
+        frame: &'v Frame<'v>,
+    ) -> Result<Lent<'v>, Stop> {
+        if let Some(namespace) = &call.namespace {
+            let values = call.arguments.iter().map(|it| own(self.value(it, frame)?, self.budget));
+            let values = values.collect::<Result<Vec<Node>, Fault>>()?;
+            return Ok(Cow::Owned(self.scope.call(namespace, &call.name, values, self.budget)?));
+        }
+        let Some(function) = call.function else {
+            let fault = Fault::new(format!("there is no function '{}'", call.name));
+            return Err(match functions::near(&call.name) {
+                Some(near) => fault.help(format!("did you mean '{near}'?")),
+                None => {
+                    fault.help("a function of the template's own is called with its name space before it")
+                }
+            }
+            .into());
+        };
+        function.takes(call.arguments.len())?;
+        let written = functions::Written { evaluator: self, function, expr, arguments: &call.arguments };
+        match function.run {
+            Run::Lazy(run) => run(written, frame),
+            Run::Plain(run) => {
+                let mut arguments = Vec::with_capacity(call.arguments.len());
+                for argument in &call.arguments {
+                    arguments.push(self.value(argument, frame)?);
+                }
+                let unknown = arguments.iter().find_map(|it| match &it.value {
+                    Value::Unknown(unknown) if !function.carries => Some(unknown.clone()),
+                    _ => None,
+                });
+                if let Some(unknown) = unknown {
+                    return Err(Stop::Unknown(unknown));
+                }
+                run(&mut Call { written, arguments }).map(Cow::Owned)
+            }
+        }
+    }
+
+    /// The fault with the place of a byte of the text, and with the text, unless it has a place already.
+    pub(crate) fn placed(&self, fault: Fault, byte: usize) -> Fault {
+        if fault.at.is_some() {
+            return fault;
+        }
+        let before = self.text.get(..byte).unwrap_or(self.text);
+        let characters = before.chars().count() as u32;
+        // What JSON writes with a backslash takes more room in the file than here.
+        let plain = !before.contains(|it: char| it.is_control() || it == '"' || it == '\\');
+        let mut at = self.at.clone();
+        if plain {
+            at.column = at.column.saturating_add(1).saturating_add(characters);
+        }
+        let message = format!(
+            "{}, at character {} of the expression '{}'",
+            fault.message,
+            characters + 1,
+            shortened(self.text)
+        );
+        Fault { at: Some(at), message, ..fault }
+    }
+}
+
+/// A value of one's own.
+pub(crate) fn own(value: Lent<'_>, budget: &Budget) -> Result<Node, Fault> {
+    match value {
+        Cow::Owned(node) => Ok(node),
+        Cow::Borrowed(node) => budget.copy(node),
+    }
+}
+
+/// A text for a message: its beginning, where it is long.
+pub(crate) fn shortened(text: &str) -> String {
+    const MOST: usize = 120;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}

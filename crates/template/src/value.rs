@@ -1,0 +1,113 @@
+//! Values compared and written as text.
+
+use crate::budget::Budget;
+use crate::fault::Stop;
+use document::{Entry, Node, Value};
+
+/// Whether two values are the same, wherever they were written; texts and keys with regard to case.
+pub(crate) fn same(a: &Node, b: &Node, budget: &Budget) -> Result<bool, Stop> {
+    match (&a.value, &b.value) {
+        (Value::Unknown(unknown), _) | (_, Value::Unknown(unknown)) => Err(Stop::Unknown(unknown.clone())),
+        (Value::String(a), Value::String(b)) => {
+            budget.steps(1 + a.len().min(b.len()) / 64)?;
+            Ok(a == b)
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() != b.len() => Ok(false),
+        (Value::Object(a), Value::Object(b)) if a.len() != b.len() => Ok(false),
+        (Value::Array(_), Value::Array(_)) | (Value::Object(_), Value::Object(_)) => {
+            Ok(form(a, budget)? == form(b, budget)?)
+        }
+        (Value::Number(_), Value::Number(_)) => Ok(form(a, budget)? == form(b, budget)?),
+        (a, b) => Ok(a == b),
+    }
+}
+
+/// A text that is the same for the same values and for no others: JSON with its keys in order.
+pub(crate) fn form(node: &Node, budget: &Budget) -> Result<String, Stop> {
+    let mut out = String::new();
+    write(node, budget, &mut out, true)?;
+    Ok(out)
+}
+
+/// The value as JSON without spaces.
+pub(crate) fn json(node: &Node, budget: &Budget) -> Result<String, Stop> {
+    let mut out = String::new();
+    write(node, budget, &mut out, false)?;
+    Ok(out)
+}
+
+fn write(node: &Node, budget: &Budget, out: &mut String, formal: bool) -> Result<(), Stop> {
+    budget.steps(1)?;
+    match &node.value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
+        Value::Number(text) if formal => out.push_str(&plain_number(text)),
+        Value::Number(text) => out.push_str(text),
+        Value::String(text) => {
+            budget.text(text.len())?;
+            quote(text, out);
+        }
+        Value::Unknown(unknown) => return Err(Stop::Unknown(unknown.clone())),
+        Value::Array(items) => {
+            out.push('[');
+            for (nth, item) in items.iter().enumerate() {
+                out.push_str(if nth > 0 { "," } else { "" });
+                write(item, budget, out, formal)?;
+            }
+            out.push(']');
+        }
+        Value::Object(entries) => {
+            let mut order: Vec<&Entry> = entries.iter().collect();
+            if formal {
+                order.sort_by(|a, b| a.key.value.cmp(&b.key.value));
+            }
+            out.push('{');
+            for (nth, entry) in order.into_iter().enumerate() {
+                out.push_str(if nth > 0 { "," } else { "" });
+                budget.text(entry.key.value.len())?;
+                quote(&entry.key.value, out);
+                out.push(':');
+                write(&entry.value, budget, out, formal)?;
+            }
+            out.push('}');
+        }
+    }
+    Ok(())
+}
+
+/// An integer without leading zeros, or a fraction as it is computed with.
+fn plain_number(text: &str) -> String {
+    if let Ok(integer) = text.parse::<i64>() {
+        return integer.to_string();
+    }
+    text.parse::<f64>().map_or_else(|_| text.to_owned(), |number| format!("{number:e}"))
+}
+
+/// A text between quotes, as JSON writes it.
+pub(crate) fn quote(text: &str, out: &mut String) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            it if it < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(it))),
+            it => out.push(it),
+        }
+    }
+    out.push('"');
+}
+
+/// A text, a number or a truth value as a text, or `None` for what is neither.
+///
+/// # Source
+/// .NET writes `True` and `False`.
+pub(crate) fn textual(node: &Node) -> Option<&str> {
+    match &node.value {
+        Value::String(text) | Value::Number(text) => Some(text),
+        Value::Bool(truth) => Some(if *truth { "True" } else { "False" }),
+        _ => None,
+    }
+}
