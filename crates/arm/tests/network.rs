@@ -226,7 +226,7 @@ fn names_and_ids_are_used_once() {
         let outcome = twice(kind, name);
         let found =
             outcome.findings.iter().find(|found| found.code == codes::DUPLICATE_RESOURCE_NAME).unwrap();
-        assert!(found.message.contains("the first is at net.json:1:"), "{outcome}");
+        assert!(found.to_string().contains("\n  net.json:1:"), "{outcome}");
         assert!(outcome.network.is_none());
     }
     check(NETWORK.replace("nic-nsg", "web-nic").replace("NIC-NSG", "web-nic").as_str()).clean();

@@ -53,7 +53,7 @@ fn v2_two_rules_in_one_slot() {
     let second = text.rfind("100").unwrap();
     let message = check(&text).findings.remove(0);
     assert_eq!(message.code, codes::SECURITY_RULE_CONFLICT);
-    assert!(message.message.contains("'web/b' conflicts with 'a' at net.json:3:14"), "{message}");
+    assert!(message.to_string().contains("'web/b' conflicts with 'a': both are Inbound with priority 100\n  net.json:4:19: first used here, by 'a'"), "{message}");
     let line = text[..second].matches('\n').count() + 1;
     assert_eq!(message.at.unwrap().to_string(), format!("net.json:{line}:19"));
     check(&group(&[rule("a", &[]), rule("b", &[("direction", "\"Outbound\"")])])).clean();

@@ -1,7 +1,7 @@
 //! Files, bounded and decoded.
 
 use crate::{Node, codes, read_json};
-use model::{Diagnostic, Severity};
+use model::Diagnostic;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -23,28 +23,22 @@ pub fn read_json_file(path: &Path) -> Result<Node, Vec<Diagnostic>> {
 /// # Errors
 /// That it cannot be read, is too large, or is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String, Diagnostic> {
-    let error = |message: String, help: Option<String>| Diagnostic {
-        severity: Severity::Error,
-        code: codes::UNREADABLE_FILE,
-        at: None,
-        message,
-        help,
-    };
+    let error = |message: String| Diagnostic::nowhere(codes::UNREADABLE_FILE, message);
     let name = path.display();
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|why| error(format!("cannot read {name}: {why}"), None))?;
+        .map_err(|why| error(format!("cannot read {name}: {why}")))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         let message = format!("{name} is larger than {} MiB", MAX_FILE_BYTES / (1024 * 1024));
-        return Err(error(message, None));
+        return Err(error(message));
     }
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         let help = "save it as UTF-8; in PowerShell, use Out-File -Encoding utf8";
-        return Err(error(format!("{name} is UTF-16"), Some(help.to_owned())));
+        return Err(error(format!("{name} is UTF-16")).help(help));
     }
     String::from_utf8(bytes).map_err(|why| {
         let message = format!("{name} is not UTF-8 at byte {}", why.utf8_error().valid_up_to());
-        error(message, Some("save it as UTF-8".to_owned()))
+        error(message).help("save it as UTF-8")
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::{Entry, Node, Value, codes};
 use jsonc_parser::ast::{self, ObjectPropName};
-use jsonc_parser::common::Ranged;
+use jsonc_parser::common::{Range, Ranged};
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use model::{At, Diagnostic, Location};
 use std::collections::HashSet;
@@ -26,7 +26,8 @@ pub fn read_json(file: &str, text: &str) -> Result<Node, Vec<Diagnostic>> {
         return Err(vec![Diagnostic::error(codes::INVALID_JSON, &places.at(offset), message)]);
     }
     let parsed = parse_to_ast(text, &CollectOptions::default(), &options()).map_err(|error| {
-        let at = places.at(error.range().start);
+        let range = error.range();
+        let at = places.span(range.start, range.end);
         vec![Diagnostic::error(codes::INVALID_JSON, &at, reason(&error.kind().to_string()))]
     })?;
     let Some(value) = parsed.value else {
@@ -111,7 +112,8 @@ fn end_of_comment(bytes: &[u8], start: usize) -> usize {
 }
 
 fn convert(value: ast::Value<'_>, places: &mut Places<'_>, repeated: &mut Vec<Diagnostic>) -> Node {
-    let at = places.at(value.range().start);
+    let range = value.range();
+    let start = places.at(range.start);
     let value = match value {
         ast::Value::NullKeyword(_) => Value::Null,
         ast::Value::BooleanLit(it) => Value::Bool(it.value),
@@ -122,7 +124,7 @@ fn convert(value: ast::Value<'_>, places: &mut Places<'_>, repeated: &mut Vec<Di
         }
         ast::Value::Object(it) => Value::Object(entries(it, places, repeated)),
     };
-    Node::new(value, at)
+    Node::new(value, places.until(start, range.end))
 }
 
 fn entries(object: ast::Object<'_>, places: &mut Places<'_>, repeated: &mut Vec<Diagnostic>) -> Vec<Entry> {
@@ -130,13 +132,18 @@ fn entries(object: ast::Object<'_>, places: &mut Places<'_>, repeated: &mut Vec<
     let mut seen: HashSet<String> = HashSet::with_capacity(object.properties.len());
     for property in object.properties {
         let key = match property.name {
-            ObjectPropName::String(it) => At { at: places.at(it.range.start), value: it.value.into_owned() },
-            ObjectPropName::Word(it) => At { at: places.at(it.range.start), value: it.value.to_owned() },
+            ObjectPropName::String(it) => At { at: places.of(it.range), value: it.value.into_owned() },
+            ObjectPropName::Word(it) => At { at: places.of(it.range), value: it.value.to_owned() },
         };
         if !seen.insert(key.value.to_ascii_lowercase()) {
             let message = format!("the key '{}' stands twice in one object", key.value);
             let help = "keys compare without regard to case; take one away";
-            repeated.push(Diagnostic::error(codes::DUPLICATE_PROPERTY, &key.at, message).help(help));
+            let error = Diagnostic::error(codes::DUPLICATE_PROPERTY, &key.at, message).help(help);
+            let first = entries.iter().find(|entry| entry.key.value.eq_ignore_ascii_case(&key.value));
+            repeated.push(match first {
+                Some(first) => error.related(&first.key.at, "first written here"),
+                None => error,
+            });
         }
         entries.push(Entry { key, value: convert(property.value, places, repeated) });
     }
@@ -180,8 +187,23 @@ impl<'a> Places<'a> {
         self.here()
     }
 
+    /// The place from a byte up to another, which is outside.
+    pub fn span(&mut self, start: usize, end: usize) -> Location {
+        let start = self.at(start);
+        self.until(start, end)
+    }
+
+    fn of(&mut self, range: Range) -> Location {
+        self.span(range.start, range.end)
+    }
+
+    fn until(&mut self, start: Location, end: usize) -> Location {
+        let end = self.at(end);
+        start.until(end.line, end.column)
+    }
+
     fn here(&self) -> Location {
-        Location { file: self.file.clone(), line: self.line, column: self.column }
+        Location::new(Arc::clone(&self.file), self.line, self.column)
     }
 }
 
@@ -202,6 +224,19 @@ mod tests {
         let Value::Array(items) = &entry.value.value else { panic!("{entry:?}") };
         assert_eq!(items[0].at.to_string(), "a.json:3:9");
         assert_eq!(items[1].value, Value::Number("1.5".to_owned()));
+    }
+
+    #[test]
+    fn places_end_after_their_last_character() {
+        let node = read_json("a.json", "{\n  \"a b\": \"ä\\u0041 \\\" c\", \"d\":\n[1,\n 22]}").unwrap();
+        let end = |at: &Location| (at.end_line, at.end_column);
+        assert_eq!(end(&node.at), (4, 6));
+        let [a, d] = node.entries() else { panic!("{node:?}") };
+        assert_eq!((a.key.at.column, end(&a.key.at)), (3, (2, 8)));
+        assert_eq!((a.value.at.column, end(&a.value.at)), (10, (2, 24)));
+        assert_eq!((d.value.at.line, end(&d.value.at)), (3, (4, 5)));
+        let Value::Array(items) = &d.value.value else { panic!("{d:?}") };
+        assert_eq!((items[1].at.column, end(&items[1].at)), (2, (4, 4)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// A value and its place.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Node {
-    /// Where it begins.
+    /// Where it stands.
     pub at: Location,
     /// What it is.
     pub value: Value,

@@ -55,8 +55,9 @@ pub(crate) fn attach(
     for attachment in &written.attachments {
         let At { value: interface, at } = &attachment.interface;
         if let Some(first) = interfaces.insert(interface, at) {
-            let message = format!("interface {interface} is attached twice; first at {first}");
-            desk.out.push(Diagnostic::error(codes::DUPLICATE_INTERFACE, at, message));
+            let message = format!("interface {interface} is attached twice");
+            let error = Diagnostic::error(codes::DUPLICATE_INTERFACE, at, message);
+            desk.out.push(error.related(first, "first attached here"));
             continue;
         }
         let Some(id) = ids.number(interface) else {
@@ -145,8 +146,9 @@ impl Desk<'_> {
             }
         };
         if let Some(first) = self.nics.insert(nic, wanted.at.clone()) {
-            let message = format!("network interface {} is attached twice; first at {first}", wanted.value);
-            self.out.push(Diagnostic::error(codes::DUPLICATE_NIC, &wanted.at, message));
+            let message = format!("network interface {} is attached twice", wanted.value);
+            let error = Diagnostic::error(codes::DUPLICATE_NIC, &wanted.at, message);
+            self.out.push(error.related(&first, "first attached here"));
             return None;
         }
         if let Some(address) = address {

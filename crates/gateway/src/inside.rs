@@ -24,8 +24,9 @@ impl Desk<'_> {
             }
         };
         if let Some(first) = self.segments.iter().find(|known| known.subnet == subnet) {
-            let message = format!("subnet {} is attached twice; first at {}", wanted.value, first.written.at);
-            self.out.push(Diagnostic::error(codes::DUPLICATE_SUBNET, &wanted.at, message));
+            let message = format!("subnet {} is attached twice", wanted.value);
+            let error = Diagnostic::error(codes::DUPLICATE_SUBNET, &wanted.at, message);
+            self.out.push(error.related(&first.written.at, "first attached here"));
             return None;
         }
         self.segments.push(Segment { subnet, written: wanted.clone() });

@@ -1,19 +1,19 @@
 //! What is found only once the file has been loaded.
 
 use crate::codes;
-use model::{Diagnostic, Direction, Location, Severity};
+use model::{Diagnostic, Direction, Location};
 use packet::AttachmentId;
 use pipeline::{Snapshot, Unseen};
 use std::path::Path;
 
 /// The error of a policy that does not fit into its tables.
 pub fn policy_too_large(message: String) -> Diagnostic {
-    Diagnostic { severity: Severity::Error, code: codes::POLICY, at: None, message, help: None }
+    Diagnostic::nowhere(codes::POLICY, message)
 }
 
 /// The warning of a reload that changes what only a start can change.
 pub fn needs_a_start(path: &Path, key: &str) -> Diagnostic {
-    let at = Location { file: path.to_string_lossy().into(), line: 1, column: 1 };
+    let at = Location::new(&*path.to_string_lossy(), 1, 1);
     Diagnostic::warning(
         codes::NEEDS_A_START,
         &at,
@@ -23,7 +23,7 @@ pub fn needs_a_start(path: &Path, key: &str) -> Diagnostic {
 
 /// The error of a daemon without anything to do.
 pub fn no_attachments(path: &Path) -> Diagnostic {
-    let at = Location { file: path.to_string_lossy().into(), line: 1, column: 1 };
+    let at = Location::new(&*path.to_string_lossy(), 1, 1);
     Diagnostic::error(codes::NO_ATTACHMENTS, &at, "there are no attachments")
         .help("`nsgate run` needs at least one; a file without is fine for test-ip-flow and explain")
 }

@@ -30,13 +30,13 @@ pub(crate) fn read(file: &Arc<str>, text: &str) -> Result<Node, Box<Diagnostic>>
         strict_booleans: true,
     };
     match serde_saphyr::from_str_with_options::<Option<Spanned<Tree>>>(text, options) {
-        Ok(Some(tree)) => Ok(place(tree, file)),
-        Ok(None) => Ok(Node { at: location(file, 1, 1), value: Value::Null }),
+        Ok(Some(tree)) => Ok(Written { file, text }.node(tree)),
+        Ok(None) => Ok(Node { at: Location::new(Arc::clone(file), 1, 1), value: Value::Null }),
         Err(error) => {
-            let place = error.location();
-            let (line, column) = place.map_or((1, 1), |at| (at.line(), at.column()));
+            let unknown = || Location::new(Arc::clone(file), 1, 1);
+            let at = error.location().map_or_else(unknown, |at| start(file, at.line(), at.column()));
             let message = format!("not readable as YAML: {}", sentence(&error.to_string()));
-            Err(Box::new(Diagnostic::error(codes::INVALID_YAML, &location(file, line, column), message)))
+            Err(Box::new(Diagnostic::error(codes::INVALID_YAML, &at, message)))
         }
     }
 }
@@ -59,30 +59,52 @@ enum Tree {
     Object(Vec<(Spanned<String>, Spanned<Tree>)>),
 }
 
-fn place(tree: Spanned<Tree>, file: &Arc<str>) -> Node {
-    let at = location(file, tree.referenced.line(), tree.referenced.column());
-    let value = match tree.value {
-        Tree::Null => Value::Null,
-        Tree::Bool(value) => Value::Bool(value),
-        Tree::Number(text) => Value::Number(text),
-        Tree::String(text) => Value::String(text),
-        Tree::Array(items) => Value::Array(items.into_iter().map(|item| place(item, file)).collect()),
-        Tree::Object(entries) => Value::Object(
-            entries
-                .into_iter()
-                .map(|(key, value)| {
-                    let at = location(file, key.referenced.line(), key.referenced.column());
-                    Entry { key: At { value: key.value, at }, value: place(value, file) }
-                })
-                .collect(),
-        ),
-    };
-    Node { at, value }
+/// What the tree was read from.
+struct Written<'a> {
+    file: &'a Arc<str>,
+    text: &'a str,
 }
 
-fn location(file: &Arc<str>, line: u64, column: u64) -> Location {
+impl Written<'_> {
+    fn node(&self, tree: Spanned<Tree>) -> Node {
+        let at = self.place(&tree.referenced);
+        let value = match tree.value {
+            Tree::Null => Value::Null,
+            Tree::Bool(value) => Value::Bool(value),
+            Tree::Number(text) => Value::Number(text),
+            Tree::String(text) => Value::String(text),
+            Tree::Array(items) => Value::Array(items.into_iter().map(|item| self.node(item)).collect()),
+            Tree::Object(entries) => Value::Object(
+                entries
+                    .into_iter()
+                    .map(|(key, value)| {
+                        let at = self.place(&key.referenced);
+                        Entry { key: At { value: key.value, at }, value: self.node(value) }
+                    })
+                    .collect(),
+            ),
+        };
+        Node { at, value }
+    }
+
+    /// The place of a scalar with its end; of a list or a mapping the reader knows only the start.
+    fn place(&self, at: &serde_saphyr::Location) -> Location {
+        let place = start(self.file, at.line(), at.column());
+        let small = |number: u64| usize::try_from(number).ok();
+        let range = at.span().byte_offset().and_then(small).zip(at.span().byte_len().and_then(small));
+        let text = range.and_then(|(offset, length)| self.text.get(offset..offset.checked_add(length)?));
+        let Some(text) = text.map(str::trim_end).filter(|text| !text.is_empty()) else { return place };
+        let (lines, last) = (text.matches('\n').count(), text.rsplit('\n').next().unwrap_or_default());
+        let before = if lines == 0 { place.column } else { 1 };
+        let wide = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let end_line = place.line.saturating_add(wide(lines));
+        place.until(end_line, before.saturating_add(wide(last.chars().count())))
+    }
+}
+
+fn start(file: &Arc<str>, line: u64, column: u64) -> Location {
     let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).max(1);
-    Location { file: Arc::clone(file), line: small(line), column: small(column) }
+    Location::new(Arc::clone(file), small(line), small(column))
 }
 
 impl<'de> Deserialize<'de> for Tree {
@@ -176,12 +198,14 @@ mod tests {
         assert_eq!((get(&root, "a").at.line, get(&root, "a").at.column), (1, 4));
         let Value::Array(items) = &get(&root, "b").value else { panic!() };
         assert_eq!((items[0].at.line, items[0].at.column), (3, 5));
+        assert_eq!((items[0].at.end_line, items[0].at.end_column), (3, 6));
         let c = get(&items[1], "c");
         assert_eq!((c.at.line, c.at.column), (4, 9));
         assert_eq!(c.value, Value::String("4m".into()));
         let entry = &items[1].entries()[1];
         assert_eq!((entry.key.at.line, entry.key.at.column), (4, 13));
         let Value::Array(d) = &entry.value.value else { panic!() };
+        assert_eq!((d[0].at.column, d[0].at.end_line, d[0].at.end_column), (17, 4, 25));
         assert_eq!(d[0].value, Value::String("10.0.1.4".into()));
         assert_eq!(d[1].value, Value::String("02:00:00:00:00:04".into()));
     }

@@ -3,15 +3,37 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// A place in a file: line and column count from one.
+/// A place in a file: lines and columns count from one, columns in characters.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Location {
     /// The file's path as the user gave it.
     pub file: Arc<str>,
-    /// The line, from one.
+    /// The line it begins in.
     pub line: u32,
-    /// The column, from one, in characters.
+    /// The column of its first character.
     pub column: u32,
+    /// The line it ends in.
+    pub end_line: u32,
+    /// The column after its last character; that of the first one where nobody knows how long it is.
+    pub end_column: u32,
+}
+
+impl Location {
+    /// A place whose end is not known.
+    pub fn new(file: impl Into<Arc<str>>, line: u32, column: u32) -> Self {
+        Self { file: file.into(), line, column, end_line: line, end_column: column }
+    }
+
+    /// The same up to a character, which is outside.
+    #[must_use]
+    pub fn until(self, end_line: u32, end_column: u32) -> Self {
+        Self { end_line, end_column, ..self }
+    }
+
+    /// Whether it is known where it ends.
+    pub fn has_end(&self) -> bool {
+        (self.end_line, self.end_column) > (self.line, self.column)
+    }
 }
 
 impl fmt::Display for Location {
@@ -38,6 +60,15 @@ pub enum Severity {
     Error,
 }
 
+/// Another place that matters for a diagnostic.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Related {
+    /// Where.
+    pub at: Location,
+    /// What is there, in a few words: `first used here`.
+    pub message: String,
+}
+
 /// One error or warning.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Diagnostic {
@@ -51,12 +82,20 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// Other places that one should look at, in the order in which they matter.
+    pub related: Box<[Related]>,
 }
 
 impl Diagnostic {
     /// An error at a place.
     pub fn error(code: &'static str, at: &Location, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, code, at: Some(at.clone()), message: message.into(), help: None }
+        Self { at: Some(at.clone()), ..Self::nowhere(code, message) }
+    }
+
+    /// An error that has no place in any file.
+    pub fn nowhere(code: &'static str, message: impl Into<String>) -> Self {
+        let severity = Severity::Error;
+        Self { severity, code, at: None, message: message.into(), help: None, related: Box::default() }
     }
 
     /// A warning at a place.
@@ -68,6 +107,15 @@ impl Diagnostic {
     #[must_use]
     pub fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
+    }
+
+    /// The same with another place, and what is there.
+    #[must_use]
+    pub fn related(mut self, at: &Location, message: impl Into<String>) -> Self {
+        let mut related = Vec::from(self.related);
+        related.push(Related { at: at.clone(), message: message.into() });
+        self.related = related.into();
+        self
     }
 }
 
@@ -81,6 +129,9 @@ impl fmt::Display for Diagnostic {
             Severity::Warning => "warning",
         };
         write!(f, "{severity}[{}]: {}", self.code, self.message)?;
+        for Related { at, message } in &self.related {
+            write!(f, "\n  {at}: {message}")?;
+        }
         if let Some(help) = &self.help {
             write!(f, "\n  help: {help}")?;
         }

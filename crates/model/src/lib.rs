@@ -14,7 +14,7 @@ mod reference;
 mod tags;
 mod validate;
 
-pub use diagnostic::{At, Diagnostic, Location, Severity};
+pub use diagnostic::{At, Diagnostic, Location, Related, Severity};
 pub use nearest::nearest;
 pub use network::{
     Access, AddressMatch, ApplicationSecurityGroup, AsgIndex, Direction, IpConfiguration, Network,

@@ -50,13 +50,8 @@ impl Fault {
 
 impl From<Fault> for Diagnostic {
     fn from(fault: Fault) -> Self {
-        Self {
-            severity: model::Severity::Error,
-            code: fault.code,
-            at: fault.at,
-            message: fault.message,
-            help: fault.help,
-        }
+        let Fault { code, at, message, help } = fault;
+        Self { at, help, ..Self::nowhere(code, message) }
     }
 }
 

@@ -57,6 +57,8 @@ pub(super) fn build<'a>(
             let message = format!("{side} has several of {} ({} …)", fields.join(", "), values.join(", "));
             if let Some(later) = several.iter().map(|it| &it.at).max() {
                 let error = Diagnostic::error(codes::SECURITY_RULE_PARAMETER_CONFLICT, later, message);
+                let others = several.iter().filter(|it| it.at != *later);
+                let error = others.fold(error, |error, it| error.related(&it.at, "and given here"));
                 report.push(error.help("keep exactly one of them"));
             }
         }
@@ -141,10 +143,12 @@ fn several<'a>(
     }
     let overlaps = prefix::overlaps(&nets);
     for &(wide, inner) in &overlaps {
-        let later = (&places[wide].at).max(&places[inner].at);
+        let (one, other) = (&places[wide].at, &places[inner].at);
+        let (first, later) = if one <= other { (one, other) } else { (other, one) };
         let message = format!("{side} lists [{}, {}], which overlap", nets[wide], nets[inner]);
         let help = format!("take {} away", nets[inner]);
-        report.push(Diagnostic::error(codes::OVERLAPPING_PREFIXES, later, message).help(help));
+        let error = Diagnostic::error(codes::OVERLAPPING_PREFIXES, later, message).help(help);
+        report.push(error.related(first, "overlaps this one"));
     }
     let sound = !list.is_empty() && nets.len() == list.len() && overlaps.is_empty();
     sound.then_some(AddressMatch::Prefixes(nets))

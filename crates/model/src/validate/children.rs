@@ -52,10 +52,10 @@ pub(super) fn names_differ<'a>(
     let mut seen: HashMap<String, &At<String>> = HashMap::new();
     for name in names {
         if let Some(first) = seen.get(&name.value.to_ascii_lowercase()) {
-            let message =
-                format!("'{parent}' has two {what}s '{}'; the first is at {}", name.value, first.at);
+            let message = format!("'{parent}' has two {what}s '{}'", name.value);
             let help = "names compare without regard to case; rename one";
-            report.push(Diagnostic::error(codes::DUPLICATE_RESOURCE_NAME, &name.at, message).help(help));
+            let error = Diagnostic::error(codes::DUPLICATE_RESOURCE_NAME, &name.at, message).help(help);
+            report.push(error.related(&first.at, "first used here"));
         } else {
             seen.insert(name.value.to_ascii_lowercase(), name);
         }
@@ -91,10 +91,9 @@ fn is_repeated(
         seen.insert(key, name.clone());
         return false;
     };
-    let message = format!("there are two child resources '{}'; the first is at {}", name.value, first.at);
-    report.push(
-        Diagnostic::error(codes::DUPLICATE_RESOURCE_NAME, &name.at, message).help("take one of them away"),
-    );
+    let message = format!("there are two child resources '{}'", name.value);
+    let error = Diagnostic::error(codes::DUPLICATE_RESOURCE_NAME, &name.at, message);
+    report.push(error.help("take one of them away").related(&first.at, "first used here"));
     true
 }
 

@@ -37,12 +37,17 @@ fn slots_differ(raw: &raw::NetworkSecurityGroup, report: &mut Report) {
         };
         let ((direction, priority), group) = (slot, &raw.name.value);
         let message = format!(
-            "rule '{group}/{}' conflicts with '{}' at {}: both are {direction:?} with priority {priority}",
-            rule.name.value, first.name.value, first.name.at
+            "rule '{group}/{}' conflicts with '{}': both are {direction:?} with priority {priority}",
+            rule.name.value, first.name.value
         );
-        let at = rule.priority.as_ref().map_or(&rule.name.at, |priority| &priority.at);
+        let place = |rule: &'_ raw::SecurityRule| match &rule.priority {
+            Some(priority) => priority.at.clone(),
+            None => rule.name.at.clone(),
+        };
         let help = "give each rule of a direction its own priority";
-        report.push(Diagnostic::error(codes::SECURITY_RULE_CONFLICT, at, message).help(help));
+        let error = Diagnostic::error(codes::SECURITY_RULE_CONFLICT, &place(rule), message).help(help);
+        let used = format!("first used here, by '{}'", first.name.value);
+        report.push(error.related(&place(first), used));
     }
 }
 

@@ -179,11 +179,14 @@ fn directory<'a, I: Copy>(
     for (nth, (id, name)) in heads.enumerate() {
         text::name(name, kind.words(), report);
         if let Some(other) = directory.add(nth, &id_of(kind, id, &name.value), &name.value) {
-            let first = places.get(other).map(|it: &&At<String>| it.at.to_string()).unwrap_or_default();
-            let message =
-                format!("there are two {}s '{}'; the first is at {first}", kind.words(), name.value);
+            let message = format!("there are two {}s '{}'", kind.words(), name.value);
             let help = "take one away, or give both the ids of their resource groups";
-            report.push(Diagnostic::error(codes::DUPLICATE_RESOURCE_NAME, &name.at, message).help(help));
+            let error = Diagnostic::error(codes::DUPLICATE_RESOURCE_NAME, &name.at, message).help(help);
+            let first: Option<&&At<String>> = places.get(other);
+            report.push(match first {
+                Some(first) => error.related(&first.at, "first used here"),
+                None => error,
+            });
         }
         places.push(name);
     }

@@ -51,9 +51,9 @@ struct Builder<'a> {
     public_ips: &'a [PublicIpAddress],
     directories: &'a Directories,
     /// Who has which private address.
-    addresses: HashMap<(VnetIndex, IpAddr), String>,
+    addresses: HashMap<(VnetIndex, IpAddr), At<String>>,
     /// Who uses which public address.
-    public_ip_users: HashMap<PublicIpIndex, String>,
+    public_ip_users: HashMap<PublicIpIndex, At<String>>,
     members: Vec<Members>,
     report: &'a mut Report,
 }
@@ -108,12 +108,17 @@ impl Builder<'_> {
             .enumerate()
             .filter(|(_, it)| it.primary.as_ref().is_some_and(|primary| primary.value));
         let first = said.next();
+        let first_at = first.and_then(|(_, it)| Some(&it.primary.as_ref()?.at));
         for (_, other) in said {
             let at = other.primary.as_ref().map_or(&other.name.at, |primary| &primary.at);
             let message =
                 format!("network interface '{}' has several primary IP configurations", raw.name.value);
             let help = format!("take \"primary\": true away from '{}'", other.name.value);
-            self.report.push(Diagnostic::error(codes::PRIMARY_IP_CONFIGURATION, at, message).help(help));
+            let error = Diagnostic::error(codes::PRIMARY_IP_CONFIGURATION, at, message).help(help);
+            self.report.push(match first_at {
+                Some(first) => error.related(first, "the first one"),
+                None => error,
+            });
         }
         if first.is_none()
             && let [first, _, ..] = list.as_slice()
@@ -183,11 +188,12 @@ impl Builder<'_> {
         let subnet = self.vnets.get(index.vnet.0)?.subnets.get(index.subnet)?;
         self.place_in_subnet(written, address, subnet, owner);
         if let Some(other) = self.addresses.get(&(index.vnet, address)) {
-            let message = format!("{owner} has {address}, which {other} has too");
+            let message = format!("{owner} has {address}, which {} has too", other.value);
             let help = "give every IP configuration of a virtual network its own address";
-            self.error(codes::ADDRESS_IS_ALLOCATED, written, message, help);
+            let error = Diagnostic::error(codes::ADDRESS_IS_ALLOCATED, &written.at, message).help(help);
+            self.report.push(error.related(&other.at, "first used here"));
         } else {
-            self.addresses.insert((index.vnet, address), owner.to_owned());
+            self.addresses.insert((index.vnet, address), At::new(owner, &written.at));
         }
         Some(address)
     }
@@ -226,11 +232,13 @@ impl Builder<'_> {
         let index = self.report.resolve(&self.directories.public_ips, reference, format_args!("{owner}"))?;
         let public = self.public_ips.get(index.0)?;
         if let Some(other) = self.public_ip_users.get(&index) {
-            let message = format!("{owner} uses public IP address '{}', which {other} uses too", public.name);
+            let message =
+                format!("{owner} uses public IP address '{}', which {} uses too", public.name, other.value);
             let help = "a public IP address belongs to one IP configuration";
-            self.error(codes::PUBLIC_ADDRESS_IN_USE, reference, message, help);
+            let error = Diagnostic::error(codes::PUBLIC_ADDRESS_IN_USE, &reference.at, message).help(help);
+            self.report.push(error.related(&other.at, "first used here"));
         } else {
-            self.public_ip_users.insert(index, owner.to_owned());
+            self.public_ip_users.insert(index, At::new(owner, &reference.at));
         }
         if let (Some(private), Some(address)) = (private, public.address)
             && private.is_ipv4() != address.is_ipv4()

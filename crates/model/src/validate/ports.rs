@@ -11,9 +11,11 @@ pub(super) fn build(raw: &raw::Ports, side: &Side<'_>, report: &mut Report) -> O
     let (one, many) = (side.field("PortRange"), side.field("PortRanges"));
     if let (Some(single), Some(first)) = (single, raw.ranges.first()) {
         let message = format!("{side} has both {one} '{}' and {many}", single.value);
-        let later = (&single.at).max(&first.at);
+        let (one_at, other_at) = (&single.at, &first.at);
+        let (earlier, later) = if one_at <= other_at { (one_at, other_at) } else { (other_at, one_at) };
         let help = format!("keep {one} or {many}");
-        report.push(Diagnostic::error(codes::SECURITY_RULE_PARAMETER_CONFLICT, later, message).help(help));
+        let error = Diagnostic::error(codes::SECURITY_RULE_PARAMETER_CONFLICT, later, message).help(help);
+        report.push(error.related(earlier, "and given here"));
     }
     if single.is_none() && raw.ranges.is_empty() {
         if !side.rule.incomplete {

@@ -2,24 +2,25 @@
 
 use super::{Report, id_of, text};
 use crate::reference::Kind;
-use crate::{Diagnostic, PublicIpAddress, PublicIpSku, codes, raw};
+use crate::{Diagnostic, Location, PublicIpAddress, PublicIpSku, codes, raw};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
 /// All of them, in the documents' order; no address twice.
 pub(super) fn build_all(raws: &[raw::PublicIpAddress], report: &mut Report) -> Vec<PublicIpAddress> {
-    let mut owners: HashMap<IpAddr, &str> = HashMap::new();
+    let mut owners: HashMap<IpAddr, (&str, &Location)> = HashMap::new();
     let mut built = Vec::with_capacity(raws.len());
     for raw in raws {
         let address = address(raw, report);
         if let (Some(address), Some(at)) = (address, &raw.address) {
-            if let Some(owner) = owners.get(&address) {
+            if let Some((owner, first)) = owners.get(&address) {
                 let name = &raw.name.value;
                 let message = format!("public IP address '{name}' has {address}, which '{owner}' has too");
                 let help = "give each public IP address its own address";
-                report.push(Diagnostic::error(codes::PUBLIC_ADDRESS_IN_USE, &at.at, message).help(help));
+                let error = Diagnostic::error(codes::PUBLIC_ADDRESS_IN_USE, &at.at, message).help(help);
+                report.push(error.related(first, "first used here"));
             } else {
-                owners.insert(address, &raw.name.value);
+                owners.insert(address, (&raw.name.value, &at.at));
             }
         }
         built.push(PublicIpAddress {

@@ -176,10 +176,11 @@ fn lookup<T: Copy>(text: &str, words: &[(&str, T)]) -> Option<T> {
 /// IPv4 and IPv6 never stand in one rule, not even on different sides.
 fn one_family(source: &Built<'_>, destination: &Built<'_>, label: &str, report: &mut Report) {
     let (Some(v4), Some(v6)) = (source.v4.or(destination.v4), source.v6.or(destination.v6)) else { return };
-    let later = (&v4.at).max(&v6.at);
+    let (earlier, later) = if v4.at <= v6.at { (&v4.at, &v6.at) } else { (&v6.at, &v4.at) };
     let message = format!("{label} has the IPv4 prefix '{}' and the IPv6 prefix '{}'", v4.value, v6.value);
     let help = "write one rule for IPv4 and one for IPv6";
-    report.push(Diagnostic::error(codes::DIFFERENT_ADDRESS_FAMILIES, later, message).help(help));
+    let error = Diagnostic::error(codes::DIFFERENT_ADDRESS_FAMILIES, later, message).help(help);
+    report.push(error.related(earlier, "the other family is here"));
 }
 
 /// The members of all groups of a rule are in one virtual network.
@@ -208,7 +209,8 @@ fn one_vnet(
                 );
                 let help = "write one rule for each virtual network";
                 let code = codes::ASGS_OF_DIFFERENT_VNETS;
-                report.push(Diagnostic::error(code, &reference.at, message).help(help));
+                let error = Diagnostic::error(code, &reference.at, message).help(help);
+                report.push(error.related(&witness.at, "its members are in another virtual network"));
             }
         }
     }

@@ -96,7 +96,8 @@ fn address_space(raw: &raw::VirtualNetwork, report: &mut Report) -> Vec<IpNet> {
         let (wide, inner) = later_last(&space, wide, inner);
         let message = format!("{owner} has the address spaces {} and {}, which overlap", wide.0, inner.0);
         let help = "take the narrower one away";
-        report.push(Diagnostic::error(codes::ADDRESS_SPACES_OVERLAP, &inner.1.at, message).help(help));
+        let error = Diagnostic::error(codes::ADDRESS_SPACES_OVERLAP, &inner.1.at, message).help(help);
+        report.push(error.related(&wide.1.at, "overlaps this one"));
     }
     nets
 }
@@ -155,6 +156,7 @@ fn subnets_apart(
         let message =
             format!("subnet '{vnet}/{one}' has {}, which overlaps {} of '{vnet}/{other}'", second.0, first.0);
         let help = "give every subnet a range of its own";
-        report.push(Diagnostic::error(codes::SUBNETS_OVERLAP, &second.1.at, message).help(help));
+        let error = Diagnostic::error(codes::SUBNETS_OVERLAP, &second.1.at, message).help(help);
+        report.push(error.related(&first.1.at, "overlaps this one"));
     }
 }

@@ -1,15 +1,18 @@
 //! Errors and warnings as a compiler writes them: the line, a caret, what to do.
 
 use super::Colour;
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use super::source::{Excerpt, Source};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use model::{Diagnostic, Location, Severity};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-/// Longer lines are not shown: a minified document is one line of megabytes.
-const LONGEST_LINE: usize = 2000;
+/// Places of one file that are more lines apart are shown apart.
+const TOGETHER: u32 = 60;
+/// So many related places are shown; more would say nothing new.
+const RELATED: usize = 8;
 
 /// Writes each diagnostic with the line of the file that it speaks of, where that can be read.
 ///
@@ -35,14 +38,14 @@ pub fn diagnostics_in(
     };
     let mut sources = Sources { files: HashMap::new(), text };
     for diagnostic in list {
-        let line = diagnostic.at.as_ref().and_then(|at| Some((at, sources.line(at)?)));
-        writeln!(out, "{}", renderer.render(&[group(diagnostic, line)]))?;
+        sources.read(diagnostic);
+        writeln!(out, "{}", renderer.render(&groups(diagnostic, &sources.files)))?;
         writeln!(out)?;
     }
     Ok(())
 }
 
-/// Writes the diagnostics as a JSON list.
+/// Writes the diagnostics as a JSON list. An end is the character after the last one, where it is known.
 ///
 /// # Errors
 /// Those of the writer.
@@ -51,11 +54,20 @@ pub fn diagnostics_json(out: &mut impl Write, list: &[Diagnostic]) -> io::Result
     struct Entry<'a> {
         severity: &'static str,
         code: &'static str,
-        file: Option<&'a str>,
-        line: Option<u32>,
-        column: Option<u32>,
+        #[serde(flatten)]
+        place: Place<'a>,
         message: &'a str,
         help: Option<&'a str>,
+        related: Vec<Related<'a>>,
+    }
+    #[derive(Serialize)]
+    struct Related<'a> {
+        #[serde(flatten)]
+        place: Place<'a>,
+        message: &'a str,
+    }
+    fn related(it: &model::Related) -> Related<'_> {
+        Related { place: Place::of(Some(&it.at)), message: &it.message }
     }
     let entries: Vec<_> = list
         .iter()
@@ -65,69 +77,123 @@ pub fn diagnostics_json(out: &mut impl Write, list: &[Diagnostic]) -> io::Result
                 Severity::Warning => "warning",
             },
             code: diagnostic.code,
-            file: diagnostic.at.as_ref().map(|at| &*at.file),
-            line: diagnostic.at.as_ref().map(|at| at.line),
-            column: diagnostic.at.as_ref().map(|at| at.column),
+            place: Place::of(diagnostic.at.as_ref()),
             message: &diagnostic.message,
             help: diagnostic.help.as_deref(),
+            related: diagnostic.related.iter().map(related).collect(),
         })
         .collect();
     super::json(out, &entries)
 }
 
-fn group<'a>(diagnostic: &'a Diagnostic, line: Option<(&'a Location, &'a str)>) -> Group<'a> {
+/// A place for programs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Place<'a> {
+    file: Option<&'a str>,
+    line: Option<u32>,
+    column: Option<u32>,
+    end_line: Option<u32>,
+    end_column: Option<u32>,
+}
+
+impl<'a> Place<'a> {
+    fn of(at: Option<&'a Location>) -> Self {
+        let ended = at.filter(|at| at.has_end());
+        Self {
+            file: at.map(|at| &*at.file),
+            line: at.map(|at| at.line),
+            column: at.map(|at| at.column),
+            end_line: ended.map(|at| at.end_line),
+            end_column: ended.map(|at| at.end_column),
+        }
+    }
+}
+
+fn groups<'a>(diagnostic: &'a Diagnostic, files: &'a HashMap<Arc<str>, Option<Source>>) -> Vec<Group<'a>> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = Group::with_title(level.primary_title(&*diagnostic.message).id(diagnostic.code));
-    match (line, &diagnostic.at) {
-        (Some((at, text)), _) => {
-            group = group.element(
-                Snippet::source(text)
-                    .line_start(at.line as usize)
-                    .path(&*at.file)
-                    .annotation(AnnotationKind::Primary.span(word(text, at.column))),
-            );
+    let title = level.clone().primary_title(&*diagnostic.message).id(diagnostic.code);
+    let (mut groups, mut last) = (Vec::new(), Group::with_title(title));
+    for part in parts(diagnostic) {
+        let Some((at, _)) = part.first() else { continue };
+        match excerpt(&part, files) {
+            None => last = part.iter().fold(last, |group, (at, _)| group.element(origin(at))),
+            Some(Shown { snippet, cut: false }) => last = last.element(snippet.path(&*at.file)),
+            // The snippet would count the columns of what is left of the line, so the place stands before it.
+            Some(Shown { snippet, cut: true }) => {
+                groups.push(last.element(origin(at)));
+                last = Group::with_level(level.clone()).element(snippet);
+            }
         }
-        (None, Some(at)) => {
-            group = group.element(
-                annotate_snippets::Origin::path(&*at.file)
-                    .line(at.line as usize)
-                    .char_column(at.column as usize),
-            );
-        }
-        (None, None) => {}
     }
-    match &diagnostic.help {
-        Some(help) => group.element(Level::HELP.message(help)),
-        None => group,
+    if let Some(help) = &diagnostic.help {
+        last = last.element(Level::HELP.message(help));
     }
+    groups.push(last);
+    groups
 }
 
-/// The bytes of the word that begins at `column`.
-fn word(line: &str, column: u32) -> std::ops::Range<usize> {
-    let skip = usize::try_from(column).unwrap_or(usize::MAX).saturating_sub(1);
-    let start = line.char_indices().nth(skip).map_or(line.len(), |(at, _)| at);
-    let rest = line.get(start..).unwrap_or_default();
-    let length = match rest.strip_prefix(['"', '\'']) {
-        Some(quoted) => quoted.find(['"', '\'']).map_or(rest.len(), |end| end + 2),
-        None => rest.find([' ', ',', ':', '{', '[', ']', '}', '#']).unwrap_or(rest.len()).max(1),
-    };
-    start..start.saturating_add(length).min(line.len())
+/// A place and what is said there; of the place itself, nothing, since the title says it.
+type Marked<'a> = (&'a Location, Option<&'a str>);
+
+/// The places, those together that are near each other. The first one is the diagnostic's own.
+fn parts(diagnostic: &Diagnostic) -> Vec<Vec<Marked<'_>>> {
+    let own = diagnostic.at.iter().map(|at| (at, None));
+    let related = diagnostic.related.iter().take(RELATED).map(|it| (&it.at, Some(it.message.as_str())));
+    let mut parts: Vec<Vec<Marked<'_>>> = Vec::new();
+    for (at, label) in own.chain(related) {
+        let near = |(other, _): &Marked<'_>| {
+            other.file == at.file
+                && other.line.abs_diff(at.line) <= TOGETHER
+                && other.end_line.abs_diff(at.line) <= TOGETHER
+        };
+        match parts.iter_mut().find(|part| part.iter().any(near)) {
+            Some(part) => part.push((at, label)),
+            None => parts.push(vec![(at, label)]),
+        }
+    }
+    parts
+}
+
+struct Shown<'a> {
+    snippet: Snippet<'a, Annotation<'a>>,
+    cut: bool,
+}
+
+/// The lines of some places of one file, or `None` where it has no such lines.
+fn excerpt<'a>(part: &[Marked<'a>], files: &'a HashMap<Arc<str>, Option<Source>>) -> Option<Shown<'a>> {
+    let places: Vec<&Location> = part.iter().map(|(at, _)| *at).collect();
+    let Excerpt { text, first, spans, cut } = files.get(&places.first()?.file)?.as_ref()?.excerpt(&places)?;
+    let mut snippet = Snippet::source(text).line_start(first as usize);
+    for (span, (_, label)) in spans.into_iter().zip(part) {
+        let kind = if label.is_none() { AnnotationKind::Primary } else { AnnotationKind::Context };
+        snippet = snippet.annotation(kind.span(span).label(*label));
+    }
+    Some(Shown { snippet, cut })
+}
+
+fn origin(at: &Location) -> Origin<'_> {
+    Origin::path(&*at.file).line(at.line as usize).char_column(at.column as usize)
 }
 
 /// The files that diagnostics speak of, each read once.
 struct Sources<F> {
-    files: HashMap<Arc<str>, Option<String>>,
+    files: HashMap<Arc<str>, Option<Source>>,
     text: F,
 }
 
 impl<F: Fn(&str) -> Option<String>> Sources<F> {
-    fn line(&mut self, at: &Location) -> Option<&str> {
-        let text = self.files.entry(Arc::clone(&at.file)).or_insert_with(|| (self.text)(&at.file));
-        let line = text.as_ref()?.lines().nth(usize::try_from(at.line).ok()?.checked_sub(1)?)?;
-        (line.len() <= LONGEST_LINE).then(|| line.strip_prefix('\u{feff}').unwrap_or(line))
+    fn read(&mut self, diagnostic: &Diagnostic) {
+        let related = diagnostic.related.iter().take(RELATED).map(|it| &it.at);
+        for at in diagnostic.at.iter().chain(related) {
+            if !self.files.contains_key(&at.file) {
+                let source = (self.text)(&at.file).map(Source::new);
+                self.files.insert(Arc::clone(&at.file), source);
+            }
+        }
     }
 }
 
@@ -147,7 +213,7 @@ mod tests {
         let path = directory.path().join("gateway.yaml");
         std::fs::write(&path, "attachments:\n  - interfce: eth0  # ü\n").unwrap();
         let file: Arc<str> = path.to_str().unwrap().into();
-        let at = Location { file: Arc::clone(&file), line: 2, column: 5 };
+        let at = Location::new(Arc::clone(&file), 2, 5);
         let text = written(&[Diagnostic::error("UnknownKey", &at, "unknown key \"interfce\"")
             .help("did you mean \"interface\"?")]);
         assert!(text.contains("error[UnknownKey]: unknown key"), "{text}");
@@ -159,7 +225,7 @@ mod tests {
     #[test]
     fn a_place_that_cannot_be_shown_is_still_named() {
         for (line, column) in [(0, 0), (1, 1), (7, 9), (u32::MAX, u32::MAX)] {
-            let at = Location { file: "/nowhere/x.json".into(), line, column };
+            let at = Location::new("/nowhere/x.json", line, column);
             let text = written(&[Diagnostic::warning("Odd", &at, "odd")]);
             assert!(text.contains(&format!("/nowhere/x.json:{line}:{column}")), "{text}");
         }
@@ -173,9 +239,73 @@ mod tests {
         let file: Arc<str> = path.to_str().unwrap().into();
         for line in 0..6 {
             for column in [0, 1, 2, 3, 4, 5, 6, 100, u32::MAX] {
-                let at = Location { file: Arc::clone(&file), line, column };
+                let at = Location::new(Arc::clone(&file), line, column);
                 assert!(!written(&[Diagnostic::error("X", &at, "x")]).is_empty());
             }
         }
+    }
+
+    /// What is written of `list`, whose places are in `text`, called `a.json`.
+    fn shown(text: &str, list: &[Diagnostic]) -> String {
+        let mut out = Vec::new();
+        diagnostics_in(&mut out, list, Colour::No, |_| Some(text.to_owned())).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_whole_place_is_underlined() {
+        let text = "{\n  \"a\": \"x \\\" ü, y\", \"b\": [\n    1,\n    2\n  ]\n}\n";
+        let at = Location::new("a.json", 2, 8).until(2, 19);
+        let value = shown(text, &[Diagnostic::error("X", &at, "value")]);
+        assert_eq!(
+            value,
+            "error[X]: value\n --> a.json:2:8\n  |\n2 |   \"a\": \"x \\\" ü, y\", \"b\": [\n  |        ^^^^^^^^^^^\n\n"
+        );
+        let at = Location::new("a.json", 2, 26).until(5, 4);
+        let list = shown(text, &[Diagnostic::error("X", &at, "list")]);
+        assert!(list.contains(" --> a.json:2:26\n") && list.contains("5 | |   ]\n  | |___^\n"), "{list}");
+    }
+
+    #[test]
+    fn other_places_are_shown_with_what_is_there() {
+        let text: String = (1..=200).map(|nth| format!("priority: {nth:03}\n")).collect();
+        let at = |line| Location::new("a.json", line, 11).until(line, 14);
+        let near = Diagnostic::error("X", &at(9), "twice").related(&at(7), "first used here");
+        let near = shown(&text, &[near]);
+        assert!(near.contains("7 | priority: 007\n  |           --- first used here\n"), "{near}");
+        assert!(near.contains("9 | priority: 009\n  |           ^^^\n"), "{near}");
+        let far = Diagnostic::error("X", &at(190), "twice").related(&at(7), "first used here");
+        let far = shown(&text, &[far]);
+        assert!(far.contains("--> a.json:190:11") && far.contains("::: a.json:7:11"), "{far}");
+        assert!(far.lines().count() < 12, "{far}");
+    }
+
+    #[test]
+    fn of_a_long_line_only_what_is_near_is_shown() {
+        let item = "{\"ä\":1},";
+        let text = format!("[{}{{\"bad\":2}}]", item.repeat(100_000));
+        let column = 2 + 100_000 * u32::try_from(item.chars().count()).unwrap();
+        let at = Location::new("a.json", 1, column + 1).until(1, column + 6);
+        let first = Location::new("a.json", 1, 3).until(1, 6);
+        let long = shown(&text, &[Diagnostic::error("X", &at, "bad").related(&first, "not this")]);
+        assert!(long.contains(&format!("a.json:1:{}", column + 1)), "{long}");
+        assert!(long.contains("\"bad\":2") && long.contains(" ^^^^^"), "{long}");
+        assert!(long.contains("not this"), "{long}");
+        assert!(long.len() < 2000 && !long.contains(":::"), "{long}");
+    }
+
+    #[test]
+    fn programs_get_every_place_with_its_end() {
+        let at = Location::new("a.json", 2, 8).until(2, 19);
+        let point = Location::new("b.json", 7, 1);
+        let found = [Diagnostic::error("X", &at, "m").help("h").related(&point, "r")];
+        let mut out = Vec::new();
+        diagnostics_json(&mut out, &found).unwrap();
+        let expected = serde_json::json!([{
+            "severity": "error", "code": "X", "file": "a.json", "line": 2, "column": 8, "endLine": 2,
+            "endColumn": 19, "message": "m", "help": "h",
+            "related": [{"file": "b.json", "line": 7, "column": 1, "endLine": null, "endColumn": null, "message": "r"}],
+        }]);
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&out).unwrap(), expected);
     }
 }

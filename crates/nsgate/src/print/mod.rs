@@ -1,6 +1,7 @@
 //! Answers written for people or programs, into any writer.
 
 mod diagnostics;
+mod source;
 mod tables;
 
 pub use diagnostics::{diagnostics, diagnostics_in, diagnostics_json};
