@@ -8,8 +8,10 @@ pub const UNKNOWN_RESOURCE: &str = "UnknownResource";
 pub const INCOMPLETE_LIST: &str = "IncompleteList";
 /// A template, or an expression of one.
 pub const TEMPLATE_NOT_SUPPORTED: &str = "TemplateNotSupported";
-/// The shape that Azure's CLI prints.
-pub const FLATTENED_NOT_SUPPORTED: &str = "FlattenedShapeNotSupported";
+/// An answer of Azure's that tells of a network, but is none.
+pub const ANSWER_NOT_POLICY: &str = "AnswerNotPolicy";
+/// Default rules that are not Azure's.
+pub const DEFAULT_RULES_DIFFER: &str = "DefaultSecurityRulesDiffer";
 /// A file of service tags that is none.
 pub const INVALID_SERVICE_TAGS: &str = "InvalidServiceTags";
 /// Something that a resource asks for and nsgate does not do.

@@ -1,7 +1,8 @@
 //! Azure's documents read into the model, with file and line.
 //!
 //! [`read_resources`] finds the resources in a [`Node`](document::Node), and says what they say as [`model::raw`]. Nothing is judged here beyond the shape: that is
-//! [`model::validate`]'s part. Expressions of templates and the flattened shapes of Azure's CLI are named errors.
+//! [`model::validate`]'s part. The shapes are those of the REST
+//! interface and those that Azure's tools print. Expressions of templates are named errors.
 //!
 //! ```
 //! let text = r#"[{"type": "Microsoft.Network/networkSecurityGroups", "name": "web", "properties": {}}]"#;

@@ -9,8 +9,10 @@ use model::raw;
 impl Reader {
     pub(super) fn security_group(&mut self, place: &Place<'_>, head: Head) {
         let mut rules = Vec::new();
-        if let Some(properties) = place.get("properties") {
-            keys::check(&properties, keys::SECURITY_GROUP, &mut self.report);
+        if let Some(properties) = self.properties(place, keys::SECURITY_GROUP) {
+            if let Some(list) = properties.get("defaultSecurityRules") {
+                self.default_rules(&list);
+            }
             self.flush_connection(&properties);
             if let Some(list) = properties.get("securityRules") {
                 self.report.array(&list);
@@ -22,15 +24,14 @@ impl Reader {
     }
 
     fn inline_rule(&mut self, place: &Place<'_>) -> Option<raw::SecurityRule> {
-        if !self.report.object(place) || !self.is_nested(place, keys::SECURITY_RULE) {
+        if !self.report.object(place) {
             return None;
         }
-        keys::check(place, keys::RESOURCE, &mut self.report);
         let head = Head::read(place, &mut self.report);
         Some(self.security_rule(place, head))
     }
 
-    /// A rule; its place has been found to be nested.
+    /// A rule; its place has been found to be an object.
     pub(super) fn security_rule(&mut self, place: &Place<'_>, head: Head) -> raw::SecurityRule {
         let before = self.report.errors();
         let mut rule = raw::SecurityRule {
@@ -46,8 +47,7 @@ impl Reader {
             destination_ports: raw::Ports::default(),
             incomplete: false,
         };
-        let Some(properties) = place.get("properties") else { return rule };
-        keys::check(&properties, keys::SECURITY_RULE, &mut self.report);
+        let Some(properties) = self.properties(place, keys::SECURITY_RULE) else { return rule };
         let report = &mut self.report;
         rule.description = report.string(&properties, "description");
         rule.priority = report.integer(&properties, "priority");

@@ -7,7 +7,7 @@
 //! Azure REST API reference, *Microsoft.Network*, versions up to 2024-05-01.
 
 use crate::codes;
-use document::{Place, Report};
+use document::{Place, Report, Value};
 use model::{At, Diagnostic};
 
 pub(super) const RESOURCE: &[&str] = &[
@@ -209,13 +209,16 @@ pub(super) const PUBLIC_IP: &[&str] = &[
 /// So many unknown keys of one object are reported; a thousand more would say nothing new.
 const REPORTED: usize = 20;
 
-/// Reports the keys of `object` that are not in `known`.
-pub(super) fn check(object: &Place<'_>, known: &[&str], report: &mut Report) {
-    let unknown = |key: &&At<String>| !known.iter().any(|known| known.eq_ignore_ascii_case(&key.value));
-    let keys = object.node.entries().iter().map(|entry| &entry.key);
+/// Reports the keys of `object` that are in none of the lists of `known`. Older versions of Azure's tools print every
+/// property that they know, so a key without value says nothing.
+pub(super) fn check(object: &Place<'_>, known: &[&[&str]], report: &mut Report) {
+    let known = || known.iter().copied().flatten().copied();
+    let unknown = |key: &&At<String>| !known().any(|known| known.eq_ignore_ascii_case(&key.value));
+    let said = object.node.entries().iter().filter(|entry| entry.value.value != Value::Null);
+    let keys = said.map(|entry| &entry.key);
     for key in keys.filter(unknown).take(REPORTED) {
         let message = format!("{object}: there is no property '{}' here", key.value);
-        report.push(match model::nearest(&key.value, known.iter().copied()) {
+        report.push(match model::nearest(&key.value, known()) {
             Some(near) => Diagnostic::error(codes::UNKNOWN_PROPERTY, &key.at, message)
                 .help(format!("did you mean '{near}'?")),
             None => Diagnostic::warning(codes::UNKNOWN_PROPERTY, &key.at, message).help("it is ignored"),

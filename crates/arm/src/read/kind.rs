@@ -15,11 +15,12 @@ pub(super) enum Kind {
     SecurityRule,
     ApplicationSecurityGroup,
     PublicIp,
+    DefaultSecurityRule,
     Other(String),
 }
 
 impl Kind {
-    const MODELLED: [Self; 8] = [
+    const MODELLED: [Self; 9] = [
         Self::VirtualNetwork,
         Self::Subnet,
         Self::Peering,
@@ -28,6 +29,7 @@ impl Kind {
         Self::SecurityRule,
         Self::ApplicationSecurityGroup,
         Self::PublicIp,
+        Self::DefaultSecurityRule,
     ];
 
     /// The full type, as Azure spells it.
@@ -41,6 +43,7 @@ impl Kind {
             Self::SecurityRule => "Microsoft.Network/networkSecurityGroups/securityRules",
             Self::ApplicationSecurityGroup => "Microsoft.Network/applicationSecurityGroups",
             Self::PublicIp => "Microsoft.Network/publicIPAddresses",
+            Self::DefaultSecurityRule => "Microsoft.Network/networkSecurityGroups/defaultSecurityRules",
             Self::Other(name) => name,
         }
     }
@@ -65,7 +68,11 @@ pub(super) fn of(place: &Place<'_>, parent: Option<&Kind>, report: &mut Report) 
     {
         return Some(Kind::named(&name));
     }
-    from_properties(&place.get("properties")?)
+    by_properties(place)
+}
+
+fn by_properties(place: &Place<'_>) -> Option<Kind> {
+    from_properties(place.get("properties").as_ref().unwrap_or(place))
 }
 
 /// The type in a resource id: the provider and every second word after it.
@@ -98,21 +105,19 @@ fn from_properties(properties: &Place<'_>) -> Option<Kind> {
     }
 }
 
+/// Whether anything tells the type of the object.
+pub(super) fn is_told(place: &Place<'_>) -> bool {
+    let by_id = || type_of_id(place.get("id")?.node.as_str()?);
+    place.get("type").is_some() || by_id().is_some() || by_properties(place).is_some()
+}
+
 /// The error for an object that no one can tell the type of.
 pub(super) fn unknown(place: &Place<'_>) -> Diagnostic {
-    let flattened = ["securityRules", "ipConfigurations", "addressSpace", "priority", "ipAddress", "NewNSG"];
-    if flattened.iter().any(|key| place.get(key).is_some()) {
-        return self::flattened(place);
+    if let Some(answer) = super::shape::answer(place) {
+        return answer;
     }
     let help = "write its type, such as \"type\": \"Microsoft.Network/networkSecurityGroups\"";
     place.error(codes::UNKNOWN_RESOURCE, "nothing says what type of resource this is").help(help)
-}
-
-/// The error for a resource whose properties stand beside its name.
-pub(super) fn flattened(place: &Place<'_>) -> Diagnostic {
-    let message = "the properties stand beside the name, as `az … show` prints them; this is not read yet";
-    let help = "put them under \"properties\", as `az rest --method get` prints them";
-    place.error(codes::FLATTENED_NOT_SUPPORTED, message).help(help)
 }
 
 #[cfg(test)]

@@ -1,16 +1,21 @@
-//! Documents in the shapes of Azure's REST interface: a resource, an array of them, an answer with a `value`
-//! list, or an API example with the answer inside.
+//! Documents in the shapes of Azure's REST interface and of its tools: a resource, an array of them, an answer with a
+//! `value` list, an API example with the answer inside, or what `az … create` wraps around it; properties under
+//! `properties` or beside the name.
 
+mod default_rules;
 mod group;
+mod ignored;
 mod keys;
 mod kind;
 mod nic;
 mod resource;
+mod shape;
 mod vnet;
 
 use crate::codes;
 use document::{Node, Value};
 use document::{Place, Report};
+use ignored::Elsewhere;
 use kind::Kind;
 use model::{Diagnostic, Location, codes as azure, raw};
 use resource::Head;
@@ -46,13 +51,15 @@ pub fn read_resources(documents: &[Node]) -> Resources {
     for document in documents {
         reader.document(&Place::root(document));
     }
-    Resources { network: reader.network, ignored: reader.ignored, diagnostics: reader.report.diagnostics }
+    let ignored = Reader::listed(reader.ignored, reader.elsewhere);
+    Resources { network: reader.network, ignored, diagnostics: reader.report.diagnostics }
 }
 
 #[derive(Default)]
 struct Reader {
     network: raw::Network,
     ignored: Vec<Ignored>,
+    elsewhere: Vec<Elsewhere>,
     report: Report,
 }
 
@@ -93,6 +100,9 @@ impl Reader {
                 "this looks like a template; templates are not read yet",
             );
             return self.report.push(error.help(TEMPLATE_HELP));
+        }
+        if let Some(inner) = shape::unwrapped(place) {
+            return self.resource(&inner, None);
         }
         let Some(value) = place.get("value") else { return self.resource(place, None) };
         if self.report.array(&value) {
@@ -158,20 +168,6 @@ impl Reader {
             return;
         }
         self.known(place, kind, head, parent.map(|(_, head)| head));
-    }
-
-    fn ignore(&mut self, what: String, name: &str, at: &Location) {
-        self.ignored.push(Ignored { what, name: name.to_owned(), at: at.clone() });
-    }
-
-    /// Lists the properties that say something which is not modelled.
-    fn ignore_properties(&mut self, properties: &Place<'_>, keys: &[&str], name: &str) {
-        for &key in keys {
-            let Some(place) = properties.get(key) else { continue };
-            if !matches!(&place.node.value, Value::Array(items) if items.is_empty()) {
-                self.ignore(key.to_owned(), name, &place.node.at);
-            }
-        }
     }
 }
 

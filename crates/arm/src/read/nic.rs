@@ -18,8 +18,7 @@ impl Reader {
             ip_configurations: Vec::new(),
             incomplete: false,
         };
-        if let Some(properties) = place.get("properties") {
-            keys::check(&properties, keys::NETWORK_INTERFACE, &mut self.report);
+        if let Some(properties) = self.properties(place, keys::NETWORK_INTERFACE) {
             nic.security_group = self.report.reference(&properties, "networkSecurityGroup");
             let forwarding = self.report.boolean(&properties, "enableIPForwarding");
             nic.ip_forwarding = forwarding.is_some_and(|it| it.value);
@@ -40,11 +39,10 @@ impl Reader {
     }
 
     fn ip_configuration(&mut self, place: &Place<'_>, nic: &str) -> Option<raw::IpConfiguration> {
-        if !self.report.object(place) || !self.is_nested(place, keys::IP_CONFIGURATION) {
+        if !self.report.object(place) {
             return None;
         }
         let before = self.report.errors();
-        keys::check(place, keys::RESOURCE, &mut self.report);
         let name = Head::read(place, &mut self.report).name;
         let mut configuration = raw::IpConfiguration {
             name,
@@ -55,8 +53,7 @@ impl Reader {
             primary: None,
             incomplete: false,
         };
-        if let Some(properties) = place.get("properties") {
-            keys::check(&properties, keys::IP_CONFIGURATION, &mut self.report);
+        if let Some(properties) = self.properties(place, keys::IP_CONFIGURATION) {
             let report = &mut self.report;
             configuration.subnet = report.reference(&properties, "subnet");
             configuration.private_address = report.string(&properties, "privateIPAddress");

@@ -1,7 +1,7 @@
 //! What all resources have in common, and the small ones.
 
-use super::kind::{self, Kind};
-use super::{Reader, keys};
+use super::kind::Kind;
+use super::{Reader, keys, shape};
 use document::{Place, Report};
 use model::{At, Location, codes, raw};
 
@@ -50,21 +50,14 @@ fn is_full(id: &str) -> bool {
 impl Reader {
     /// A resource whose type is known.
     pub(super) fn known(&mut self, place: &Place<'_>, kind: Kind, mut head: Head, enclosing: Option<&Head>) {
-        let known = match &kind {
-            Kind::VirtualNetwork => keys::VIRTUAL_NETWORK,
-            Kind::Subnet => keys::SUBNET,
-            Kind::Peering => keys::PEERING,
-            Kind::NetworkInterface => keys::NETWORK_INTERFACE,
-            Kind::SecurityGroup => keys::SECURITY_GROUP,
-            Kind::SecurityRule => keys::SECURITY_RULE,
-            Kind::ApplicationSecurityGroup => keys::APPLICATION_SECURITY_GROUP,
-            Kind::PublicIp => keys::PUBLIC_IP,
-            Kind::Other(name) => return self.ignore(name.clone(), &head.name.value, &place.node.at),
-        };
-        if !self.is_nested(place, known) {
-            return;
+        if let Kind::Other(name) = &kind {
+            let tags = name.eq_ignore_ascii_case("Microsoft.Network/serviceTags");
+            if let Some(answer) = shape::answer(place).filter(|_| tags) {
+                return self.report.push(answer);
+            }
+            self.ignore(name.clone(), &head.name.value, &place.node.at);
+            return self.interfaces_of_a_scale_set(place, &head);
         }
-        keys::check(place, keys::RESOURCE, &mut self.report);
         for child in place.get("resources").iter().flat_map(Place::elements) {
             self.resource(&child, Some((&kind, &head)));
         }
@@ -89,23 +82,23 @@ impl Reader {
                 let value = self.security_rule(place, head);
                 self.network.security_rules.push(raw::Child { parent, value });
             }
+            Kind::DefaultSecurityRule => {
+                head.split_parent();
+                self.default_rule(place);
+            }
             Kind::Other(_) => {}
         }
     }
 
-    /// Whether a resource keeps its properties under `properties`; reported if not, or if they are no object.
-    pub(super) fn is_nested(&mut self, place: &Place<'_>, known: &[&str]) -> bool {
-        if let Some(properties) = place.get("properties") {
-            return self.report.object(&properties);
-        }
-        // A few properties of resources have the name of one of theirs; those prove nothing.
-        let own =
-            |key: &str| known.iter().any(|it| it.eq_ignore_ascii_case(key)) && !keys::RESOURCE.contains(&key);
-        let flattened = place.node.entries().iter().any(|entry| own(&entry.key.value));
-        if flattened {
-            self.report.push(kind::flattened(place));
-        }
-        !flattened
+    /// Lists the network interfaces that a scale set describes without their being resources.
+    fn interfaces_of_a_scale_set(&mut self, place: &Place<'_>, head: &Head) {
+        let properties = place.get("properties");
+        let profile = properties.as_ref().unwrap_or(place).get("virtualMachineProfile").map(|it| it.node);
+        let network = profile.and_then(|it| it.get("networkProfile"));
+        let Some(interfaces) = network.and_then(|it| it.get("networkInterfaceConfigurations")) else {
+            return;
+        };
+        self.ignore("networkInterfaceConfigurations".to_owned(), &head.name.value, &interfaces.at);
     }
 
     /// The parent of a child resource: the one around it, or the one in its id or name.
@@ -122,18 +115,13 @@ impl Reader {
     }
 
     fn application_security_group(&mut self, place: &Place<'_>, head: Head) {
-        if let Some(properties) = place.get("properties") {
-            keys::check(&properties, keys::APPLICATION_SECURITY_GROUP, &mut self.report);
-        }
+        self.properties(place, keys::APPLICATION_SECURITY_GROUP);
         let Head { id, name } = head;
         self.network.application_security_groups.push(raw::ApplicationSecurityGroup { id, name });
     }
 
     fn public_ip(&mut self, place: &Place<'_>, head: Head) {
-        let properties = place.get("properties");
-        if let Some(properties) = &properties {
-            keys::check(properties, keys::PUBLIC_IP, &mut self.report);
-        }
+        let properties = self.properties(place, keys::PUBLIC_IP);
         let address = properties.and_then(|it| self.report.string(&it, "ipAddress"));
         let sku = place.get("sku").filter(|it| self.report.object(it));
         let sku = sku.and_then(|it| self.report.string(&it, "name"));

@@ -11,8 +11,7 @@ impl Reader {
         let mut address_space = Vec::new();
         let mut subnets = Vec::new();
         let mut peerings = Vec::new();
-        if let Some(properties) = place.get("properties") {
-            keys::check(&properties, keys::VIRTUAL_NETWORK, &mut self.report);
+        if let Some(properties) = self.properties(place, keys::VIRTUAL_NETWORK) {
             if let Some(space) = properties.get("addressSpace").filter(|it| self.report.object(it)) {
                 address_space = self.report.strings(&space, "addressPrefixes");
             }
@@ -33,21 +32,19 @@ impl Reader {
     }
 
     fn inline_subnet(&mut self, place: &Place<'_>) -> Option<raw::Subnet> {
-        if !self.report.object(place) || !self.is_nested(place, keys::SUBNET) {
+        if !self.report.object(place) {
             return None;
         }
-        keys::check(place, keys::RESOURCE, &mut self.report);
         let head = Head::read(place, &mut self.report);
         Some(self.subnet(place, head))
     }
 
-    /// A subnet; its place has been found to be nested.
+    /// A subnet; its place has been found to be an object.
     pub(super) fn subnet(&mut self, place: &Place<'_>, head: Head) -> raw::Subnet {
         let before = self.report.errors();
         let Head { id, name } = head;
         let (mut prefixes, mut security_group) = (Vec::new(), None);
-        if let Some(properties) = place.get("properties") {
-            keys::check(&properties, keys::SUBNET, &mut self.report);
+        if let Some(properties) = self.properties(place, keys::SUBNET) {
             prefixes = self.report.strings(&properties, "addressPrefixes");
             if let Some(one) = self.report.string(&properties, "addressPrefix") {
                 add_once(&mut prefixes, one);
@@ -61,15 +58,14 @@ impl Reader {
     }
 
     fn inline_peering(&mut self, place: &Place<'_>) -> Option<raw::Peering> {
-        if !self.report.object(place) || !self.is_nested(place, keys::PEERING) {
+        if !self.report.object(place) {
             return None;
         }
-        keys::check(place, keys::RESOURCE, &mut self.report);
         let head = Head::read(place, &mut self.report);
         Some(self.peering(place, head))
     }
 
-    /// A half of a peering; its place has been found to be nested.
+    /// A half of a peering; its place has been found to be an object.
     pub(super) fn peering(&mut self, place: &Place<'_>, head: Head) -> raw::Peering {
         let before = self.report.errors();
         let mut peering = raw::Peering {
@@ -81,8 +77,7 @@ impl Reader {
             state: None,
             incomplete: false,
         };
-        if let Some(properties) = place.get("properties") {
-            keys::check(&properties, keys::PEERING, &mut self.report);
+        if let Some(properties) = self.properties(place, keys::PEERING) {
             let report = &mut self.report;
             peering.remote = report.reference(&properties, "remoteVirtualNetwork");
             let access = report.boolean(&properties, "allowVirtualNetworkAccess");

@@ -1,0 +1,70 @@
+//! The shapes around resources and of them: wrappers, flattened answers, answers that are no policy.
+
+use super::{Reader, keys, kind};
+use crate::codes;
+use document::{Place, Value};
+use model::{At, Diagnostic, codes as azure};
+
+/// Answers of Azure's that speak of a network without being it: a property that only they have, and what they are.
+const ANSWERS: [(&str, &str); 8] = [
+    ("effectiveSecurityRules", "the effective security rules of a network interface"),
+    ("securityRuleAssociations", "a security group view"),
+    ("results", "a network configuration diagnostic"),
+    ("nextHopType", "an answer about routes"),
+    ("connectionStatus", "an answer of connection troubleshoot"),
+    ("ruleName", "an answer of IP flow verify"),
+    ("networkInterfaces", "a security group view"),
+    ("changeNumber", "a list of service tags"),
+];
+
+/// The error for an answer that is taken for a policy, where the object is one.
+pub(super) fn answer(place: &Place<'_>) -> Option<Diagnostic> {
+    let (_, what) = ANSWERS.iter().find(|(key, _)| place.get(key).is_some())?;
+    let message = format_args!("this is {what}, not a resource");
+    let help = if place.get("changeNumber").is_some() {
+        "name the file as network.serviceTags, or with --service-tags"
+    } else {
+        "give the resources that it tells of, as `az network nsg show` and the like print them"
+    };
+    Some(place.error(codes::ANSWER_NOT_POLICY, message).help(help))
+}
+
+/// The value of an object's only key, where the value is a resource: `{\"NewNSG\": {…}}`, as `az … create` prints.
+pub(super) fn unwrapped<'a>(place: &'a Place<'a>) -> Option<Place<'a>> {
+    let [only] = place.node.entries() else { return None };
+    let inner = place.get(&only.key.value)?;
+    let is_resource = kind::is_told(&inner) && matches!(inner.node.value, Value::Object(_));
+    is_resource.then_some(inner)
+}
+
+impl Reader {
+    /// Where a resource has its properties: under `properties`, or beside its name, as Azure's CLI prints them.
+    /// Unknown ones are reported; `None` where they cannot be read, which is reported.
+    pub(super) fn properties<'a>(&mut self, place: &'a Place<'a>, known: &[&str]) -> Option<Place<'a>> {
+        let Some(nested) = place.get("properties") else {
+            keys::check(place, &[keys::RESOURCE, known], &mut self.report);
+            return Some(*place);
+        };
+        if !self.report.object(&nested) {
+            return None;
+        }
+        self.beside(place, &nested, known);
+        keys::check(&nested, &[known], &mut self.report);
+        Some(nested)
+    }
+
+    /// Reports what stands beside `properties`. Azure's tools may repeat a property there; one that stands only there
+    /// would be lost.
+    fn beside(&mut self, place: &Place<'_>, nested: &Place<'_>, known: &[&str]) {
+        let is = |list: &[&str], key: &At<String>| list.iter().any(|it| it.eq_ignore_ascii_case(&key.value));
+        for entry in place.node.entries() {
+            let of_both = is(known, &entry.key) && !is(keys::RESOURCE, &entry.key);
+            if of_both && entry.value.value != Value::Null && nested.get(&entry.key.value).is_none() {
+                let message = format!("{place}: '{}' stands beside properties", entry.key.value);
+                let error = Diagnostic::error(azure::INVALID_REQUEST_FORMAT, &entry.key.at, message);
+                self.report.push(error.help("put it under properties"));
+            }
+        }
+        keys::check(place, &[keys::RESOURCE, known], &mut self.report);
+    }
+}

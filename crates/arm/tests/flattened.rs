@@ -1,0 +1,263 @@
+//! What Azure's tools print: properties beside the name, wrappers, nulls; and answers that are no policy.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use arm::codes;
+use common::{check, check_all};
+use model::{AddressMatch, Network, PublicIpSku, ServiceTag, codes as azure};
+
+const GROUP: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network";
+
+/// The resource with its `properties` moved beside its name, and in all that stands in it.
+fn flat(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value::{Array, Object};
+    match value {
+        Array(items) => Array(items.into_iter().map(flat).collect()),
+        Object(mut entries) => {
+            let inner = match entries.remove("properties") {
+                Some(Object(inner)) => inner,
+                _ => serde_json::Map::new(),
+            };
+            Object(entries.into_iter().chain(inner).map(|(key, value)| (key, flat(value))).collect())
+        }
+        other => other,
+    }
+}
+
+/// The same as older versions print it: every other property there is, without a value.
+fn with_nulls(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value::{Array, Null, Object};
+    match value {
+        Array(items) => Array(items.into_iter().map(with_nulls).collect()),
+        Object(entries) => {
+            let named = entries.contains_key("id");
+            let mut entries: serde_json::Map<_, _> =
+                entries.into_iter().map(|(key, value)| (key, with_nulls(value))).collect();
+            if named {
+                entries.insert("additionalProperties".into(), serde_json::json!({}));
+                entries.insert("resourceGroup".into(), "g".into());
+                for key in ["etag", "type", "interfaceEndpoint", "sourceAddressPrefixes", "virtualNetworkTap"]
+                {
+                    entries.entry(key).or_insert(Null);
+                }
+            }
+            Object(entries)
+        }
+        other => other,
+    }
+}
+
+/// Every modelled type, as the REST interface answers.
+fn rest() -> serde_json::Value {
+    let id = |path: &str| format!("{GROUP}/{path}");
+    serde_json::json!([
+        {"id": id("networkSecurityGroups/nsg"), "name": "nsg", "etag": "W/\"1\"", "location": "westus",
+         "type": "Microsoft.Network/networkSecurityGroups", "properties": {"securityRules": [
+            {"id": id("networkSecurityGroups/nsg/securityRules/a"), "name": "a",
+             "type": "Microsoft.Network/networkSecurityGroups/securityRules", "properties": {
+                "access": "Allow", "direction": "Inbound", "priority": 100, "protocol": "TCP",
+                "sourceAddressPrefix": "VirtualNetwork", "sourcePortRange": "*", "sourcePortRanges": [],
+                "destinationApplicationSecurityGroups": [{"id": id("applicationSecurityGroups/asg")}],
+                "destinationPortRanges": ["22", "8080-8090"]}}]}},
+        {"id": id("applicationSecurityGroups/asg"), "name": "asg", "properties": {"provisioningState": "Succeeded"}},
+        {"id": id("publicIPAddresses/ip"), "name": "ip", "sku": {"name": "Standard"},
+         "properties": {"ipAddress": "203.0.113.10", "publicIPAllocationMethod": "Static"}},
+        {"id": id("virtualNetworks/v"), "name": "v", "properties": {
+            "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
+            "subnets": [{"id": id("virtualNetworks/v/subnets/s"), "name": "s", "properties": {
+                "addressPrefix": "10.0.1.0/24", "networkSecurityGroup": {"id": id("networkSecurityGroups/nsg")},
+                "ipConfigurations": [{"id": id("networkInterfaces/n/ipConfigurations/c")}]}}],
+            "virtualNetworkPeerings": []}},
+        {"id": id("networkInterfaces/n"), "name": "n", "properties": {
+            "networkSecurityGroup": {"id": id("networkSecurityGroups/nsg")}, "enableIPForwarding": false,
+            "ipConfigurations": [{"id": id("networkInterfaces/n/ipConfigurations/c"), "name": "c", "properties": {
+                "privateIPAddress": "10.0.1.4", "primary": true, "subnet": {"id": id("virtualNetworks/v/subnets/s")},
+                "publicIPAddress": {"id": id("publicIPAddresses/ip")},
+                "applicationSecurityGroups": [{"id": id("applicationSecurityGroups/asg")}]}}]}}
+    ])
+}
+
+fn text(value: &serde_json::Value) -> String {
+    serde_json::to_string_pretty(value).unwrap()
+}
+
+fn hold(network: &Network) {
+    let rule = &network.security_groups[0].rules[0];
+    assert_eq!((&*rule.name, rule.priority), ("a", 100));
+    assert_eq!(rule.source, AddressMatch::Tag(ServiceTag::VirtualNetwork));
+    assert_eq!(rule.destination_ports.to_string(), "22,8080-8090");
+    assert!(network.virtual_networks[0].subnets[0].security_group.is_some());
+    let nic = &network.network_interfaces[0];
+    assert!(nic.security_group.is_some());
+    let configuration = &nic.ip_configurations[0];
+    assert_eq!(configuration.private_address, Some([10, 0, 1, 4].into()));
+    assert_eq!(configuration.application_security_groups, [model::AsgIndex(0)]);
+    let public = &network.public_ips[configuration.public_ip.unwrap().0];
+    assert_eq!((public.address, public.sku), (Some([203, 0, 113, 10].into()), PublicIpSku::Standard));
+}
+
+/// The tags are a hash map, which prints in no order.
+fn without_tags(network: Network) -> Network {
+    Network { service_tags: Default::default(), ..network }
+}
+
+#[test]
+fn every_type_is_read_flattened_with_nulls_and_without() {
+    let nested = check(&text(&rest())).clean();
+    hold(&nested);
+    for printed in [flat(rest()), with_nulls(flat(rest())), with_nulls(rest())] {
+        let network = check(&text(&printed)).clean();
+        hold(&network);
+        assert_eq!(format!("{:?}", without_tags(network)), format!("{:?}", without_tags(nested.clone())));
+    }
+    // The case that the tools' own libraries make of the names.
+    let camel = text(&flat(rest())).replace("IPAddress\"", "IpAddress\"").replace("enableIPF", "enableIpF");
+    hold(&check(&camel).clean());
+}
+
+#[test]
+fn what_create_wraps_is_unwrapped() {
+    let printed = flat(rest());
+    let wrapped: Vec<String> = ["NewNSG", "newAsg", "publicIp", "newVNet", "NewNIC"]
+        .iter()
+        .zip(printed.as_array().unwrap())
+        .map(|(key, value)| text(&serde_json::json!({*key: value})))
+        .collect();
+    let wrapped: Vec<&str> = wrapped.iter().map(String::as_str).collect();
+    hold(&check_all(&wrapped).clean());
+    let text = "{\"NewNSG\": {}}";
+    check(text).one_error(text, "{", codes::UNKNOWN_RESOURCE);
+}
+
+#[test]
+fn a_path_in_a_flattened_resource_is_the_files_own() {
+    let text = "{\"NewNSG\": {\"name\": \"w\", \"securityRules\": [{\"name\": \"a\",\n \"priority\": [1]}]}}";
+    let found = check(text).findings;
+    assert!(found[0].message.starts_with("NewNSG.securityRules[0].priority: an array"), "{}", found[0]);
+    assert_eq!(found[0].at.as_ref().unwrap().to_string(), "net.json:2:14");
+}
+
+#[test]
+fn a_property_beside_properties_is_no_silent_gap() {
+    let both = |extra: &str| {
+        format!(
+            "{{\"name\": \"w\", \"resourceGroup\": \"g\", \"type\": \"Microsoft.Network/networkSecurityGroups\", {extra}\
+             \"properties\": {{\"provisioningState\": \"Succeeded\"}}}}"
+        )
+    };
+    check(&both("")).clean();
+    check(&both("\"provisioningState\": \"Succeeded\", \"subnets\": null, ")).clean();
+    let text = both("\"securityRules\": [], ");
+    check(&text).one_error(&text, "\"securityRules\"", azure::INVALID_REQUEST_FORMAT);
+    let misspelt = "{\"name\": \"w\", \"defaultSecurityRules\": [], \"securityRuls\": []}";
+    let message = check(misspelt).one_error(misspelt, "\"securityRuls\"", codes::UNKNOWN_PROPERTY);
+    assert!(message.ends_with("did you mean 'securityRules'?"), "{message}");
+}
+
+#[test]
+fn default_rules_are_azures_own() {
+    let rule = |name: &str, priority: u32, access: &str, source: &str, destination: &str| {
+        let direction = if name.ends_with("InBound") { "Inbound" } else { "Outbound" };
+        serde_json::json!({"name": name, "priority": priority, "access": access, "direction": direction,
+            "protocol": "*", "sourceAddressPrefix": source, "sourcePortRange": "*", "sourcePortRanges": [],
+            "destinationAddressPrefix": destination, "destinationPortRange": "*"})
+    };
+    let six = [
+        rule("AllowVnetInBound", 65000, "Allow", "VirtualNetwork", "VirtualNetwork"),
+        rule("AllowAzureLoadBalancerInBound", 65001, "Allow", "AzureLoadBalancer", "*"),
+        rule("DenyAllInBound", 65500, "Deny", "*", "*"),
+        rule("AllowVnetOutBound", 65000, "Allow", "VirtualNetwork", "VirtualNetwork"),
+        rule("AllowInternetOutBound", 65001, "Allow", "*", "Internet"),
+        rule("DenyAllOutBound", 65500, "Deny", "*", "*"),
+    ];
+    let group = |rules: &[serde_json::Value]| {
+        text(&serde_json::json!({"name": "w", "securityRules": [], "defaultSecurityRules": rules}))
+    };
+    check(&group(&six)).clean();
+    check(&group(&[])).clean();
+    let changed = group(&six).replacen("65500", "65499", 1);
+    let message = check(&changed).one_warning(&changed, "65499", codes::DEFAULT_RULES_DIFFER);
+    assert!(message.contains("the priority of DenyAllInBound"), "{message}");
+    let opened = group(&six).replacen("\"VirtualNetwork\"", "\"Internet\"", 1);
+    check(&opened).one_warning(&opened, "\"Internet\"", codes::DEFAULT_RULES_DIFFER);
+    let fewer = group(&six[1..]);
+    let message =
+        check(&fewer).one_warning(&fewer, "[\n    {\n      \"access\"", codes::DEFAULT_RULES_DIFFER);
+    assert!(message.contains("AllowVnetInBound is missing"), "{message}");
+    let other = group(&six).replacen("DenyAllInBound", "DenySome", 1);
+    assert_eq!(check(&other).codes(), [codes::DEFAULT_RULES_DIFFER; 2]);
+}
+
+#[test]
+fn answers_that_tell_of_a_network_are_refused_by_name() {
+    for (text, what) in [
+        (
+            "{\"value\": [{\"effectiveSecurityRules\": [], \"networkSecurityGroup\": {\"id\": \"x\"}}]}",
+            "effective",
+        ),
+        (
+            "{\"value\": [{\"source\": \"Default\", \"addressPrefix\": [\"0.0.0.0/0\"], \"nextHopType\": \"Internet\"}]}",
+            "routes",
+        ),
+        ("{\"access\": \"Allow\", \"ruleName\": \"r\"}", "IP flow verify"),
+        ("{\"results\": []}", "diagnostic"),
+        ("{\"changeNumber\": 1, \"cloud\": \"Public\", \"values\": []}", "service tags"),
+    ] {
+        let needle = if text.starts_with("{\"value\"") { &text[11..] } else { text };
+        let message = check(text).one_error(text, needle, codes::ANSWER_NOT_POLICY);
+        assert!(message.contains(what), "{message}");
+    }
+}
+
+#[test]
+fn what_is_not_modelled_is_listed_once() {
+    let resources = serde_json::json!([
+        {"id": format!("{GROUP}/routeTables/rt"), "name": "rt", "routes": [{"name": "r", "nextHopType": "None"}]},
+        {"id": format!("{GROUP}/loadBalancers/lb"), "name": "lb", "frontendIpConfigurations": [{"name": "f"}]},
+        {"type": "Microsoft.Network/azureFirewalls", "name": "fw", "properties": {}},
+        {"type": "Microsoft.Network/networkManagers", "name": "nm", "properties": {}},
+        {"type": "Microsoft.Compute/virtualMachineScaleSets", "name": "ss", "properties": {"virtualMachineProfile":
+            {"networkProfile": {"networkInterfaceConfigurations": [{"name": "n"}]}}}},
+        {"id": format!("{GROUP}/virtualNetworks/v"), "name": "v", "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
+         "subnets": [
+            {"name": "a", "addressPrefix": "10.0.1.0/24", "routeTable": {"id": format!("{GROUP}/routeTables/RT")},
+             "natGateway": {"id": format!("{GROUP}/natGateways/nat")}},
+            {"name": "b", "addressPrefix": "10.0.2.0/24", "natGateway": {"id": format!("{GROUP}/natGateways/nat")}}]},
+        {"id": format!("{GROUP}/networkInterfaces/n"), "name": "n", "ipConfigurations": [{"name": "c",
+            "subnet": {"id": "v/a"}, "loadBalancerBackendAddressPools":
+                [{"id": format!("{GROUP}/loadBalancers/lb/backendAddressPools/p")}]}]}
+    ]);
+    let read = arm::read_resources(&[document::read_json("net.json", &text(&resources)).unwrap()]);
+    assert!(read.diagnostics.is_empty(), "{:?}", read.diagnostics);
+    let listed: Vec<String> = read.ignored.iter().map(|it| format!("{} {}", it.what, it.name)).collect();
+    assert_eq!(
+        listed,
+        [
+            "Microsoft.Network/routeTables rt",
+            "Microsoft.Network/loadBalancers lb",
+            "Microsoft.Network/azureFirewalls fw",
+            "Microsoft.Network/networkManagers nm",
+            "Microsoft.Compute/virtualMachineScaleSets ss",
+            "networkInterfaceConfigurations ss",
+            "natGateway a",
+        ]
+    );
+}
+
+#[test]
+fn a_child_resource_counts_more_than_an_inline_rule() {
+    let rule = |ports: &str| {
+        serde_json::json!({"name": "a", "priority": 100, "direction": "inbound", "access": "ALLOW",
+            "protocol": "tcp", "sourceAddressPrefix": "*", "sourcePortRange": "*",
+            "destinationAddressPrefix": "*", "destinationPortRange": ports})
+    };
+    let mut child = rule("2");
+    child["id"] = format!("{GROUP}/networkSecurityGroups/nsg/securityRules/A").into();
+    child["name"] = "A".into();
+    let all = serde_json::json!([child,
+        {"id": format!("{GROUP}/networkSecurityGroups/nsg"), "name": "nsg", "securityRules": [rule("1")]}]);
+    let network = check(&text(&all)).clean();
+    let [only] = network.security_groups[0].rules.as_slice() else { panic!() };
+    assert_eq!((&*only.name, only.destination_ports.to_string()), ("A", "2".to_owned()));
+}
