@@ -6,7 +6,7 @@ pub const UNKNOWN_PROPERTY: &str = "UnknownProperty";
 pub const UNKNOWN_RESOURCE: &str = "UnknownResource";
 /// A list that goes on in another answer of Azure's.
 pub const INCOMPLETE_LIST: &str = "IncompleteList";
-/// A template, or an expression of one.
+/// Something of a template where there is none.
 pub const TEMPLATE_NOT_SUPPORTED: &str = "TemplateNotSupported";
 /// An answer of Azure's that tells of a network, but is none.
 pub const ANSWER_NOT_POLICY: &str = "AnswerNotPolicy";
@@ -16,3 +16,5 @@ pub const DEFAULT_RULES_DIFFER: &str = "DefaultSecurityRulesDiffer";
 pub const INVALID_SERVICE_TAGS: &str = "InvalidServiceTags";
 /// Something that a resource asks for and nsgate does not do.
 pub const NOT_HONOURED: &str = "NotHonoured";
+/// Parameters without a template that they are for.
+pub const NO_TEMPLATE: &str = "ParametersWithoutTemplate";

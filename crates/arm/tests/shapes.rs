@@ -131,15 +131,9 @@ fn a_misspelt_property_is_no_silent_gap() {
 }
 
 #[test]
-fn templates_and_their_expressions_are_refused_by_name() {
-    let template = "{\"$schema\": \"https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#\", \"resources\": []}";
-    error(template, "\"https", codes::TEMPLATE_NOT_SUPPORTED);
-    error(
-        &template.replace("deploymentTemplate", "deploymentParameters"),
-        "\"https",
-        codes::TEMPLATE_NOT_SUPPORTED,
-    );
-    error("{\"contentVersion\": \"1.0.0.0\", \"resources\": []}", "[]", codes::TEMPLATE_NOT_SUPPORTED);
+fn what_belongs_into_a_template_is_refused_outside_of_one() {
+    let parameters = "{\"$schema\": \"https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#\", \"parameters\": {}}";
+    error(parameters, "\"https", codes::UNKNOWN_RESOURCE);
     for (field, value) in [
         ("sourceAddressPrefix", "\"[parameters('from')]\""),
         ("priority", "\"[add(100, 1)]\""),

@@ -38,7 +38,7 @@ pub struct Unknown {
     pub expression: String,
     /// Why, as the rest of a sentence: `is known only after deployment`.
     pub why: String,
-    /// How to supply it.
+    /// How to supply it; empty where the reason has been reported already, and there is nothing to add.
     pub help: String,
 }
 

@@ -2,6 +2,8 @@
 
 use crate::{Place, Value, codes};
 use model::{At, Diagnostic, Severity, codes as azure};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 /// What was found while reading.
 #[derive(Debug, Default)]
@@ -9,6 +11,8 @@ pub struct Report {
     /// In the order of reading.
     pub diagnostics: Vec<Diagnostic>,
     errors: usize,
+    /// The files and expressions of values that are not known and have been reported: each once, however many loops read it.
+    unknown: HashSet<(Arc<str>, String)>,
 }
 
 impl Report {
@@ -145,6 +149,11 @@ impl Report {
             return self.expression(place, text);
         }
         if let Value::Unknown(unknown) = &place.node.value {
+            let key = (Arc::clone(&place.node.at.file), unknown.expression.clone());
+            if unknown.help.is_empty() || !self.unknown.insert(key) {
+                self.errors += 1;
+                return None;
+            }
             let message = format_args!("'{}' {}", unknown.expression, unknown.why);
             self.push(place.error(codes::VALUE_NOT_KNOWN, message).help(unknown.help.as_str()));
             return None;
@@ -173,7 +182,6 @@ pub fn is_expression(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::{Node, Unknown, read_json};
-    use std::sync::Arc;
 
     #[test]
     fn a_part_says_the_whole_way() {
@@ -201,7 +209,7 @@ mod tests {
         assert_eq!(report.errors(), 0, "nobody has read it");
         assert_eq!(report.string(&place, "name"), None);
         assert_eq!(report.boolean(&place, "name"), None);
-        assert_eq!(report.errors(), 2);
+        assert_eq!((report.errors(), report.diagnostics.len()), (2, 1), "it is said once");
         assert_eq!(
             report.diagnostics[0].to_string(),
             "a.json:1:10: error[ValueNotKnown]: name: 'reference('ip').ipAddress' is known only after \

@@ -4,3 +4,5 @@
 pub const INVALID_TEMPLATE: &str = "InvalidTemplate";
 /// Evaluating takes more than a [`Budget`](crate::Budget) allows; ours.
 pub const TEMPLATE_LIMIT: &str = "TemplateLimitExceeded";
+/// A linked template that is not at hand; ours.
+pub const LINKED_TEMPLATE: &str = "LinkedTemplateNotFound";

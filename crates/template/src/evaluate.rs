@@ -1,6 +1,7 @@
 //! Expressions, and whole trees of them, become values.
 
 use crate::budget::Budget;
+use crate::deployment::reference::{AFTER_DEPLOYMENT, SUPPLY};
 use crate::expression::{self, Expr, Key, Kind, Step};
 use crate::fault::{Fault, Stop};
 use crate::functions::{self, Call, Run};
@@ -129,6 +130,9 @@ impl<'e> Evaluator<'e> {
             }
             Kind::Number(text) => Ok(made(Value::Number(text.clone()))),
             Kind::Call(call) => {
+                if let Some(given) = self.given(expr, expr.to) {
+                    return Ok(Cow::Owned(given));
+                }
                 let deeper = self.budget.deeper().map_err(place)?;
                 let value = self.call(expr, call, frame);
                 drop(deeper);
@@ -140,8 +144,16 @@ impl<'e> Evaluator<'e> {
             }
             Kind::Walk { base, steps } => {
                 let deeper = self.budget.deeper().map_err(place)?;
-                let mut value = self.value(base, frame)?;
-                for step in steps {
+                // What was given for the longest part of the way is where it begins.
+                let given = (1..=steps.len()).rev().find_map(|count| {
+                    let end = steps.get(count - 1)?.to;
+                    Some((count, self.given(expr, end)?))
+                });
+                let (gone, mut value) = match given {
+                    Some((count, value)) => (count, Cow::Owned(value)),
+                    None => (0, self.value(base, frame)?),
+                };
+                for step in steps.iter().skip(gone) {
                     if let Value::Unknown(unknown) = &value.value {
                         let expression = shortened(self.text.get(expr.from..expr.to).unwrap_or_default());
                         let unknown = Unknown { expression, ..(**unknown).clone() };
@@ -150,6 +162,13 @@ impl<'e> Evaluator<'e> {
                     match self.step(value, step, frame) {
                         Ok(Some(next)) => value = next,
                         Ok(None) => return Ok(made(Value::Null)),
+                        // The template says only a part of what a resource will be.
+                        Err(fault) if asks_a_resource(base) && !fault.is_limit() => {
+                            let expression = shortened(self.text.get(expr.from..expr.to).unwrap_or_default());
+                            let why = AFTER_DEPLOYMENT.to_owned();
+                            let unknown = Unknown { expression, why, help: SUPPLY.to_owned() };
+                            return Ok(made(Value::Unknown(Arc::new(unknown))));
+                        }
                         Err(fault) => return Err(self.placed(fault, step.from)),
                     }
                 }
@@ -157,6 +176,11 @@ impl<'e> Evaluator<'e> {
                 Ok(value)
             }
         }
+    }
+
+    /// The value that was given for the expression up to a byte.
+    fn given(&self, expr: &Expr, to: usize) -> Option<Node> {
+        self.scope.given(self.text.get(expr.from..to)?)
     }
 
     /// One step further, or `None` where a question mark allows that there is nothing.
@@ -303,6 +327,14 @@ impl<'e> Evaluator<'e> {
             shortened(self.text)
         );
         Fault { at: Some(at), message, ..fault }
+    }
+}
+
+/// Whether an expression is the answer to a question about a resource.
+fn asks_a_resource(expr: &Expr) -> bool {
+    match &expr.kind {
+        Kind::Call(call) => call.namespace.is_none() && call.name.eq_ignore_ascii_case("reference"),
+        _ => false,
     }
 }
 

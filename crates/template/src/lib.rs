@@ -10,6 +10,7 @@
 
 mod budget;
 pub mod codes;
+mod deployment;
 mod evaluate;
 mod expression;
 mod fault;
@@ -20,6 +21,9 @@ mod text;
 mod value;
 
 pub use budget::{Budget, Deeper, Limits};
+pub use deployment::{
+    Expanded, FOLDER_URI, Facts, Folder, Given, Links, NoLinks, Resource, expand, parameter_names,
+};
 pub use evaluate::{evaluate, evaluate_text};
 pub use fault::Fault;
 pub use scope::{Fact, Level, Question, Scope};

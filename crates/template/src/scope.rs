@@ -50,6 +50,9 @@ pub trait Scope {
     /// The arguments name no resource.
     fn reference(&self, question: Question, arguments: &[Node]) -> Result<Node, Fault>;
 
+    /// The value that was given for an expression that cannot be known, by its text.
+    fn given(&self, text: &str) -> Option<Node>;
+
     /// The time of the deployment in seconds since 1970, where it is given.
     fn now(&self) -> Option<i64>;
 }

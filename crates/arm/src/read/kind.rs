@@ -48,7 +48,7 @@ impl Kind {
         }
     }
 
-    fn named(name: &str) -> Self {
+    pub(super) fn named(name: &str) -> Self {
         let known = Self::MODELLED.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name));
         known.unwrap_or_else(|| Self::Other(name.to_owned()))
     }

@@ -10,6 +10,7 @@ mod kind;
 mod nic;
 mod resource;
 mod shape;
+mod template;
 mod vnet;
 
 use crate::codes;
@@ -19,6 +20,8 @@ use ignored::Elsewhere;
 use kind::Kind;
 use model::{Diagnostic, Location, codes as azure, raw};
 use resource::Head;
+
+pub use template::{Deployment, Plain};
 
 /// What the documents say.
 #[derive(Clone, Debug, Default)]
@@ -47,9 +50,24 @@ pub struct Ignored {
 /// # Cost
 /// Linear in the documents.
 pub fn read_resources(documents: &[Node]) -> Resources {
+    read_documents(documents, &Deployment::default())
+}
+
+/// The same, with what the templates among the documents are expanded with.
+///
+/// # Cost
+/// Linear in the documents; for each template at most what a [`::template::Budget`] allows.
+pub fn read_documents(documents: &[Node], deployment: &Deployment) -> Resources {
     let mut reader = Reader::default();
+    let templates = deployment.allotted(documents);
+    reader.left_over(deployment, &templates);
+    let mut templates = templates.into_iter();
     for document in documents {
-        reader.document(&Place::root(document));
+        if template::template_of(document).is_none() {
+            reader.document(&Place::root(document));
+        } else if let Some((template, files)) = templates.next() {
+            reader.template(deployment.expand_one(template, &files));
+        }
     }
     let ignored = Reader::listed(reader.ignored, reader.elsewhere);
     Resources { network: reader.network, ignored, diagnostics: reader.report.diagnostics }
@@ -94,13 +112,6 @@ impl Reader {
         if typed {
             return self.resource(place, None);
         }
-        if let Some(resources) = place.get("resources") {
-            let error = resources.error(
-                codes::TEMPLATE_NOT_SUPPORTED,
-                "this looks like a template; templates are not read yet",
-            );
-            return self.report.push(error.help(TEMPLATE_HELP));
-        }
         if let Some(inner) = shape::unwrapped(place) {
             return self.resource(&inner, None);
         }
@@ -117,11 +128,14 @@ impl Reader {
     fn schema(&mut self, schema: &Place<'_>) {
         let text = schema.node.as_str().unwrap_or_default();
         let (message, help) = if text.to_ascii_lowercase().contains("parameters") {
-            ("this is a parameter file, not a list of resources", "give the resources that are deployed")
+            (
+                "this is a parameter file, not a list of resources",
+                "name it under network.parameters, or with --parameters",
+            )
         } else {
-            ("this is a template; templates are not read yet", TEMPLATE_HELP)
+            ("this is neither a template nor a list of resources", "give a template, or resources as JSON")
         };
-        self.report.push(schema.error(codes::TEMPLATE_NOT_SUPPORTED, message).help(help));
+        self.report.push(schema.error(codes::UNKNOWN_RESOURCE, message).help(help));
     }
 
     /// The answer inside an example of the API's documentation.
@@ -147,11 +161,9 @@ impl Reader {
             return;
         }
         if let Some(copy) = place.get("copy") {
-            let error = copy.error(
-                codes::TEMPLATE_NOT_SUPPORTED,
-                "this is a copy loop of a template; templates are not read yet",
-            );
-            return self.report.push(error.help(TEMPLATE_HELP));
+            let error = copy
+                .error(codes::TEMPLATE_NOT_SUPPORTED, "this is a copy loop of a template, and this is none");
+            return self.report.push(error.help("give the template that it stands in"));
         }
         let before = self.report.errors();
         let kind = kind::of(place, parent.map(|(kind, _)| kind), &mut self.report);
@@ -170,5 +182,3 @@ impl Reader {
         self.known(place, kind, head, parent.map(|(_, head)| head));
     }
 }
-
-const TEMPLATE_HELP: &str = "deploy it and give the resources as JSON, as `az rest --method get` prints them";

@@ -1,0 +1,203 @@
+//! Templates among the documents: expanded, and then read as what they come to.
+
+use super::Reader;
+use super::kind::Kind;
+use crate::codes;
+use document::{Entry, Node, Place, Value, is_expression};
+use model::Diagnostic;
+use std::collections::HashSet;
+use std::path::Path;
+use template::{Facts, Folder, Given, parameter_names};
+
+/// What templates are expanded with.
+#[derive(Clone, Debug, Default)]
+pub struct Deployment {
+    /// Parameter files, each for the template that it fits.
+    pub parameters: Vec<Node>,
+    /// Single parameters, for the templates that have them.
+    pub overrides: Vec<Entry>,
+    /// Where the deployments go.
+    pub facts: Facts,
+    /// Values for expressions that cannot be known offline, by their texts.
+    pub values: Vec<Entry>,
+    /// The time of the deployments, in seconds since 1970.
+    pub now: Option<i64>,
+}
+
+/// What templates come to.
+#[derive(Clone, Debug, Default)]
+pub struct Plain {
+    /// The resources, with values in the place of expressions.
+    pub resources: Vec<template::Resource>,
+    /// The outputs that can be known.
+    pub outputs: Vec<Entry>,
+    /// What is wrong with the templates.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Deployment {
+    /// What the templates among `documents` come to; other documents are left alone.
+    ///
+    /// # Cost
+    /// For each template at most what a [`template::Budget`] allows.
+    pub fn expand(&self, documents: &[Node]) -> Plain {
+        let mut plain = Plain::default();
+        for (document, files) in self.allotted(documents) {
+            let expanded = self.expand_one(document, &files);
+            plain.resources.extend(expanded.resources);
+            plain.outputs.extend(expanded.outputs.into_iter().map(|(key, value)| Entry { key, value }));
+            plain.diagnostics.extend(expanded.diagnostics);
+        }
+        plain
+    }
+
+    /// The templates among the documents, each with the parameter files that are for it.
+    pub(super) fn allotted<'d>(&'d self, documents: &'d [Node]) -> Vec<(&'d Node, Vec<Node>)> {
+        let mut templates: Vec<(&Node, Vec<Node>)> =
+            documents.iter().filter_map(template_of).map(|it| (it, Vec::new())).collect();
+        for file in &self.parameters {
+            for nth in fitting(file, &templates) {
+                if let Some((_, files)) = templates.get_mut(nth) {
+                    files.push(file.clone());
+                }
+            }
+        }
+        templates
+    }
+
+    pub(super) fn expand_one(&self, document: &Node, files: &[Node]) -> template::Expanded {
+        let path = Path::new(&*document.at.file);
+        let declared = |entry: &&Entry| {
+            let parameters = document.get("parameters").map(Node::entries).unwrap_or_default();
+            parameters.iter().any(|it| it.key.value.eq_ignore_ascii_case(&entry.key.value))
+        };
+        let overrides: Vec<Entry> = self.overrides.iter().filter(declared).cloned().collect();
+        template::expand(
+            document,
+            &Given {
+                parameters: files,
+                overrides: &overrides,
+                facts: self.facts.clone(),
+                values: &self.values,
+                now: self.now,
+                hint: if files.is_empty() { beside(path) } else { None },
+                links: &Folder::of(path),
+                is_modelled: &|kind| !matches!(Kind::named(kind), Kind::Other(_)),
+            },
+        )
+    }
+
+    /// Overrides that no template declares.
+    pub(super) fn strangers<'d>(&'d self, templates: &[(&Node, Vec<Node>)]) -> Vec<&'d Entry> {
+        let declares = |template: &Node, name: &str| {
+            let parameters = template.get("parameters").map(Node::entries).unwrap_or_default();
+            parameters.iter().any(|it| it.key.value.eq_ignore_ascii_case(name))
+        };
+        let is_strange = |entry: &&Entry| !templates.iter().any(|(it, _)| declares(it, &entry.key.value));
+        self.overrides.iter().filter(is_strange).collect()
+    }
+}
+
+impl Reader {
+    /// Reports parameters that are for no template.
+    pub(super) fn left_over(&mut self, deployment: &Deployment, templates: &[(&Node, Vec<Node>)]) {
+        let help = "name the template under network.files, or take the parameters away";
+        for file in deployment.parameters.iter().filter(|_| templates.is_empty()) {
+            let message = "these are parameters, and there is no template";
+            self.report.push(Diagnostic::error(codes::NO_TEMPLATE, &file.at, message).help(help));
+        }
+        for entry in deployment.strangers(templates) {
+            let message = format!("no template has a parameter '{}'", entry.key.value);
+            let names = templates
+                .iter()
+                .flat_map(|(it, _)| it.get("parameters").map(Node::entries).unwrap_or_default());
+            let error = Diagnostic::error(template::codes::INVALID_TEMPLATE, &entry.key.at, message);
+            self.report.push(match model::nearest(&entry.key.value, names.map(|it| it.key.value.as_str())) {
+                Some(near) => error.help(format!("did you mean '{near}'?")),
+                None => error.help("take it away"),
+            });
+        }
+    }
+
+    /// What a template comes to.
+    pub(super) fn template(&mut self, expanded: template::Expanded) {
+        expanded.diagnostics.into_iter().for_each(|it| self.report.push(it));
+        for resource in expanded.resources {
+            if let Kind::Other(kind) = Kind::named(&resource.kind) {
+                let name = resource.node.get("name").and_then(Node::as_str).unwrap_or_default();
+                self.ignore(kind, name, &resource.node.at);
+                continue;
+            }
+            let mut node = resource.node;
+            escape(&mut node);
+            self.resource(&Place::part(&node, &resource.path), None);
+        }
+    }
+}
+
+/// The template that a document is, or that it has under `template` as Azure's answer to an export.
+pub(super) fn template_of(document: &Node) -> Option<&Node> {
+    let is_template = |node: &Node| match node.get("$schema").and_then(Node::as_str) {
+        Some(schema) => schema.to_ascii_lowercase().contains("deploymenttemplate"),
+        None => {
+            let typed = ["type", "id", "properties", "value"].iter().any(|key| node.get(key).is_some());
+            node.get("resources").is_some() && !typed
+        }
+    };
+    if is_template(document) {
+        return Some(document);
+    }
+    document.get("template").filter(|it| is_template(it))
+}
+
+/// The templates that a parameter file is for: the one of its own name, else those that declare all it gives, else the one that
+/// declares most of it, which then says what is wrong.
+fn fitting(file: &Node, templates: &[(&Node, Vec<Node>)]) -> Vec<usize> {
+    let stem = |path: &str| {
+        let name = path.rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase();
+        let name = name.strip_suffix(".json").or_else(|| name.strip_suffix(".jsonc")).unwrap_or(&name);
+        name.strip_suffix(".parameters").or_else(|| name.strip_suffix(".param")).unwrap_or(name).to_owned()
+    };
+    let folder = |path: &str| path.rsplit_once(['/', '\\']).map(|(folder, _)| folder.to_owned());
+    let [_, _, ..] = templates else { return (0..templates.len()).collect() };
+    let own = stem(&file.at.file);
+    let same: Vec<usize> = (0..templates.len())
+        .filter(|nth| templates.get(*nth).is_some_and(|(it, _)| stem(&it.at.file) == own))
+        .collect();
+    let beside = |nth: &&usize| {
+        templates.get(**nth).is_some_and(|(it, _)| folder(&it.at.file) == folder(&file.at.file))
+    };
+    if let [one] = same.as_slice() {
+        return vec![*one];
+    }
+    if let Some(one) = same.iter().find(beside) {
+        return vec![*one];
+    }
+    let names: HashSet<String> = parameter_names(file).map(str::to_lowercase).collect();
+    let declares = |template: &Node| {
+        let parameters = template.get("parameters").map(Node::entries).unwrap_or_default();
+        parameters.iter().filter(|it| names.contains(&it.key.value.to_lowercase())).count()
+    };
+    let counts: Vec<usize> = templates.iter().map(|(it, _)| declares(it)).collect();
+    let most = counts.iter().copied().max().unwrap_or(0);
+    let best = (0..counts.len()).filter(|nth| counts.get(*nth) == Some(&most));
+    if most == names.len() { best.collect() } else { best.take(1).collect() }
+}
+
+/// A word about a parameter file that lies beside the template and was not named.
+fn beside(template: &Path) -> Option<String> {
+    let stem = template.file_stem()?.to_str()?;
+    let file = template.with_file_name(format!("{stem}.parameters.json"));
+    file.is_file()
+        .then(|| format!("{} lies beside the template, and is read where it is named", file.display()))
+}
+
+/// A value that looks like an expression is none any more.
+fn escape(node: &mut Node) {
+    match &mut node.value {
+        Value::String(text) if is_expression(text) || text.starts_with("[[") => text.insert(0, '['),
+        Value::Array(items) => items.iter_mut().for_each(escape),
+        Value::Object(entries) => entries.iter_mut().for_each(|it| escape(&mut it.value)),
+        _ => {}
+    }
+}

@@ -1,0 +1,203 @@
+//! A parameter's value held against its declaration.
+
+use super::findings::Found;
+use super::inside::Inside;
+use super::way::Way;
+use crate::codes;
+use document::{Node, Value, codes as loose};
+use model::{Location, Severity};
+
+/// How many `$ref` lead from one to the next.
+const MOST_REFS: usize = 8;
+
+/// The types of the language, in small letters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Type {
+    String,
+    Int,
+    Bool,
+    Array,
+    Object,
+}
+
+/// The declaration's own words, or those of the type it refers to (`"$ref": "#/definitions/…"`).
+pub(super) fn resolved<'n>(template: &'n Node, declaration: &'n Node) -> &'n Node {
+    let mut resolved = declaration;
+    for _ in 0..MOST_REFS {
+        let Some(name) = resolved.get("$ref").and_then(Node::as_str) else { break };
+        let Some(name) = name.strip_prefix("#/definitions/") else { break };
+        let Some(next) = template.get("definitions").and_then(|it| it.get(name)) else { break };
+        resolved = next;
+    }
+    resolved
+}
+
+impl Inside<'_, '_> {
+    /// The value if it is one that the declaration allows, with the right type; else what is wrong is reported, and it is a hole.
+    pub(super) fn held_against(&self, name: &str, declaration: &Node, value: Node, way: &Way<'_>) -> Node {
+        let rules = resolved(self.deployment.template.node(), declaration);
+        if matches!(value.value, Value::Unknown(_)) {
+            return value;
+        }
+        let flag = |key| {
+            [declaration, rules].iter().any(|it| it.get(key).is_some_and(|it| it.value == Value::Bool(true)))
+        };
+        if value.value == Value::Null && flag("nullable") {
+            return value;
+        }
+        let Some(word) = rules.get("type").and_then(Node::as_str) else { return value };
+        let word = word.to_ascii_lowercase();
+        let secret = word.starts_with("secure");
+        let expected = match word.as_str() {
+            "string" | "securestring" => Type::String,
+            "int" => Type::Int,
+            "bool" => Type::Bool,
+            "array" => Type::Array,
+            "object" | "secureobject" => Type::Object,
+            _ => {
+                let at = rules.get("type").map_or(&declaration.at, |it| &it.at);
+                let message = format!("the parameter '{name}' has the type '{word}', and there is none");
+                let help = "the types are string, securestring, int, bool, object, secureObject and array";
+                self.invalid(at, message, help, way);
+                return value;
+            }
+        };
+        let Some(value) = self.of_type(name, expected, value, way) else {
+            return self.hole(&declaration.at, name);
+        };
+        let allowed = self.is_allowed(name, rules, &value, secret, way);
+        let bounded = self.is_within(name, rules, &value, way);
+        if allowed && bounded { value } else { self.hole(&value.at, name) }
+    }
+
+    fn of_type(&self, name: &str, expected: Type, value: Node, way: &Way<'_>) -> Option<Node> {
+        let Node { at, value } = value;
+        let loosely = |value: Value| {
+            let message = format!("the parameter '{name}' is given as a string");
+            let help = Some("write the value without quotes".to_owned());
+            let found =
+                Found { severity: Severity::Warning, code: loose::LOOSE_TYPE, at: &at, message, help };
+            self.all.found.borrow_mut().push(found, way);
+            value
+        };
+        let value = match (expected, value) {
+            (Type::String, value @ Value::String(_))
+            | (Type::Bool, value @ Value::Bool(_))
+            | (Type::Array, value @ Value::Array(_))
+            | (Type::Object, value @ Value::Object(_)) => value,
+            (Type::Int, Value::Number(text)) if text.parse::<i64>().is_ok() => Value::Number(text),
+            (Type::Int, Value::String(text)) if text.trim().parse::<i64>().is_ok() => {
+                loosely(Value::Number(text.trim().to_owned()))
+            }
+            (Type::Bool, Value::String(text)) if text.eq_ignore_ascii_case("true") => {
+                loosely(Value::Bool(true))
+            }
+            (Type::Bool, Value::String(text)) if text.eq_ignore_ascii_case("false") => {
+                loosely(Value::Bool(false))
+            }
+            (_, value) => {
+                let word = match expected {
+                    Type::String => "a string",
+                    Type::Int => "a whole number",
+                    Type::Bool => "a boolean",
+                    Type::Array => "an array",
+                    Type::Object => "an object",
+                };
+                let message =
+                    format!("the parameter '{name}' is {}, and the template expects {word}", value.kind());
+                self.invalid(&at, message, &format!("give {word}"), way);
+                return None;
+            }
+        };
+        Some(Node::new(value, at))
+    }
+
+    fn is_allowed(&self, name: &str, rules: &Node, value: &Node, secret: bool, way: &Way<'_>) -> bool {
+        let Some(Node { value: Value::Array(allowed), .. }) = rules.get("allowedValues") else { return true };
+        let is_one = |value: &Node| allowed.iter().any(|one| same(one, value));
+        // A list may also choose several of them.
+        let several = matches!(&value.value, Value::Array(items) if items.iter().all(is_one));
+        if is_one(value) || several {
+            return true;
+        }
+        let words: Vec<String> = allowed.iter().take(20).filter_map(shown).collect();
+        let said = shown(value).filter(|_| !secret).map(|it| format!(" '{it}'")).unwrap_or_default();
+        let message =
+            format!("the value{said} of the parameter '{name}' is not one of those that the template allows");
+        let near = shown(value)
+            .and_then(|it| model::nearest(&it, words.iter().map(String::as_str)).map(str::to_owned));
+        let help = match near {
+            Some(near) => format!("did you mean '{near}'?"),
+            None => format!("it allows {}", words.join(", ")),
+        };
+        self.invalid(&value.at, message, &help, way);
+        false
+    }
+
+    fn is_within(&self, name: &str, rules: &Node, value: &Node, way: &Way<'_>) -> bool {
+        let (size, what, least, most) = match &value.value {
+            Value::Number(text) => (text.parse::<i64>().ok(), "the value", "minValue", "maxValue"),
+            Value::String(text) => (size(text.chars().count()), "the length", "minLength", "maxLength"),
+            Value::Array(items) => (size(items.len()), "the length", "minLength", "maxLength"),
+            _ => return true,
+        };
+        let bound = |key: &str| match rules.get(key).map(|it| &it.value) {
+            Some(Value::Number(text)) => text.parse::<i64>().ok(),
+            _ => None,
+        };
+        let (Some(size), least, most) = (size, bound(least), bound(most)) else { return true };
+        if least.is_none_or(|least| size >= least) && most.is_none_or(|most| size <= most) {
+            return true;
+        }
+        let range = match (least, most) {
+            (Some(least), Some(most)) => format!("between {least} and {most}"),
+            (Some(least), None) => format!("{least} or more"),
+            (None, Some(most)) => format!("{most} or less"),
+            (None, None) => return true,
+        };
+        let message = format!("{what} of the parameter '{name}' is {size}, and the template wants {range}");
+        self.invalid(&value.at, message, &format!("give one of {range}"), way);
+        false
+    }
+
+    /// Reports what Azure calls an invalid template.
+    pub(super) fn invalid(&self, at: &Location, message: String, help: &str, way: &Way<'_>) {
+        let found = Found {
+            severity: Severity::Error,
+            code: codes::INVALID_TEMPLATE,
+            at,
+            message,
+            help: (!help.is_empty()).then(|| help.to_owned()),
+        };
+        self.all.found.borrow_mut().push(found, way);
+    }
+}
+
+fn size(count: usize) -> Option<i64> {
+    i64::try_from(count).ok()
+}
+
+/// Whether two values are the same, strings whatever their case, wherever they stand.
+fn same(one: &Node, other: &Node) -> bool {
+    match (&one.value, &other.value) {
+        (Value::String(one), Value::String(other)) => one.to_lowercase() == other.to_lowercase(),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        (Value::Object(one), Value::Object(others)) => {
+            let has = |key: &str, value: &Node| {
+                others.iter().any(|it| it.key.value.eq_ignore_ascii_case(key) && same(&it.value, value))
+            };
+            one.len() == others.len() && one.iter().all(|it| has(&it.key.value, &it.value))
+        }
+        (one, other) => one == other,
+    }
+}
+
+fn shown(node: &Node) -> Option<String> {
+    match &node.value {
+        Value::String(text) | Value::Number(text) => Some(text.chars().take(60).collect()),
+        Value::Bool(value) => Some(value.to_string()),
+        _ => None,
+    }
+}

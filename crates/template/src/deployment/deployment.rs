@@ -1,0 +1,200 @@
+//! One deployment: a template, what its parameters are given, and what has been evaluated of it so far.
+
+use super::facts::Facts;
+use super::instance::Instance;
+use crate::scope::{Fact, Level};
+use document::{Entry, Node, Value};
+use std::cell::{Cell, OnceCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// A loop, and where in it we are.
+#[derive(Clone, Debug)]
+pub(super) struct Loop {
+    pub(super) name: String,
+    pub(super) index: i64,
+    /// Whether `copyIndex()` without a name means this one.
+    pub(super) of_resources: bool,
+}
+
+/// The loops around a value, the innermost last.
+pub(super) type Loops = Rc<[Loop]>;
+
+/// A template, alone in its file or inside a resource of another.
+#[derive(Clone, Debug)]
+pub(super) enum Template {
+    Whole(Rc<Node>),
+    /// Under `properties.template` of the resource.
+    Inside(Rc<Node>),
+}
+
+impl Template {
+    pub(super) fn node(&self) -> &Node {
+        match self {
+            Self::Whole(node) => node,
+            Self::Inside(resource) => {
+                resource.get("properties").and_then(|it| it.get("template")).unwrap_or(resource)
+            }
+        }
+    }
+}
+
+/// What a parameter is given.
+#[derive(Clone, Debug)]
+pub(super) enum Supplied {
+    /// A value.
+    Value(Node),
+    /// An expression of the deployment around this one.
+    Outside { node: Rc<Node>, key: String, from: Place, path: String },
+}
+
+/// A deployment by its number, and the loops of the place where something stands in it.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) deployment: usize,
+    pub(super) loops: Loops,
+}
+
+/// What is evaluated at most once.
+type Once = OnceCell<Node>;
+
+/// Where a variable is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Written {
+    /// The nth entry of `variables`.
+    Entry(usize),
+    /// The nth loop of `variables.copy`.
+    Loop(usize),
+}
+
+pub(super) struct Deployment {
+    /// Its place among all.
+    pub(super) number: usize,
+    pub(super) template: Template,
+    /// The JSON path of the template in its file.
+    pub(super) path: String,
+    /// The path of that file below the first one's folder.
+    pub(super) file: String,
+    pub(super) facts: Facts,
+    pub(super) level: Level,
+    /// How many deployments it is in.
+    pub(super) depth: usize,
+    pub(super) supplied: HashMap<String, Supplied>,
+    /// Where its expressions are evaluated, if not in itself.
+    pub(super) outer: Option<Place>,
+    pub(super) parameters: HashMap<String, (usize, Once)>,
+    pub(super) variables: HashMap<String, (Written, Once)>,
+    pub(super) told: [Once; Self::FACTS.len()],
+    pub(super) instances: OnceCell<Vec<Instance>>,
+    /// Whether its instances are being found right now.
+    pub(super) declaring: Cell<bool>,
+    pub(super) outputs: OnceCell<Vec<Entry>>,
+}
+
+/// How a deployment begins.
+pub(super) struct Start {
+    pub(super) template: Template,
+    pub(super) path: String,
+    pub(super) file: String,
+    pub(super) facts: Facts,
+    pub(super) level: Level,
+    pub(super) depth: usize,
+    pub(super) supplied: HashMap<String, Supplied>,
+    pub(super) outer: Option<Place>,
+}
+
+impl Deployment {
+    const FACTS: [Fact; 7] = [
+        Fact::Deployment,
+        Fact::Deployer,
+        Fact::Environment,
+        Fact::ManagementGroup,
+        Fact::ResourceGroup,
+        Fact::Subscription,
+        Fact::Tenant,
+    ];
+
+    pub(super) fn new(number: usize, start: Start) -> Self {
+        let Start { template, path, file, facts, level, depth, supplied, outer } = start;
+        let parameters = named(entries(template.node(), "parameters")).collect();
+        let variables = variables(template.node());
+        Self {
+            number,
+            template,
+            path,
+            file,
+            facts,
+            level,
+            depth,
+            supplied,
+            outer,
+            parameters,
+            variables,
+            told: Default::default(),
+            instances: OnceCell::new(),
+            declaring: Cell::new(false),
+            outputs: OnceCell::new(),
+        }
+    }
+
+    /// A path in the file for something in the template.
+    pub(super) fn path_of(&self, within: &str) -> String {
+        if self.path.is_empty() { within.to_owned() } else { format!("{}.{within}", self.path) }
+    }
+
+    /// What a function without arguments says, or `None` where the level has no such function.
+    pub(super) fn fact(&self, fact: Fact) -> Option<&Node> {
+        let nth = Self::FACTS.iter().position(|it| *it == fact)?;
+        let once = self.told.get(nth)?;
+        if once.get().is_none() {
+            let node = self.facts.node(fact, self.level, self.template.node(), &self.file)?;
+            return Some(once.get_or_init(|| node));
+        }
+        once.get()
+    }
+}
+
+/// The entries of a section of a template.
+pub(super) fn entries<'n>(template: &'n Node, section: &str) -> &'n [Entry] {
+    template.get(section).map(Node::entries).unwrap_or_default()
+}
+
+fn named(entries: &[Entry]) -> impl Iterator<Item = (String, (usize, Once))> {
+    entries.iter().enumerate().map(|(nth, entry)| (entry.key.value.to_lowercase(), (nth, Once::new())))
+}
+
+fn variables(template: &Node) -> HashMap<String, (Written, Once)> {
+    let mut variables = HashMap::new();
+    for (nth, entry) in entries(template, "variables").iter().enumerate() {
+        let loops = match &entry.value.value {
+            Value::Array(loops) if entry.key.value.eq_ignore_ascii_case("copy") => loops.as_slice(),
+            _ => {
+                variables.insert(entry.key.value.to_lowercase(), (Written::Entry(nth), Once::new()));
+                continue;
+            }
+        };
+        for (nth, one) in loops.iter().enumerate() {
+            if let Some(name) = one.get("name").and_then(Node::as_str) {
+                variables.insert(name.to_lowercase(), (Written::Loop(nth), Once::new()));
+            }
+        }
+    }
+    variables
+}
+
+/// What a template is deployed to, by its schema.
+pub(super) fn level_of(template: &Node) -> Option<Level> {
+    let schema = template.get("$schema")?.as_str()?.to_ascii_lowercase();
+    let is = |word: &str| schema.contains(word);
+    if is("subscriptiondeploymenttemplate") {
+        Some(Level::Subscription)
+    } else if is("managementgroupdeploymenttemplate") {
+        Some(Level::ManagementGroup)
+    } else if is("tenantdeploymenttemplate") {
+        Some(Level::Tenant)
+    } else if is("deploymenttemplate") {
+        Some(Level::ResourceGroup)
+    } else {
+        None
+    }
+}

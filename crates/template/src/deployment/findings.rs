@@ -1,0 +1,66 @@
+//! What is found while a template is expanded: each fault once, however many loops reach it.
+
+use super::way::Way;
+use crate::codes;
+use model::{Diagnostic, Location, Severity};
+use std::collections::HashSet;
+use std::fmt;
+
+/// So many are kept; more would say nothing new.
+const MOST: usize = 1000;
+
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    diagnostics: Vec<Diagnostic>,
+    /// What has been said of which place, whatever way led there.
+    said: HashSet<(Location, &'static str, String)>,
+    /// Whether what is wrong now is wrong with something that does not matter.
+    pub(super) lenient: bool,
+}
+
+/// One fault before it has its way.
+#[derive(Debug)]
+pub(super) struct Found<'a> {
+    pub(super) severity: Severity,
+    pub(super) code: &'static str,
+    pub(super) at: &'a Location,
+    pub(super) message: String,
+    pub(super) help: Option<String>,
+}
+
+impl Findings {
+    /// Takes one in, unless the same has been said of the same place.
+    pub(super) fn push(&mut self, found: Found<'_>, way: &Way<'_>) {
+        let Found { severity, code, at, message, help } = found;
+        if self.diagnostics.len() >= MOST || !self.said.insert((at.clone(), code, message.clone())) {
+            return;
+        }
+        let is_lenient = self.lenient && code != codes::TEMPLATE_LIMIT;
+        let severity = if is_lenient { Severity::Warning } else { severity };
+        let message = Prefixed(way, &message).to_string();
+        let related = Box::default();
+        self.diagnostics.push(Diagnostic { severity, code, at: Some(at.clone()), message, help, related });
+    }
+
+    /// Takes in what has its way already.
+    pub(super) fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
+        let room = MOST.saturating_sub(self.diagnostics.len());
+        self.diagnostics.extend(diagnostics.into_iter().take(room));
+    }
+
+    pub(super) fn into_diagnostics(self) -> Vec<Diagnostic> {
+        self.diagnostics
+    }
+}
+
+/// A message behind its way, if it has one.
+struct Prefixed<'a>(&'a Way<'a>, &'a str);
+
+impl fmt::Display for Prefixed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Way::Root("") => f.write_str(self.1),
+            way => write!(f, "{way}: {}", self.1),
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! A place in a deployment, and what expressions there may ask: parameters, variables, loops, the template's own functions.
+
+use super::deployment::{Deployment, Loop, Loops, Place, Supplied, Written, entries};
+use super::expansion::{Expansion, Wanted};
+use super::way::Way;
+use crate::budget::Budget;
+use crate::fault::Fault;
+use crate::scope::{Fact, Level, Question, Scope};
+use document::{Node, Unknown, Value};
+use model::Location;
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A place where expressions stand.
+#[derive(Clone)]
+pub(super) struct Inside<'e, 'g> {
+    pub(super) all: &'e Expansion<'g>,
+    pub(super) deployment: Rc<Deployment>,
+    pub(super) loops: Loops,
+    /// Whether names mean the deployment's own, even where another's expressions stand in it.
+    pub(super) own: bool,
+}
+
+impl<'e, 'g> Inside<'e, 'g> {
+    /// The same one turn of a loop deeper.
+    pub(super) fn in_turn(&self, turn: Loop) -> Self {
+        Self { loops: self.loops.iter().cloned().chain([turn]).collect(), ..self.clone() }
+    }
+
+    pub(super) fn place(&self) -> Place {
+        Place { deployment: self.deployment.number, loops: self.loops.clone() }
+    }
+
+    /// Where expressions of this deployment are evaluated, if not in itself; its own loops go with them.
+    pub(super) fn outer(&self) -> Option<Self> {
+        let place = self.deployment.outer.as_ref().filter(|_| !self.own)?;
+        let loops = place.loops.iter().chain(self.loops.iter()).cloned().collect();
+        Some(Self { all: self.all, deployment: self.all.deployment(place.deployment)?, loops, own: false })
+    }
+
+    /// A value that is not there because of what has been reported: whoever reads it has nothing to add.
+    pub(super) fn hole(&self, at: &Location, what: &str) -> Node {
+        let unknown = Unknown {
+            expression: what.to_owned(),
+            why: "could not be evaluated".to_owned(),
+            help: String::new(),
+        };
+        Node::new(Value::Unknown(Arc::new(unknown)), at.clone())
+    }
+
+    /// Reports a fault and leaves a hole.
+    pub(super) fn refused(&self, what: &str, at: &Location, fault: Fault, way: &Way<'_>) -> Node {
+        self.all.report(fault.or_at(at), way);
+        self.hole(at, what)
+    }
+
+    fn parameter_value(&self, nth: usize) -> Result<Node, Fault> {
+        let template = self.deployment.template.node();
+        let Some(entry) = entries(template, "parameters").get(nth) else {
+            return Err(Fault::new("no such parameter"));
+        };
+        let (name, declaration) = (&entry.key.value, &entry.value);
+        let _entered = self.all.enter(Wanted::Parameter(self.deployment.number, name.clone()))?;
+        let (section, path);
+        let supplied = match self.deployment.supplied.get(&name.to_lowercase()) {
+            Some(Supplied::Value(node)) => Some((self.all.budget.copy(node)?, "parameters")),
+            Some(Supplied::Outside { node, key, from, path: outside }) => {
+                path = outside.as_str();
+                let value =
+                    self.all.inside(from).and_then(|from| from.outside(node, key, name, &Way::Root(path)));
+                value.map(|value| (value, path))
+            }
+            None => None,
+        };
+        let value = match supplied {
+            Some((value, path)) => {
+                // Null for a parameter with a default means the default.
+                let is_null = value.value == Value::Null;
+                let nullable = declaration.get("nullable").is_some_and(|it| it.value == Value::Bool(true));
+                (!is_null || nullable || declaration.get("defaultValue").is_none())
+                    .then_some((value, path.to_owned()))
+            }
+            None => None,
+        };
+        section = self.deployment.path_of("parameters");
+        let (value, path) = match value {
+            Some(found) => found,
+            None => {
+                let default =
+                    declaration.entries().iter().find(|it| it.key.value.eq_ignore_ascii_case("defaultValue"));
+                let Some(default) = default else { return Ok(self.not_given(name, declaration)) };
+                let plain = Self { loops: Rc::new([]), ..self.clone() };
+                let way = Way::Root(&section);
+                let way = way.key(name);
+                (plain.value(&default.value, &way.key("defaultValue")), section.clone())
+            }
+        };
+        Ok(self.held_against(name, declaration, value, &Way::Root(&path).key(name)))
+    }
+
+    /// Holds every value that was given against its declaration, whether or not anything uses it.
+    pub(super) fn check_supplied(&self) {
+        for entry in entries(self.deployment.template.node(), "parameters") {
+            let name = &entry.key.value;
+            if self.deployment.supplied.contains_key(&name.to_lowercase())
+                && let Err(fault) = self.parameter(name, self.all.budget)
+            {
+                let path = self.deployment.path_of("parameters");
+                self.all.report(fault.or_at(&entry.key.at), &Way::Root(&path).key(name));
+            }
+        }
+    }
+
+    /// Of a parameter that nobody gave a value.
+    fn not_given(&self, name: &str, declaration: &Node) -> Node {
+        let rules = super::declared::resolved(self.deployment.template.node(), declaration);
+        let nullable = [declaration, rules]
+            .iter()
+            .any(|it| it.get("nullable").is_some_and(|it| it.value == Value::Bool(true)));
+        let value = if nullable {
+            Value::Null
+        } else {
+            let help = if self.deployment.depth == 0 {
+                let hint = self.all.given.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+                format!("give it in a parameter file or with --parameters {name}=…{hint}")
+            } else {
+                "give it in the parameters of the deployment that this template is nested in".to_owned()
+            };
+            Value::Unknown(Arc::new(Unknown {
+                expression: format!("parameters('{name}')"),
+                why: "has neither a value nor a default".to_owned(),
+                help,
+            }))
+        };
+        Node::new(value, declaration.at.clone())
+    }
+
+    /// The value of the parameter `key` in the `properties.parameters` of a nested deployment, as `node` has it.
+    fn outside(&self, node: &Node, key: &str, name: &str, way: &Way<'_>) -> Option<Node> {
+        let entry = node.entries().iter().find(|it| it.key.value.eq_ignore_ascii_case(key))?;
+        let wrapping = match &entry.value.value {
+            // The whole wrapping may be made by an expression.
+            Value::String(_) => self.value(&entry.value, way),
+            _ => entry.value.clone(),
+        };
+        if let Value::Unknown(_) = wrapping.value {
+            return Some(wrapping);
+        }
+        let inner = super::supplied::unwrapped(name, &wrapping, way, &mut self.all.found.borrow_mut())?;
+        Some(match &entry.value.value {
+            Value::String(_) => inner,
+            _ => self.value(&inner, &way.key(key).key("value")),
+        })
+    }
+
+    fn variable_value(&self, name: &str, written: Written) -> Result<Node, Fault> {
+        let _entered = self.all.enter(Wanted::Variable(self.deployment.number, name.to_owned()))?;
+        let plain = Self { loops: Rc::new([]), ..self.clone() };
+        let section = self.deployment.path_of("variables");
+        let way = Way::Root(&section);
+        let variables = entries(self.deployment.template.node(), "variables");
+        Ok(match written {
+            Written::Entry(nth) => match variables.get(nth) {
+                Some(entry) => plain.value(&entry.value, &way.key(&entry.key.value)),
+                None => return Err(Fault::new(format!("there is no variable '{name}'"))),
+            },
+            Written::Loop(nth) => {
+                let mut loops = variables.iter().filter_map(|it| match &it.value.value {
+                    Value::Array(loops) if it.key.value.eq_ignore_ascii_case("copy") => loops.get(nth),
+                    _ => None,
+                });
+                let way = way.key("copy");
+                match loops.next() {
+                    Some(copy) => plain.looped(copy, &way.nth(nth)),
+                    None => return Err(Fault::new(format!("there is no variable '{name}'"))),
+                }
+            }
+        })
+    }
+
+    fn no_such(&self, what: &str, name: &str, names: impl Iterator<Item = String>) -> Fault {
+        let fault = Fault::new(format!("the template has no {what} '{name}'"));
+        let names: Vec<String> = names.collect();
+        match model::nearest(name, names.iter().map(String::as_str)) {
+            Some(near) => fault.help(format!("did you mean '{near}'?")),
+            None => fault.help(format!("declare it under \"{what}s\"")),
+        }
+    }
+}
+
+impl Scope for Inside<'_, '_> {
+    fn parameter(&self, name: &str, budget: &Budget) -> Result<Cow<'_, Node>, Fault> {
+        let lower = name.to_lowercase();
+        if let Some(outer) = self.outer()
+            && (outer.has_parameter(&lower) || !self.deployment.parameters.contains_key(&lower))
+        {
+            let value = outer.parameter(name, budget)?;
+            return Ok(Cow::Owned(budget.copy(&value)?));
+        }
+        let Some((nth, once)) = self.deployment.parameters.get(&lower) else {
+            let names = entries(self.deployment.template.node(), "parameters").iter();
+            return Err(self.no_such("parameter", name, names.map(|it| it.key.value.clone())));
+        };
+        if let Some(value) = once.get() {
+            return Ok(Cow::Borrowed(value));
+        }
+        let value = self.parameter_value(*nth)?;
+        Ok(Cow::Borrowed(once.get_or_init(|| value)))
+    }
+
+    fn variable(&self, name: &str, budget: &Budget) -> Result<Cow<'_, Node>, Fault> {
+        let lower = name.to_lowercase();
+        if let Some(outer) = self.outer()
+            && (outer.has_variable(&lower) || !self.deployment.variables.contains_key(&lower))
+        {
+            let value = outer.variable(name, budget)?;
+            return Ok(Cow::Owned(budget.copy(&value)?));
+        }
+        let Some((written, once)) = self.deployment.variables.get(&lower) else {
+            return Err(self.no_such("variable", name, self.deployment.variables.keys().cloned()));
+        };
+        if let Some(value) = once.get() {
+            return Ok(Cow::Borrowed(value));
+        }
+        let value = self.variable_value(name, *written)?;
+        Ok(Cow::Borrowed(once.get_or_init(|| value)))
+    }
+
+    fn copy_index(&self, name: Option<&str>) -> Result<i64, Fault> {
+        let loops = || self.loops.iter().rev();
+        let found = match name {
+            Some(name) => loops().find(|it| it.name.eq_ignore_ascii_case(name)),
+            None => loops().find(|it| it.of_resources).or_else(|| loops().next()),
+        };
+        if let Some(found) = found {
+            return Ok(found.index);
+        }
+        if let Some(outer) = self.outer() {
+            return outer.copy_index(name);
+        }
+        let around: Vec<&str> = loops().map(|it| it.name.as_str()).collect();
+        Err(match name {
+            Some(name) if !around.is_empty() => {
+                Fault::new(format!("copyIndex: there is no loop '{name}' here"))
+                    .help(format!("the loops here are {}", around.join(", ")))
+            }
+            Some(name) => Fault::new(format!("copyIndex: there is no loop '{name}' here"))
+                .help("it stands in the input of that loop, or in a resource with that copy"),
+            None => {
+                Fault::new("copyIndex: there is no loop here").help("it stands in a resource with a copy")
+            }
+        })
+    }
+
+    fn call(
+        &self,
+        namespace: &str,
+        name: &str,
+        arguments: Vec<Node>,
+        budget: &Budget,
+    ) -> Result<Node, Fault> {
+        match self.outer() {
+            Some(outer) => outer.call(namespace, name, arguments, budget),
+            None => self.call_own(namespace, name, arguments, budget),
+        }
+    }
+
+    fn fact(&self, fact: Fact) -> Result<Cow<'_, Node>, Fault> {
+        if let Some(outer) = self.outer() {
+            return Ok(Cow::Owned(self.all.budget.copy(&*outer.fact(fact)?)?));
+        }
+        match self.deployment.fact(fact) {
+            Some(node) => Ok(Cow::Borrowed(node)),
+            None => Err(Fault::new("this function has no meaning for a deployment of this level")
+                .help("the $schema of the template says what it is deployed to")),
+        }
+    }
+
+    fn level(&self) -> Level {
+        self.outer().map_or(self.deployment.level, |outer| outer.level())
+    }
+
+    fn reference(&self, question: Question, arguments: &[Node]) -> Result<Node, Fault> {
+        self.referred(question, arguments)
+    }
+
+    fn now(&self) -> Option<i64> {
+        self.all.given.now
+    }
+
+    fn given(&self, text: &str) -> Option<Node> {
+        self.all.given_value(text)
+    }
+}
+
+impl Inside<'_, '_> {
+    fn has_parameter(&self, lower: &str) -> bool {
+        self.deployment.parameters.contains_key(lower)
+            || self.outer().is_some_and(|it| it.has_parameter(lower))
+    }
+
+    fn has_variable(&self, lower: &str) -> bool {
+        self.deployment.variables.contains_key(lower) || self.outer().is_some_and(|it| it.has_variable(lower))
+    }
+}

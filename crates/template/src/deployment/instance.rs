@@ -1,0 +1,391 @@
+//! Resources as they will be: each turn of each loop, with its full type, name and id.
+
+use super::deployment::{Loop, Loops};
+use super::expansion::{Wanted, truth};
+use super::findings::Found;
+use super::inside::Inside;
+use super::way::Way;
+use crate::fault::Fault;
+use crate::scope::Level;
+use document::{Entry, Node, Value, codes};
+use model::{At, Severity};
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+/// The most resources of one template.
+///
+/// # Source
+/// Azure "Template limits": 800 resources, copies included.
+const MOST_RESOURCES: usize = 800;
+/// The type of a deployment.
+pub(super) const DEPLOYMENTS: &str = "Microsoft.Resources/deployments";
+/// The type of a resource group.
+const GROUPS: &str = "Microsoft.Resources/resourceGroups";
+/// What of a resource says how it is deployed, and is no part of it.
+const NOT_OF_THE_RESOURCE: [&str; 16] = [
+    "type",
+    "name",
+    "id",
+    "apiVersion",
+    "condition",
+    "copy",
+    "resources",
+    "dependsOn",
+    "existing",
+    "comments",
+    "metadata",
+    "scope",
+    "asserts",
+    "subscriptionId",
+    "resourceGroup",
+    "import",
+];
+
+/// One resource.
+pub(super) struct Instance {
+    /// The JSON path in its file, with the turn of its loop.
+    pub(super) path: String,
+    /// As it is declared.
+    pub(super) declared: Rc<Node>,
+    pub(super) loops: Loops,
+    /// The full type.
+    pub(super) kind: At<String>,
+    /// The full name, as far as it is known.
+    pub(super) name: Node,
+    /// The id, as far as it is known.
+    pub(super) id: Node,
+    /// The symbolic name; of a loop, `name[3]`.
+    pub(super) symbol: Option<String>,
+    /// Whether it is there already and only referred to.
+    pub(super) existing: bool,
+    /// Its place among its deployment's.
+    pub(super) number: usize,
+    /// The whole resource.
+    pub(super) body: OnceCell<Node>,
+    /// For a deployment, the number of the one it makes.
+    pub(super) nested: OnceCell<Option<usize>>,
+}
+
+/// What a resource that stands in another one has from it.
+#[derive(Clone)]
+struct Parent {
+    kind: String,
+    name: Node,
+}
+
+impl Instance {
+    /// Whether it becomes a resource of its own.
+    pub(super) fn is_deployed(&self) -> bool {
+        !self.existing && !self.is_deployment()
+    }
+
+    pub(super) fn is_deployment(&self) -> bool {
+        self.kind.value.eq_ignore_ascii_case(DEPLOYMENTS)
+    }
+}
+
+impl Inside<'_, '_> {
+    /// The resources of the deployment; none while they are being found.
+    pub(super) fn instances(&self) -> &[Instance] {
+        if let Some(instances) = self.deployment.instances.get() {
+            return instances;
+        }
+        if self.deployment.declaring.replace(true) {
+            return &[];
+        }
+        let mut found = Vec::new();
+        if let Some(resources) = self.deployment.template.node().get("resources") {
+            self.declare_all(resources, &self.deployment.path_of("resources"), None, &mut found);
+        }
+        self.deployment.instances.get_or_init(|| found)
+    }
+
+    fn declare_all(&self, resources: &Node, path: &str, parent: Option<&Parent>, found: &mut Vec<Instance>) {
+        match &resources.value {
+            Value::Array(items) => {
+                for (nth, item) in items.iter().enumerate() {
+                    self.declare(item, &format!("{path}[{nth}]"), None, parent, found);
+                }
+            }
+            Value::Object(entries) => {
+                for Entry { key, value } in entries {
+                    self.declare(value, &format!("{path}.{}", key.value), Some(&key.value), parent, found);
+                }
+            }
+            other => {
+                let message = format!("resources is {}, and neither a list nor an object", other.kind());
+                self.invalid(&resources.at, message, "write a list of resources", &Way::Root(path));
+            }
+        }
+    }
+
+    /// One declaration, with all turns of its loop.
+    fn declare(
+        &self,
+        node: &Node,
+        path: &str,
+        symbol: Option<&str>,
+        parent: Option<&Parent>,
+        found: &mut Vec<Instance>,
+    ) {
+        let way = Way::Root(path);
+        if !matches!(node.value, Value::Object(_)) {
+            let message = format!("{} stands where a resource should", node.value.kind());
+            return self.invalid(&node.at, message, "write an object with type and name", &way);
+        }
+        let declared = match self.all.budget.copy(node) {
+            Ok(node) => Rc::new(node),
+            Err(fault) => return self.all.report(fault.or_at(&node.at), &way),
+        };
+        let Some(copy) = node.get("copy") else {
+            return self.declare_turn(&declared, path, symbol.map(str::to_owned), parent, found);
+        };
+        let name = copy.get("name").and_then(Node::as_str).or(symbol).unwrap_or_default();
+        let count = match self.count(copy, &way.key("copy")) {
+            Ok(count) => count,
+            Err(hole) => return self.matters(&declared, parent, &hole, &way.key("copy").key("count")),
+        };
+        for index in 0..count {
+            if self.all.is_limited() || found.len() > MOST_RESOURCES {
+                return;
+            }
+            let turn = Loop { name: name.to_owned(), index, of_resources: true };
+            let symbol = symbol.map(|symbol| format!("{symbol}[{index}]"));
+            let path = format!("{path}[{index}]");
+            self.in_turn(turn).declare_turn(&declared, &path, symbol, parent, found);
+        }
+    }
+
+    fn declare_turn(
+        &self,
+        declared: &Rc<Node>,
+        path: &str,
+        symbol: Option<String>,
+        parent: Option<&Parent>,
+        found: &mut Vec<Instance>,
+    ) {
+        let way = Way::Root(path);
+        if found.len() >= MOST_RESOURCES {
+            if found.len() == MOST_RESOURCES {
+                let message = format!("the template makes more than {MOST_RESOURCES} resources");
+                self.invalid(&declared.at, message, "split the template", &way);
+            }
+            return;
+        }
+        if let Some(condition) = declared.get("condition") {
+            let value = self.value(condition, &way.key("condition"));
+            match (truth(&value), &value.value) {
+                (Some(true), _) => {}
+                (Some(false), _) => return,
+                (None, Value::Unknown(_)) => {
+                    return self.matters(declared, parent, &value, &way.key("condition"));
+                }
+                (None, other) => {
+                    let message = format!("the condition is {}, and neither true nor false", other.kind());
+                    return self.invalid(
+                        &condition.at,
+                        message,
+                        "write true or false",
+                        &way.key("condition"),
+                    );
+                }
+            }
+        }
+        let Some(kind) = self.kind(declared, parent, &way) else { return };
+        let Some(own) = declared.get("name").map(|name| self.value(name, &way.key("name"))) else {
+            let help = "write its name, or an expression that makes it";
+            return self.invalid(&declared.at, "the resource has no name".to_owned(), help, &way);
+        };
+        let nested = declared.get("type").and_then(Node::as_str).is_some_and(|it| !it.contains('/'));
+        let name = match parent.filter(|_| nested) {
+            Some(parent) => joined(&parent.name, own),
+            None => own,
+        };
+        let id = self.id_of(declared, &kind, &name, &way);
+        let child = Parent { kind: kind.value.clone(), name: name.clone() };
+        found.push(Instance {
+            path: path.to_owned(),
+            declared: declared.clone(),
+            loops: self.loops.clone(),
+            kind,
+            name,
+            id,
+            symbol,
+            existing: declared.get("existing").and_then(truth).unwrap_or(false),
+            number: found.len(),
+            body: OnceCell::new(),
+            nested: OnceCell::new(),
+        });
+        if let Some(children) = declared.get("resources") {
+            self.declare_all(children, &format!("{path}.resources"), Some(&child), found);
+        }
+    }
+
+    /// The full type.
+    fn kind(&self, declared: &Node, parent: Option<&Parent>, way: &Way<'_>) -> Option<At<String>> {
+        let Some(written) = declared.get("type") else {
+            let help = "write it, such as \"type\": \"Microsoft.Network/networkSecurityGroups\"";
+            self.invalid(&declared.at, "the resource has no type".to_owned(), help, way);
+            return None;
+        };
+        let value = self.value(written, &way.key("type"));
+        match (value.value, parent) {
+            (Value::String(own), Some(parent)) if !own.contains('/') => {
+                Some(At { value: format!("{}/{own}", parent.kind), at: value.at })
+            }
+            // Symbolic templates have the version after the type where an extension made the resource.
+            (Value::String(own), _) if own.contains('/') => {
+                let own = own.split('@').next().unwrap_or_default();
+                Some(At { value: own.to_owned(), at: value.at })
+            }
+            (Value::Unknown(_), _) => None,
+            (Value::String(own), _) => {
+                let message = format!("the type '{own}' has no provider");
+                self.invalid(
+                    &written.at,
+                    message,
+                    "write it in full, such as Microsoft.Network/virtualNetworks",
+                    way,
+                );
+                None
+            }
+            (other, _) => {
+                let message = format!("the type is {}, and no text", other.kind());
+                self.invalid(&written.at, message, "write the type of the resource", way);
+                None
+            }
+        }
+    }
+
+    /// Reports that something is not known which decides whether a resource is there, if the resource matters.
+    fn matters(&self, declared: &Node, parent: Option<&Parent>, value: &Node, way: &Way<'_>) {
+        let Value::Unknown(unknown) = &value.value else { return };
+        // The parent's loop may be what is not known, so the name of a child's type is enough here.
+        let kind = |node: &Node, parent: Option<&str>| match (node.get("type").and_then(Node::as_str), parent)
+        {
+            (Some(own), Some(parent)) if !own.contains('/') => format!("{parent}/{own}"),
+            (Some(own), _) => own.to_owned(),
+            (None, _) => String::new(),
+        };
+        let own = kind(declared, parent.map(|it| it.kind.as_str()));
+        let template = declared.get("properties").and_then(|it| it.get("template"));
+        let inside = template.and_then(|it| it.get("resources"));
+        let does = (self.all.given.is_modelled)(&own)
+            || any_modelled(declared.get("resources"), Some(&own), self.all.given.is_modelled)
+            || any_modelled(inside, None, self.all.given.is_modelled);
+        if !does || unknown.help.is_empty() {
+            return;
+        }
+        let (code, severity) = (codes::VALUE_NOT_KNOWN, Severity::Error);
+        let message = format!("'{}' {}", unknown.expression, unknown.why);
+        let help = Some(unknown.help.clone());
+        self.all.found.borrow_mut().push(Found { severity, code, at: &value.at, message, help }, way);
+    }
+
+    /// The id, from the scope, the type and the name.
+    fn id_of(&self, declared: &Node, kind: &At<String>, name: &Node, way: &Way<'_>) -> Node {
+        let text = match &name.value {
+            Value::String(text) => text,
+            Value::Unknown(_) => return name.clone(),
+            other => {
+                let message = format!("the name is {}, and no text", other.kind());
+                self.invalid(&name.at, message, "write the name of the resource", &way.key("name"));
+                return self.hole(&name.at, "name");
+            }
+        };
+        let (provider, types) = kind.value.split_once('/').unwrap_or((&kind.value, ""));
+        let (types, names): (Vec<&str>, Vec<&str>) = (types.split('/').collect(), text.split('/').collect());
+        if types.len() != names.len() {
+            let message = format!(
+                "the resource '{text}' of type '{}' has incorrect segment lengths: the name needs {} parts, and has {}",
+                kind.value,
+                types.len(),
+                names.len(),
+            );
+            self.invalid(&name.at, message, "a child's name is parent/child", &way.key("name"));
+            return self.hole(&name.at, text);
+        }
+        let facts = &self.deployment.facts;
+        let prefix = match declared.get("scope").map(|it| self.value(it, &way.key("scope"))) {
+            Some(Node { value: Value::String(scope), .. }) if scope.starts_with('/') => {
+                scope.trim_end_matches('/').to_owned()
+            }
+            Some(Node { value: Value::String(scope), .. }) => {
+                format!("{}/providers/{scope}", facts.prefix(self.deployment.level))
+            }
+            Some(node @ Node { value: Value::Unknown(_), .. }) => return node,
+            _ if kind.value.eq_ignore_ascii_case(GROUPS) => {
+                let id = format!("{}/resourceGroups/{text}", facts.prefix(Level::Subscription));
+                return Node::new(Value::String(id), name.at.clone());
+            }
+            _ => facts.prefix(self.deployment.level),
+        };
+        let pairs: String = types.iter().zip(&names).map(|(kind, name)| format!("/{kind}/{name}")).collect();
+        Node::new(Value::String(format!("{prefix}/providers/{provider}{pairs}")), name.at.clone())
+    }
+
+    /// The whole resource in REST shape, evaluated once.
+    ///
+    /// # Errors
+    /// It needs itself.
+    pub(super) fn body<'i>(&self, instance: &'i Instance) -> Result<&'i Node, Fault> {
+        if let Some(body) = instance.body.get() {
+            return Ok(body);
+        }
+        let wanted = Wanted::Resource(self.deployment.number, instance.number, instance.path.clone());
+        let _entered = self.all.enter(wanted)?;
+        let here = Self { loops: instance.loops.clone(), ..self.clone() };
+        let way = Way::Root(&instance.path);
+        let entry = |key: &str, value: Node| {
+            let written =
+                instance.declared.entries().iter().find(|it| it.key.value.eq_ignore_ascii_case(key));
+            let at = written.map_or(&instance.name.at, |it| &it.key.at);
+            Entry { key: At::new(key, at), value }
+        };
+        let kind = Node::new(Value::String(instance.kind.value.clone()), instance.kind.at.clone());
+        let mut entries =
+            vec![entry("type", kind), entry("name", instance.name.clone()), entry("id", instance.id.clone())];
+        let is_own = |entry: &&Entry| {
+            !NOT_OF_THE_RESOURCE.iter().any(|key| key.eq_ignore_ascii_case(&entry.key.value))
+        };
+        for Entry { key, value } in instance.declared.entries().iter().filter(is_own) {
+            let value = here.value(value, &way.key(&key.value));
+            entries.push(Entry { key: key.clone(), value });
+        }
+        let body = Node::new(Value::Object(entries), instance.declared.at.clone());
+        Ok(instance.body.get_or_init(|| body))
+    }
+}
+
+/// The name of a child: its parent's and its own.
+fn joined(parent: &Node, own: Node) -> Node {
+    match (&parent.value, own.value) {
+        (Value::String(parent), Value::String(name)) => {
+            Node::new(Value::String(format!("{parent}/{name}")), own.at)
+        }
+        (Value::Unknown(unknown), _) => Node::new(Value::Unknown(unknown.clone()), own.at),
+        (_, value) => Node::new(value, own.at),
+    }
+}
+
+/// Whether any of the resources is of a type that matters.
+fn any_modelled(resources: Option<&Node>, parent: Option<&str>, is_modelled: &dyn Fn(&str) -> bool) -> bool {
+    let Some(resources) = resources else { return false };
+    let one = |node: &Node| {
+        let own = node.get("type").and_then(Node::as_str).unwrap_or_default();
+        let kind = match parent {
+            Some(parent) if !own.contains('/') => format!("{parent}/{own}"),
+            _ => own.to_owned(),
+        };
+        let inside =
+            node.get("properties").and_then(|it| it.get("template")).and_then(|it| it.get("resources"));
+        is_modelled(&kind)
+            || any_modelled(node.get("resources"), Some(&kind), is_modelled)
+            || any_modelled(inside, None, is_modelled)
+    };
+    match &resources.value {
+        Value::Array(items) => items.iter().any(one),
+        Value::Object(entries) => entries.iter().any(|entry| one(&entry.value)),
+        _ => false,
+    }
+}

@@ -1,0 +1,111 @@
+//! A whole template becomes plain resources.
+//!
+//! | file | question |
+//! |---|---|
+//! | `given`, `facts`, `supplied`, `links` | what is known besides the template |
+//! | `expansion`, `deployment` | which deployments there are, and what of them has been evaluated |
+//! | `inside`, `members` | what names mean where an expression stands |
+//! | `values` | trees with expressions and loops in them |
+//! | `declared` | whether a parameter's value is one that its declaration allows |
+//! | `instance` | which resources there will be, and what each is |
+//! | `nested` | deployments in deployments |
+//! | `reference` | what one resource may ask about another |
+
+mod declared;
+#[allow(clippy::module_inception)]
+mod deployment;
+mod expansion;
+mod facts;
+mod findings;
+mod given;
+mod inside;
+mod instance;
+mod links;
+mod members;
+mod nested;
+pub(crate) mod reference;
+mod supplied;
+mod values;
+mod way;
+
+pub use facts::Facts;
+pub use given::Given;
+pub use links::{FOLDER_URI, Folder, Links, NoLinks};
+pub use supplied::parameter_names;
+
+use crate::budget::Budget;
+use document::{Node, Value};
+use expansion::Expansion;
+use inside::Inside;
+use model::{At, Diagnostic};
+use std::rc::Rc;
+
+/// What a template comes to.
+#[derive(Clone, Debug, Default)]
+pub struct Expanded {
+    /// The resources, in the order of the template; those of a nested deployment after all of the one around it.
+    pub resources: Vec<Resource>,
+    /// The outputs that can be known.
+    pub outputs: Vec<(At<String>, Node)>,
+    /// What is wrong with the template, each fault once.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A resource that a template deploys.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Resource {
+    /// The JSON path in its template, such as `resources[3]`; of the second turn of a loop, `resources[3][1]`.
+    pub path: String,
+    /// The full type.
+    pub kind: String,
+    /// The resource in the shape of Azure's REST interface: full type and name, id, and no expressions.
+    pub node: Node,
+}
+
+/// Evaluates a template with everything nested in it.
+///
+/// A value that cannot be known is a [`Value::Unknown`] in its place; where an expression is wrong, one without help,
+/// because the reason is among the diagnostics.
+///
+/// # Cost
+/// At most what a [`Budget`] allows.
+///
+/// # Source
+/// Azure "Understand the structure and syntax of ARM templates" and the pages it leads to.
+pub fn expand(template: &Node, given: &Given<'_>) -> Expanded {
+    let budget = Budget::default();
+    let all = Expansion::new(given, &budget);
+    let first = all.first(template);
+    let inside = Inside { all: &all, deployment: first.clone(), loops: Rc::new([]), own: false };
+    inside.check_supplied();
+    all.declare_all(&first);
+    // What does not matter comes last, so that whatever also matters to something that does has been said by then.
+    for matters in [true, false] {
+        all.found.borrow_mut().lenient = !matters;
+        all.each_instance(|inside, instance| {
+            let is_next = (given.is_modelled)(&instance.kind.value) == matters && instance.is_deployed();
+            if is_next && let Err(fault) = inside.body(instance) {
+                all.report(fault.or_at(&instance.declared.at), &way::Way::Root(&instance.path));
+            }
+        });
+    }
+    let mut expanded = Expanded::default();
+    match inside.outputs() {
+        Ok(outputs) => {
+            let known =
+                outputs.iter().filter_map(|it| Some((it.key.clone(), it.value.get("value")?.clone())));
+            expanded.outputs = known.filter(|(_, value)| !matches!(value.value, Value::Unknown(_))).collect();
+        }
+        Err(fault) => all.report(fault.or_at(&template.at), &way::Way::Root("outputs")),
+    }
+    all.each_instance(|_, instance| {
+        let body = instance.body.get().filter(|_| instance.is_deployed());
+        expanded.resources.extend(body.map(|node| Resource {
+            path: instance.path.clone(),
+            kind: instance.kind.value.clone(),
+            node: node.clone(),
+        }));
+    });
+    expanded.diagnostics = all.found.into_inner().into_diagnostics();
+    expanded
+}

@@ -1,0 +1,264 @@
+//! Deployments in deployments: templates nested and linked, and their outputs.
+
+use super::deployment::{Deployment, Loop, Start, Supplied, Template, entries, level_of};
+use super::expansion::{Wanted, truth};
+use super::facts::Made;
+use super::findings::Found;
+use super::inside::Inside;
+use super::instance::Instance;
+use super::links::resolve;
+use super::supplied::unwrapped;
+use super::way::Way;
+use crate::codes;
+use crate::fault::Fault;
+use crate::scope::Level;
+use document::{Entry, Node, Value};
+use model::Severity;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// How many deployments stand in each other.
+const MOST_DEPTH: usize = 16;
+
+impl Inside<'_, '_> {
+    /// The deployment that a resource makes, or `None` for other resources and for what cannot be had.
+    pub(super) fn nested(&self, instance: &Instance) -> Option<Rc<Deployment>> {
+        if !instance.is_deployment() || instance.existing {
+            return None;
+        }
+        let here = Self { loops: instance.loops.clone(), ..self.clone() };
+        let number = instance.nested.get_or_init(|| here.begin(instance).map(|it| it.number));
+        self.all.deployment((*number)?)
+    }
+
+    fn begin(&self, instance: &Instance) -> Option<Rc<Deployment>> {
+        let way = Way::Root(&instance.path);
+        if self.deployment.depth >= MOST_DEPTH {
+            let message = format!("deployments stand more than {MOST_DEPTH} deep in each other");
+            self.all.report(Fault::limit(message).or_at(&instance.declared.at), &way);
+            return None;
+        }
+        let declared = &instance.declared;
+        let written = declared.get("properties")?;
+        let properties = way.key("properties");
+        let inline = written.get("template").filter(|it| matches!(it.value, Value::Object(_)));
+        let (template, path, file) = match inline {
+            Some(_) => {
+                let path = format!("{}.properties.template", instance.path);
+                (Template::Inside(declared.clone()), path, self.deployment.file.clone())
+            }
+            None => {
+                let (node, file) = self.linked(written, &properties)?;
+                (Template::Whole(node), String::new(), file)
+            }
+        };
+        let options = written.get("expressionEvaluationOptions").and_then(|it| it.get("scope"));
+        let scope =
+            options.map(|it| self.value(it, &properties.key("expressionEvaluationOptions").key("scope")));
+        let is_inner =
+            scope.as_ref().and_then(Node::as_str).is_some_and(|it| it.eq_ignore_ascii_case("inner"));
+        let (facts, level) = self.target(instance, template.node(), &way);
+        let mut supplied = HashMap::new();
+        if let Some(link) = written.get("parametersLink").and_then(|it| it.get("uri")) {
+            let link = self.value(link, &properties.key("parametersLink").key("uri"));
+            self.linked_parameters(&link, &properties, &mut supplied);
+        }
+        if let Some(parameters) = written.get("parameters") {
+            self.supply(parameters, &properties.key("parameters"), &mut supplied);
+        }
+        self.check_names(&supplied, written, template.node(), &properties);
+        Some(self.all.add(Start {
+            path,
+            file,
+            facts,
+            level,
+            depth: self.deployment.depth + 1,
+            supplied,
+            outer: (inline.is_some() && !is_inner).then(|| self.place()),
+            template,
+        }))
+    }
+
+    /// Where a nested deployment goes.
+    fn target(&self, instance: &Instance, template: &Node, way: &Way<'_>) -> (super::Facts, Level) {
+        let mut facts = self.deployment.facts.clone();
+        if let Some(name) = instance.name.as_str() {
+            facts.deployment = name.to_owned();
+        }
+        let text = |key: &str| {
+            let value = self.value(instance.declared.get(key)?, &way.key(key));
+            value.as_str().map(str::to_owned)
+        };
+        let mut level = level_of(template).unwrap_or(self.deployment.level);
+        if let Some(subscription) = text("subscriptionId") {
+            facts.subscription = subscription;
+            level = if level == Level::ResourceGroup { level } else { Level::Subscription };
+        }
+        if let Some(group) = text("resourceGroup") {
+            facts.resource_group = group;
+            level = Level::ResourceGroup;
+        } else if level == Level::ResourceGroup && self.deployment.level != Level::ResourceGroup {
+            // A template of the old schema, deployed where there is no resource group.
+            level = self.deployment.level;
+        }
+        (facts, level)
+    }
+
+    /// The values of `properties.parameters`.
+    fn supply(&self, parameters: &Node, way: &Way<'_>, supplied: &mut HashMap<String, Supplied>) {
+        let whole = match &parameters.value {
+            Value::String(_) => self.value(parameters, way),
+            _ => parameters.clone(),
+        };
+        let evaluated = matches!(parameters.value, Value::String(_));
+        let node = Rc::new(whole);
+        for entry in node.entries() {
+            let name = entry.key.value.to_lowercase();
+            if evaluated {
+                let found = &mut self.all.found.borrow_mut();
+                let value = unwrapped(&entry.key.value, &entry.value, way, found);
+                supplied.extend(value.map(|value| (name, Supplied::Value(value))));
+            } else {
+                let (key, from, path) = (entry.key.value.clone(), self.place(), way.to_string());
+                supplied.insert(name, Supplied::Outside { node: node.clone(), key, from, path });
+            }
+        }
+    }
+
+    fn check_names(
+        &self,
+        supplied: &HashMap<String, Supplied>,
+        written: &Node,
+        template: &Node,
+        way: &Way<'_>,
+    ) {
+        let declared = entries(template, "parameters");
+        let is_declared =
+            |entry: &&Entry| declared.iter().any(|it| it.key.value.eq_ignore_ascii_case(&entry.key.value));
+        let given = entries(written, "parameters").iter().filter(|it| !is_declared(it));
+        for entry in given.filter(|it| supplied.contains_key(&it.key.value.to_lowercase())) {
+            let name = &entry.key.value;
+            let message = format!("the nested template has no parameter '{name}'");
+            let help = match model::nearest(name, declared.iter().map(|it| it.key.value.as_str())) {
+                Some(near) => format!("did you mean '{near}'?"),
+                None => "take it away".to_owned(),
+            };
+            self.invalid(&entry.key.at, message, &help, &way.key("parameters"));
+        }
+    }
+
+    /// The template that a link leads to, and its path below the first one's folder.
+    fn linked(&self, written: &Node, way: &Way<'_>) -> Option<(Rc<Node>, String)> {
+        let way = way.key("templateLink");
+        let Some(link) = written.get("templateLink") else {
+            let help = "write properties.template or properties.templateLink";
+            self.invalid(&written.at, "the deployment has no template".to_owned(), help, &way);
+            return None;
+        };
+        let (key, target) =
+            ["relativePath", "uri", "id"].iter().find_map(|key| Some((*key, link.get(key)?)))?;
+        let value = self.value(target, &way.key(key));
+        let path = value.as_str().and_then(|text| resolve(&self.deployment.file, text));
+        if let Some(path) = path
+            && let Some(node) = self.load(&path)
+        {
+            return Some((node, path));
+        }
+        let said = match &value.value {
+            Value::String(text) => {
+                format!("the linked template '{}' is not at hand", crate::evaluate::shortened(text))
+            }
+            Value::Unknown(unknown) if unknown.help.is_empty() => return None,
+            Value::Unknown(unknown) => {
+                format!("the linked template is not known: '{}' {}", unknown.expression, unknown.why)
+            }
+            other => format!("the link is {}, and no text", other.kind()),
+        };
+        let help = "its resources are left out; save it below the template's folder and link to it by relativePath or \
+                    by deployment().properties.templateLink.uri, or give it as a document of its own";
+        let found = Found {
+            severity: Severity::Warning,
+            code: codes::LINKED_TEMPLATE,
+            at: &target.at,
+            message: said,
+            help: Some(help.to_owned()),
+        };
+        self.all.found.borrow_mut().push(found, &way.key(key));
+        None
+    }
+
+    /// A file below the folder, read once.
+    fn load(&self, path: &str) -> Option<Rc<Node>> {
+        if let Some(known) = self.all.linked.borrow().get(path) {
+            return known.clone();
+        }
+        let node = match self.all.given.links.load(path) {
+            Ok(node) => node.map(Rc::new),
+            Err(errors) => {
+                self.all.found.borrow_mut().extend(errors);
+                None
+            }
+        };
+        self.all.linked.borrow_mut().insert(path.to_owned(), node.clone());
+        node
+    }
+
+    fn linked_parameters(&self, link: &Node, way: &Way<'_>, supplied: &mut HashMap<String, Supplied>) {
+        let path = link.as_str().and_then(|text| resolve(&self.deployment.file, text));
+        let Some(file) = path.and_then(|path| self.load(&path)) else { return };
+        for entry in entries(&file, "parameters") {
+            let value = unwrapped(&entry.key.value, &entry.value, way, &mut self.all.found.borrow_mut());
+            supplied.extend(value.map(|value| (entry.key.value.to_lowercase(), Supplied::Value(value))));
+        }
+    }
+
+    /// The outputs of this deployment, each `{"type": …, "value": …}`; those that are not there by a condition are left out.
+    ///
+    /// # Errors
+    /// They need themselves.
+    pub(super) fn outputs(&self) -> Result<&[Entry], Fault> {
+        if let Some(outputs) = self.deployment.outputs.get() {
+            return Ok(outputs);
+        }
+        let path = self.deployment.path_of("outputs");
+        let _entered = self.all.enter(Wanted::Outputs(self.deployment.number, path.clone()))?;
+        let way = Way::Root(&path);
+        let mut outputs = Vec::new();
+        for entry in entries(self.deployment.template.node(), "outputs") {
+            let way = way.key(&entry.key.value);
+            if let Some(condition) = entry.value.get("condition")
+                && truth(&self.value(condition, &way.key("condition"))) == Some(false)
+            {
+                continue;
+            }
+            let kind = entry.value.get("type").cloned();
+            let made = Made(&entry.value.at);
+            let value = match entry.value.get("copy") {
+                Some(copy) => self.output_loop(copy, &entry.key.value, &way.key("copy")),
+                None => {
+                    match entry.value.entries().iter().find(|it| it.key.value.eq_ignore_ascii_case("value")) {
+                        Some(value) => self.value(&value.value, &way.key("value")),
+                        None => continue,
+                    }
+                }
+            };
+            let fields = kind.map(|kind| ("type", kind)).into_iter().chain([("value", value)]);
+            outputs.push(Entry { key: entry.key.clone(), value: made.object(fields) });
+        }
+        Ok(self.deployment.outputs.get_or_init(|| outputs))
+    }
+
+    /// An output's loop has no name: `copyIndex()` means it.
+    fn output_loop(&self, copy: &Node, name: &str, way: &Way<'_>) -> Node {
+        let count = match self.count(copy, way) {
+            Ok(count) => count,
+            Err(hole) => return hole,
+        };
+        let input = copy.entries().iter().find(|it| it.key.value.eq_ignore_ascii_case("input"));
+        let turns = (0..count).filter(|_| !self.all.is_limited()).filter_map(|index| {
+            let turn = Loop { name: name.to_owned(), index, of_resources: true };
+            Some(self.in_turn(turn).value(&input?.value, &way.key("input")))
+        });
+        Node::new(Value::Array(turns.collect()), copy.at.clone())
+    }
+}

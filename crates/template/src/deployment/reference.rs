@@ -1,0 +1,192 @@
+//! What `reference` and its kin can say offline: what the template itself writes of its resources.
+
+use super::deployment::Deployment;
+use super::facts::Made;
+use super::inside::Inside;
+use super::instance::Instance;
+use crate::fault::Fault;
+use crate::scope::Question;
+use document::{Node, Unknown, Value};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Why anything else is not known.
+pub(crate) const AFTER_DEPLOYMENT: &str = "is known only after deployment";
+/// What to do about it.
+pub(crate) const SUPPLY: &str = "give its value under network.values, by the text of the expression";
+
+impl Inside<'_, '_> {
+    /// The answer to a question about a resource.
+    pub(super) fn referred(&self, question: Question, arguments: &[Node]) -> Result<Node, Fault> {
+        let Some(name) = arguments.first().and_then(Node::as_str) else {
+            return Err(
+                Fault::new("the first argument is no text").help("give the name or the id of a resource")
+            );
+        };
+        let full =
+            arguments.iter().skip(1).any(|it| it.as_str().is_some_and(|it| it.eq_ignore_ascii_case("full")));
+        match question {
+            Question::References => self.all_of(name, full),
+            Question::Reference | Question::ResourceInfo => {
+                let Some((inside, nth)) = self.find(name) else {
+                    if let Some(inline) = self.inline(name, full)? {
+                        return Ok(inline);
+                    }
+                    return Ok(self.unknown(question, name));
+                };
+                let Some(instance) = inside.instances().get(nth) else {
+                    return Ok(self.unknown(question, name));
+                };
+                match question {
+                    Question::ResourceInfo => Ok(information(instance)),
+                    _ if instance.existing => Ok(self.unknown(question, name)),
+                    _ => inside.said_of(instance, full),
+                }
+            }
+        }
+    }
+
+    /// The place of the expression is the evaluator's to say, and so is its text.
+    fn unknown(&self, question: Question, name: &str) -> Node {
+        let function = match question {
+            Question::Reference => "reference",
+            Question::References => "references",
+            Question::ResourceInfo => "resourceInfo",
+        };
+        let unknown = Unknown {
+            expression: format!("{function}('{name}')"),
+            why: AFTER_DEPLOYMENT.to_owned(),
+            help: SUPPLY.to_owned(),
+        };
+        Node::new(Value::Unknown(Arc::new(unknown)), self.deployment.template.node().at.clone())
+    }
+
+    fn said_of(&self, instance: &Instance, full: bool) -> Result<Node, Fault> {
+        if instance.is_deployment() {
+            return self.said_of_deployment(instance, full);
+        }
+        let body = self.body(instance)?;
+        let node = match (full, body.get("properties")) {
+            (true, _) => body,
+            (false, Some(properties)) => properties,
+            (false, None) => return Ok(Made(&body.at).object([])),
+        };
+        self.all.budget.copy(node)
+    }
+
+    fn said_of_deployment(&self, instance: &Instance, full: bool) -> Result<Node, Fault> {
+        let made = Made(&instance.declared.at);
+        let Some(nested) = self.nested(instance) else {
+            return Ok(made.unknown(
+                &format!("reference('{}')", instance.name.as_str().unwrap_or_default()),
+                AFTER_DEPLOYMENT,
+            ));
+        };
+        let inside = Inside { all: self.all, deployment: nested, loops: Rc::new([]), own: false };
+        let outputs = Node::new(Value::Object(inside.outputs()?.to_vec()), instance.declared.at.clone());
+        let outputs = self.all.budget.copy(&outputs)?;
+        let properties = made.object([("outputs", outputs), ("provisioningState", made.text("Succeeded"))]);
+        if !full {
+            return Ok(properties);
+        }
+        Ok(made.object([
+            ("name", instance.name.clone()),
+            ("id", instance.id.clone()),
+            ("properties", properties),
+        ]))
+    }
+
+    /// All turns of a loop with this symbolic name.
+    fn all_of(&self, symbol: &str, full: bool) -> Result<Node, Fault> {
+        let is_turn = |it: &&Instance| {
+            let symbol_of = it.symbol.as_deref().and_then(|it| it.split('[').next());
+            symbol_of.is_some_and(|it| it.eq_ignore_ascii_case(symbol))
+        };
+        let turns = self.instances().iter().filter(is_turn);
+        let turns = turns.map(|it| match it.existing {
+            true => Ok(self.unknown(Question::References, symbol)),
+            false => self.said_of(it, full),
+        });
+        let turns = turns.collect::<Result<Vec<_>, _>>()?;
+        Ok(Node::new(Value::Array(turns), self.deployment.template.node().at.clone()))
+    }
+
+    /// The resource that a symbolic name, an id or a name means: here, then in the deployments around, then anywhere.
+    fn find(&self, name: &str) -> Option<(Self, usize)> {
+        let mut around = Some(self.clone());
+        while let Some(inside) = around {
+            if let Some(nth) = found_in(inside.instances(), name) {
+                return Some((inside, nth));
+            }
+            around = inside.outer();
+        }
+        if !name.starts_with('/') {
+            return None;
+        }
+        let mut number = 0;
+        while let Some(deployment) = self.all.deployment(number) {
+            let instances = deployment.instances.get().map(Vec::as_slice).unwrap_or_default();
+            if let Some(nth) = found_in(instances, name) {
+                return Some((self.of(deployment), nth));
+            }
+            number += 1;
+        }
+        None
+    }
+
+    fn of(&self, deployment: Rc<Deployment>) -> Self {
+        Inside { all: self.all, deployment, loops: Rc::new([]), own: false }
+    }
+
+    /// A part that its resource has in a list, such as a subnet in its virtual network.
+    fn inline(&self, id: &str, full: bool) -> Result<Option<Node>, Fault> {
+        let mut words = id.trim_end_matches('/').rsplitn(3, '/');
+        let (Some(name), Some(list), Some(parent)) = (words.next(), words.next(), words.next()) else {
+            return Ok(None);
+        };
+        let Some((inside, nth)) = self.find(parent) else { return Ok(None) };
+        let Some(instance) = inside.instances().get(nth).filter(|it| !it.existing && !it.is_deployment())
+        else {
+            return Ok(None);
+        };
+        let body = inside.body(instance)?;
+        let Some(list) = body.get("properties").and_then(|it| it.get(list)) else { return Ok(None) };
+        let Value::Array(items) = &list.value else { return Ok(None) };
+        let is_it = |it: &&Node| {
+            it.get("name").and_then(Node::as_str).is_some_and(|it| it.eq_ignore_ascii_case(name))
+        };
+        let Some(item) = items.iter().find(is_it) else { return Ok(None) };
+        let node = if full { Some(item) } else { item.get("properties") };
+        node.map(|node| self.all.budget.copy(node)).transpose()
+    }
+}
+
+fn found_in(instances: &[Instance], name: &str) -> Option<usize> {
+    let same = |it: Option<&str>| it.is_some_and(|it| it.eq_ignore_ascii_case(name));
+    let symbol = instances.iter().position(|it| same(it.symbol.as_deref()));
+    let id = || instances.iter().position(|it| same(it.id.as_str()));
+    let own = || instances.iter().position(|it| same(it.name.as_str()));
+    // `Microsoft.Network/publicIPAddresses/ip`: an id without what is before the provider.
+    let tail = || {
+        let tail = format!("/providers/{}", name.trim_start_matches('/'));
+        let ends = |id: &str| {
+            id.len()
+                .checked_sub(tail.len())
+                .and_then(|at| id.get(at..))
+                .is_some_and(|it| it.eq_ignore_ascii_case(&tail))
+        };
+        instances.iter().position(|it| it.id.as_str().is_some_and(ends))
+    };
+    symbol.or_else(id).or_else(own).or_else(tail)
+}
+
+fn information(instance: &Instance) -> Node {
+    let made = Made(&instance.declared.at);
+    let mut entries = vec![
+        ("id", instance.id.clone()),
+        ("name", instance.name.clone()),
+        ("type", made.text(instance.kind.value.clone())),
+    ];
+    entries.extend(instance.declared.get("apiVersion").map(|it| ("apiVersion", it.clone())));
+    made.object(entries)
+}

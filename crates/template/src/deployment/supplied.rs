@@ -1,0 +1,134 @@
+//! Parameter files and single values, as they were given, held against what the template declares.
+
+use super::declared::resolved;
+use super::findings::{Findings, Found};
+use super::given::Given;
+use super::way::Way;
+use crate::codes;
+use document::{Entry, Node, Unknown, Value};
+use model::Severity;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The values by their parameters' names in small letters.
+pub(super) fn read(given: &Given<'_>, template: &Node, found: &mut Findings) -> HashMap<String, Node> {
+    let mut supplied = HashMap::new();
+    for file in given.parameters {
+        let (entries, wrapped) = entries_of(file);
+        if !matches!(file.value, Value::Object(_)) {
+            let message = format!("{} stands where a parameter file should", file.value.kind());
+            let help = r#"write {"parameters": {"name": {"value": …}}}"#;
+            push(found, file, message, help.to_owned(), &Way::Root(""));
+        }
+        for entry in entries {
+            let way = if wrapped { Way::Root("parameters") } else { Way::Root("") };
+            let way = way.key(&entry.key.value);
+            if is_declared(entry, template, found) {
+                let value = if wrapped || is_wrapped(&entry.value) {
+                    unwrapped(&entry.key.value, &entry.value, &way, found)
+                } else {
+                    Some(entry.value.clone())
+                };
+                supplied.extend(value.map(|value| (entry.key.value.to_lowercase(), value)));
+            }
+        }
+    }
+    for entry in given.overrides {
+        if is_declared(entry, template, found) {
+            let value = as_declared(&entry.key.value, &entry.value, template);
+            supplied.insert(entry.key.value.to_lowercase(), value);
+        }
+    }
+    supplied
+}
+
+/// A value of the command line, which is a text where the template wants a number or a truth value.
+fn as_declared(name: &str, value: &Node, template: &Node) -> Node {
+    let declared = template.get("parameters").and_then(|it| it.get(name));
+    let kind = declared.map(|it| resolved(template, it)).and_then(|it| it.get("type")).and_then(Node::as_str);
+    let Some(text) = value.as_str().map(str::trim) else { return value.clone() };
+    let typed = match kind.map(str::to_ascii_lowercase).as_deref() {
+        Some("int") if text.parse::<i64>().is_ok() => Value::Number(text.to_owned()),
+        Some("bool") if text.eq_ignore_ascii_case("true") => Value::Bool(true),
+        Some("bool") if text.eq_ignore_ascii_case("false") => Value::Bool(false),
+        _ => return value.clone(),
+    };
+    Node::new(typed, value.at.clone())
+}
+
+/// The names that a parameter file gives values to.
+pub fn parameter_names(file: &Node) -> impl Iterator<Item = &str> {
+    entries_of(file).0.iter().map(|entry| entry.key.value.as_str())
+}
+
+/// The entries of a file, and whether each must have its value under `value`.
+fn entries_of(file: &Node) -> (&[Entry], bool) {
+    let says = |key| file.get(key).is_some();
+    match file.get("parameters").filter(|it| matches!(it.value, Value::Object(_))) {
+        Some(inner)
+            if says("$schema")
+                || says("contentVersion")
+                || inner.entries().iter().all(|it| is_wrapped(&it.value)) =>
+        {
+            (inner.entries(), true)
+        }
+        _ => (file.entries(), false),
+    }
+}
+
+/// Whether a value stands in the wrapping of a parameter file, rather than for itself.
+fn is_wrapped(node: &Node) -> bool {
+    let words = ["value", "reference", "metadata", "expression"];
+    let is_word = |entry: &Entry| words.iter().any(|word| word.eq_ignore_ascii_case(&entry.key.value));
+    let has = |key: &str| node.entries().iter().any(|entry| entry.key.value.eq_ignore_ascii_case(key));
+    node.entries().iter().all(is_word) && (has("value") || has("reference"))
+}
+
+/// The value in `{"value": …}`, or what nobody knows of `{"reference": …}`.
+pub(super) fn unwrapped(name: &str, node: &Node, way: &Way<'_>, found: &mut Findings) -> Option<Node> {
+    if let Some(entry) = node.entries().iter().find(|entry| entry.key.value.eq_ignore_ascii_case("value")) {
+        return Some(entry.value.clone());
+    }
+    if let Some(reference) = node.get("reference") {
+        let unknown = Unknown {
+            expression: format!("parameters('{name}')"),
+            why: "is a secret in a key vault".to_owned(),
+            help: format!("give the value itself, with --parameters {name}=…"),
+        };
+        return Some(Node::new(Value::Unknown(Arc::new(unknown)), reference.at.clone()));
+    }
+    let help = r#"write {"value": …}"#.to_owned();
+    push(found, node, "the parameter has neither value nor reference".to_owned(), help, way);
+    None
+}
+
+/// Whether the template has such a parameter; reported if not, as Azure does.
+fn is_declared(entry: &Entry, template: &Node, found: &mut Findings) -> bool {
+    let declared = template.get("parameters").map(Node::entries).unwrap_or_default();
+    if declared.iter().any(|it| it.key.value.eq_ignore_ascii_case(&entry.key.value)) {
+        return true;
+    }
+    let name = &entry.key.value;
+    let message = format!("the template {} has no parameter '{name}'", template.at.file);
+    let names = || declared.iter().map(|it| it.key.value.as_str());
+    let help = match model::nearest(name, names()) {
+        Some(near) => format!("did you mean '{near}'?"),
+        None if declared.is_empty() => "it has no parameters".to_owned(),
+        None => format!("its parameters are {}", names().take(20).collect::<Vec<_>>().join(", ")),
+    };
+    let at = &entry.key.at;
+    let code = codes::INVALID_TEMPLATE;
+    found.push(Found { severity: Severity::Error, code, at, message, help: Some(help) }, &Way::Root(""));
+    false
+}
+
+fn push(found: &mut Findings, node: &Node, message: String, help: String, way: &Way<'_>) {
+    let fault = Found {
+        severity: Severity::Error,
+        code: codes::INVALID_TEMPLATE,
+        at: &node.at,
+        message,
+        help: Some(help),
+    };
+    found.push(fault, way);
+}

@@ -1,0 +1,305 @@
+//! Whole templates: parameters, variables, loops, conditions, children and the template's own functions.
+
+mod common;
+
+use common::{With, expanded, get, ids, json, said};
+use document::Value;
+
+#[test]
+fn parameters_and_variables_make_a_resource() {
+    let with = With::default().parameters(
+        r#"{"$schema": "x/deploymentParameters.json#", "parameters": {"PREFIX": {"value": "web"}, "ports": {"value": [80, 443]}}}"#,
+    );
+    let expanded = with.expand(
+        r#""parameters": {
+            "prefix": {"type": "string"}, "ports": {"type": "array"},
+            "location": {"type": "string", "defaultValue": "[resourceGroup().location]"}
+        },
+        "variables": {"name": "[concat(parameters('prefix'), '-', variables('suffix'))]", "suffix": "nsg", "unused": "[nothing()]"},
+        "resources": [{
+            "type": "Microsoft.Network/networkSecurityGroups", "apiVersion": "2020-05-01",
+            "name": "[variables('name')]", "location": "[parameters('location')]",
+            "dependsOn": ["[nonsense("], "tags": {"[parameters('prefix')]": "[[literal]"},
+            "properties": {"first": "[parameters('ports')[0]]"}
+        }]"#,
+    );
+    let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkSecurityGroups/web-nsg";
+    assert_eq!(ids(&expanded), [("resources[0]", id)]);
+    let node = &expanded.resources[0].node;
+    let expected = format!(
+        r#"{{"type":"Microsoft.Network/networkSecurityGroups","name":"web-nsg","id":"{id}","location":"eastus","tags":{{"web":"[literal]"}},"properties":{{"first":80}}}}"#
+    );
+    assert_eq!(json(node), expected);
+    // A value has the place where somebody wrote it.
+    assert_eq!(&*get(node, "properties.first").at.file, "p.json");
+}
+
+#[test]
+fn loops_make_resources_properties_variables_and_outputs() {
+    let expanded = expanded(
+        r#""variables": {
+            "copy": [{"name": "names", "count": 2, "input": "[concat('n', copyIndex('names', 1))]"}],
+            "more": {"copy": [{"name": "ports", "count": 3, "input": {"port": "[copyIndex('ports')]"}}], "kept": true}
+        },
+        "resources": [{
+            "type": "Microsoft.Network/networkInterfaces", "name": "[concat(variables('names')[copyIndex()], '-', copyIndex('nics', 10))]",
+            "copy": {"name": "nics", "count": "[length(variables('names'))]", "mode": "Serial", "batchSize": 1},
+            "properties": {
+                "copy": [{"name": "ipConfigurations", "count": 2, "input": {
+                    "name": "[concat('ip', copyIndex(), copyIndex('ipConfigurations'))]",
+                    "properties": {"copy": [{"name": "inner", "count": 1, "input": "[copyIndex('ipConfigurations')]"}]}
+                }}],
+                "more": "[variables('more')]"
+            }
+        }],
+        "outputs": {"all": {"type": "array", "copy": {"count": 2, "input": "[concat('o', copyIndex())]"}}}"#,
+    );
+    let paths: Vec<&str> = ids(&expanded).iter().map(|(path, _)| *path).collect();
+    assert_eq!(paths, ["resources[0][0]", "resources[0][1]"]);
+    let [first, second] = expanded.resources.as_slice() else { panic!() };
+    assert_eq!(json(get(&first.node, "name")), "\"n1-10\"");
+    assert_eq!(json(get(&second.node, "name")), "\"n2-11\"");
+    assert_eq!(
+        json(get(&second.node, "properties")),
+        r#"{"ipConfigurations":[{"name":"ip10","properties":{"inner":[0]}},{"name":"ip11","properties":{"inner":[1]}}],"more":{"ports":[{"port":0},{"port":1},{"port":2}],"kept":true}}"#
+    );
+    assert_eq!(json(&expanded.outputs[0].1), r#"["o0","o1"]"#);
+}
+
+#[test]
+fn a_loop_of_none_makes_nothing_and_one_of_too_many_is_refused() {
+    let copies = |count: &str| {
+        expanded(&format!(
+            r#""resources": [{{"type": "Microsoft.Network/publicIPAddresses", "name": "[concat('ip', copyIndex())]",
+                "copy": {{"name": "ips", "count": {count}}}}}]"#
+        ))
+    };
+    assert!(ids(&copies("0")).is_empty());
+    assert_eq!(ids(&copies("800")).len(), 800);
+    for (count, message) in [
+        ("801", "the loop turns 801 times, and may turn 0 to 800 times"),
+        ("1000000", "the loop turns 1000000 times"),
+        ("-1", "the loop turns -1 times"),
+        ("true", "the count of the loop is a boolean, and no whole number"),
+    ] {
+        let found = said(&copies(count));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].contains("error[InvalidTemplate]: resources[0].copy.count: "), "{found:#?}");
+        assert!(found[0].contains(message), "{found:#?}");
+    }
+}
+
+#[test]
+fn conditions_leave_resources_out_and_children_with_them() {
+    let expanded = expanded(
+        r#""parameters": {"new": {"type": "bool", "defaultValue": false}},
+        "resources": [
+            {"type": "Microsoft.Network/virtualNetworks", "name": "no", "condition": "[parameters('new')]",
+             "resources": [{"type": "subnets", "name": "a"}]},
+            {"type": "Microsoft.Network/virtualNetworks", "name": "yes", "condition": "[not(parameters('new'))]",
+             "resources": [
+                {"type": "subnets", "name": "a", "resources": [{"type": "parts", "name": "p"}]},
+                {"type": "Microsoft.Network/virtualNetworks/subnets", "name": "yes/b"}
+             ]}
+        ]"#,
+    );
+    let base = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/yes";
+    let [a, p, b] = ["a", "a/parts/p", "b"].map(|it| format!("{base}/subnets/{it}"));
+    assert_eq!(
+        ids(&expanded),
+        [
+            ("resources[1]", base),
+            ("resources[1].resources[0]", &*a),
+            ("resources[1].resources[0].resources[0]", &*p),
+            ("resources[1].resources[1]", &*b),
+        ]
+    );
+    assert_eq!(
+        json(get(&expanded.resources[1].node, "type")),
+        "\"Microsoft.Network/virtualNetworks/subnets\""
+    );
+    assert_eq!(json(get(&expanded.resources[1].node, "name")), "\"yes/a\"");
+}
+
+#[test]
+fn a_name_that_does_not_fit_its_type_is_refused() {
+    let expanded = expanded(
+        r#""resources": [{"type": "Microsoft.Network/virtualNetworks/subnets", "name": "a"}, {"name": "x"}, {"type": "subnets", "name": "x"}]"#,
+    );
+    let found = said(&expanded);
+    assert_eq!(found.len(), 3, "{found:#?}");
+    assert!(
+        found[0].contains("has incorrect segment lengths: the name needs 2 parts, and has 1"),
+        "{found:#?}"
+    );
+    assert!(found[1].contains("resources[1]: the resource has no type"), "{found:#?}");
+    assert!(found[2].contains("the type 'subnets' has no provider"), "{found:#?}");
+}
+
+#[test]
+fn symbolic_names_and_existing_resources() {
+    let expanded = expanded(
+        r##""languageVersion": "2.0",
+        "definitions": {"port": {"type": "int", "minValue": 1}},
+        "parameters": {"port": {"$ref": "#/definitions/port", "defaultValue": 0}, "none": {"type": "string", "nullable": true}},
+        "resources": {
+            "vnet": {"existing": true, "type": "Microsoft.Network/virtualNetworks", "name": "v"},
+            "nsg": {"type": "Microsoft.Network/networkSecurityGroups", "name": "n", "dependsOn": ["vnet"],
+                    "properties": {"port": "[parameters('port')]", "none": "[parameters('none')]"}}
+        }"##,
+    );
+    let found = said(&expanded);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("the value of the parameter 'port' is 0, and the template wants 1 or more"));
+    let paths: Vec<&str> = expanded.resources.iter().map(|it| it.path.as_str()).collect();
+    assert_eq!(paths, ["resources.nsg"]);
+    assert_eq!(json(get(&expanded.resources[0].node, "properties")), r#"{"port":?port,"none":null}"#);
+}
+
+#[test]
+fn what_parameters_are_given_is_held_against_their_declarations() {
+    let with = With::default().parameters(
+        r#"{
+            "size": 5, "name": "abcdef", "os": "linux", "flag": "true", "list": {"value": {}}, "secret": {"value": "xy"},
+            "nmae": "x", "word": 7
+        }"#,
+    );
+    let expanded = with.overrides(r#"{"count": "3", "strange": "x"}"#).expand(
+        r#""parameters": {
+            "size": {"type": "int", "minValue": 6}, "name": {"type": "string", "maxLength": 5},
+            "os": {"type": "string", "allowedValues": ["Linux", "Windows"]}, "flag": {"type": "bool"},
+            "list": {"type": "array"}, "secret": {"type": "securestring", "allowedValues": ["zzzz"]},
+            "word": {"type": "string"}, "count": {"type": "int"}
+        }, "resources": [{"type": "Microsoft.Network/x", "name": "[parameters('os')]",
+            "properties": {"flag": "[parameters('flag')]", "count": "[parameters('count')]"}}]"#,
+    );
+    let found = said(&expanded);
+    for text in [
+        "p.json:2:21: error[InvalidTemplate]: parameters.size: the value of the parameter 'size' is 5, and the template wants 6 or more",
+        "the length of the parameter 'name' is 6, and the template wants 5 or less",
+        "p.json:2:65: warning[LooselyTypedValue]: parameters.flag: the parameter 'flag' is given as a string",
+        "the parameter 'list' is an object, and the template expects an array",
+        "error[InvalidTemplate]: the template t.json has no parameter 'nmae'\n  help: did you mean 'name'?",
+        "the template t.json has no parameter 'strange'",
+        "the parameter 'word' is a number, and the template expects a string",
+        "the value of the parameter 'secret' is not one of those that the template allows",
+    ] {
+        assert!(found.iter().any(|it| it.contains(text)), "{text}: {found:#?}");
+    }
+    assert!(!found.iter().any(|it| it.contains("xy")), "a secret is not shown: {found:#?}");
+    assert_eq!(found.len(), 8, "{found:#?}");
+    let node = &expanded.resources[0].node;
+    assert_eq!(json(get(node, "name")), "\"linux\"");
+    assert_eq!(json(get(node, "properties")), r#"{"flag":true,"count":3}"#);
+}
+
+#[test]
+fn what_nobody_gave_is_not_known_and_says_how_to_give_it() {
+    let sections = r#""parameters": {"prefix": {"type": "string"}, "vault": {"type": "securestring"}},
+        "resources": [{"type": "Microsoft.Network/x", "name": "[concat(parameters('prefix'), '-x')]",
+                       "properties": {"vault": "[parameters('vault')]"}},
+                      {"type": "Microsoft.Network/y", "name": "y", "condition": "[equals(parameters('prefix'), 'a')]"},
+                      {"type": "Microsoft.Compute/y", "name": "y", "condition": "[equals(parameters('prefix'), 'a')]"}]"#;
+    let vault = r#"{"parameters": {"vault": {"reference": {"keyVault": {"id": "v"}, "secretName": "s"}}}}"#;
+    let expanded = With::default().parameters(vault).expand(sections);
+    let node = &expanded.resources[0].node;
+    assert_eq!(json(get(node, "name")), "?parameters('prefix')");
+    assert_eq!(json(get(node, "id")), "?parameters('prefix')");
+    assert_eq!(json(get(node, "properties.vault")), "?parameters('vault')");
+    let Value::Unknown(unknown) = &get(node, "name").value else { panic!() };
+    assert_eq!(unknown.help, "give it in a parameter file or with --parameters prefix=…");
+    // A resource that matters may or may not be there; the other one does not matter.
+    let found = said(&expanded);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let text = "error[ValueNotKnown]: resources[1].condition: 'parameters('prefix')' has neither a value nor a default";
+    assert!(found[0].contains(text), "{found:#?}");
+}
+
+#[test]
+fn what_needs_itself_is_named_and_ends() {
+    let expanded = expanded(
+        r#""parameters": {"p": {"type": "string", "defaultValue": "[parameters('q')]"}, "q": {"type": "string", "defaultValue": "[parameters('p')]"}},
+        "variables": {"a": "[variables('b')]", "b": "[concat(variables('a'))]"},
+        "resources": [{"type": "Microsoft.Network/x", "name": "x", "properties": {"a": "[variables('a')]", "b": "[variables('b')]", "p": "[parameters('p')]"}}]"#,
+    );
+    let found = said(&expanded);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(
+        found[0].contains("this needs itself: variables('a') -> variables('b') -> variables('a')"),
+        "{found:#?}"
+    );
+    assert!(
+        found[1].contains("this needs itself: parameters('p') -> parameters('q') -> parameters('p')"),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn functions_of_the_template_see_their_own_parameters_only() {
+    let expanded = expanded(
+        r#""parameters": {"p": {"type": "string", "defaultValue": "x"}},
+        "functions": [{"namespace": "my", "members": {
+            "name": {"parameters": [{"name": "base", "type": "string"}, {"name": "n", "type": "int"}],
+                     "output": {"type": "object", "value": {"full": "[concat(parameters('base'), '-', parameters('n'))]"}}},
+            "bad": {"parameters": [], "output": {"type": "string", "value": "[parameters('p')]"}}
+        }}],
+        "resources": [{"type": "Microsoft.Network/x", "name": "[my.name('web', 3).full]",
+            "properties": {"bad": "[my.bad()]", "near": "[my.nam('a', 1)]", "few": "[my.name('a')]"}}]"#,
+    );
+    assert_eq!(json(get(&expanded.resources[0].node, "name")), "\"web-3\"");
+    let found = said(&expanded);
+    assert_eq!(found.len(), 3, "{found:#?}");
+    assert!(found[0].contains("the function has no parameter 'p'"), "{found:#?}");
+    assert!(found[1].contains("did you mean 'my.name'?"), "{found:#?}");
+    assert!(found[2].contains("'my.name' takes 2 arguments, and 1 are given"), "{found:#?}");
+}
+
+#[test]
+fn long_chains_and_huge_values_end() {
+    let chain: Vec<String> =
+        (0..5000).map(|nth| format!("\"v{nth}\": \"[variables('v{}')]\"", nth + 1)).collect();
+    let sections = format!(
+        "\"variables\": {{{}, \"v5000\": 1}}, \"resources\": [{{\"type\": \"Microsoft.Network/x\", \"name\": \"[variables('v0')]\"}}]",
+        chain.join(",")
+    );
+    let found = said(&expanded(&sections));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("wait for each other more than"), "{found:#?}");
+
+    let doubled =
+        |nth: usize| format!("\"v{nth}\": \"[concat(variables('v{0}'), variables('v{0}'))]\"", nth - 1);
+    let doubled: Vec<String> = (1..40).map(doubled).collect();
+    let sections = format!(
+        "\"variables\": {{\"v0\": \"x\", {}}}, \"resources\": [{{\"type\": \"Microsoft.Network/x\", \"name\": \"[variables('v39')]\"}}]",
+        doubled.join(",")
+    );
+    let found = said(&expanded(&sections));
+    assert!(found.iter().any(|it| it.contains("error[TemplateLimitExceeded]")), "{found:#?}");
+}
+
+#[test]
+fn values_stand_in_for_what_cannot_be_known() {
+    let with =
+        With::default().values(r#"{"concat( 'a' , 'B')": "given", "resourceGroup().tags": {"x": "y"}}"#);
+    let expanded = with.expand(
+        r#""resources": [{"type": "Microsoft.Network/x", "name": "[concat('a','B')]",
+            "properties": {"tag": "[resourceGroup().tags.x]", "other": "[concat('A','B')]"}}]"#,
+    );
+    assert_eq!(json(get(&expanded.resources[0].node, "name")), "\"given\"");
+    assert_eq!(json(get(&expanded.resources[0].node, "properties")), r#"{"tag":"y","other":"given"}"#);
+}
+
+#[test]
+fn ten_mistakes_are_ten_messages_and_each_is_said_once() {
+    let resource = |nth: usize| {
+        format!(
+            "{{\"type\": \"Microsoft.Network/x\", \"name\": \"[concat('x', copyIndex())]\",\n\"copy\": {{\"name\": \"c\", \"count\": 5}}, \
+             \"properties\": {{\"a\": \"[nothing{nth}()]\"}}}}"
+        )
+    };
+    let resources: Vec<String> = (0..10).map(resource).collect();
+    let expanded = expanded(&format!("\"resources\": [{}]", resources.join(",\n")));
+    assert_eq!(said(&expanded).len(), 10, "{:#?}", said(&expanded));
+    assert_eq!(expanded.resources.len(), 50);
+    assert!(said(&expanded)[3].starts_with("t.json:9:"), "{}", said(&expanded)[3]);
+}
