@@ -7,19 +7,27 @@ use std::rc::Rc;
 
 /// The elementary intervals of some sets: inside one interval every number lies in the same sets.
 #[derive(Debug)]
-pub(crate) struct Atoms {
+pub struct Atoms {
     /// Where each interval begins, ascending from zero; it ends before the next one.
-    pub(crate) starts: Vec<u128>,
+    pub starts: Vec<u128>,
     /// The class of each interval; intervals of one class lie in the same sets.
-    pub(crate) classes: Vec<u32>,
+    pub classes: Vec<u32>,
     /// The sets that hold each class, ascending.
-    pub(crate) members: Vec<Rc<[u32]>>,
+    pub members: Vec<Rc<[u32]>>,
 }
 
 /// Stands for a cut that no set asks for.
 const CUT: u32 = u32::MAX;
 
 impl Atoms {
+    /// The atoms of `sets`, cut at `cuts` too.
+    ///
+    /// # Errors
+    /// When the sets overlap so much that they are beyond what a policy may cost.
+    pub fn of(sets: &[Ranges], cuts: &[u128]) -> Result<Self, Error> {
+        Self::new(sets, cuts, &mut Budget::full())
+    }
+
     /// Cuts the line from zero upward where any of `sets` begins or ends, and at `cuts`.
     ///
     /// # Errors

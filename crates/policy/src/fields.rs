@@ -7,6 +7,16 @@ use crate::sets::{AddressSets, Numbered};
 use model::{AddressMatch, PortSet, RuleProtocol, SecurityRule, VnetIndex};
 use packet::Protocol;
 
+/// The kinds of protocol that rules tell apart; `None` is any other.
+pub const KINDS: [Option<Protocol>; PROTOCOLS] = [
+    Some(Protocol::TCP),
+    Some(Protocol::UDP),
+    Some(Protocol::ICMP),
+    Some(Protocol::ESP),
+    Some(Protocol::AH),
+    None,
+];
+
 /// How many kinds of protocol rules tell apart.
 pub(crate) const PROTOCOLS: usize = 6;
 
@@ -65,19 +75,42 @@ impl Fields {
         let source = addresses.number(&rule.source, network, budget)?;
         let destination = addresses.number(&rule.destination, network, budget)?;
         let (Some(source), Some(destination)) = (source, destination) else { return Ok(None) };
-        let mut protocols = kinds(rule.protocol);
-        let mut narrow =
-            |ports: &PortSet, side: &AddressMatch| narrowed(rule.protocol, ports, side, &mut protocols);
-        let source_ports = narrow(&rule.source_ports, &rule.source);
-        let destination_ports = narrow(&rule.destination_ports, &rule.destination);
+        let Spoken { protocols, source_ports, destination_ports, judges_platform } = Spoken::of(rule);
         Ok(Some(Self {
             protocols,
             source,
             source_ports: ports.number(source_ports, budget)?,
             destination,
             destination_ports: ports.number(destination_ports, budget)?,
-            judges_platform: matches!(rule.destination, AddressMatch::Tag(tag) if judges_platform(tag)),
+            judges_platform,
         }))
+    }
+}
+
+/// What a rule asks of a packet beside its addresses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Spoken {
+    /// A bit for each of [`KINDS`].
+    pub protocols: u8,
+    /// Of the sender. A packet without ports is held by the full set alone.
+    pub source_ports: Ranges,
+    /// Of the receiver.
+    pub destination_ports: Ranges,
+    /// Whether it judges outbound packets to [`PLATFORM`](crate::PLATFORM), which other rules do not.
+    pub judges_platform: bool,
+}
+
+impl Spoken {
+    /// What `rule` asks: ports mean nothing beside ICMP, ESP and AH, and the tag of a platform's service narrows
+    /// protocols and ports to that service.
+    pub fn of(rule: &SecurityRule) -> Self {
+        let mut protocols = kinds(rule.protocol);
+        let mut narrow =
+            |ports: &PortSet, side: &AddressMatch| narrowed(rule.protocol, ports, side, &mut protocols);
+        let source_ports = narrow(&rule.source_ports, &rule.source);
+        let destination_ports = narrow(&rule.destination_ports, &rule.destination);
+        let judges_platform = matches!(rule.destination, AddressMatch::Tag(tag) if judges_platform(tag));
+        Self { protocols, source_ports, destination_ports, judges_platform }
     }
 }
 

@@ -45,8 +45,13 @@ mod sets;
 mod table;
 mod tuple;
 
+pub use atoms::Atoms;
 pub use compile::Builder;
 pub use expansion::Expansion;
+pub use fields::{KINDS, Spoken};
 pub use limits::{Error, MAX_BYTES, MAX_ROWS, MAX_STEPS};
+pub use platform::{HOST, PLATFORM};
+pub use ranges::{IPV4, Range, Ranges};
+pub use sets::Meanings;
 pub use table::{Classes, GroupId, Policy};
 pub use tuple::{FieldMatches, Match, RuleIndex, Tuple};

@@ -9,10 +9,17 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 ///
 /// # Source
 /// Azure "What is IP address 168.63.129.16?".
-pub(crate) const HOST: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
+pub const HOST: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 
 /// The instance metadata service.
 pub(crate) const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+
+/// The platform's own addresses. Outbound packets to them are its own: only rules that name the tag of its service judge
+/// them, and the rest is allowed.
+///
+/// # Source
+/// Azure "Network security groups", *Azure platform considerations*.
+pub const PLATFORM: [Ipv4Addr; 2] = [HOST, METADATA];
 
 /// The licensing (KMS) hosts: kms.core.windows.net and the two of azkms.core.windows.net.
 pub(crate) const LICENSING: [Ipv4Addr; 3] =

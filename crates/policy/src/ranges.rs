@@ -9,23 +9,23 @@ use packet::Address;
 use std::net::IpAddr;
 
 /// A range of whole numbers, both ends included.
-pub(crate) type Range = (u128, u128);
+pub type Range = (u128, u128);
 
 /// The block of the number line that is IPv4.
-pub(crate) const IPV4: Range = (Address::from_v4_bits(0).bits(), Address::from_v4_bits(u32::MAX).bits());
+pub const IPV4: Range = (Address::from_v4_bits(0).bits(), Address::from_v4_bits(u32::MAX).bits());
 
 /// A set of whole numbers as sorted ranges that neither overlap nor touch.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub(crate) struct Ranges(Vec<Range>);
+pub struct Ranges(Vec<Range>);
 
 impl Ranges {
     /// Every address of both families.
-    pub(crate) fn every_address() -> Self {
+    pub fn every_address() -> Self {
         Self(vec![(0, u128::MAX)])
     }
 
     /// The union of prefixes.
-    pub(crate) fn of_prefixes<'a>(prefixes: impl IntoIterator<Item = &'a IpNet>) -> Self {
+    pub fn of_prefixes<'a>(prefixes: impl IntoIterator<Item = &'a IpNet>) -> Self {
         let mut four = Vec::new();
         let mut six = Vec::new();
         for prefix in prefixes {
@@ -42,7 +42,7 @@ impl Ranges {
     }
 
     /// The union of single addresses.
-    pub(crate) fn of_addresses(addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+    pub fn of_addresses(addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         Self::union(addresses.into_iter().map(|ip| {
             let bits = Address::from(ip).bits();
             (bits, bits)
@@ -50,12 +50,12 @@ impl Ranges {
     }
 
     /// The same ports as ranges.
-    pub(crate) fn of_ports(ports: &PortSet) -> Self {
+    pub fn of_ports(ports: &PortSet) -> Self {
         Self(ports.ranges().map(|range| (u128::from(*range.start()), u128::from(*range.end()))).collect())
     }
 
     /// The union of ranges in any order.
-    pub(crate) fn union(ranges: impl IntoIterator<Item = Range>) -> Self {
+    pub fn union(ranges: impl IntoIterator<Item = Range>) -> Self {
         let mut sorted: Vec<Range> = ranges.into_iter().collect();
         sorted.sort_unstable();
         let mut merged: Vec<Range> = Vec::with_capacity(sorted.len());
@@ -69,7 +69,7 @@ impl Ranges {
     }
 
     /// What lies in this set and not in `other`.
-    pub(crate) fn minus(&self, other: &Self) -> Self {
+    pub fn minus(&self, other: &Self) -> Self {
         let mut rest = Vec::with_capacity(self.0.len());
         for &(start, end) in &self.0 {
             let first = other.0.partition_point(|hole| hole.1 < start);
@@ -90,7 +90,7 @@ impl Ranges {
     }
 
     /// The fewest prefixes that hold the same addresses, IPv4 first, in order.
-    pub(crate) fn prefixes(&self) -> Vec<IpNet> {
+    pub fn prefixes(&self) -> Vec<IpNet> {
         let (four, six) = self.families();
         let four = four.0.into_iter().flat_map(|(start, end)| {
             // The low 32 bits of a mapped address are the IPv4 address.
@@ -109,8 +109,19 @@ impl Ranges {
         (self.minus(&six), six)
     }
 
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether it holds a number.
+    pub fn contains(&self, number: u128) -> bool {
+        let after = self.0.partition_point(|range| range.0 <= number);
+        after.checked_sub(1).and_then(|last| self.0.get(last)).is_some_and(|range| number <= range.1)
+    }
+
     /// The ranges in order.
-    pub(crate) fn as_slice(&self) -> &[Range] {
+    pub fn as_slice(&self) -> &[Range] {
         &self.0
     }
 }

@@ -34,7 +34,7 @@ impl Numbered {
 
 /// What tags and application security groups hold.
 #[derive(Debug)]
-pub(crate) struct Meanings<'a> {
+pub struct Meanings<'a> {
     network: &'a Network,
     /// What VirtualNetwork holds, for each different meaning of it.
     virtual_networks: Vec<Ranges>,
@@ -43,7 +43,7 @@ pub(crate) struct Meanings<'a> {
 
 impl<'a> Meanings<'a> {
     /// Of a network, with the prefixes of each different VirtualNetwork, the host's address beside them.
-    pub(crate) fn new<'p>(
+    pub fn new<'p>(
         network: &'a Network,
         virtual_networks: impl IntoIterator<Item = &'p [IpNet]>,
     ) -> Self {
@@ -57,7 +57,7 @@ impl<'a> Meanings<'a> {
 
     /// The addresses that one side of a rule names, as NICs of a VNet with that meaning of VirtualNetwork see it, or
     /// `None` for a tag that is not loaded.
-    pub(crate) fn set(
+    pub fn set(
         &self,
         side: &AddressMatch,
         (vnet, virtual_network): (VnetIndex, usize),
