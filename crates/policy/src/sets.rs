@@ -43,10 +43,7 @@ pub struct Meanings<'a> {
 
 impl<'a> Meanings<'a> {
     /// Of a network, with the prefixes of each different VirtualNetwork, the host's address beside them.
-    pub fn new<'p>(
-        network: &'a Network,
-        virtual_networks: impl IntoIterator<Item = &'p [IpNet]>,
-    ) -> Self {
+    pub fn new<'p>(network: &'a Network, virtual_networks: impl IntoIterator<Item = &'p [IpNet]>) -> Self {
         let with_host = |prefixes: &[IpNet]| Ranges::of_prefixes(prefixes.iter().chain([&single(HOST)]));
         Self {
             network,
@@ -57,11 +54,7 @@ impl<'a> Meanings<'a> {
 
     /// The addresses that one side of a rule names, as NICs of a VNet with that meaning of VirtualNetwork see it, or
     /// `None` for a tag that is not loaded.
-    pub fn set(
-        &self,
-        side: &AddressMatch,
-        (vnet, virtual_network): (VnetIndex, usize),
-    ) -> Option<Ranges> {
+    pub fn set(&self, side: &AddressMatch, (vnet, virtual_network): (VnetIndex, usize)) -> Option<Ranges> {
         match side {
             AddressMatch::Any => Some(Ranges::every_address()),
             AddressMatch::Prefixes(prefixes) => Some(Ranges::of_prefixes(prefixes)),

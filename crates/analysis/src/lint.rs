@@ -1,0 +1,215 @@
+//! Rules that change nothing.
+
+use crate::diagram::{Diagram, Domain};
+use crate::diff::{Network, subnets};
+use crate::limits::{Error, MAX_STEPS, Steps};
+use crate::lists::{ALLOW, ALLOW_ALL, DENY, DENY_ALL, Outcome};
+use crate::space::{Boxed, Builder, Space};
+use crate::symbol::View;
+use model::{
+    Access, AddressMatch, Direction, NetworkInterface, NetworkSecurityGroup, NsgIndex, RuleProtocol,
+    SecurityRule, VnetIndex,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A rule that changes nothing, wherever its group stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// The group.
+    pub group: NsgIndex,
+    /// The rule, a place in the group's rules.
+    pub rule: usize,
+    /// How it changes nothing.
+    pub idle: Idle,
+    /// The rules that decide instead, by priority.
+    pub by: Vec<Arc<str>>,
+    /// Whether all of these are default rules.
+    pub by_default: bool,
+}
+
+/// How a rule changes nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Idle {
+    /// No packet reaches it: earlier rules hold all of its packets.
+    Shadowed,
+    /// Without it every packet is decided alike.
+    Redundant,
+}
+
+/// What was found, and what could not be looked at.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Findings {
+    /// The rules that change nothing.
+    pub findings: Vec<Finding>,
+    /// The rules whose overlaps are too complex to judge them, by group and place.
+    pub too_complex: Vec<(NsgIndex, usize)>,
+}
+
+/// The most steps for one rule.
+const RULE_STEPS: u64 = MAX_STEPS >> 5;
+
+/// What is known of a rule in one view of its group.
+#[derive(Clone, Debug)]
+enum Known {
+    Idle(Idle, BTreeSet<usize>),
+    Needed,
+    TooComplex,
+}
+
+/// The rules of a network that change nothing, as its virtual networks see them.
+///
+/// A rule of a group that guards subnets or NICs in several virtual networks must be idle in all of them. A Deny of everything
+/// that repeats the default rule is not reported: to write it down is good style. Rules that can hold no packet at all, such as
+/// those that name a group without members, are not reported either.
+///
+/// # Errors
+/// Tags that are not loaded, and groups whose prefixes overlap too much.
+pub fn lint(network: &Network<'_>) -> Result<Findings, Error> {
+    let mut found = Findings::default();
+    let mut steps = Steps(MAX_STEPS);
+    let view = View::new(network.network, network.virtual_networks);
+    for (nth, group) in network.network.security_groups.iter().enumerate() {
+        for direction in [Direction::Inbound, Direction::Outbound] {
+            let own = group.rules.iter().enumerate().filter(|(_, rule)| rule.direction == direction);
+            let mut places: Vec<usize> = own.map(|(place, _)| place).collect();
+            places.sort_by_key(|&place| group.rules[place].priority);
+            if places.is_empty() {
+                continue;
+            }
+            let mut known: BTreeMap<usize, Known> = BTreeMap::new();
+            for vnet in vnets(network.network, nth) {
+                let mut builder = Builder::new();
+                builder.add(group, direction, view.from(vnet))?;
+                let space = builder.build()?;
+                look(&space, places.len(), &mut known, &mut steps);
+            }
+            found.add(NsgIndex(nth), group, direction, &places, known);
+        }
+    }
+    Ok(found)
+}
+
+/// The virtual networks that a group guards something of; `None` alone where it guards nothing yet.
+fn vnets(network: &model::Network, group: usize) -> Vec<Option<VnetIndex>> {
+    let nics = network.network_interfaces.iter().filter(|nic| nic.security_group == Some(NsgIndex(group)));
+    let of_nics = nics.filter_map(NetworkInterface::vnet);
+    let vnets: BTreeSet<VnetIndex> = subnets(network, group).into_iter().chain(of_nics).collect();
+    if vnets.is_empty() { vec![None] } else { vnets.into_iter().map(Some).collect() }
+}
+
+/// Looks at the first `own` rules of the space's only list, and keeps what is so in every view.
+fn look(space: &Space, own: usize, known: &mut BTreeMap<usize, Known>, steps: &mut Steps) {
+    let rules = space.tables.first().map(|table| table.rules.as_slice()).unwrap_or_default();
+    for nth in 0..own {
+        if matches!(known.get(&nth), Some(Known::Needed | Known::TooComplex)) {
+            continue;
+        }
+        let new = judge(space, rules, nth, steps);
+        let both = match (known.remove(&nth), new) {
+            (None, new) => new,
+            (Some(Known::Idle(a, by)), Known::Idle(b, others)) => Known::Idle(a.max(b), &by | &others),
+            (_, new) => new,
+        };
+        known.insert(nth, both);
+    }
+}
+
+fn judge(space: &Space, rules: &[Boxed], nth: usize, steps: &mut Steps) -> Known {
+    let allowed = steps.0.min(RULE_STEPS);
+    let domain = Domain::new(space, &rules[nth].sets);
+    let mut diagram = Diagram::new(space, domain, Steps(allowed));
+    let known = idle(&mut diagram, rules, nth);
+    steps.0 -= allowed - diagram.steps().0;
+    match known {
+        Ok(Some((idle, by))) => Known::Idle(idle, by),
+        Ok(None) => Known::Needed,
+        Err(_) => Known::TooComplex,
+    }
+}
+
+/// How a rule is idle over its own packets, and who decides over them instead.
+fn idle(
+    diagram: &mut Diagram<'_>,
+    rules: &[Boxed],
+    nth: usize,
+) -> Result<Option<(Idle, BTreeSet<usize>)>, Error> {
+    /// Stands for packets that the rule does not decide over, whatever others do.
+    const OTHERS: Outcome = Outcome::MAX;
+    if diagram.domain().is_empty() {
+        return Ok(None);
+    }
+    let (rule, earlier, later) = (&rules[nth], &rules[..nth], &rules[nth + 1..]);
+    let numbered = |rules: std::ops::Range<usize>| rules.map(|nth| nth as Outcome);
+    let reached = diagram.list(earlier.iter().map(|rule| (rule, DENY)), ALLOW)?;
+    if diagram.is_same([reached; 2], [DENY_ALL; 2])? {
+        if let Some(one) = earlier.iter().position(|rule| diagram.covers(rule)) {
+            return Ok(Some((Idle::Shadowed, [one].into())));
+        }
+        let by = diagram.list(earlier.iter().zip(numbered(0..nth)), OTHERS)?;
+        return Ok(Some((Idle::Shadowed, places(diagram.outcomes(by)?))));
+    }
+    let outcome = |access: Access| if access == Access::Allow { ALLOW } else { DENY };
+    let own = outcome(rule.access);
+    let others = later.iter().map(|rule| (rule, outcome(rule.access)));
+    let without = diagram.list(earlier.iter().map(|rule| (rule, own)).chain(others), own)?;
+    let all = if own == ALLOW { ALLOW_ALL } else { DENY_ALL };
+    if !diagram.is_same([without; 2], [all; 2])? {
+        return Ok(None);
+    }
+    let before = earlier.iter().map(|rule| (rule, OTHERS));
+    let by = diagram.list(before.chain(later.iter().zip(numbered(nth + 1..rules.len()))), OTHERS)?;
+    let mut by = diagram.outcomes(by)?;
+    by.remove(&OTHERS);
+    Ok(Some((Idle::Redundant, places(by))))
+}
+
+fn places(outcomes: BTreeSet<Outcome>) -> BTreeSet<usize> {
+    outcomes.into_iter().map(|outcome| outcome as usize).collect()
+}
+
+impl Findings {
+    fn add(
+        &mut self,
+        group: NsgIndex,
+        nsg: &NetworkSecurityGroup,
+        direction: Direction,
+        order: &[usize],
+        known: BTreeMap<usize, Known>,
+    ) {
+        let defaults = SecurityRule::defaults(direction);
+        // Outbound the platform stands before the closing deny.
+        let name = |nth: usize| match order.get(nth) {
+            Some(&place) => Some(Arc::clone(&nsg.rules[place].name)),
+            None => {
+                let nth = nth - order.len();
+                let platform = direction == Direction::Outbound && nth == defaults.len() - 1;
+                let nth = if platform { None } else { Some(nth.min(defaults.len() - 1)) };
+                nth.map(|nth| Arc::clone(&defaults[nth].name))
+            }
+        };
+        for (nth, known) in known {
+            let rule = order[nth];
+            match known {
+                Known::Needed => {}
+                Known::TooComplex => self.too_complex.push((group, rule)),
+                Known::Idle(idle, by) => {
+                    let by_default = by.iter().all(|&by| by >= order.len());
+                    if idle == Idle::Redundant && by_default && denies_everything(&nsg.rules[rule]) {
+                        continue;
+                    }
+                    let by = by.into_iter().filter_map(name).collect();
+                    self.findings.push(Finding { group, rule, idle, by, by_default });
+                }
+            }
+        }
+    }
+}
+
+fn denies_everything(rule: &SecurityRule) -> bool {
+    rule.access == Access::Deny
+        && rule.protocol == RuleProtocol::Any
+        && [&rule.source, &rule.destination].into_iter().all(|side| *side == AddressMatch::Any)
+        && rule.source_ports.is_full()
+        && rule.destination_ports.is_full()
+}

@@ -1,0 +1,297 @@
+//! From ways through the diagram to regions that people can read, each with one packet.
+
+use crate::diagram::{CLOSED, Diagram, NodeId, OPENED, SAME};
+use crate::line::{DESTINATION, DESTINATION_PORT, FIELDS, PROTOCOL, SOURCE, SOURCE_PORT};
+use crate::space::Space;
+use crate::symbol::{World, host};
+use crate::text::{self, Given};
+use model::Access;
+use packet::{Address, Protocol};
+use policy::{KINDS, Ranges, Tuple};
+use std::collections::HashMap;
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+
+/// Packets that two policies decide differently: any protocol, address and port of the region, in any combination that
+/// a packet can have. Regions of one comparison have no packet in common.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Region {
+    /// The protocols: a bit for each of [`KINDS`].
+    pub protocols: u8,
+    /// The senders.
+    pub source: Place,
+    /// The senders' ports; full for protocols without.
+    pub source_ports: Ranges,
+    /// The receivers.
+    pub destination: Place,
+    /// The receivers' ports; full for protocols without.
+    pub destination_ports: Ranges,
+    /// What the old policy says.
+    pub old: Access,
+    /// What the new policy says.
+    pub new: Access,
+    /// One packet of the region.
+    pub witness: Tuple,
+    /// Who decides over the witness in the old policy.
+    pub old_rule: Option<Decider>,
+    /// Who decides over the witness in the new policy.
+    pub new_rule: Option<Decider>,
+}
+
+/// The addresses of one side of a region.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// The addresses.
+    pub addresses: Ranges,
+    /// The name of the tag that holds exactly these, where it is shorter.
+    pub name: Option<Arc<str>>,
+    /// What is supposed of them where the documents leave it open, such as `outside VirtualNetwork`.
+    pub given: Option<String>,
+}
+
+/// A rule that decides.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Decider {
+    /// The network security group.
+    pub nsg: Arc<str>,
+    /// The rule.
+    pub rule: Arc<str>,
+}
+
+/// One way through the diagram: for each field its classes, `None` for all.
+pub(crate) type Way = [Option<Vec<u32>>; FIELDS];
+
+/// How many ways lead from a node to a difference.
+pub(crate) fn count(diagram: &Diagram<'_>, node: NodeId, known: &mut HashMap<NodeId, u64>) -> u64 {
+    match node {
+        SAME => 0,
+        OPENED | CLOSED => 1,
+        _ => {
+            if let Some(&count) = known.get(&node) {
+                return count;
+            }
+            let edges = diagram.node(node).map(|node| node.edges.as_slice()).unwrap_or_default();
+            let ways =
+                edges.iter().fold(0_u64, |sum, (_, next)| sum.saturating_add(count(diagram, *next, known)));
+            known.insert(node, ways);
+            ways
+        }
+    }
+}
+
+/// The first `limit` ways.
+pub(crate) fn ways(diagram: &Diagram<'_>, node: NodeId, limit: usize) -> Vec<(Way, NodeId)> {
+    let mut found = Vec::new();
+    walk(diagram, node, &mut Way::default(), limit, &mut found);
+    found
+}
+
+fn walk(diagram: &Diagram<'_>, node: NodeId, way: &mut Way, limit: usize, found: &mut Vec<(Way, NodeId)>) {
+    if found.len() >= limit || node == SAME {
+        return;
+    }
+    if matches!(node, OPENED | CLOSED) {
+        found.push((way.clone(), node));
+        return;
+    }
+    let Some(node) = diagram.node(node) else { return };
+    for (classes, next) in &node.edges {
+        way[node.field] = Some(classes.clone());
+        walk(diagram, *next, way, limit, found);
+    }
+    way[node.field] = None;
+}
+
+/// The regions of a way: one for each supposition on each side.
+pub(crate) fn regions(
+    space: &Space,
+    diagram: &Diagram<'_>,
+    way: &Way,
+    end: NodeId,
+    sides: [&[(usize, Arc<str>)]; 2],
+) -> Vec<Region> {
+    let (old, new) =
+        if end == OPENED { (Access::Deny, Access::Allow) } else { (Access::Allow, Access::Deny) };
+    let classes: [Vec<u32>; FIELDS] =
+        std::array::from_fn(|field| way[field].clone().unwrap_or_else(|| diagram.domain().classes(field)));
+    let protocols = classes[PROTOCOL].iter().fold(0, |bits, class| bits | 1 << class);
+    let whole = |field: usize| way[field].is_none() && diagram.domain().is_full(field);
+    let ports = |field: usize| match space.lines[field].values(&classes[field], 0) {
+        some if !whole(field) && !some.is_empty() => some,
+        // Protocols without ports have no values.
+        _ => Ranges::of_ports(&model::PortSet::full()),
+    };
+    let places = |field: usize| places(space, field, &classes[field], whole(field));
+    let mut regions = Vec::new();
+    for (source, source_world) in places(SOURCE) {
+        for (destination, destination_world) in places(DESTINATION) {
+            let Some((witness, chosen)) = witness(
+                space,
+                &classes,
+                [
+                    (SOURCE, source_world, &source.addresses),
+                    (DESTINATION, destination_world, &destination.addresses),
+                ],
+            ) else {
+                continue;
+            };
+            let [old_rule, new_rule] = sides.map(|tables| decider(space, tables, &chosen));
+            regions.push(Region {
+                protocols,
+                source: source.clone(),
+                source_ports: ports(SOURCE_PORT),
+                destination,
+                destination_ports: ports(DESTINATION_PORT),
+                old,
+                new,
+                witness,
+                old_rule,
+                new_rule,
+            });
+        }
+    }
+    regions
+}
+
+/// The classes of one side, grouped by what is supposed of them; each group with one of its worlds.
+fn places(space: &Space, field: usize, classes: &[u32], whole: bool) -> Vec<(Place, usize)> {
+    let line = &space.lines[field];
+    if whole {
+        let world = space.worlds.len().min(2) - 1;
+        let every = Place { addresses: Ranges::every_address(), name: None, given: None };
+        return vec![(every, world)];
+    }
+    // Outside VirtualNetwork there is no host, so it does not count in telling worlds apart.
+    let host = host();
+    let mut groups: Vec<(Ranges, Ranges, Vec<usize>)> = Vec::new();
+    for world in 0..space.worlds.len() {
+        let values = line.values(classes, world);
+        if values.is_empty() {
+            continue;
+        }
+        let bare = values.minus(&host);
+        match groups.iter_mut().find(|(known, ..)| *known == bare) {
+            Some((_, all, worlds)) => {
+                *all = Ranges::union(all.as_slice().iter().chain(values.as_slice()).copied());
+                worlds.push(world);
+            }
+            None => groups.push((bare, values, vec![world])),
+        }
+    }
+    let name = space.name_of(field, classes);
+    groups
+        .into_iter()
+        .map(|(_, addresses, worlds)| {
+            let world = *worlds.first().unwrap_or(&0);
+            let supposed: Vec<&World> = worlds.iter().filter_map(|world| space.worlds.get(*world)).collect();
+            let place = match text::given(&supposed, &space.worlds) {
+                // Everything that is inside, or a member, has a name of its own.
+                Given::Named(name) if addresses == Ranges::every_address() => {
+                    Place { addresses, name: Some(name.into()), given: None }
+                }
+                Given::Named(name) => Place { addresses, name: None, given: Some(format!("in {name}")) },
+                Given::Other(given) => Place { addresses, name: name.clone(), given: Some(given) },
+                Given::Nothing => Place { addresses, name: name.clone(), given: None },
+            };
+            (place, world)
+        })
+        .collect()
+}
+
+/// A packet of some classes, and the class of each of its fields.
+fn witness(
+    space: &Space,
+    classes: &[Vec<u32>; FIELDS],
+    sides: [(usize, usize, &Ranges); 2],
+) -> Option<(Tuple, [u32; FIELDS])> {
+    let mut chosen = [0; FIELDS];
+    for family in 0..2 {
+        let of = |(field, world, _): (usize, usize, &Ranges)| {
+            let line = &space.lines[field];
+            let fits = |class: &&u32| {
+                line.classes.get(**class as usize).is_some_and(|it| it.kind == family && it.world == world)
+            };
+            classes[field].iter().filter(fits).copied().collect::<Vec<u32>>()
+        };
+        let [sources, destinations] = sides.map(of);
+        if sources.is_empty() || destinations.is_empty() {
+            continue;
+        }
+        let (destination, class) = address(space, DESTINATION, &destinations, None)?;
+        chosen[DESTINATION] = class;
+        let (source, class) = address(space, SOURCE, &sources, Some(destination))?;
+        chosen[SOURCE] = class;
+        chosen[PROTOCOL] = *classes[PROTOCOL].first()?;
+        let protocol = KINDS.get(chosen[PROTOCOL] as usize).copied().flatten();
+        // SCTP, or ICMPv6: neither has a kind of its own.
+        let protocol = protocol.unwrap_or(if family == 0 { Protocol(132) } else { Protocol(58) });
+        let mut port = |field: usize, wanted: u128| {
+            let line = &space.lines[field];
+            let kind = usize::from(!protocol.has_ports());
+            let fits = |class: &&u32| line.classes.get(**class as usize).is_some_and(|it| it.kind == kind);
+            let fitting: Vec<u32> = classes[field].iter().filter(fits).copied().collect();
+            let holds = |class: &&u32| line.classes[**class as usize].ranges.contains(wanted);
+            let class = fitting.iter().find(holds).or(fitting.first())?;
+            chosen[field] = *class;
+            let ranges = &line.classes[*class as usize].ranges;
+            let first = ranges.as_slice().first().map(|range| range.0);
+            Some(
+                if ranges.contains(wanted) { Some(wanted) } else { first }
+                    .and_then(|port| u16::try_from(port).ok()),
+            )
+        };
+        let tuple = Tuple {
+            protocol,
+            source,
+            source_port: port(SOURCE_PORT, 50_000)?,
+            destination,
+            destination_port: port(DESTINATION_PORT, 443)?,
+        };
+        return Some((tuple, chosen));
+    }
+    None
+}
+
+/// An ordinary address of some classes, if it can be another than `other`, and its class.
+fn address(space: &Space, field: usize, classes: &[u32], other: Option<Address>) -> Option<(Address, u32)> {
+    // A documentation address (RFC 5737) stands for anybody.
+    let anybody = Address::from_v4_bits(0xcb00_7109).bits();
+    let line = &space.lines[field];
+    let mut first = None;
+    for &class in classes {
+        let ranges = &line.classes.get(class as usize)?.ranges;
+        let usual = ranges.contains(anybody).then_some(anybody);
+        let mut candidates: Vec<u128> = usual.into_iter().collect();
+        for &(start, end) in ranges.as_slice().iter().take(2) {
+            // Hosts of a subnet begin at its fifth address.
+            candidates.extend([4, 0, 1].map(|step| start.saturating_add(step).min(end)));
+        }
+        for candidate in candidates {
+            let found = (Address::from(Ipv6Addr::from_bits(candidate)), class);
+            if other != Some(found.0) {
+                return Some(found);
+            }
+            first = first.or(Some(found));
+        }
+    }
+    first
+}
+
+/// The rule that decides over a packet at the first group that denies it, or at the last one.
+fn decider(space: &Space, tables: &[(usize, Arc<str>)], chosen: &[u32; FIELDS]) -> Option<Decider> {
+    let mut decider = None;
+    for (table, nsg) in tables {
+        let rules = &space.tables.get(*table)?.rules;
+        let holds = |sets: &[u32; FIELDS]| {
+            (0..FIELDS).all(|field| space.lines[field].holds(sets[field], chosen[field]))
+        };
+        let first = rules.iter().find(|rule| holds(&rule.sets))?;
+        let rule = first.rule.as_ref().map(|rule| Arc::clone(&rule.name));
+        // The platform allows without a rule, and so does what is closed by default deny.
+        decider = rule.map(|rule| Decider { nsg: Arc::clone(nsg), rule }).or(decider);
+        if first.access == Access::Deny {
+            break;
+        }
+    }
+    decider
+}

@@ -1,0 +1,253 @@
+//! A universe small enough to try every packet: one value for each place where any rule of it can tell a difference.
+// Each test file uses its own part, and a test may panic.
+#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
+
+use ipnet::IpNet;
+use model::*;
+use packet::Protocol;
+use policy::reference::{self, Meaning};
+use policy::{Match, Tuple};
+use proptest::prelude::*;
+use proptest::sample::select;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+pub(crate) const BOTH: [Direction; 2] = [Direction::Inbound, Direction::Outbound];
+
+/// Whatever prefixes and tags of this file a rule names, one of these lies in each of their differences.
+const ADDRESSES: [&str; 15] = [
+    "10.0.0.0",
+    "10.0.0.1",
+    "10.0.0.2",
+    "10.0.0.3",
+    "10.0.0.4",
+    "10.1.0.1",
+    "192.168.0.1",
+    "203.0.113.9",
+    "8.8.8.8",
+    "168.63.129.16",
+    "169.254.169.254",
+    "2001:db8::",
+    "2001:db8::1",
+    "2001:db8::2",
+    "fe80::1",
+];
+const PREFIXES: [&str; 11] = [
+    "10.0.0.0/32",
+    "10.0.0.1/32",
+    "10.0.0.0/31",
+    "10.0.0.2/31",
+    "10.0.0.0/30",
+    "0.0.0.0/0",
+    "168.63.129.16/32",
+    "203.0.113.9/32",
+    "2001:db8::/128",
+    "2001:db8::/127",
+    "::/0",
+];
+const PORTS: [u16; 9] = [0, 53, 54, 79, 80, 81, 443, 1024, 1688];
+const SOURCE_PORTS: [u16; 3] = [53, 80, 1024];
+const RANGES: [&str; 7] = ["53-53", "79-81", "80-80", "443-443", "0-1023", "81-65535", "0-65535"];
+
+/// Every packet.
+pub(crate) fn packets() -> Vec<Tuple> {
+    let addresses: Vec<IpAddr> = ADDRESSES.map(|text| text.parse().unwrap()).to_vec();
+    let protocols =
+        [Protocol::TCP, Protocol::UDP, Protocol::ICMP, Protocol::ESP, Protocol::AH, Protocol(132)];
+    let mut packets = Vec::new();
+    for protocol in protocols {
+        let (ports, source_ports) = if protocol.has_ports() {
+            (PORTS.map(Some).to_vec(), SOURCE_PORTS.map(Some).to_vec())
+        } else {
+            (vec![None], vec![None])
+        };
+        for (source, destination) in addresses.iter().flat_map(|a| addresses.iter().map(move |b| (*a, *b))) {
+            if source.is_ipv4() != destination.is_ipv4() {
+                continue;
+            }
+            for (&source_port, &destination_port) in
+                source_ports.iter().flat_map(|a| ports.iter().map(move |b| (a, b)))
+            {
+                packets.push(Tuple {
+                    protocol,
+                    source: source.into(),
+                    source_port,
+                    destination: destination.into(),
+                    destination_port,
+                });
+            }
+        }
+    }
+    packets
+}
+
+pub(crate) fn net(text: &str) -> IpNet {
+    text.parse().unwrap()
+}
+
+/// The rules of a group, each with a priority and a name of its own.
+pub(crate) fn rules(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<SecurityRule>> {
+    prop::collection::vec(rule(), count).prop_map(numbered)
+}
+
+pub(crate) fn numbered(mut rules: Vec<SecurityRule>) -> Vec<SecurityRule> {
+    for (nth, rule) in rules.iter_mut().enumerate() {
+        rule.priority = 100 + nth as u16;
+        rule.name = format!("rule-{nth}").into();
+    }
+    rules
+}
+
+fn rule() -> impl Strategy<Value = SecurityRule> {
+    use RuleProtocol::{Any, Esp, Icmp, Tcp, Udp};
+    let protocol = select(vec![Any, Any, Tcp, Tcp, Udp, Icmp, Esp]);
+    let access = select(vec![Access::Allow, Access::Deny]);
+    let direction = prop_oneof![3 => Just(Direction::Inbound), 2 => Just(Direction::Outbound)];
+    (direction, access, protocol, side(), ports(), side(), ports()).prop_map(
+        |(direction, access, protocol, source, source_ports, destination, destination_ports)| SecurityRule {
+            name: "".into(),
+            default: false,
+            priority: 0,
+            direction,
+            access,
+            protocol,
+            source,
+            source_ports: source_ports.0,
+            destination,
+            destination_ports: destination_ports.1,
+        },
+    )
+}
+
+/// Of a sender, and of a receiver; senders rarely ask for a port.
+fn ports() -> impl Strategy<Value = (PortSet, PortSet)> {
+    let range = select(RANGES.to_vec()).prop_map(|text| {
+        let (start, end) = text.split_once('-').unwrap();
+        start.parse().unwrap()..=end.parse::<u16>().unwrap()
+    });
+    let some = prop::collection::vec(range, 1..3).prop_map(PortSet::from_ranges);
+    let source = prop_oneof![
+        5 => Just(PortSet::full()),
+        1 => Just(PortSet::from_ranges([80..=80])),
+        1 => Just(PortSet::from_ranges([81..=u16::MAX])),
+    ];
+    (source, prop_oneof![1 => Just(PortSet::full()), 2 => some])
+}
+
+fn side() -> impl Strategy<Value = AddressMatch> {
+    use ServiceTag::{
+        AzureLoadBalancer, AzurePlatformDns, AzurePlatformImds, Internet, Named, VirtualNetwork,
+    };
+    let tags = vec![
+        VirtualNetwork,
+        VirtualNetwork,
+        Internet,
+        Internet,
+        AzureLoadBalancer,
+        AzurePlatformDns,
+        AzurePlatformImds,
+        Named(TagIndex(0)),
+    ];
+    let prefixes = prop::collection::vec(select(PREFIXES.to_vec()).prop_map(net), 1..3);
+    prop_oneof![
+        3 => Just(AddressMatch::Any),
+        5 => prefixes.prop_map(AddressMatch::Prefixes),
+        3 => select(tags).prop_map(AddressMatch::Tag),
+        1 => select(vec![vec![0], vec![1], vec![0, 1]])
+            .prop_map(|groups| AddressMatch::ApplicationSecurityGroups(groups.into_iter().map(AsgIndex).collect())),
+    ]
+}
+
+/// Another list of rules that may mean the same: one rule changed, two in another place, or one away.
+pub(crate) fn changed(rules: Vec<SecurityRule>) -> impl Strategy<Value = Vec<SecurityRule>> {
+    let count = rules.len().max(1);
+    (0..5_u8, 0..count, 0..count, rule()).prop_map(move |(how, one, other, new)| {
+        let mut rules = rules.clone();
+        match how {
+            0 if !rules.is_empty() => drop(rules.remove(one)),
+            1 if !rules.is_empty() => rules.swap(one, other),
+            2 if !rules.is_empty() => rules[one].destination_ports = new.destination_ports,
+            3 if !rules.is_empty() => rules[one].source = new.source,
+            _ => rules.insert(one.min(rules.len()), new),
+        }
+        numbered(rules)
+    })
+}
+
+/// A network with two groups, two application security groups and a tag, and where `guarded` two NICs behind them.
+pub(crate) fn network(subnet: Vec<SecurityRule>, nic: Vec<SecurityRule>, guarded: bool) -> Network {
+    let group = |name: &str, rules| NetworkSecurityGroup { id: name.into(), name: name.into(), rules };
+    let asg = |name: &str| ApplicationSecurityGroup { id: name.into(), name: name.into() };
+    let tag = NamedTag {
+        name: "Storage".into(),
+        prefixes: ["10.0.0.1/32", "203.0.113.9/32", "2001:db8::/128"].map(net).to_vec(),
+        usable_in_nsg: true,
+    };
+    let vnet = VirtualNetwork {
+        id: "vnet1".into(),
+        name: "vnet1".into(),
+        address_space: vec![net("10.0.0.0/24")],
+        subnets: vec![Subnet {
+            id: "web".into(),
+            name: "web".into(),
+            prefixes: vec![net("10.0.0.0/24")],
+            security_group: guarded.then_some(NsgIndex(0)),
+        }],
+        peerings: Vec::new(),
+    };
+    let own = |address: &str, groups: &[usize]| IpConfiguration {
+        name: address.into(),
+        subnet: SubnetIndex { vnet: VnetIndex(0), subnet: 0 },
+        private_address: Some(address.parse().unwrap()),
+        public_ip: None,
+        application_security_groups: groups.iter().copied().map(AsgIndex).collect(),
+        primary: true,
+    };
+    let interface = |name: &str, security_group, ip_configurations| NetworkInterface {
+        id: name.into(),
+        name: name.into(),
+        security_group,
+        ip_forwarding: false,
+        ip_configurations,
+    };
+    let nics = vec![
+        interface("one", Some(NsgIndex(1)), vec![own("10.0.0.1", &[0]), own("2001:db8::1", &[1])]),
+        interface("two", None, vec![own("10.0.0.2", &[1])]),
+    ];
+    Network {
+        virtual_networks: vec![vnet],
+        network_interfaces: if guarded { nics } else { Vec::new() },
+        security_groups: vec![group("subnet-nsg", subnet), group("nic-nsg", nic)],
+        application_security_groups: vec![asg("asg0"), asg("asg1")],
+        service_tags: Arc::new(ServiceTags::new(vec![tag])),
+        ..Network::default()
+    }
+}
+
+/// What a group's rules say, by the linear reference, and which of them decides.
+pub(crate) fn decide(
+    network: &Network,
+    group: usize,
+    direction: Direction,
+    tuple: &Tuple,
+    virtual_network: &[IpNet],
+) -> (Access, Option<Arc<str>>) {
+    let mut rules = network.security_groups[group].rules.clone();
+    rules.extend(SecurityRule::defaults(direction));
+    decide_rules(network, &rules, direction, tuple, virtual_network)
+}
+
+pub(crate) fn decide_rules(
+    network: &Network,
+    rules: &[SecurityRule],
+    direction: Direction,
+    tuple: &Tuple,
+    virtual_network: &[IpNet],
+) -> (Access, Option<Arc<str>>) {
+    let meaning = Meaning { network, vnet: VnetIndex(0), virtual_network };
+    match reference::first_match(rules, direction, tuple, &meaning) {
+        Some(Match::Rule(rule)) => (rule.access, Some(Arc::clone(&rule.name))),
+        Some(Match::Platform) => (Access::Allow, None),
+        None => panic!("the default rules close the list"),
+    }
+}

@@ -1,0 +1,136 @@
+//! The difference of two networks against every packet of a small universe.
+#![allow(clippy::unwrap_used, clippy::panic)] // A test may panic.
+
+mod common;
+
+use analysis::{Diff, Limits, Place, Region, Subject, diff};
+use common::{BOTH, changed, decide, network, packets, rules};
+use ipnet::IpNet;
+use model::*;
+use packet::Address;
+use policy::{KINDS, Tuple};
+use proptest::prelude::*;
+
+const EVERYTHING: Limits = Limits { regions: usize::MAX, steps: analysis::MAX_STEPS };
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    /// Subnet's group and NIC's group together, before each NIC.
+    #[test]
+    fn of_nics(
+        (old, new) in (rules(0..6), rules(0..6)).prop_flat_map(|both| {
+            (Just(both.clone()), prop_oneof![
+                3 => (changed(both.0.clone()), Just(both.1.clone())),
+                1 => (changed(both.0.clone()), changed(both.1)),
+            ])
+        }),
+    ) {
+        let (old, new) = (network(old.0, old.1, true), network(new.0, new.1, true));
+        let spaces = vec![vec!["10.0.0.0/24".parse::<IpNet>().unwrap()]];
+        let found = compare(&old, &new, &spaces);
+        let packets = packets();
+        for direction in BOTH {
+            for nic in &old.network_interfaces {
+                let subject = Subject::Nic(nic.name.clone());
+                let own: Vec<Address> =
+                    nic.ip_configurations.iter().map(|own| own.private_address.unwrap().into()).collect();
+                let groups: &[usize] = if nic.security_group.is_some() { &[0, 1] } else { &[0] };
+                let says = |network: &Network, tuple: &Tuple| {
+                    let allows = |group: &usize| {
+                        decide(network, *group, direction, tuple, &spaces[0]).0 == Access::Allow
+                    };
+                    if groups.iter().all(allows) { Access::Allow } else { Access::Deny }
+                };
+                let local = |tuple: &Tuple| match direction {
+                    Direction::Inbound => tuple.destination,
+                    Direction::Outbound => tuple.source,
+                };
+                let regions = regions(&found, &subject, direction);
+                for region in &regions {
+                    prop_assert!(own.contains(&local(&region.witness)), "{region}");
+                    told(region, says(&old, &region.witness), says(&new, &region.witness))?;
+                    prop_assert!(holds(region, &region.witness, &|_| None), "{region} {:?}", region.witness);
+                }
+                for packet in packets.iter().filter(|packet| own.contains(&local(packet))) {
+                    let (before, after) = (says(&old, packet), says(&new, packet));
+                    let holding: Vec<&&Region> =
+                        regions.iter().filter(|region| holds(region, packet, &|_| None)).collect();
+                    prop_assert_eq!(holding.len(), usize::from(before != after), "{:?} {:?}", packet, holding);
+                    if let [region] = holding[..] {
+                        told(region, before, after)?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// A group that guards nothing: whatever VirtualNetwork turns out to hold, the regions are right.
+    #[test]
+    fn of_groups_alone(
+        (old, new) in rules(0..7).prop_flat_map(|rules| (Just(rules.clone()), changed(rules))),
+        inside in prop::sample::subsequence(vec!["10.0.0.0/31", "10.0.0.0/24", "203.0.113.9/32", "2001:db8::/128"], 0..4),
+    ) {
+        let none = |rules: Vec<SecurityRule>| rules.into_iter().filter(|rule| {
+            [&rule.source, &rule.destination]
+                .into_iter()
+                .all(|side| !matches!(side, AddressMatch::ApplicationSecurityGroups(_)))
+        }).collect();
+        let (old, new) = (network(none(old), Vec::new(), false), network(none(new), Vec::new(), false));
+        let inside: Vec<IpNet> = inside.into_iter().map(|text| text.parse().unwrap()).collect();
+        let found = compare(&old, &new, &[]);
+        let is_inside = |address: Address| {
+            Some(address.ip() == policy::HOST || inside.iter().any(|prefix| prefix.contains(&address.ip())))
+        };
+        for direction in BOTH {
+            let regions = regions(&found, &Subject::Nsg("subnet-nsg".into()), direction);
+            for packet in packets() {
+                let before = decide(&old, 0, direction, &packet, &inside).0;
+                let after = decide(&new, 0, direction, &packet, &inside).0;
+                let holding: Vec<&&Region> =
+                    regions.iter().filter(|region| holds(region, &packet, &is_inside)).collect();
+                prop_assert_eq!(holding.len(), usize::from(before != after), "{:?} {:?}", packet, holding);
+                if let [region] = holding[..] {
+                    told(region, before, after)?;
+                }
+            }
+        }
+    }
+}
+
+fn compare(old: &Network, new: &Network, virtual_networks: &[Vec<IpNet>]) -> Diff {
+    let side = |network| analysis::Network { network, virtual_networks };
+    diff(&side(old), &side(new), &EVERYTHING).unwrap()
+}
+
+fn regions<'a>(found: &'a Diff, subject: &Subject, direction: Direction) -> Vec<&'a Region> {
+    let here = found.differences.iter().filter(|one| one.subject == *subject && one.direction == direction);
+    here.inspect(|one| assert_eq!(one.more, 0)).flat_map(|one| &one.regions).collect()
+}
+
+fn told(region: &Region, before: Access, after: Access) -> Result<(), TestCaseError> {
+    prop_assert_eq!((region.old, region.new), (before, after), "{}", region);
+    Ok(())
+}
+
+/// Whether a packet lies in a region, where `inside` says what is in VirtualNetwork.
+fn holds(region: &Region, packet: &Tuple, inside: &dyn Fn(Address) -> Option<bool>) -> bool {
+    let kind = KINDS.iter().position(|kind| *kind == Some(packet.protocol)).unwrap_or(KINDS.len() - 1);
+    let side = |place: &Place, address: Address| {
+        let supposed = match (place.name.as_deref(), place.given.as_deref()) {
+            (Some("VirtualNetwork"), None) | (_, Some("in VirtualNetwork")) => Some(true),
+            (_, Some("outside VirtualNetwork")) => Some(false),
+            (_, None) => None,
+            (_, Some(other)) => panic!("{other}"),
+        };
+        place.addresses.contains(address.bits()) && supposed.is_none_or(|it| inside(address) == Some(it))
+    };
+    let port = |ports: &policy::Ranges, port: Option<u16>| {
+        port.map_or(analysis::text::ports(ports) == "*", |port| ports.contains(port.into()))
+    };
+    region.protocols & (1 << kind) != 0
+        && side(&region.source, packet.source)
+        && side(&region.destination, packet.destination)
+        && port(&region.source_ports, packet.source_port)
+        && port(&region.destination_ports, packet.destination_port)
+}

@@ -1,0 +1,78 @@
+//! Shadowed and redundant rules against every packet of a small universe.
+#![allow(clippy::unwrap_used)] // A test may panic.
+
+mod common;
+
+use analysis::{Idle, lint};
+use common::{BOTH, decide, decide_rules, network, packets, rules};
+use ipnet::IpNet;
+use model::*;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn are_found_exactly(rules in rules(1..8)) {
+        let network = network(rules.clone(), Vec::new(), true);
+        let spaces: Vec<Vec<IpNet>> = vec![vec!["10.0.0.0/24".parse().unwrap()]];
+        let found = lint(&analysis::Network { network: &network, virtual_networks: &spaces }).unwrap();
+        prop_assert!(found.too_complex.is_empty());
+        let packets = packets();
+        for direction in BOTH {
+            for (nth, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.direction == direction) {
+                let mut without = network.clone();
+                without.security_groups[0].rules.remove(nth);
+                let alone: Vec<SecurityRule> =
+                    [rule.clone()].into_iter().chain(SecurityRule::defaults(direction)).collect();
+                let (mut held, mut reached, mut needed) = (0, false, false);
+                let mut deciders: BTreeSet<Arc<str>> = BTreeSet::new();
+                let mut instead: BTreeSet<Arc<str>> = BTreeSet::new();
+                for packet in &packets {
+                    let only = decide_rules(&network, &alone, direction, packet, &spaces[0]).1;
+                    if only.as_ref() != Some(&rule.name) {
+                        continue;
+                    }
+                    held += 1;
+                    let (access, decider) = decide(&network, 0, direction, packet, &spaces[0]);
+                    let (other, next) = decide(&without, 0, direction, packet, &spaces[0]);
+                    if decider.as_ref() == Some(&rule.name) {
+                        reached = true;
+                        needed |= access != other;
+                        instead.extend(next);
+                    }
+                    deciders.extend(decider);
+                }
+                let here = found.findings.iter().find(|one| one.group == NsgIndex(0) && one.rule == nth);
+                let expected = match (held, reached, needed) {
+                    (0, ..) | (_, true, true) => None,
+                    (_, false, _) => Some(Idle::Shadowed),
+                    (_, true, false) => Some(Idle::Redundant),
+                };
+                if expected == Some(Idle::Redundant) && here.is_none() {
+                    prop_assert!(rule.access == Access::Deny && rule.source == AddressMatch::Any, "{rule:?}");
+                    prop_assert!(instead.iter().all(|name| !name.starts_with("rule-")));
+                    continue;
+                }
+                prop_assert_eq!(here.map(|one| one.idle), expected, "{:?} among {:#?}", rule, rules);
+                let Some(here) = here else { continue };
+                let by: BTreeSet<Arc<str>> = here.by.iter().cloned().collect();
+                match here.idle {
+                    Idle::Redundant => prop_assert_eq!(by, instead),
+                    Idle::Shadowed if by.len() > 1 => prop_assert_eq!(by, deciders),
+                    Idle::Shadowed => {
+                        let cover = rules.iter().find(|rule| by.contains(&rule.name)).unwrap();
+                        let cover: Vec<SecurityRule> =
+                            [cover.clone(), rule.clone()].into_iter().chain(SecurityRule::defaults(direction)).collect();
+                        for packet in &packets {
+                            let first = decide_rules(&network, &cover, direction, packet, &spaces[0]).1;
+                            prop_assert_ne!(first.as_ref(), Some(&rule.name), "{:?}", packet);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
