@@ -107,6 +107,7 @@ fn published(folder: &Path) -> Vec<NamedTag> {
             .map(|prefix| prefix.as_str().unwrap().parse().unwrap())
             .collect(),
         usable_in_nsg: true,
+        ..NamedTag::default()
     };
     document["values"].as_array().unwrap().iter().map(tag).collect()
 }
@@ -118,7 +119,7 @@ fn made_up() -> Vec<NamedTag> {
     let mut tag = |nth: usize| {
         let size = if nth == 0 { 13_000 } else { 1 + random.below(53) };
         let prefixes = (0..size).map(|_| pool[random.below(50_000) as usize]).collect();
-        NamedTag { name: format!("Tag{nth}").into(), prefixes, usable_in_nsg: true }
+        NamedTag { name: format!("Tag{nth}").into(), prefixes, usable_in_nsg: true, ..NamedTag::default() }
     };
     (0..3000).map(&mut tag).collect()
 }

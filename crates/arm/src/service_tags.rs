@@ -5,11 +5,16 @@ use document::Places;
 use ipnet::IpNet;
 use model::{Diagnostic, Location, NamedTag, ServiceTags};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Reads the published file, or the answer of the service tag discovery API, which has the same shape.
+/// The most bad prefixes that are told one by one.
+const MOST_ERRORS: usize = 100;
+
+/// Reads the published file of any cloud, or the answer of the service tag discovery API, which has the same shape.
+///
+/// # Returns
+/// The tags, and a warning where there are more of them in another answer.
 ///
 /// # Errors
 /// The place of what is not JSON or not the file's shape, and every prefix that is none, with its tag's name.
@@ -18,22 +23,39 @@ use std::sync::Arc;
 /// Linear; about 45 ms for the 4 MB and 93,000 prefixes of today's file.
 ///
 /// # Source
-/// Azure "Virtual network service tags", *Discover service tags by using downloadable JSON files*.
-pub fn read_service_tags(file: &str, text: &str) -> Result<ServiceTags, Vec<Diagnostic>> {
+/// Azure "Virtual network service tags", *Discover service tags by using downloadable JSON files*; "Service Tags - List".
+pub fn read_service_tags(
+    file: &str,
+    text: &str,
+) -> Result<(ServiceTags, Option<Diagnostic>), Vec<Diagnostic>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let document: Document<'_> = serde_json::from_str(text).map_err(|error| {
+    let document: Result<Document<'_>, _> = serde_json::from_str(text);
+    let document = document.or_else(|error| in_example(text).ok_or(error)).map_err(|error| {
         let at = place(file, text, &error);
         vec![Diagnostic::error(codes::INVALID_SERVICE_TAGS, &at, reason(&error)).help(HELP)]
     })?;
-    if document.values.is_empty() {
-        let at = Places::new(file, text).at(0);
-        let message = "the file has no service tags";
-        return Err(vec![Diagnostic::error(codes::INVALID_SERVICE_TAGS, &at, message).help(HELP)]);
-    }
-    let mut errors = Vec::new();
     let mut places = Places::new(file, text);
+    let invalid = |places: &mut Places<'_>, message: &str| {
+        vec![Diagnostic::error(codes::INVALID_SERVICE_TAGS, &places.at(0), message).help(HELP)]
+    };
+    let Some(change_number) = document.change_number.read() else {
+        return Err(invalid(&mut places, "changeNumber is not a number"));
+    };
+    if document.values.is_empty() {
+        return Err(invalid(&mut places, "the file has no service tags"));
+    }
+    let next = document.next_link.filter(|Text(link)| !link.is_empty()).map(|Text(link)| {
+        let message = "the list of service tags goes on in another answer";
+        let warning = Diagnostic::warning(codes::INCOMPLETE_LIST, &places.at(offset_in(text, &link)), message);
+        warning.help("put the values of all answers into one list, as az network list-service-tags does")
+    });
+    let mut errors = Errors::default();
     let tags = document.values.into_iter().map(|tag| named(tag, text, &mut places, &mut errors)).collect();
-    if errors.is_empty() { Ok(ServiceTags::new(tags)) } else { Err(errors) }
+    errors.finish()?;
+    let mut tags = ServiceTags::new(tags);
+    tags.cloud = document.cloud.map(|Text(cloud)| Arc::from(&*cloud));
+    tags.change_number = change_number;
+    Ok((tags, next))
 }
 
 const HELP: &str = "use ServiceTags_Public_*.json as Microsoft publishes it";
@@ -42,9 +64,50 @@ const HELP: &str = "use ServiceTags_Public_*.json as Microsoft publishes it";
 struct Document<'a> {
     #[serde(borrow)]
     values: Vec<Tag<'a>>,
-    /// The versions of the file write a number here, the API a string; required, to tell the file from others.
-    #[serde(rename = "changeNumber")]
-    _change_number: IgnoredAny,
+    /// Required, to tell the file from others.
+    #[serde(borrow, rename = "changeNumber")]
+    change_number: Number<'a>,
+    #[serde(borrow, default)]
+    cloud: Option<Text<'a>>,
+    #[serde(borrow, rename = "nextLink", default)]
+    next_link: Option<Text<'a>>,
+}
+
+/// The answer inside one of Azure's published examples.
+fn in_example(text: &str) -> Option<Document<'_>> {
+    #[derive(Deserialize)]
+    struct Example<'a> {
+        #[serde(borrow)]
+        responses: Responses<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Responses<'a> {
+        #[serde(borrow, rename = "200")]
+        ok: Response<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Response<'a> {
+        #[serde(borrow)]
+        body: Document<'a>,
+    }
+    serde_json::from_str(text).ok().map(|example: Example<'_>| example.responses.ok.body)
+}
+
+/// The versions of the file write a number, the API writes a string.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Number<'a> {
+    Plain(u64),
+    Quoted(#[serde(borrow)] Cow<'a, str>),
+}
+
+impl Number<'_> {
+    fn read(&self) -> Option<u64> {
+        match self {
+            Self::Plain(number) => Some(*number),
+            Self::Quoted(text) => text.trim().parse().ok(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -57,6 +120,10 @@ struct Tag<'a> {
 
 #[derive(Deserialize)]
 struct Properties<'a> {
+    #[serde(borrow, default)]
+    region: Option<Text<'a>>,
+    #[serde(borrow, rename = "systemService", default)]
+    system_service: Option<Text<'a>>,
     #[serde(borrow, rename = "addressPrefixes")]
     address_prefixes: Vec<Text<'a>>,
     #[serde(borrow, rename = "networkFeatures", default)]
@@ -67,25 +134,52 @@ struct Properties<'a> {
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-fn named(tag: Tag<'_>, text: &str, places: &mut Places<'_>, errors: &mut Vec<Diagnostic>) -> NamedTag {
-    let mut prefixes = Vec::with_capacity(tag.properties.address_prefixes.len());
-    for Text(written) in &tag.properties.address_prefixes {
+/// Bad prefixes; a file that is full of them does not fill the memory with messages.
+#[derive(Default)]
+struct Errors {
+    told: Vec<Diagnostic>,
+    others: usize,
+}
+
+impl Errors {
+    fn push(&mut self, error: impl FnOnce() -> Diagnostic) {
+        match self.told.len() < MOST_ERRORS {
+            true => self.told.push(error()),
+            false => self.others += 1,
+        }
+    }
+
+    fn finish(mut self) -> Result<(), Vec<Diagnostic>> {
+        if let Some(last) = self.told.last_mut().filter(|_| self.others > 0) {
+            last.message = format!("{}; so have {} more", last.message, self.others);
+        }
+        if self.told.is_empty() { Ok(()) } else { Err(self.told) }
+    }
+}
+
+fn named(tag: Tag<'_>, text: &str, places: &mut Places<'_>, errors: &mut Errors) -> NamedTag {
+    let Properties { region, system_service, address_prefixes, network_features } = tag.properties;
+    let mut prefixes = Vec::with_capacity(address_prefixes.len());
+    for Text(written) in &address_prefixes {
         match written.parse::<IpNet>() {
             Ok(net) if net.trunc() == net => prefixes.push(net),
-            result => {
+            result => errors.push(|| {
                 let why = result.map(|net| format!("did you mean '{}'?", net.trunc()));
                 let message = format!("service tag '{}' has the address prefix '{written}'", tag.name);
                 let at = places.at(offset_in(text, written));
                 let error = Diagnostic::error(codes::INVALID_SERVICE_TAGS, &at, message);
-                errors.push(error.help(why.unwrap_or_else(|_| HELP.to_owned())));
-            }
+                error.help(why.unwrap_or_else(|_| HELP.to_owned()))
+            }),
         }
     }
     let lists_nsg = |features: &Vec<Text<'_>>| features.iter().any(|it| it.0.eq_ignore_ascii_case("NSG"));
+    let said = |text: Option<Text<'_>>| text.filter(|it| !it.0.is_empty()).map(|it| Arc::from(&*it.0));
     NamedTag {
         name: Arc::from(&*tag.name),
+        region: said(region),
+        system_service: said(system_service),
         prefixes,
-        usable_in_nsg: tag.properties.network_features.as_ref().is_none_or(lists_nsg),
+        usable_in_nsg: network_features.as_ref().is_none_or(lists_nsg),
     }
 }
 
@@ -123,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_file_of_2019_says_nothing_of_features() {
-        let tags = read_service_tags("tags.json", &format!("\u{feff}{}", file("10.0.0.0/8"))).unwrap();
+        let tags = read_service_tags("tags.json", &format!("\u{feff}{}", file("10.0.0.0/8"))).unwrap().0;
         let tag = tags.get(tags.find("SQL").unwrap()).unwrap();
         assert!(tag.usable_in_nsg);
         assert_eq!(tag.prefixes, ["10.0.0.0/8".parse::<IpNet>().unwrap()]);
@@ -133,7 +227,7 @@ mod tests {
     fn features_are_read() {
         let with = |features: &str| {
             let text = file("::/0").replace("\"]}", &format!("\"], \"networkFeatures\": {features}}}"));
-            read_service_tags("tags.json", &text).unwrap().iter().next().unwrap().usable_in_nsg
+            read_service_tags("tags.json", &text).unwrap().0.iter().next().unwrap().usable_in_nsg
         };
         assert!(with("[\"API\", \"NSG\"]"));
         assert!(!with("[]"));
@@ -153,6 +247,57 @@ mod tests {
                 )
             );
         }
+    }
+
+    #[test]
+    fn the_file_says_of_which_cloud_and_week_it_is() {
+        let read = |text: &str| read_service_tags("tags.json", text).unwrap();
+        let (tags, more) = read(&file("10.0.0.0/8"));
+        assert_eq!((tags.cloud.as_deref(), tags.change_number), (Some("Public"), 82));
+        assert!(more.is_none());
+        let text = file("10.0.0.0/8").replace("\"82\"", "375").replace("\"cloud\": \"Public\", ", "");
+        assert_eq!((read(&text).0.cloud, read(&text).0.change_number), (None, 375));
+        assert!(
+            read_service_tags("tags.json", &file("10.0.0.0/8").replace("82", "new"))
+                .is_err_and(|errors| errors[0].message.contains("changeNumber"))
+        );
+        for negative in ["-1", "1.5", "[]", "null"] {
+            let text = file("10.0.0.0/8").replace("\"82\"", negative);
+            assert!(read_service_tags("tags.json", &text).is_err(), "{negative}");
+        }
+    }
+
+    /// "Service Tags - List" of Azure's REST API.
+    #[test]
+    fn an_answer_of_the_discovery_api_is_read() {
+        let answer = |next: &str| {
+            format!(
+                r#"{{"name": "public", "id": "/subscriptions/s/providers/Microsoft.Network/serviceTags/public",
+  "type": "Microsoft.Network/serviceTags", "changeNumber": "63", "cloud": "Public", "nextLink": {next},
+  "values": [{{"name": "Storage.WestUS", "id": "Storage.WestUS", "properties": {{"changeNumber": "7",
+    "region": "westus", "state": "GA", "systemService": "AzureStorage",
+    "addressPrefixes": ["13.64.39.16/32", "2603:1030::/48"]}}}}]}}"#
+            )
+        };
+        let read = |next: &str| read_service_tags("tags.json", &answer(next)).unwrap();
+        let (tags, more) = read("null");
+        let tag = tags.iter().next().unwrap();
+        assert_eq!((tag.region.as_deref(), tag.system_service.as_deref()), (Some("westus"), Some("AzureStorage")));
+        assert_eq!(tag.prefixes.len(), 2);
+        assert!(more.is_none() && read("\"\"").1.is_none());
+        let more = read("\"https://management.azure.com/more\"").1.unwrap().to_string();
+        assert!(more.starts_with("tags.json:2:"), "{more}");
+        let example = format!(r#"{{"parameters": {{}}, "responses": {{"200": {{"body": {}}}}}}}"#, answer("null"));
+        assert_eq!(read_service_tags("tags.json", &example).unwrap().0, tags);
+        assert!(more.contains("warning[IncompleteList]: the list of service tags goes on"), "{more}");
+    }
+
+    #[test]
+    fn ten_thousand_bad_prefixes_are_a_hundred_messages() {
+        let text = file("10.0.0.0/8").replace("\"10.0.0.0/8\"", &vec!["\"10.0.0.1/8\""; 10_000].join(","));
+        let errors = read_service_tags("tags.json", &text).unwrap_err();
+        assert_eq!(errors.len(), 100);
+        assert!(errors[99].message.ends_with("so have 9900 more"), "{}", errors[99]);
     }
 
     #[test]

@@ -206,7 +206,7 @@ fn published_tags_of_every_year_are_read() {
     let Some(files) = files("service-tags") else { return };
     for path in files {
         let start = Instant::now();
-        let tags = arm::read_service_tags_file(&path).unwrap();
+        let tags = arm::read_service_tags_file(&path).unwrap().0;
         let prefixes: usize = tags.iter().map(|tag| tag.prefixes.len()).sum();
         eprintln!("{}: {} tags, {prefixes} prefixes in {:?}", path.display(), tags.len(), start.elapsed());
         let storage = tags.find("STORAGE").and_then(|index| tags.get(index)).unwrap();

@@ -11,6 +11,9 @@ use std::sync::Arc;
 /// How many arrays and objects may stand in each other; Azure's own documents need about ten.
 pub const MAX_DEPTH: usize = 64;
 
+/// About how many values one document may have. A file of zeros and commas becomes a hundred times its size in memory.
+pub const MAX_VALUES: usize = 1_000_000;
+
 /// Reads one JSON document. `file` is the name that locations carry.
 ///
 /// # Errors
@@ -21,8 +24,7 @@ pub const MAX_DEPTH: usize = 64;
 pub fn read_json(file: &str, text: &str) -> Result<Node, Vec<Diagnostic>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut places = Places::new(file, text);
-    if let Some(offset) = too_deep(text) {
-        let message = format!("arrays and objects stand more than {MAX_DEPTH} deep in each other");
+    if let Some((offset, message)) = too_much(text) {
         return Err(vec![Diagnostic::error(codes::INVALID_JSON, &places.at(offset), message)]);
     }
     let parsed = parse_to_ast(text, &CollectOptions::default(), &options()).map_err(|error| {
@@ -65,16 +67,20 @@ fn reason(text: &str) -> String {
     }
 }
 
-/// Where the text first goes deeper than [`MAX_DEPTH`].
+/// Where the text first goes deeper than [`MAX_DEPTH`] or has more than [`MAX_VALUES`], and what to say.
 ///
-/// The parser recurses, so this comes before it.
-fn too_deep(text: &str) -> Option<usize> {
+/// The parser recurses and takes memory for each value, so this comes before it.
+fn too_much(text: &str) -> Option<(usize, String)> {
     let bytes = text.as_bytes();
-    let mut depth = 0usize;
+    let (mut depth, mut values) = (0usize, 0usize);
     let mut nth = 0;
     while let Some(&byte) = bytes.get(nth) {
         match byte {
-            b'[' | b'{' => depth += 1,
+            b'[' | b'{' => {
+                depth += 1;
+                values += 1;
+            }
+            b',' => values += 1,
             b']' | b'}' => depth = depth.saturating_sub(1),
             b'"' => nth = end_of_string(bytes, nth),
             b'/' if bytes.get(nth + 1) == Some(&b'/') => nth = end_of_line(bytes, nth),
@@ -82,7 +88,10 @@ fn too_deep(text: &str) -> Option<usize> {
             _ => {}
         }
         if depth > MAX_DEPTH {
-            return Some(nth);
+            return Some((nth, format!("arrays and objects stand more than {MAX_DEPTH} deep in each other")));
+        }
+        if values > MAX_VALUES {
+            return Some((nth, format!("there are more than {MAX_VALUES} values in it")));
         }
         nth += 1;
     }
@@ -258,6 +267,10 @@ mod tests {
         assert!(read_json("a.json", &nested(MAX_DEPTH)).is_ok());
         assert!(error(&nested(MAX_DEPTH + 1)).starts_with("a.json:1:65: "));
         assert!(error(&nested(1_000_000)).contains("64 deep"));
+        let many = |count: usize| format!("[{}0]", "0,".repeat(count - 2));
+        assert!(read_json("a.json", &many(1000)).is_ok());
+        assert!(error(&many(MAX_VALUES + 3)).contains("more than 1000000 values"));
+        assert!(error(&format!("[{}]", "[],".repeat(5_000_000))).contains("more than 1000000 values"));
         let text = format!("\"{}\\\"[\" // {}\n/* {} */", "[".repeat(100), "[".repeat(100), "[".repeat(100));
         assert!(read_json("a.json", &text).is_ok());
     }

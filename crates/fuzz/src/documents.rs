@@ -80,7 +80,7 @@ pub fn run(input: &[u8]) {
     let (mut tags, mut nodes) = (Vec::new(), Vec::new());
     for part in text.split("\n---\n") {
         match arm::read_service_tags("tags.json", part) {
-            Ok(read) => {
+            Ok((read, _)) => {
                 tags.extend(read.iter().cloned());
                 continue;
             }

@@ -36,10 +36,16 @@ pub fn load_documents(files: &[PathBuf], service_tags: Option<&Path>) -> (Option
             }
         }
     }
-    let tags = service_tags.map(arm::read_service_tags_file).transpose().unwrap_or_else(|errors| {
-        complete = false;
-        found.extend(errors);
-        None
+    let tags = service_tags.and_then(|file| match arm::read_service_tags_file(file) {
+        Ok((tags, warning)) => {
+            found.extend(warning);
+            Some(tags)
+        }
+        Err(errors) => {
+            complete = false;
+            found.extend(errors);
+            None
+        }
     });
     let documents = judge(&nodes, tags.unwrap_or_default(), complete, &mut found);
     (documents.network, found)
@@ -64,7 +70,10 @@ pub(crate) fn read_network(written: &Written, directory: &Path, out: &mut Vec<Di
         Some(file) => {
             let file = At { value: directory.join(&file.value), at: file.at.clone() };
             match arm::read_service_tags_file(&file.value) {
-                Ok(tags) => tags,
+                Ok((tags, warning)) => {
+                    out.extend(warning);
+                    tags
+                }
                 Err(errors) => {
                     complete = false;
                     out.extend(errors.into_iter().map(|error| placed(error, &file)));

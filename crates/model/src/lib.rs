@@ -23,8 +23,8 @@ pub use network::{
 };
 pub use ports::PortSet;
 pub use reference::NotFound;
-pub use tags::{NamedTag, ServiceTags};
-pub use validate::validate;
+pub use tags::{NamedTag, ServiceTags, TagUse};
+pub use validate::{retag, validate};
 
 /// What kind of public address it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]

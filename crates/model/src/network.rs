@@ -2,7 +2,7 @@
 //!
 //! Every reference is an index into a list of [`Network`], so nothing here can dangle.
 
-use crate::{PortSet, PublicIpSku, ServiceTags};
+use crate::{PortSet, PublicIpSku, ServiceTags, TagUse};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ pub struct Network {
     pub public_ips: Vec<PublicIpAddress>,
     /// The named service tags that were loaded; special tags are computed, not listed.
     pub service_tags: Arc<ServiceTags>,
+    /// Where the documents name one of those.
+    pub tag_uses: Vec<TagUse>,
 }
 
 macro_rules! index {

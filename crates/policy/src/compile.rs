@@ -243,6 +243,7 @@ mod tests {
             name: format!("Tag{nth}").into(),
             prefixes,
             usable_in_nsg: true,
+            ..NamedTag::default()
         });
         Network {
             security_groups: vec![NetworkSecurityGroup { id: "nsg".into(), name: "nsg".into(), rules }],

@@ -138,6 +138,7 @@ fn case(rules: std::ops::Range<usize>) -> impl Strategy<Value = Case> {
                 name: format!("Tag{nth}").into(),
                 prefixes,
                 usable_in_nsg: true,
+                ..NamedTag::default()
             });
             let network = Network {
                 security_groups: groups.into_iter().map(|rules| nsg("nsg", rules)).collect(),

@@ -354,6 +354,7 @@ fn named_tags_hold_both_families_and_unknown_ones_are_refused() {
         name: "Sql.EastUS".into(),
         prefixes: vec![net("40.78.225.0/24"), net("2603:1030:210::/48")],
         usable_in_nsg: true,
+        ..NamedTag::default()
     };
     let network = |index| Network {
         security_groups: vec![nsg(

@@ -182,6 +182,7 @@ pub(crate) fn network(subnet: Vec<SecurityRule>, nic: Vec<SecurityRule>, guarded
         name: "Storage".into(),
         prefixes: ["10.0.0.1/32", "203.0.113.9/32", "2001:db8::/128"].map(net).to_vec(),
         usable_in_nsg: true,
+        ..NamedTag::default()
     };
     let vnet = VirtualNetwork {
         id: "vnet1".into(),

@@ -69,6 +69,7 @@ pub(crate) fn tags() -> Arc<ServiceTags> {
         name: name.into(),
         prefixes: vec![prefix.parse().unwrap()],
         usable_in_nsg,
+        ..NamedTag::default()
     };
     Arc::new(ServiceTags::new(vec![
         tag("Sql", "13.64.0.0/16", true),

@@ -2,8 +2,9 @@
 
 use super::prefix::{self, BadPrefix};
 use super::rule::{Scope, Side};
+use super::tag::{self, find_tag};
 use super::{Report, text};
-use crate::{AddressMatch, AsgIndex, At, Diagnostic, ServiceTag, codes, limits, raw};
+use crate::{AddressMatch, AsgIndex, At, Diagnostic, ServiceTag, TagUse, codes, limits, raw};
 use ipnet::IpNet;
 
 /// One side's addresses as far as they could be read.
@@ -89,20 +90,18 @@ fn single<'a>(
         }
         Err(BadPrefix::NotCidr) => {}
     }
-    let Some((tag, warning)) = find_tag(text, scope) else {
-        let help = if text.contains(',') {
-            format!("write the prefixes one by one in {}", side.field("AddressPrefixes"))
-        } else {
-            unknown_tag_help(text, scope)
-        };
-        let message = format!("{side} has the address prefix '{text}'");
-        let error = Diagnostic::error(codes::SECURITY_RULE_INVALID_ADDRESS_PREFIX, &written.at, message);
-        report.push(error.help(help));
+    let Some((tag, warning)) = find_tag(text, scope.tags) else {
+        let error = tag::unknown(&side, text, &written.at, scope.tags);
+        report.push(match text.contains(',') {
+            true => error.help(format!("write the prefixes one by one in {}", side.field("AddressPrefixes"))),
+            false => error,
+        });
         return None;
     };
-    if let Some((code, message, help)) = warning {
-        let message = format!("{side} has the service tag '{text}', {message}");
-        report.push(Diagnostic::warning(code, &written.at, message).help(help));
+    report.diagnostics.extend(warning.map(|warning| warning.of(&side, text, &written.at)));
+    if let ServiceTag::Named(_) = tag {
+        let written = At { value: text.to_owned(), at: written.at.clone() };
+        report.tag_uses.push(TagUse { by: side.to_string(), written });
     }
     Some(AddressMatch::Tag(tag))
 }
@@ -126,7 +125,7 @@ fn several<'a>(
                 places.push(written);
             }
             Err(BadPrefix::HostBits(net)) => host_bits(written, text, net, side, report),
-            Err(BadPrefix::NotCidr) if is_any(text) || find_tag(text, scope).is_some() => {
+            Err(BadPrefix::NotCidr) if is_any(text) || find_tag(text, scope.tags).is_some() => {
                 let message = format!("{side} lists '{text}', but only addresses and prefixes can be listed");
                 let help = format!("put it alone into {}", side.field("AddressPrefix"));
                 let error = Diagnostic::error(codes::SECURITY_RULE_UNSUPPORTED_VALUE, &written.at, message);
@@ -186,54 +185,4 @@ fn host_bits(written: &At<String>, text: &str, net: IpNet, side: &Side<'_>, repo
 
 fn is_any(text: &str) -> bool {
     text == "*" || text.eq_ignore_ascii_case("any")
-}
-
-/// The tags that are computed, not published.
-const SPECIAL: [(&str, ServiceTag); 6] = [
-    ("VirtualNetwork", ServiceTag::VirtualNetwork),
-    ("AzureLoadBalancer", ServiceTag::AzureLoadBalancer),
-    ("Internet", ServiceTag::Internet),
-    ("AzurePlatformDNS", ServiceTag::AzurePlatformDns),
-    ("AzurePlatformIMDS", ServiceTag::AzurePlatformImds),
-    ("AzurePlatformLKM", ServiceTag::AzurePlatformLkm),
-];
-
-type TagWarning = (&'static str, &'static str, String);
-
-/// The tag of that name, with what is worth a warning about it: code, message and help.
-fn find_tag(text: &str, scope: &Scope<'_>) -> Option<(ServiceTag, Option<TagWarning>)> {
-    let special = |name: &str| SPECIAL.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-    // The classic deployment model wrote them in capitals with underscores.
-    let modern = match text.to_ascii_uppercase().as_str() {
-        "VIRTUAL_NETWORK" => Some("VirtualNetwork"),
-        "AZURE_LOADBALANCER" => Some("AzureLoadBalancer"),
-        _ => (text == "INTERNET").then_some("Internet"),
-    };
-    if let Some((name, tag)) = modern.and_then(special) {
-        let help = format!("write {name}");
-        return Some((*tag, Some((codes::CLASSIC_SERVICE_TAG, "its spelling in the classic model", help))));
-    }
-    if let Some((_, tag)) = special(text) {
-        return Some((*tag, None));
-    }
-    let index = scope.tags.find(text)?;
-    let usable = scope.tags.get(index).is_some_and(|tag| tag.usable_in_nsg);
-    let warning = (!usable).then(|| {
-        let help = "Azure may refuse the rule: look for a tag of the same service that lists NSG".to_owned();
-        (codes::SERVICE_TAG_NOT_FOR_NSG, "which the tag file does not list for NSGs", help)
-    });
-    Some((ServiceTag::Named(index), warning))
-}
-
-fn unknown_tag_help(text: &str, scope: &Scope<'_>) -> String {
-    let known = SPECIAL.iter().map(|(name, _)| *name).chain(scope.tags.iter().map(|tag| &*tag.name));
-    if let Some(name) = crate::nearest(text, known) {
-        return format!("did you mean '{name}'?");
-    }
-    let looks_like_tag = text.starts_with(|c: char| c.is_ascii_alphabetic()) && !text.contains([':', '/']);
-    if looks_like_tag && scope.tags.is_empty() {
-        return "write *, an address, a prefix or a service tag; no file of service tags is loaded"
-            .to_owned();
-    }
-    "write *, an address, a prefix such as 10.0.1.0/24, or a service tag".to_owned()
 }

@@ -12,13 +12,16 @@ mod ports;
 mod prefix;
 mod public_ip;
 mod rule;
+mod tag;
 mod text;
 mod vnet;
+
+pub use tag::retag;
 
 use crate::reference::{Directory, Kind, is_full};
 use crate::{
     ApplicationSecurityGroup, AsgIndex, At, Diagnostic, Network, NsgIndex, PublicIpIndex, ServiceTags,
-    Severity, SubnetIndex, VnetIndex, codes, raw,
+    Severity, SubnetIndex, TagUse, VnetIndex, codes, raw,
 };
 use std::sync::Arc;
 
@@ -62,6 +65,7 @@ pub fn validate(mut raw: raw::Network, tags: Arc<ServiceTags>) -> (Option<Networ
         application_security_groups,
         public_ips,
         service_tags: tags,
+        tag_uses: std::mem::take(&mut report.tag_uses),
     };
     report.finish(network)
 }
@@ -70,6 +74,8 @@ pub fn validate(mut raw: raw::Network, tags: Arc<ServiceTags>) -> (Option<Networ
 #[derive(Default)]
 struct Report {
     diagnostics: Vec<Diagnostic>,
+    /// Where rules name published tags.
+    tag_uses: Vec<TagUse>,
 }
 
 impl Report {
