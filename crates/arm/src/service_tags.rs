@@ -46,7 +46,8 @@ pub fn read_service_tags(
     }
     let next = document.next_link.filter(|Text(link)| !link.is_empty()).map(|Text(link)| {
         let message = "the list of service tags goes on in another answer";
-        let warning = Diagnostic::warning(codes::INCOMPLETE_LIST, &places.at(offset_in(text, &link)), message);
+        let warning =
+            Diagnostic::warning(codes::INCOMPLETE_LIST, &places.at(offset_in(text, &link)), message);
         warning.help("put the values of all answers into one list, as az network list-service-tags does")
     });
     let mut errors = Errors::default();
@@ -282,12 +283,16 @@ mod tests {
         let read = |next: &str| read_service_tags("tags.json", &answer(next)).unwrap();
         let (tags, more) = read("null");
         let tag = tags.iter().next().unwrap();
-        assert_eq!((tag.region.as_deref(), tag.system_service.as_deref()), (Some("westus"), Some("AzureStorage")));
+        assert_eq!(
+            (tag.region.as_deref(), tag.system_service.as_deref()),
+            (Some("westus"), Some("AzureStorage"))
+        );
         assert_eq!(tag.prefixes.len(), 2);
         assert!(more.is_none() && read("\"\"").1.is_none());
         let more = read("\"https://management.azure.com/more\"").1.unwrap().to_string();
         assert!(more.starts_with("tags.json:2:"), "{more}");
-        let example = format!(r#"{{"parameters": {{}}, "responses": {{"200": {{"body": {}}}}}}}"#, answer("null"));
+        let example =
+            format!(r#"{{"parameters": {{}}, "responses": {{"200": {{"body": {}}}}}}}"#, answer("null"));
         assert_eq!(read_service_tags("tags.json", &example).unwrap().0, tags);
         assert!(more.contains("warning[IncompleteList]: the list of service tags goes on"), "{more}");
     }

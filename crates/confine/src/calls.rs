@@ -86,6 +86,19 @@ const LOADER: &[c_long] = &[
     libc::SYS_statx,
 ];
 
+/// Where files are and when they change, but nothing of what is in them.
+const WATCH: &[c_long] = &[
+    libc::SYS_faccessat,
+    libc::SYS_faccessat2,
+    libc::SYS_getcwd,
+    libc::SYS_inotify_add_watch,
+    libc::SYS_inotify_rm_watch,
+    libc::SYS_newfstatat,
+    libc::SYS_ppoll,
+    libc::SYS_readlinkat,
+    libc::SYS_statx,
+];
+
 /// Interfaces, guards, rings, and telling the service manager.
 const MAIN: &[c_long] = &[
     libc::SYS_bind,
@@ -110,10 +123,11 @@ const MAIN: &[c_long] = &[
 
 /// What newer architectures have only in the forms above.
 #[cfg(target_arch = "x86_64")]
-const OLD_FORMS: [(Role, &[c_long]); 4] = [
+const OLD_FORMS: [(Role, &[c_long]); 5] = [
     (Role::Worker, &[libc::SYS_poll]),
     (Role::Control, &[libc::SYS_poll]),
     (Role::Loader, &[libc::SYS_stat, libc::SYS_lstat]),
+    (Role::Watch, &[libc::SYS_poll, libc::SYS_stat, libc::SYS_lstat, libc::SYS_readlink]),
     (Role::Main, &[libc::SYS_poll, libc::SYS_unlink, libc::SYS_stat, libc::SYS_lstat]),
 ];
 #[cfg(not(target_arch = "x86_64"))]
@@ -139,7 +153,7 @@ pub(crate) fn filter(role: Role) -> Result<(), Error> {
 }
 
 fn has_no_files(role: Role) -> bool {
-    matches!(role, Role::Worker | Role::Control)
+    matches!(role, Role::Worker | Role::Control | Role::Watch)
 }
 
 fn refusing_files() -> Result<BpfProgram, BackendError> {
@@ -155,6 +169,7 @@ fn program(role: Role) -> Result<BpfProgram, BackendError> {
         Role::Worker => WORKER,
         Role::Control => CONTROL,
         Role::Loader => LOADER,
+        Role::Watch => WATCH,
     };
     let old = OLD_FORMS.iter().filter(|(whose, _)| *whose == role).flat_map(|(_, calls)| *calls);
     let calls = EVERYBODY.iter().chain(own).chain(old);
@@ -165,7 +180,7 @@ fn program(role: Role) -> Result<BpfProgram, BackendError> {
     }
     common_conditions(&mut rules)?;
     match role {
-        Role::Main => {}
+        Role::Main | Role::Watch => {}
         // Whether an interface is up again.
         Role::Worker => drop(rules.insert(libc::SYS_ioctl, vec![equals(1, libc::SIOCGIFFLAGS)?])),
         Role::Control => control_conditions(&mut rules)?,
@@ -226,7 +241,7 @@ fn condition(argument: u8, is: SeccompCmpOp, value: u64) -> Result<SeccompRule, 
 mod tests {
     use super::*;
 
-    const ROLES: [Role; 4] = [Role::Main, Role::Worker, Role::Control, Role::Loader];
+    const ROLES: [Role; 5] = [Role::Main, Role::Worker, Role::Control, Role::Loader, Role::Watch];
 
     #[test]
     fn every_role_has_a_program() {
@@ -257,10 +272,10 @@ mod tests {
             libc::SYS_keyctl,
             libc::SYS_io_uring_setup,
         ];
-        for list in [EVERYBODY, WORKER, CONTROL, LOADER, MAIN] {
+        for list in [EVERYBODY, WORKER, CONTROL, LOADER, WATCH, MAIN] {
             assert!(never.iter().all(|call| !list.contains(call)));
         }
-        for list in [EVERYBODY, WORKER, CONTROL] {
+        for list in [EVERYBODY, WORKER, CONTROL, WATCH] {
             let opening = [libc::SYS_openat, libc::SYS_socket, libc::SYS_connect, libc::SYS_bpf];
             assert!(opening.iter().all(|call| !list.contains(call)));
         }

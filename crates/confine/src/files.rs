@@ -28,7 +28,7 @@ pub(crate) fn restrict(role: Role, socket: &Path) -> Result<Landlock, RulesetErr
             .add_rules(path_beneath_rules(["/proc/sys/net"], AccessFs::ReadFile))?
             .add_rules(path_beneath_rules(["/dev/net"], tun))?,
         Role::Loader => rules.add_rules(path_beneath_rules(["/"], reading))?,
-        Role::Worker | Role::Control => rules,
+        Role::Worker | Role::Control | Role::Watch => rules,
     };
     let RestrictionStatus { ruleset, .. } = rules.restrict_self()?;
     Ok(match ruleset {

@@ -5,6 +5,7 @@
 //! | [main](Role::Main): interfaces, guards, reloads | `CAP_NET_ADMIN`, `CAP_NET_RAW`, `CAP_BPF` | removes its socket, opens what is in `/dev/net`, reads the network's settings | sockets, `bpf(2)`, memory |
 //! | [workers](Role::Worker) | none | none | sending, receiving, waiting, memory |
 //! | [control](Role::Control): the socket's peers, signals, the watch over interfaces | none | none | what is open already, memory |
+//! | [watch](Role::Watch) over the file of service tags | none | none; learns where they are, and that they change | what is open already, `inotify(7)`, memory |
 //! | [loader](Role::Loader): the gateway file | none | reads | reading, looking interfaces up, memory |
 //!
 //! The process calls [`no_new_privileges`] before it starts its first thread, and says which rights are [`missing`]
@@ -48,6 +49,8 @@ pub enum Role {
     Control,
     /// Reading the gateway file and what it names.
     Loader,
+    /// Hearing that a file has changed, which another thread reads.
+    Watch,
 }
 
 /// Why a thread cannot be confined.

@@ -31,6 +31,7 @@ fn a_forbidden_call_kills_its_process_and_no_other() {
         "child_worker_makes_a_socket",
         "child_control_makes_a_socket",
         "child_loader_writes",
+        "child_watch_makes_a_socket",
         "child_main_runs_a_program",
     ] {
         let ended = child(test);
@@ -46,6 +47,8 @@ fn allowed_calls_go_on_and_landlock_refuses_without_killing() {
     let ended = child("child_loader_reads");
     assert!(ended.success(), "{ended:?}");
     let ended = child("child_worker_finds_no_files");
+    assert!(ended.success(), "{ended:?}");
+    let ended = child("child_watch_finds_files_and_reads_none");
     assert!(ended.success(), "{ended:?}");
     let ended = child("child_main_may_not_write_elsewhere");
     assert!(ended.success(), "{ended:?}");
@@ -78,6 +81,23 @@ fn child_control_makes_a_socket() {
 #[ignore = "the child of another test"]
 fn child_loader_writes() {
     confined(Role::Loader, |_| drop(fs::write("/tmp/nsgate-test-never-there", "x")));
+}
+
+#[test]
+#[ignore = "the child of another test"]
+fn child_watch_makes_a_socket() {
+    confined(Role::Watch, |_| drop(std::net::UdpSocket::bind("127.0.0.1:0")));
+}
+
+#[test]
+#[ignore = "the child of another test"]
+fn child_watch_finds_files_and_reads_none() {
+    confined(Role::Watch, |_| {
+        assert!(fs::metadata("/proc/self/status").unwrap().is_file());
+        assert!(fs::canonicalize("/proc/../proc/self/./status").unwrap().starts_with("/proc"));
+        let opened = fs::File::open("/proc/self/status");
+        assert!(opened.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied));
+    });
 }
 
 #[test]

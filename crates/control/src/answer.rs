@@ -61,6 +61,9 @@ pub struct Status {
     pub workers: u16,
     /// Reloads done, refused, and why the last one was refused.
     pub reloads: Reloads,
+    /// The published service tags in force; absent where the gateway file names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_tags: Option<TagsInForce>,
     /// What the daemon has given up.
     pub confinement: Confinement,
     /// Flow records.
@@ -113,6 +116,36 @@ pub struct Reloads {
     /// Why the last one was refused; absent after one that was done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_refusal: Option<String>,
+}
+
+/// The published service tags in force, and the file that they are from.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TagsInForce {
+    /// The file.
+    pub file: String,
+    /// Its cloud; absent where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud: Option<String>,
+    /// Its number.
+    pub change_number: u64,
+    /// How many tags it has.
+    pub tags: u64,
+    /// When it was read, in UTC.
+    pub taken_at: String,
+    /// Why a later version was not taken; absent where the file is in force as it is now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_refusal: Option<TagsRefused>,
+}
+
+/// A version of the file of service tags that was not taken.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TagsRefused {
+    /// When, in UTC.
+    pub at: String,
+    /// Why.
+    pub why: String,
 }
 
 /// How much of something bounded is in use.
@@ -292,4 +325,45 @@ pub struct Reloaded {
     pub detached: Vec<String>,
     /// Warnings of the file that is now in force.
     pub warnings: Vec<String>,
+}
+
+/// What a reload would change.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trial {
+    /// Live flows that the new policy would not admit, the first of them.
+    pub flows: Vec<NotAdmitted>,
+    /// How many there are of those, as far as flows were judged.
+    pub flows_not_admitted: u64,
+    /// How many live flows were judged.
+    pub flows_judged: u64,
+    /// Whether those were all.
+    pub all_flows_judged: bool,
+    /// Interfaces that would be attached.
+    pub attached: Vec<String>,
+    /// Interfaces that would be given back.
+    pub detached: Vec<String>,
+    /// Warnings of the new file.
+    pub warnings: Vec<String>,
+}
+
+impl Trial {
+    /// Whether a reload would change anything of this.
+    pub fn is_change(&self) -> bool {
+        self.flows_not_admitted > 0 || !self.attached.is_empty() || !self.detached.is_empty()
+    }
+}
+
+/// A live flow that another policy would not admit.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotAdmitted {
+    /// The flow.
+    #[serde(flatten)]
+    pub flow: Flow,
+    /// Why its first packet would be dropped, as the counters name it.
+    pub reason: String,
+    /// The rule that would deny it, where one would.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denied_by: Option<FlowRule>,
 }

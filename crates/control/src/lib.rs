@@ -22,7 +22,7 @@ pub use client::{Refusal, ask};
 pub use line::Line;
 pub use server::{Listener, MAX_PEERS, Refused, Task, serve};
 
-use answer::{FlowPage, IpFlow, Reloaded, SnatPool, Status, Walk};
+use answer::{FlowPage, IpFlow, Reloaded, SnatPool, Status, Trial, Walk};
 use serde::{Deserialize, Serialize};
 
 /// The protocol's version.
@@ -56,6 +56,11 @@ pub enum Request {
     Drops {},
     /// Load the gateway file again; the answer is a [`Reloaded`].
     Reload {},
+    /// Load the gateway file without putting it in force; the answer is a [`Trial`].
+    TryReload {
+        /// How many flows are listed at most.
+        limit: u32,
+    },
     /// IP flow verify on the policy in force; the answer is an [`IpFlow`].
     TestIpFlow(Question),
     /// The walk of a packet, live flows included; the answer is a [`Walk`].
@@ -119,6 +124,8 @@ pub enum Answer {
     Drops(Vec<answer::Drop>),
     /// To [`Request::Reload`].
     Reload(Reloaded),
+    /// To [`Request::TryReload`].
+    Trial(Box<Trial>),
     /// To [`Request::TestIpFlow`].
     IpFlow(IpFlow),
     /// To [`Request::Explain`].

@@ -56,3 +56,7 @@ pub(crate) const NO_ATTACHMENTS: &str = "NoAttachments";
 pub(crate) const POLICY: &str = "PolicyTooLarge";
 /// A key that a reload cannot change.
 pub(crate) const NEEDS_A_START: &str = "NeedsAStart";
+/// Service tags of another cloud than those in force.
+pub(crate) const SERVICE_TAGS_CLOUD: &str = "ServiceTagsOfAnotherCloud";
+/// Service tags with a lower number than those in force.
+pub(crate) const SERVICE_TAGS_OLDER: &str = "ServiceTagsOlder";

@@ -43,6 +43,7 @@
 //! | `host` | what the host's interfaces are, as far as they count ([`Host`]) |
 //! | `peek` | what a broken file still says: its socket, its interfaces |
 //! | `later` | what is found only once it has been loaded |
+//! | `tags` | whether a newer file of service tags will do ([`retag`]) |
 //!
 //! An interface keeps its number ([`Ids`]) over reloads, so that flows of an unchanged attachment live on.
 
@@ -58,6 +59,7 @@ mod narrow;
 mod on_premises;
 mod outside;
 mod peek;
+mod tags;
 mod written;
 mod yaml;
 
@@ -65,6 +67,7 @@ pub use documents::load_documents;
 pub use host::{Find, Host, Ids};
 pub use later::{needs_a_start, no_attachments, policy_too_large, unseen_rules};
 pub use peek::{interfaces_of, socket_of};
+pub use tags::{NotTaken, Retagged, retag, step_back};
 
 use control::DEFAULT_SOCKET;
 use model::{Diagnostic, Location, Severity};
@@ -106,6 +109,8 @@ pub struct Settings {
     pub file: PathBuf,
     /// `control.socket`.
     pub socket: PathBuf,
+    /// `serviceTags`.
+    pub service_tags: Option<PathBuf>,
     /// `flows.capacity`.
     pub flow_capacity: usize,
     /// `engine.workers`, and for `auto` what this host's cores allow.
@@ -151,6 +156,7 @@ pub fn load_text(path: &Path, text: &str, ids: &mut Ids, host: &Host<'_>) -> Res
         settings: Settings {
             file: path.to_owned(),
             socket: socket(&written, directory),
+            service_tags: written.service_tags.as_ref().map(|file| directory.join(&file.value)),
             flow_capacity: written
                 .flow_capacity
                 .and_then(|count| usize::try_from(count).ok())

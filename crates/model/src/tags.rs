@@ -154,6 +154,10 @@ mod tests {
         let tags = tags();
         assert_eq!(tags.find("azurefrontdoor.frontend"), Some(TagIndex(5)));
         assert_eq!(tags.find("Frontend"), None);
-        assert_eq!(tags.find_in_region("AzureFrontDoor", "Frontend"), Some(TagIndex(5)), "its own name counts");
+        assert_eq!(
+            tags.find_in_region("AzureFrontDoor", "Frontend"),
+            Some(TagIndex(5)),
+            "its own name counts"
+        );
     }
 }

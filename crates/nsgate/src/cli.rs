@@ -35,7 +35,7 @@ pub enum Command {
     /// What was dropped, by reason, NSG and rule.
     Drops(Ask),
     /// Load the gateway file again; a broken file changes nothing.
-    Reload(Ask),
+    Reload(Reload),
 }
 
 /// How an answer is written.
@@ -123,6 +123,20 @@ pub struct Ask {
     /// How the answer is written.
     #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
     pub output: Output,
+}
+
+/// `nsgate reload`.
+#[derive(Debug, Args)]
+pub struct Reload {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub ask: Ask,
+    /// Change nothing, and say what a reload would change: exit 0 nothing, 1 something, 2 the file has errors.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The most live flows that are listed.
+    #[arg(long, value_name = "COUNT", default_value_t = 100, requires = "dry_run")]
+    pub limit: u32,
 }
 
 /// `nsgate test-ip-flow`, with the flags of `az network watcher test-ip-flow`.

@@ -27,14 +27,10 @@ impl Asked {
     /// One sentence on what is wrong with the question.
     pub(crate) fn new(gateway: &Gateway, from: &str, words: &Words) -> Result<Self, String> {
         let attachment = find(gateway, from, words)?;
-        let sender = match &attachment.kind {
-            AttachmentKind::Nic { enforced_mac: Some(mac), .. } => *mac,
-            _ => SENDER,
-        };
         Ok(Self {
             on: attachment.id,
             from: role(gateway, attachment),
-            frame: words.frame(sender, attachment.mac),
+            frame: words.frame(sender(attachment), attachment.mac),
         })
     }
 
@@ -60,6 +56,14 @@ impl Asked {
         };
         let verdict = walk.ending.map_or("waiting", Ending::slug).to_owned();
         Walk { packet: words.to_string(), from: self.from.clone(), stages, verdict, allowed, summary }
+    }
+}
+
+/// The hardware address of whoever sends on an attachment.
+pub(crate) fn sender(attachment: &Attachment) -> Mac {
+    match &attachment.kind {
+        AttachmentKind::Nic { enforced_mac: Some(mac), .. } => *mac,
+        _ => SENDER,
     }
 }
 

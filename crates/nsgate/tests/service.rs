@@ -6,6 +6,7 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use serde_json::json;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 use testkit::gateway_file::{GatewayFile, Rule};
 use testkit::netns::{self, Process, eventually};
-use testkit::site::Site;
+use testkit::site::{Daemon, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
@@ -252,18 +253,28 @@ fn a_stalled_worker_is_not_passed_off_as_alive() {
     assert!(daemon.wait(Duration::from_secs(5)).is_some_and(|ended| ended.success()), "{}", manager.log());
 }
 
-/// A gateway file whose documents come out of a pipe that nobody writes to.
-fn endless(directory: &Path) -> String {
-    let pipe = directory.join("pipe.json");
+/// A site whose daemon was started with a pipe that nobody writes to, and a gateway file whose documents come out of
+/// that: a named pipe it would not even open.
+fn with_pipe() -> Option<(Site, Daemon, String, tempfile::TempDir)> {
+    let directory = tempfile::tempdir().unwrap();
+    let (pipe, script) = (directory.path().join("pipe"), directory.path().join("nsgate"));
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    GatewayFile::open().with("network", json!({ "files": ["pipe.json"] })).text()
+    // A pipe can be opened to be read without waiting only while somebody has it open to write.
+    let pipe = pipe.display();
+    let lines = format!(
+        "#!/bin/sh\n[ $1 = run ] && exec 8<>{pipe} && exec 9<{pipe} && exec 8>&-\nexec {NSGATE} \"$@\"\n"
+    );
+    fs::write(&script, lines).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let (site, daemon) = Site::with(script.to_str().unwrap(), &GatewayFile::open())?;
+    let endless = GatewayFile::open().with("network", json!({ "files": ["/dev/fd/9"] })).text();
+    Some((site, daemon, endless, directory))
 }
 
 #[test]
 fn a_file_that_hangs_delays_neither_questions_nor_the_end() {
-    let Some((site, mut daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
-    let text = endless(daemon.config().parent().unwrap());
-    fs::write(daemon.config(), text).unwrap();
+    let Some((site, mut daemon, endless, _pipe)) = with_pipe() else { return };
+    fs::write(daemon.config(), endless).unwrap();
     daemon.signal("HUP");
     let begun = eventually(SOON, || daemon.log().contains("loading the gateway file again").then_some(()));
     assert!(begun.is_some(), "{}", daemon.log());
@@ -291,9 +302,8 @@ fn a_file_that_hangs_delays_neither_questions_nor_the_end() {
 
 #[test]
 fn a_file_that_hangs_is_given_up_and_does_not_hold_up_the_next_reload() {
-    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
-    let pipe = daemon.config().with_file_name("pipe.json");
-    let refused = daemon.reload(&endless(pipe.parent().unwrap()));
+    let Some((site, daemon, endless, pipe)) = with_pipe() else { return };
+    let refused = daemon.reload(&endless);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && said.contains("one of them hangs"), "{said}");
     assert_eq!(daemon.ask("status")["reloads"]["refused"], 1);
@@ -305,7 +315,7 @@ fn a_file_that_hangs_is_given_up_and_does_not_hold_up_the_next_reload() {
     let reloaded = daemon.reload(&closed.text());
     assert!(reloaded.status.success(), "{}", daemon.log());
     // Now the first load ends; nobody wants it any more.
-    fs::write(pipe, "[]").unwrap();
+    fs::write(pipe.path().join("pipe"), "[]").unwrap();
     assert!(daemon.reload(&closed.text()).status.success(), "{}", daemon.log());
     daemon.denies("vm1-nsg", "NoUdp", || site.udp(&site.vm1, "198.51.100.1:80"));
     let status = daemon.ask("status");

@@ -1,7 +1,7 @@
 //! What would happen to a packet now, told stage by stage.
 
 use crate::engine::Engine;
-use crate::observer::{Event, Level, Observer, RouteKind};
+use crate::observer::{Event, Level, Observer, RouteKind, Silent};
 use crate::path::walk;
 use crate::snapshot::Snapshot;
 use crate::step::{Came, Refusal, Step};
@@ -47,6 +47,25 @@ impl Engine {
     /// [`Self::explain`] for a frame that another worker would hand over to this one.
     pub fn explain_taken_over(&self, on: AttachmentId, bytes: &mut [u8], offload: Offload) -> Explanation {
         self.explain_as(on, &Frame { bytes, offload }, Came::HandedOver)
+    }
+
+    /// How a frame would end if it came in now, and the rule that would deny it: [`Self::explain`] without its stages.
+    ///
+    /// # Cost
+    /// That of a packet.
+    pub fn foresee(
+        &self,
+        on: AttachmentId,
+        bytes: &mut [u8],
+        offload: Offload,
+    ) -> (Option<Ending>, Option<RuleName>) {
+        match walk(&self.world(Came::Received), on, &Frame { bytes, offload }, &mut Silent) {
+            Ok(step) => (ending_of(&step), None),
+            Err(Refusal { denial, .. }) => {
+                let rule = denial.rule.and_then(|rule| self.snapshot().rule_name(rule).cloned());
+                (Some(Ending::Dropped(denial.reason)), rule)
+            }
+        }
     }
 
     fn explain_as(&self, on: AttachmentId, frame: &Frame<'_>, came: Came) -> Explanation {

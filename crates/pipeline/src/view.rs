@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::{Judgement, RuleName};
-use packet::{FlowKey, Protocol, Time};
+use packet::{AttachmentId, FlowKey, Protocol, Time};
 use std::time::Duration;
 
 /// A live flow, for people.
@@ -10,6 +10,8 @@ use std::time::Duration;
 pub struct FlowView {
     /// The protocol.
     pub protocol: Protocol,
+    /// Where the initiator's packets come in.
+    pub on: AttachmentId,
     /// The tuple as the initiator sends it.
     pub initiator: FlowKey,
     /// The tuple as the responder sends it.
@@ -39,6 +41,7 @@ impl Engine {
             let rules = [outbound_nic, outbound_subnet, inbound_subnet, inbound_nic].into_iter().flatten();
             FlowView {
                 protocol: flow.keys.initiator.protocol,
+                on: flow.action.hops[1].egress,
                 initiator: flow.keys.initiator,
                 responder: flow.keys.responder,
                 state: flow.state,

@@ -1,13 +1,14 @@
 //! Questions to a gateway file or to the daemon.
 
 use super::{Place, answer, offline, place, socket};
-use crate::cli::{Ask, Explain, Output, TestIpFlow, VerifiedProtocol, Way};
+use crate::cli::{Ask, Explain, Output, Reload, TestIpFlow, VerifiedProtocol, Way};
 use crate::print::{self, Colour};
 use crate::words::Words;
 use anyhow::anyhow;
-use control::answer::{Drop, FlowPage, IpFlow, Reloaded, SnatPool, Status, Walk};
-use control::{PAGE, Question, Request, ask};
+use control::answer::{Drop, FlowPage, IpFlow, Reloaded, SnatPool, Status, Trial, Walk};
+use control::{PAGE, Question, Refusal, Request, ask};
 use std::io::Write;
+use std::process::ExitCode;
 
 pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::Result<()> {
     let question = Question {
@@ -73,9 +74,21 @@ pub(super) fn drops(args: &Ask, out: &mut impl Write) -> anyhow::Result<()> {
     answer(out, args.output, &drops, |out, it| print::drops(out, it))
 }
 
-pub(super) fn reload(args: &Ask, out: &mut impl Write) -> anyhow::Result<()> {
-    let reloaded: Reloaded = ask(&socket(&args.whom)?, &Request::Reload {})?;
-    answer(out, args.output, &reloaded, |out, it| print::reloaded(out, it))
+pub(super) fn reload(args: &Reload, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let socket = socket(&args.ask.whom)?;
+    if args.dry_run {
+        let trial = ask::<Trial>(&socket, &Request::TryReload { limit: args.limit });
+        // Here a file with errors is no answer, as for `nsgate diff`.
+        let trial = trial.map_err(|error| match error.downcast::<Refusal>() {
+            Ok(Refusal(why)) => anyhow!(why),
+            Err(error) => error,
+        })?;
+        answer(out, args.ask.output, &trial, |out, it| print::trial(out, it))?;
+        return Ok(ExitCode::from(if trial.is_change() { super::NO } else { 0 }));
+    }
+    let reloaded: Reloaded = ask(&socket, &Request::Reload {})?;
+    answer(out, args.ask.output, &reloaded, |out, it| print::reloaded(out, it))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn colour() -> Colour {

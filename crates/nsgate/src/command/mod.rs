@@ -53,7 +53,7 @@ fn run(command: &Command, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         Command::Flows(args) => ask::flows(args, out)?,
         Command::Snat(args) => ask::snat(args, out)?,
         Command::Drops(args) => ask::drops(args, out)?,
-        Command::Reload(args) => ask::reload(args, out)?,
+        Command::Reload(args) => return ask::reload(args, out),
     }
     Ok(ExitCode::SUCCESS)
 }

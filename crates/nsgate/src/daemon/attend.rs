@@ -2,13 +2,13 @@
 
 use super::change::State;
 use super::desk::{Desk, Wish};
+use super::errand::{Errand, Errands};
 use super::follow::Looked;
 use super::link::{Command, Notice, Workers};
-use super::load::{Loader, Read};
-use super::{notify, views};
+use super::load::Loader;
+use super::views;
 use crate::logs::Limits;
-use control::answer::Reloaded;
-use crossbeam::channel::{Receiver, Sender, never, select, tick};
+use crossbeam::channel::{Receiver, never, select, tick};
 use io::LinkState;
 use io::watch::Change;
 use nat::PoolKey;
@@ -47,14 +47,10 @@ enum Subject {
 /// What the main thread holds.
 #[derive(Debug)]
 pub(super) struct Main {
-    state: State,
+    pub(super) state: State,
     desk: Arc<Desk>,
-    workers: Workers,
-    loader: Loader,
-    /// Who waits for the load that runs; `None` where none does.
-    loading: Option<Vec<Sender<Result<Reloaded, String>>>>,
-    /// Who asked since it began, which may have been too late for it; `None` where nobody did.
-    next: Option<Vec<Sender<Result<Reloaded, String>>>>,
+    pub(super) workers: Workers,
+    pub(super) errands: Errands,
     limits: Limits<Subject>,
     /// The links' states as the workers told them last; up where they told nothing.
     links: HashMap<AttachmentId, LinkState>,
@@ -70,12 +66,14 @@ pub(super) struct Doors {
     pub(super) wishes: Receiver<Wish>,
     /// What the kernel tells of the host's interfaces.
     pub(super) changes: Receiver<Change>,
+    /// That the file of service tags may say something new.
+    pub(super) tags: Receiver<()>,
 }
 
 impl Main {
     pub(super) fn new(state: State, desk: Arc<Desk>, workers: Workers, loader: Loader) -> Self {
         let (limits, links, lost) = (Limits::default(), HashMap::new(), HashMap::new());
-        Self { state, desk, workers, loader, loading: None, next: None, limits, links, lost }
+        Self { state, desk, workers, errands: Errands::new(loader), limits, links, lost }
     }
 
     /// Says that everything is in place.
@@ -107,7 +105,7 @@ impl Main {
                 recv(doors.signals) -> signal => match signal {
                     Ok(SIGHUP) => {
                         info!("SIGHUP: loading the gateway file again");
-                        self.load(None);
+                        self.load(Errand::Reload(Vec::new()));
                     }
                     Ok(signal) => {
                         info!("{}: stopping", if signal == SIGINT { "SIGINT" } else { "SIGTERM" });
@@ -122,15 +120,27 @@ impl Main {
                         std::thread::sleep(Duration::from_millis(100));
                     }
                 },
-                recv(doors.wishes) -> wish => if let Ok(Wish::Reload(reply)) = wish {
-                    self.load(Some(reply));
+                recv(doors.wishes) -> wish => match wish {
+                    Ok(Wish::Reload(reply)) => self.load(Errand::Reload(vec![reply])),
+                    Ok(Wish::Try(reply)) => self.load(Errand::Try(reply)),
+                    Err(_) => {}
                 },
-                recv(self.loader.done) -> done => if let Some(read) = done.ok().and_then(|done| self.loader.take(done)) {
-                    self.loaded(read);
-                },
-                recv(self.loader.overdue) -> _ => if let Some(refused) = self.loader.give_up() {
+                recv(self.errands.loader.done) -> done => {
+                    if let Some(read) = done.ok().and_then(|done| self.errands.loader.take(done)) {
+                        self.loaded(read);
+                    }
+                }
+                recv(self.errands.loader.overdue) -> _ => if let Some(refused) = self.errands.loader.give_up() {
                     self.loaded(refused);
                 },
+                recv(doors.tags) -> _ => {
+                    self.state.tags.changed();
+                    self.load(Errand::Tags);
+                }
+                recv(self.errands.again) -> _ => {
+                    self.errands.again = never();
+                    self.load(Errand::Tags);
+                }
                 recv(changes) -> change => match change {
                     Ok(change) => self.follow(change, &doors.changes),
                     // The watch has ended, and said so; the ticks go on.
@@ -147,54 +157,8 @@ impl Main {
         }
     }
 
-    /// Has the gateway file loaded again, for somebody who waits or for nobody.
-    fn load(&mut self, waits: Option<Sender<Result<Reloaded, String>>>) {
-        if self.loading.is_some() {
-            // The file may have changed since the load began.
-            self.next.get_or_insert_default().extend(waits);
-            return;
-        }
-        self.begin_to_load(waits.into_iter().collect());
-    }
-
-    /// The same while there is no load, for everybody who waits.
-    fn begin_to_load(&mut self, waits: Vec<Sender<Result<Reloaded, String>>>) {
-        notify::reloading();
-        self.loading = Some(waits);
-        if let Err(why) = self.loader.begin(self.state.job()) {
-            self.loaded(Err(why));
-        }
-    }
-
-    /// Puts in force what has been read, and tells whoever waits.
-    fn loaded(&mut self, read: Read) {
-        let done = self.state.reload(&self.workers, read);
-        let reloads = &mut self.state.reloads;
-        match &done {
-            Ok(reloaded) => {
-                reloads.done += 1;
-                reloads.last_refusal = None;
-                info!(attached = ?reloaded.attached, detached = ?reloaded.detached, "reloaded");
-            }
-            Err(why) => {
-                reloads.refused += 1;
-                reloads.last_refusal = Some(why.clone());
-                warn!("the reload was refused and changed nothing: {why}");
-            }
-        }
-        self.show();
-        for waits in self.loading.take().into_iter().flatten() {
-            // Whoever waited may have given up.
-            let _ = waits.send(done.clone());
-        }
-        notify::ready();
-        if let Some(next) = self.next.take() {
-            self.begin_to_load(next);
-        }
-    }
-
     /// Puts the state on show.
-    fn show(&self) {
+    pub(super) fn show(&self) {
         self.desk.shown.store(Arc::new(self.state.shown()));
     }
 

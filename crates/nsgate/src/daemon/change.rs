@@ -5,14 +5,15 @@
 use super::desk::Shown;
 use super::hold::{Attached, Before, Holds};
 use super::link::{Command, Workers};
-use super::load::{Job, Read};
+use super::load::{FileJob, GatewayRead, Job};
 use super::notify::Pulse;
 use super::opening::{self, Opened, attached, note_opened, ports_of, put_in_force};
 use super::rest::Resting;
 use super::stop::Stop;
+use super::tags::Tags;
 use super::views::Directions;
 use control::answer::{Confinement, Reloaded, Reloads};
-use gateway::{Ids, Loaded};
+use gateway::{Ids, Loaded, Settings};
 use io::{Interface, Interfaces, Port, Wire};
 use packet::AttachmentId;
 use pipeline::{Gateway, Names, Shared, Snapshot};
@@ -39,6 +40,7 @@ pub(super) struct State {
     /// Numbers of attachments that are no more.
     pub(super) resting: Resting,
     pub(super) reloads: Reloads,
+    pub(super) tags: Tags,
     pub(super) directions: Arc<Directions>,
     pub(super) confinement: Confinement,
     /// To be felt in the middle of a change, too.
@@ -73,6 +75,7 @@ impl State {
             directions: Arc::clone(&self.directions),
             missing: self.missing.clone(),
             reloads: self.reloads.clone(),
+            tags: self.tags.shown(&self.loaded),
             confinement: self.confinement.clone(),
         }
     }
@@ -98,22 +101,20 @@ impl State {
         let is_away = |one: &Attached<'_>| self.missing.contains(&one.attachment.id);
         let (away, there): (Vec<_>, Vec<_>) = attached(&self.loaded).partition(is_away);
         let taps = there.iter().filter(|one| one.wire.is_tap());
-        Job {
+        Job::Gateway(FileJob {
             file: self.loaded.settings.file.clone(),
             ids: self.ids.clone(),
             away: away.iter().map(|one| one.interface.clone()).collect(),
             taps: taps.map(|one| one.interface.clone()).collect(),
-        }
+        })
     }
 
     /// Puts in force what the loader has read. On an error nothing has changed.
     ///
     /// # Errors
     /// Everything that is wrong, a line each.
-    pub(super) fn reload(&mut self, workers: &Workers, read: Read) -> Result<Reloaded, String> {
-        let (ids, mut loaded) = read?;
-        self.keep_what_needs_a_start(&mut loaded);
-        self.keep_taps(&mut loaded);
+    pub(super) fn reload(&mut self, workers: &Workers, read: GatewayRead) -> Result<Reloaded, String> {
+        let (ids, mut loaded) = self.fitted(read)?;
         let snapshot = self.compile(&loaded.gateway)?;
         let steps = self.steps(&loaded, &Interfaces::look(), workers.count());
         let opened = self.take_all(&loaded, &steps, workers.count())?;
@@ -134,6 +135,18 @@ impl State {
         Ok(Reloaded { attached: names, detached, warnings })
     }
 
+    /// What has been read, as this daemon would put it in force.
+    ///
+    /// # Errors
+    /// Why it could not be read.
+    pub(super) fn fitted(&self, read: GatewayRead) -> Result<(Ids, Loaded), String> {
+        let (ids, mut loaded) = *read?;
+        self.warn_of_other_tags(&mut loaded);
+        self.keep_what_needs_a_start(&mut loaded);
+        self.keep_taps(&mut loaded);
+        Ok((ids, loaded))
+    }
+
     /// What memory and threads depend on stays as it was at the start.
     fn keep_what_needs_a_start(&self, loaded: &mut Loaded) {
         let (old, new) = (&self.loaded.settings, &loaded.settings);
@@ -148,7 +161,8 @@ impl State {
                 loaded.warnings.push(gateway::needs_a_start(&self.loaded.settings.file, key));
             }
         }
-        loaded.settings = old.clone();
+        let service_tags = loaded.settings.service_tags.take();
+        loaded.settings = Settings { service_tags, ..old.clone() };
         loaded.gateway.snat_ports = self.loaded.gateway.snat_ports;
     }
 

@@ -5,12 +5,13 @@
 
 use super::Clock;
 use super::link::{Command, Report, Workers};
+use super::trial::{self, Candidate};
 use super::views;
 use crate::questions::Asked;
 use crate::verify;
 use crate::words::Words;
 use arc_swap::ArcSwap;
-use control::answer::{Confinement, FlowPage, Reloaded, Reloads, Status, Walk};
+use control::answer::{Confinement, FlowPage, Reloaded, Reloads, Status, TagsInForce, Trial, Walk};
 use control::{Answer, PAGE, Request};
 use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
 use gateway::Settings;
@@ -18,10 +19,12 @@ use packet::AttachmentId;
 use pipeline::{Gateway, Shared, Snapshot};
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a peer waits for its reload; a load that takes longer goes on without it.
 const LOADING: Duration = Duration::from_secs(25);
+/// When a trial is over, however many flows are left to be judged; a peer waits a little longer.
+const TRYING: Duration = Duration::from_secs(27);
 /// The most SNAT pools in one answer, the fullest first.
 const POOLS: usize = 10_000;
 
@@ -35,6 +38,8 @@ const HAND_OVERS: usize = 4;
 pub(super) enum Wish {
     /// Load the gateway file again.
     Reload(Sender<Result<Reloaded, String>>),
+    /// Load it without putting it in force.
+    Try(Sender<Result<Box<Candidate>, String>>),
 }
 
 /// What is in force, for everybody to read; the main thread replaces it whole.
@@ -47,6 +52,7 @@ pub(super) struct Shown {
     /// Attachments whose interface is away.
     pub(super) missing: HashSet<AttachmentId>,
     pub(super) reloads: Reloads,
+    pub(super) tags: Option<TagsInForce>,
     pub(super) confinement: Confinement,
 }
 
@@ -79,6 +85,7 @@ impl Desk {
                 Ok(Answer::Drops(views::drops(&counters, &shown.snapshot, &shown.directions)))
             }
             Request::Reload {} => self.reload().map(Answer::Reload),
+            Request::TryReload { limit } => self.try_reload(limit).map(Box::new).map(Answer::Trial),
             Request::TestIpFlow(question) => {
                 verify::test_ip_flow(&self.shown.load().snapshot, &question).map(Answer::IpFlow)
             }
@@ -107,6 +114,7 @@ impl Desk {
             uptime_seconds: self.clock.now().since(packet::Time::ZERO).as_secs(),
             workers: self.workers.count() as u16,
             reloads: shown.reloads.clone(),
+            service_tags: shown.tags.clone(),
             confinement: shown.confinement.clone(),
             flows: views::usage(flows),
             snat_ports_used: self.shared.pools().used_total() as u64,
@@ -153,9 +161,21 @@ impl Desk {
 
     /// Has the gateway file loaded again. On an error nothing has changed.
     fn reload(&self) -> Result<Reloaded, String> {
+        self.wish(Wish::Reload)
+    }
+
+    /// Says what a reload would change, and changes nothing.
+    fn try_reload(&self, limit: u32) -> Result<Trial, String> {
+        let by = Instant::now() + TRYING;
+        let candidate: Box<Candidate> = self.wish(Wish::Try)?;
+        trial::run(*candidate, &self.workers, (limit as usize, by))
+    }
+
+    /// Waits for what the main thread makes of a wish.
+    fn wish<T>(&self, wish: impl FnOnce(Sender<Result<T, String>>) -> Wish) -> Result<T, String> {
         let (reply, answer) = bounded(1);
         let stopping = || String::from("nsgate is stopping");
-        self.wishes.send(Wish::Reload(reply)).map_err(|_| stopping())?;
+        self.wishes.send(wish(reply)).map_err(|_| stopping())?;
         answer.recv_timeout(LOADING).unwrap_or_else(|error| match error {
             RecvTimeoutError::Timeout => Err(format!(
                 "the gateway file is still being loaded after {LOADING:?}; `nsgate status` and the log say what becomes of it"

@@ -149,7 +149,7 @@ impl State {
     }
 
     /// What is in force, as if it were loaded again.
-    fn as_loaded(&self) -> Loaded {
+    pub(super) fn as_loaded(&self) -> Loaded {
         let Loaded { gateway, settings, interfaces, segments, wires, .. } = &self.loaded;
         Loaded {
             gateway: gateway.clone(),

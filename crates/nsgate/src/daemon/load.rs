@@ -1,4 +1,4 @@
-//! The loaders: threads without rights that read the gateway file and everything it names.
+//! The loaders: threads without rights that read the gateway file and everything it names, or its service tags alone.
 //!
 //! Files may be slow or hang, and documents may be hostile; here neither holds up the main thread, nor has anything to
 //! gain. One loads at a time. A load that takes longer than [`LIMIT`] is given up, and since nothing can call a thread back
@@ -6,9 +6,11 @@
 
 use crate::command::Broken;
 use crossbeam::channel::{Receiver, Sender, after, bounded, never};
-use gateway::{Host, Ids, Loaded};
+use gateway::{Host, Ids, Loaded, NotTaken, Retagged};
 use io::{Interface, Interfaces, Wanted};
+use model::Network;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How many there are; all but one may hang.
@@ -19,7 +21,16 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// What is to be loaded.
 #[derive(Debug)]
-pub(super) struct Job {
+pub(super) enum Job {
+    /// The gateway file and everything it names.
+    Gateway(FileJob),
+    /// The file of service tags, for a network in force.
+    Tags { file: PathBuf, network: Arc<Network> },
+}
+
+/// What the loading of a gateway file goes by.
+#[derive(Debug)]
+pub(super) struct FileJob {
     pub(super) file: PathBuf,
     pub(super) ids: Ids,
     /// Interfaces that are away keep their place: one that vanishes must not keep the others from new rules.
@@ -28,8 +39,20 @@ pub(super) struct Job {
     pub(super) taps: Vec<Interface>,
 }
 
-/// What became of it: the gateway with the interfaces' numbers, or everything that is wrong, a line each.
-pub(super) type Read = Result<(Ids, Loaded), String>;
+/// What became of it, or why nothing did.
+pub(super) type Read = Result<Found, String>;
+
+/// What has been read.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// A gateway with the interfaces' numbers, or everything that is wrong, a line each.
+    Gateway(GatewayRead),
+    /// The network with other service tags; `None` where they are the same.
+    Tags(Result<Option<Box<Retagged>>, NotTaken>),
+}
+
+/// A gateway with the interfaces' numbers, or everything that is wrong, a line each.
+pub(super) type GatewayRead = Result<Box<(Ids, Loaded)>, String>;
 
 /// Something with the number of the load that it belongs to.
 #[derive(Debug)]
@@ -112,13 +135,19 @@ impl Loader {
 /// Loads until nobody wants anything any more.
 pub(super) fn work(jobs: &Receiver<Numbered<Job>>, results: &Sender<Numbered<Read>>) {
     for Numbered { number, it } in jobs {
-        if results.send(Numbered { number, it: load(it) }).is_err() {
+        let found = match it {
+            Job::Gateway(job) => Found::Gateway(load(job).map(Box::new)),
+            Job::Tags { file, network } => {
+                Found::Tags(gateway::retag(&file, &network).map(|new| new.map(Box::new)))
+            }
+        };
+        if results.send(Numbered { number, it: Ok(found) }).is_err() {
             return;
         }
     }
 }
 
-fn load(Job { file, mut ids, away, taps }: Job) -> Read {
+fn load(FileJob { file, mut ids, away, taps }: FileJob) -> Result<(Ids, Loaded), String> {
     let host = Interfaces::look();
     let among = |list: &[Interface], name: &str| list.iter().find(|one| one.name == name).cloned();
     let find = |wanted: &Wanted<'_>| match among(&taps, wanted.name).filter(|_| wanted.wire.is_tap()) {
@@ -141,7 +170,8 @@ mod tests {
     use super::*;
 
     fn job() -> Job {
-        Job { file: PathBuf::new(), ids: Ids::default(), away: Vec::new(), taps: Vec::new() }
+        let (file, ids) = (PathBuf::new(), Ids::default());
+        Job::Gateway(FileJob { file, ids, away: Vec::new(), taps: Vec::new() })
     }
 
     fn read(number: u64) -> Numbered<Read> {

@@ -4,6 +4,7 @@
 //!   signals ────────────┐            ┌── what is in force, on show ──► control threads: status, explain, ...
 //!   reloads, asked for ─┼─► main ────┤
 //!   the host's links ───┤
+//!   the tags' file ─────┤
 //!   loaders: the file ──┘   thread   └── commands, open ports ──► worker threads: ports ► engine ► ports
 //!                             ▲────────────── notices ──────────────┘  ▲── frames of others' flows ──┘
 //! ```
@@ -18,6 +19,7 @@ mod attend;
 mod change;
 mod crew;
 mod desk;
+mod errand;
 mod follow;
 mod hand_over;
 mod hold;
@@ -29,6 +31,9 @@ mod rest;
 mod shares;
 mod start;
 mod stop;
+mod tag_watch;
+mod tags;
+mod trial;
 mod views;
 mod worker;
 

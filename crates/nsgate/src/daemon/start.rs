@@ -12,6 +12,8 @@ use super::notify::Pulse;
 use super::opening::{self, Opened};
 use super::rest::Resting;
 use super::stop::Stop;
+use super::tag_watch::TagWatch;
+use super::tags::Tags;
 use super::views::Directions;
 use super::{Clock, worker};
 use crate::command::Broken;
@@ -34,7 +36,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tracing::warn;
 
 /// Signals that may wait for the main thread.
@@ -86,6 +88,7 @@ pub(super) struct Started {
 /// [`Broken`] or [`CannotStart`]; guards that were put on stay on.
 pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
     let mut ids = Ids::default();
+    let began = SystemTime::now();
     let host = Interfaces::look();
     let find = |wanted: &Wanted<'_>| host.describe(wanted);
     let mut loaded = gateway::load(file, &mut ids, &Host::Needed(&find)).map_err(Broken)?;
@@ -122,7 +125,11 @@ pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
 
     let mut directions = Directions::default();
     directions.learn(&loaded.gateway.network);
+    let (watched, watch, tags_changed) = TagWatch::open().context("watching files")?;
+    let mut tags = Tags::new(watched, began);
+    tags.loaded(&loaded, began);
     let mut state = State {
+        tags,
         loaded,
         ids,
         names,
@@ -147,6 +154,10 @@ pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
     }
     let loader = start_loader(&mut crew)?;
     let changes = start_watch(&mut crew)?;
+    crew.start("tag-watch", Role::Watch, None, move || {
+        watch.work();
+        warn!("the file of service tags is no longer watched; a reload reads it");
+    })?;
     let hands = start_control(&mut crew, &listener, &desk)?;
     let stop = Stop::new(to_workers.clone(), hands, listener);
     state.stop = Some(stop.clone());
@@ -154,7 +165,7 @@ pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
     state.confinement = crew.settle()?;
     desk.shown.store(Arc::new(state.shown()));
     let main = Main::new(state, desk, to_workers, loader);
-    Ok(Started { main, doors: Doors { signals, notices, wishes: wished, changes }, stop })
+    Ok(Started { main, doors: Doors { signals, notices, wishes: wished, changes, tags: tags_changed }, stop })
 }
 
 fn start_loader(crew: &mut Crew) -> anyhow::Result<Loader> {

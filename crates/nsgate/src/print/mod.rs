@@ -5,7 +5,7 @@ mod source;
 mod tables;
 
 pub use diagnostics::{diagnostics, diagnostics_in, diagnostics_json};
-pub use tables::{drops, flows, ip_flow, reloaded, snat, status, walk};
+pub use tables::{drops, flows, ip_flow, reloaded, snat, status, trial, walk};
 
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};

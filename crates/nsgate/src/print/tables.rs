@@ -3,7 +3,8 @@
 use super::Colour;
 use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 use control::answer::{
-    Confinement, Drop, Flow, FlowRule, IpFlow, Landlock, Reloaded, SnatPool, Status, Tuple, Walk,
+    Confinement, Drop, Flow, FlowRule, IpFlow, Landlock, NotAdmitted, Reloaded, SnatPool, Status,
+    TagsInForce, TagsRefused, Trial, Tuple, Walk,
 };
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -42,6 +43,14 @@ pub fn status(out: &mut impl Write, status: &Status) -> io::Result<()> {
     )?;
     if let Some(refusal) = &status.reloads.last_refusal {
         writeln!(out, "the last reload was refused: {refusal}")?;
+    }
+    if let Some(tags) = &status.service_tags {
+        let cloud = tags.cloud.as_deref().unwrap_or("no cloud");
+        let TagsInForce { file, change_number, tags: count, taken_at, .. } = tags;
+        writeln!(out, "{count} service tags of {cloud}, number {change_number}, from {file} at {taken_at}")?;
+        if let Some(TagsRefused { at, why }) = &tags.last_refusal {
+            writeln!(out, "a later version was refused at {at}: {why}")?;
+        }
     }
     if status.each_worker.len() > 1 {
         let mut workers =
@@ -172,6 +181,41 @@ pub fn reloaded(out: &mut impl Write, reloaded: &Reloaded) -> io::Result<()> {
         writeln!(out, "{warning}")?;
     }
     Ok(())
+}
+
+/// What a reload would change.
+///
+/// # Errors
+/// Those of the writer.
+pub fn trial(out: &mut impl Write, trial: &Trial) -> io::Result<()> {
+    for (what, interfaces) in
+        [("would be attached", &trial.attached), ("would be given back", &trial.detached)]
+    {
+        if !interfaces.is_empty() {
+            writeln!(out, "{what}: {}", interfaces.join(", "))?;
+        }
+    }
+    if !trial.flows.is_empty() {
+        let mut table = table(&["protocol", "initiator", "age", "would be dropped", "by"]);
+        for NotAdmitted { flow, reason, denied_by } in &trial.flows {
+            let by = denied_by.as_ref().map(|rule| format!("{}/{}", rule.nsg, rule.rule));
+            table.add_row(vec![
+                Cell::new(&flow.protocol),
+                Cell::new(one_way(&flow.protocol, &flow.initiator)),
+                seconds(flow.age_seconds),
+                Cell::new(reason),
+                Cell::new(by.unwrap_or_default()),
+            ]);
+        }
+        writeln!(out, "{table}")?;
+    }
+    let (refused, judged) = (trial.flows_not_admitted, trial.flows_judged);
+    let all = if trial.all_flows_judged { "" } else { " judged before the time was up" };
+    writeln!(out, "{refused} of {judged} live flow{}{all} would not be admitted", plural(judged))?;
+    for warning in &trial.warnings {
+        writeln!(out, "{warning}")?;
+    }
+    writeln!(out, "nothing was changed")
 }
 
 /// The verdict of IP flow verify.
