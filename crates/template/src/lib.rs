@@ -11,13 +11,17 @@
 mod budget;
 pub mod codes;
 mod deployment;
+mod encode;
 mod evaluate;
 mod expression;
 mod fault;
+mod format;
 mod functions;
+mod hash;
 mod parse;
 mod scope;
 mod text;
+mod time;
 mod value;
 
 pub use budget::{Budget, Deeper, Limits};

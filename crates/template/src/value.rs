@@ -2,7 +2,8 @@
 
 use crate::budget::Budget;
 use crate::fault::Stop;
-use document::{Entry, Node, Value};
+use document::{Entry, Node, Value, read_json};
+use model::Location;
 
 /// Whether two values are the same, wherever they were written; texts and keys with regard to case.
 pub(crate) fn same(a: &Node, b: &Node, budget: &Budget) -> Result<bool, Stop> {
@@ -110,4 +111,65 @@ pub(crate) fn textual(node: &Node) -> Option<&str> {
         Value::Bool(truth) => Some(if *truth { "True" } else { "False" }),
         _ => None,
     }
+}
+
+/// A value written as JSON, all of it at one place; with single quotes too, as Azure reads it.
+pub(crate) fn from_json(text: &str, at: &Location) -> Result<Node, String> {
+    let read = read_json("", text).or_else(|errors| match double_quoted(text) {
+        Some(text) => read_json("", &text),
+        None => Err(errors),
+    });
+    match read {
+        Ok(mut node) => {
+            put(&mut node, at);
+            Ok(node)
+        }
+        Err(errors) => {
+            let first = errors.into_iter().next();
+            Err(first.map_or_else(String::new, |error| match error.at {
+                Some(at) => format!("line {}, column {}: {}", at.line, at.column, error.message),
+                None => error.message,
+            }))
+        }
+    }
+}
+
+/// Puts a value and all that is in it at one place.
+fn put(node: &mut Node, at: &Location) {
+    node.at = at.clone();
+    match &mut node.value {
+        Value::Array(items) => items.iter_mut().for_each(|item| put(item, at)),
+        Value::Object(entries) => entries.iter_mut().for_each(|entry| {
+            entry.key.at = at.clone();
+            put(&mut entry.value, at);
+        }),
+        _ => {}
+    }
+}
+
+/// The text with double quotes for single ones, if it has single ones.
+fn double_quoted(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let (mut within, mut changed) = (None, false);
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match (character, within) {
+            ('\\', Some(_)) => match characters.next() {
+                Some('\'') => out.push('\''),
+                next => out.extend(['\\'].into_iter().chain(next)),
+            },
+            ('\'' | '"', None) => {
+                within = Some(character);
+                changed |= character == '\'';
+                out.push('"');
+            }
+            (quote, Some(begun)) if quote == begun => {
+                within = None;
+                out.push('"');
+            }
+            ('"', Some(_)) => out.push_str("\\\""),
+            (other, _) => out.push(other),
+        }
+    }
+    changed.then_some(out)
 }

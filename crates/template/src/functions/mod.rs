@@ -1,12 +1,15 @@
 //! The functions of the language: which there are, what they take, and how one is called.
 
 mod array;
+mod cidr;
 mod compare;
+mod date;
 mod deployment;
 mod lambda;
 mod logic;
 mod numeric;
 mod object;
+mod resource;
 mod string;
 
 use crate::budget::Budget;
@@ -69,7 +72,9 @@ const fn lazy(
 
 /// Azure's function of a name, whatever its case.
 pub(crate) fn find(name: &str) -> Option<&'static Function> {
-    all().find(|function| function.name.eq_ignore_ascii_case(name))
+    let listing = name.len() > 4 && name.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case("list"));
+    let found = all().find(|function| function.name.eq_ignore_ascii_case(name));
+    found.or(if listing { Some(&resource::LIST) } else { None })
 }
 
 /// The function whose name is most like this.
@@ -80,12 +85,15 @@ pub(crate) fn near(name: &str) -> Option<&'static str> {
 fn all() -> impl Iterator<Item = &'static Function> {
     let rooms = [
         array::FUNCTIONS,
+        cidr::FUNCTIONS,
         compare::FUNCTIONS,
+        date::FUNCTIONS,
         deployment::FUNCTIONS,
         lambda::FUNCTIONS,
         logic::FUNCTIONS,
         numeric::FUNCTIONS,
         object::FUNCTIONS,
+        resource::FUNCTIONS,
         string::FUNCTIONS,
     ];
     rooms.into_iter().flatten()
