@@ -253,7 +253,8 @@ impl<'a> Parser<'a> {
 
     fn unexpected(&self, found: Option<char>, expected: &str) -> Mistake {
         let found = match found {
-            Some(found) => format!("'{}' stands", found.escape_debug()),
+            Some(found) if found.is_control() => format!("'{}' stands", found.escape_debug()),
+            Some(found) => format!("'{found}' stands"),
             None => "the expression ends".to_owned(),
         };
         self.mistake(self.at, format!("{found} where {expected} should be"))

@@ -82,7 +82,7 @@ pub(crate) fn near(name: &str) -> Option<&'static str> {
     nearest(name, all().map(|function| function.name))
 }
 
-fn all() -> impl Iterator<Item = &'static Function> {
+pub(crate) fn all() -> impl Iterator<Item = &'static Function> {
     let rooms = [
         array::FUNCTIONS,
         cidr::FUNCTIONS,
