@@ -55,7 +55,7 @@ impl Default for Budget {
 
 impl Budget {
     /// A whole one.
-    pub fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
             steps: Cell::new(limits.steps),
@@ -70,7 +70,7 @@ impl Budget {
     ///
     /// # Errors
     /// There are not so many left; then none is.
-    pub fn steps(&self, count: usize) -> Result<(), Fault> {
+    pub(crate) fn steps(&self, count: usize) -> Result<(), Fault> {
         let limit = self.limits.steps;
         take(&self.steps, count, || format!("the template takes more than {limit} steps to evaluate"))
     }
@@ -79,7 +79,7 @@ impl Budget {
     ///
     /// # Errors
     /// There are not so many left; then none is.
-    pub fn nodes(&self, count: usize) -> Result<(), Fault> {
+    pub(crate) fn nodes(&self, count: usize) -> Result<(), Fault> {
         let limit = self.limits.nodes;
         take(&self.nodes, count, || format!("the template makes more than {limit} values"))
     }
@@ -88,7 +88,7 @@ impl Budget {
     ///
     /// # Errors
     /// There are not so many left; then none is.
-    pub fn text(&self, bytes: usize) -> Result<(), Fault> {
+    pub(crate) fn text(&self, bytes: usize) -> Result<(), Fault> {
         let limit = self.limits.text;
         take(&self.text, bytes, || format!("the template makes more than {limit} bytes of text"))
     }
@@ -97,7 +97,7 @@ impl Budget {
     ///
     /// # Errors
     /// It is as deep as it may be.
-    pub fn deeper(&self) -> Result<Deeper<'_>, Fault> {
+    pub(crate) fn deeper(&self) -> Result<Deeper<'_>, Fault> {
         let Some(left) = self.depth.get().checked_sub(1) else {
             let limit = self.limits.depth;
             return Err(Fault::limit(format!("expressions wait for each other more than {limit} deep")));
@@ -110,7 +110,7 @@ impl Budget {
     ///
     /// # Errors
     /// There is too little left, or arrays and objects stand more than 128 deep in each other.
-    pub fn copy(&self, node: &Node) -> Result<Node, Fault> {
+    pub(crate) fn copy(&self, node: &Node) -> Result<Node, Fault> {
         self.charge(node, MAX_VALUE_DEPTH)?;
         Ok(node.clone())
     }
@@ -156,7 +156,7 @@ fn take(left: &Cell<u64>, count: usize, why: impl FnOnce() -> String) -> Result<
 
 /// One level deeper, until it is dropped.
 #[derive(Debug)]
-pub struct Deeper<'a>(&'a Budget);
+pub(crate) struct Deeper<'a>(&'a Budget);
 
 impl Drop for Deeper<'_> {
     fn drop(&mut self) {

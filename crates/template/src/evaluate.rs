@@ -1,4 +1,4 @@
-//! Expressions, and whole trees of them, become values.
+//! Expressions become values.
 
 use crate::budget::Budget;
 use crate::deployment::reference::{AFTER_DEPLOYMENT, SUPPLY};
@@ -7,8 +7,8 @@ use crate::fault::{Fault, Stop};
 use crate::functions::{self, Call, Run};
 use crate::parse::{Meaning, meaning};
 use crate::scope::Scope;
-use document::{Entry, Node, Unknown, Value};
-use model::{At, Location, nearest};
+use document::{Node, Unknown, Value};
+use model::{Location, nearest};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -22,7 +22,12 @@ pub(crate) type Lent<'a> = Cow<'a, Node>;
 ///
 /// # Errors
 /// The expression is wrong, with the place of the character; or the budget is used up.
-pub fn evaluate_text(text: &str, at: &Location, scope: &dyn Scope, budget: &Budget) -> Result<Node, Fault> {
+pub(crate) fn evaluate_text(
+    text: &str,
+    at: &Location,
+    scope: &dyn Scope,
+    budget: &Budget,
+) -> Result<Node, Fault> {
     let text = match meaning(text) {
         Meaning::Expression(text) => text,
         Meaning::Literal(text) => {
@@ -33,69 +38,11 @@ pub fn evaluate_text(text: &str, at: &Location, scope: &dyn Scope, budget: &Budg
     let evaluator = Evaluator { scope, budget, at, text };
     let expr = budget.parse(text).map_err(|mistake| {
         let fault = Fault { help: mistake.help, ..Fault::new(mistake.message) };
-        evaluator.placed(fault, mistake.at)
+        evaluator.placed(fault, mistake.at, mistake.at + 1)
     })?;
     let outermost = Frame::default();
     let value = evaluator.value(&expr, &outermost)?;
     own(value, budget).map_err(|fault| fault.or_at(at))
-}
-
-/// A tree with every expression in it evaluated, those that are keys too; what is wrong goes to `faults`.
-///
-/// An expression that is wrong, and a key that is not known, leave a value that is not known in their place.
-pub fn evaluate(node: &Node, scope: &dyn Scope, budget: &Budget, faults: &mut Vec<Fault>) -> Node {
-    let at = node.at.clone();
-    let value = match &node.value {
-        Value::String(text) => match evaluate_text(text, &node.at, scope, budget) {
-            Ok(node) => return node,
-            Err(fault) => refused(text, fault, faults),
-        },
-        Value::Array(items) => {
-            Value::Array(items.iter().map(|item| evaluate(item, scope, budget, faults)).collect())
-        }
-        Value::Object(entries) => object(entries, scope, budget, faults),
-        other => match budget.nodes(1) {
-            Ok(()) => other.clone(),
-            Err(fault) => refused("", fault.or_at(&node.at), faults),
-        },
-    };
-    Node::new(value, at)
-}
-
-fn object(entries: &[Entry], scope: &dyn Scope, budget: &Budget, faults: &mut Vec<Fault>) -> Value {
-    let mut evaluated = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let key = match key(&entry.key, scope, budget) {
-            Ok(Ok(key)) => key,
-            Ok(Err(unknown)) => return Value::Unknown(unknown),
-            Err(fault) => return refused(&entry.key.value, fault, faults),
-        };
-        let value = evaluate(&entry.value, scope, budget, faults);
-        evaluated.push(Entry { key: At { value: key, at: entry.key.at.clone() }, value });
-    }
-    Value::Object(evaluated)
-}
-
-/// A key that may be an expression, or why it is not known.
-fn key(key: &At<String>, scope: &dyn Scope, budget: &Budget) -> Result<Result<String, Arc<Unknown>>, Fault> {
-    match evaluate_text(&key.value, &key.at, scope, budget)?.value {
-        Value::String(text) => Ok(Ok(text)),
-        Value::Unknown(unknown) => Ok(Err(unknown)),
-        other => {
-            let message = format!("'{}' is {}, and a key is a text", key.value, other.kind());
-            Err(Fault::new(message).or_at(&key.at))
-        }
-    }
-}
-
-/// What stands where an expression is wrong. One fault says that the budget is used up, not one for each value.
-fn refused(text: &str, fault: Fault, faults: &mut Vec<Fault>) -> Value {
-    if !(fault.is_limit() && faults.iter().any(Fault::is_limit)) {
-        faults.push(fault);
-    }
-    let why = "could not be evaluated".to_owned();
-    let help = "see the error about the expression itself".to_owned();
-    Value::Unknown(Arc::new(Unknown { expression: shortened(text), why, help }))
 }
 
 /// The variables of the lambdas around an expression, innermost first.
@@ -120,7 +67,7 @@ pub(crate) struct Evaluator<'e> {
 impl<'e> Evaluator<'e> {
     /// The value of a part of the expression.
     pub(crate) fn value<'v>(&'v self, expr: &'v Expr, frame: &'v Frame<'v>) -> Result<Lent<'v>, Fault> {
-        let place = |fault: Fault| self.placed(fault, expr.from);
+        let place = |fault: Fault| self.placed(fault, expr.from, expr.to);
         self.budget.steps(1).map_err(place)?;
         let made = |value| Cow::Owned(Node::new(value, self.at.clone()));
         match &expr.kind {
@@ -169,7 +116,7 @@ impl<'e> Evaluator<'e> {
                             let unknown = Unknown { expression, why, help: SUPPLY.to_owned() };
                             return Ok(made(Value::Unknown(Arc::new(unknown))));
                         }
-                        Err(fault) => return Err(self.placed(fault, step.from)),
+                        Err(fault) => return Err(self.placed(fault, step.from, step.to)),
                     }
                 }
                 drop(deeper);
@@ -307,23 +254,28 @@ impl<'e> Evaluator<'e> {
         }
     }
 
-    /// The fault with the place of a byte of the text, and with the text, unless it has a place already.
-    pub(crate) fn placed(&self, fault: Fault, byte: usize) -> Fault {
+    /// The fault with the place of a part of the text, and with the text, unless it has a place already.
+    pub(crate) fn placed(&self, fault: Fault, from: usize, to: usize) -> Fault {
         if fault.at.is_some() {
             return fault;
         }
-        let before = self.text.get(..byte).unwrap_or(self.text);
+        let before = self.text.get(..from).unwrap_or(self.text);
         let characters = before.chars().count() as u32;
+        let length = self.text.get(from..to).map_or(1, |part| part.chars().count() as u32);
         // What JSON writes with a backslash takes more room in the file than here.
-        let plain = !before.contains(|it: char| it.is_control() || it == '"' || it == '\\');
-        let mut at = self.at.clone();
-        if plain {
-            at.column = at.column.saturating_add(1).saturating_add(characters);
-        }
+        let read = self.text.get(..to).unwrap_or(self.text);
+        let plain = !read.contains(|it: char| it.is_control() || it == '"' || it == '\\');
+        let at = if plain {
+            let column = self.at.column.saturating_add(1).saturating_add(characters);
+            let end = column.saturating_add(length);
+            Location::new(Arc::clone(&self.at.file), self.at.line, column).until(self.at.line, end)
+        } else {
+            self.at.clone()
+        };
         let message = format!(
             "{}, at character {} of the expression '{}'",
             fault.message,
-            characters + 1,
+            characters.saturating_add(1),
             shortened(self.text)
         );
         Fault { at: Some(at), message, ..fault }

@@ -7,20 +7,20 @@ use std::sync::Arc;
 
 /// An error without a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// Azure's code, or ours.
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// Where; `None` until whoever knows the expression has placed it.
-    pub at: Option<Location>,
+    pub(crate) at: Option<Location>,
     /// What is wrong.
-    pub message: String,
+    pub(crate) message: String,
     /// What to do about it.
-    pub help: Option<String>,
+    pub(crate) help: Option<String>,
 }
 
 impl Fault {
     /// An error in the language, not yet placed.
-    pub fn new(message: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { code: codes::INVALID_TEMPLATE, at: None, message: message.into(), help: None }
     }
 
@@ -31,19 +31,19 @@ impl Fault {
     }
 
     /// Whether the budget is used up, so that nothing else can be evaluated either.
-    pub fn is_limit(&self) -> bool {
+    pub(crate) fn is_limit(&self) -> bool {
         self.code == codes::TEMPLATE_LIMIT
     }
 
     /// The same with a word on what to do.
     #[must_use]
-    pub fn help(self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
     }
 
     /// The same at a place, if it has none yet.
     #[must_use]
-    pub fn or_at(self, at: &Location) -> Self {
+    pub(crate) fn or_at(self, at: &Location) -> Self {
         Self { at: self.at.or_else(|| Some(at.clone())), ..self }
     }
 }

@@ -1,12 +1,13 @@
 //! Azure's template language: expressions and their functions, evaluated on values that keep their places.
 //!
-//! [`evaluate_text`] gives the value of one text, [`evaluate`] that of a whole tree. What an expression may ask about
-//! the deployment it stands in comes from a [`Scope`]; what it may cost from a [`Budget`]. Any text ends in a value or a
-//! [`Fault`] that names the function, the expression and the character.
+//! [`expand`] makes plain resources of a whole template. Whatever the template holds, it ends within a [`Budget`], and what
+//! is wrong is said with its place: a mistake in an expression with the function, the text and the character.
 //!
 //! A value keeps the place where it was written, so that a bad priority from a parameter file is reported there. What
 //! cannot be known before the deployment is a value too: it is carried along, and a function of it is not known either,
 //! unless something else decides (`if`, `and`, `or`, `contains`).
+//!
+//! `scope` is the border between the language and deployments: what an expression may ask about where it stands.
 //!
 //! # The functions
 //!
@@ -50,10 +51,7 @@ mod text;
 mod time;
 mod value;
 
-pub use budget::{Budget, Deeper, Limits};
+pub use budget::{Budget, Limits};
 pub use deployment::{
     Expanded, FOLDER_URI, Facts, Folder, Given, Links, NoLinks, Resource, expand, parameter_names,
 };
-pub use evaluate::{evaluate, evaluate_text};
-pub use fault::Fault;
-pub use scope::{Fact, Level, Question, Scope};

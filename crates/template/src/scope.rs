@@ -9,7 +9,7 @@ use std::borrow::Cow;
 ///
 /// A fault without a place gets that of the expression that asked. What cannot be known is no fault but a
 /// [`Value::Unknown`](document::Value::Unknown) that says why and how to supply it.
-pub trait Scope {
+pub(crate) trait Scope {
     /// The value of a parameter, with the place where it was given.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ pub trait Scope {
 
 /// A function without arguments that tells about the deployment.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Fact {
+pub(crate) enum Fact {
     /// `deployment()`
     Deployment,
     /// `deployer()`
@@ -78,7 +78,7 @@ pub enum Fact {
 
 /// What a deployment is made to; `resourceId` means something else in each.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Level {
+pub(crate) enum Level {
     /// A resource group.
     ResourceGroup,
     /// A subscription.
@@ -91,7 +91,7 @@ pub enum Level {
 
 /// A function that asks about a resource.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Question {
+pub(crate) enum Question {
     /// `reference(name or id, [API version], ['Full'])`
     Reference,
     /// `references(symbolic name of a copy, ['Full'])`

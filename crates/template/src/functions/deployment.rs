@@ -39,7 +39,7 @@ fn named<'v>(call: Written<'v>, frame: &'v Frame<'v>) -> Result<Cow<'v, str>, St
 
 /// The fault at the call, if it has no place yet: one of the scope's own.
 fn here<T>(call: Written<'_>, result: Result<T, Fault>) -> Result<T, Stop> {
-    result.map_err(|fault| Stop::Fault(call.evaluator.placed(fault, call.expr.from)))
+    result.map_err(|fault| Stop::Fault(call.evaluator.placed(fault, call.expr.from, call.expr.to)))
 }
 
 fn parameters<'v>(call: Written<'v>, frame: &'v Frame<'v>) -> Result<Lent<'v>, Stop> {

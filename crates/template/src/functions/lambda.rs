@@ -86,7 +86,7 @@ impl<'v> Lambda<'v> {
     fn wrong(&self, node: &Node, expected: &str) -> Stop {
         let message = format!("the lambda gives {}, and it must give {expected}", described(node));
         let fault = self.call.fault(message);
-        Stop::Fault(self.call.evaluator.placed(fault, self.body.from))
+        Stop::Fault(self.call.evaluator.placed(fault, self.body.from, self.body.to))
     }
 
     fn entry(&self, key: String, value: Node) -> Entry {

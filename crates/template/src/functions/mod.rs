@@ -170,8 +170,8 @@ impl<'v> Written<'v> {
 
     /// A fault at an argument.
     pub(crate) fn at(self, nth: usize, message: impl fmt::Display) -> Stop {
-        let byte = self.arguments.get(nth).map_or(self.expr.from, |argument| argument.from);
-        Stop::Fault(self.evaluator.placed(self.fault(message), byte))
+        let part = self.arguments.get(nth).unwrap_or(self.expr);
+        Stop::Fault(self.evaluator.placed(self.fault(message), part.from, part.to))
     }
 }
 

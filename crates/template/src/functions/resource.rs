@@ -61,7 +61,7 @@ fn ask<'v>(call: Written<'v>, frame: &'v Frame<'v>, question: Question) -> Resul
     }
     match call.evaluator.scope.reference(question, &arguments) {
         Ok(node) => Ok(Cow::Owned(node)),
-        Err(fault) => Err(Stop::Fault(call.evaluator.placed(fault, call.expr.from))),
+        Err(fault) => Err(Stop::Fault(call.evaluator.placed(fault, call.expr.from, call.expr.to))),
     }
 }
 
@@ -155,7 +155,7 @@ fn id(call: &Call<'_>, prefix: &str, first: usize) -> Result<Node, Stop> {
 fn fact(call: &Call<'_>, fact: Fact, key: &str) -> Result<String, Stop> {
     let written = call.written;
     let node = written.evaluator.scope.fact(fact);
-    let node = node.map_err(|fault| written.evaluator.placed(fault, written.expr.from))?;
+    let node = node.map_err(|fault| written.evaluator.placed(fault, written.expr.from, written.expr.to))?;
     match (&node.value, node.get(key).map(|node| &node.value)) {
         (Value::Unknown(unknown), _) | (_, Some(Value::Unknown(unknown))) => {
             Err(Stop::Unknown(unknown.clone()))
