@@ -177,7 +177,12 @@ impl Site {
     /// # Panics
     /// Where the daemon does not answer on its socket within some seconds, with its log.
     pub fn start(&self, nsgate: &Path, file: &GatewayFile) -> Daemon {
-        let daemon = self.launch(nsgate, file).wait_until_ready();
+        self.start_on(nsgate, &file.text())
+    }
+
+    /// The same with the text of a gateway file.
+    pub fn start_on(&self, nsgate: &Path, text: &str) -> Daemon {
+        let daemon = self.launch_on(nsgate, text).wait_until_ready();
         if self.setting.wires == Wires::Tap {
             self.plug();
         }
@@ -186,9 +191,13 @@ impl Site {
 
     /// The same, without waiting for it to be ready.
     pub fn launch(&self, nsgate: &Path, file: &GatewayFile) -> Daemon {
+        self.launch_on(nsgate, &file.text())
+    }
+
+    fn launch_on(&self, nsgate: &Path, text: &str) -> Daemon {
         let directory = self.directory.path().to_owned();
         let config = directory.join("gateway.yaml");
-        fs::write(&config, self.setting.apply(&file.text())).expect("writing the gateway file");
+        fs::write(&config, self.setting.apply(text)).expect("writing the gateway file");
         let pin = self.pin.map_or_else(String::new, |cpu| format!("taskset -c {cpu} "));
         let run = format!("{pin}{} run --config {}", nsgate.display(), config.display());
         let process = self.gateway.start(&run, &directory.join("nsgate.log"));
