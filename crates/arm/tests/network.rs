@@ -98,7 +98,9 @@ fn an_ambiguous_name_asks_for_the_id() {
     let (outcome, text) = by("twin");
     let message = outcome.one_error(&text, "\"twin\"", codes::AMBIGUOUS_RESOURCE_REFERENCE);
     assert!(message.contains(&id("a")) && message.contains(&id("b")), "{message}");
-    let network = by(&id("B")).0.clean();
+    let outcome = by(&id("B")).0;
+    assert_eq!(outcome.codes(), [codes::SECURITY_GROUP_NOT_ATTACHED; 2]);
+    let network = outcome.network.unwrap();
     assert_eq!(network.virtual_networks[0].subnets[0].security_group, Some(NsgIndex(3)));
     let (outcome, text) = by(&id("c"));
     outcome.one_error(&text, &format!("\"{}\"", id("c")), codes::INVALID_RESOURCE_REFERENCE);

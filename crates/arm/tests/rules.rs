@@ -216,11 +216,11 @@ fn v10_addresses_and_ports_in_a_group() {
     }
 }
 
-/// Two VNets with a NIC each, the first in groups `a` and `b`, the second in `c`; and groups `e0` to `e10`.
+/// Two VNets with a NIC each, the first in groups `a`, `b` and `e0` to `e10`, the second in `c`.
 fn members() -> String {
     let vnet = |name: &str, net: u8| {
         format!(
-            "{{\"type\": \"Microsoft.Network/virtualNetworks\", \"name\": \"{name}\", \"properties\": {{\"addressSpace\": {{\"addressPrefixes\": [\"10.{net}.0.0/16\"]}}, \"subnets\": [{{\"name\": \"s\", \"properties\": {{\"addressPrefix\": \"10.{net}.0.0/24\"}}}}]}}}}"
+            "{{\"type\": \"Microsoft.Network/virtualNetworks\", \"name\": \"{name}\", \"properties\": {{\"addressSpace\": {{\"addressPrefixes\": [\"10.{net}.0.0/16\"]}}, \"subnets\": [{{\"name\": \"s\", \"properties\": {{\"addressPrefix\": \"10.{net}.0.0/24\", \"networkSecurityGroup\": {{\"id\": \"web\"}}}}}}]}}}}"
         )
     };
     let nic = |name: &str, vnet: &str, asgs: &str| {
@@ -231,17 +231,20 @@ fn members() -> String {
     let asg = |name: &str| {
         format!("{{\"type\": \"Microsoft.Network/applicationSecurityGroups\", \"name\": \"{name}\"}}")
     };
-    let empty: Vec<String> = (0..11).map(|nth| asg(&format!("e{nth}"))).collect();
+    let more: Vec<String> = (0..11).map(|nth| asg(&format!("e{nth}"))).collect();
+    let joined: Vec<String> = (0..11).map(|nth| format!("{{\"id\": \"e{nth}\"}}")).collect();
+    let joined =
+        format!("{{\"id\": \"a\"}}, {{\"id\": \"applicationSecurityGroups/b\"}}, {}", joined.join(", "));
     format!(
         "[{}, {}, {}, {}, {}, {}, {}, {}]",
         vnet("v1", 1),
         vnet("v2", 2),
-        nic("n1", "v1", "{\"id\": \"a\"}, {\"id\": \"applicationSecurityGroups/b\"}"),
+        nic("n1", "v1", &joined),
         nic("n2", "v2", "{\"id\": \"c\"}"),
         asg("a"),
         asg("b"),
         asg("c"),
-        empty.join(", ")
+        more.join(", ")
     )
 }
 

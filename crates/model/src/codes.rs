@@ -76,6 +76,18 @@ codes! {
     SERVICE_TAG_NOT_FOR_NSG = "ServiceTagNotUsableInSecurityRule";
 }
 
+// What is valid and hardly meant; all of them are ours.
+codes! {
+    /// A rule about a machine's own public address, which no rule sees.
+    OWN_PUBLIC_ADDRESS = "SecurityRuleNamesPublicAddress";
+    /// A rule that denies an address of the platform, which it does not judge.
+    PLATFORM_ADDRESS_DENIED = "SecurityRuleDeniesPlatformAddress";
+    /// A rule about an application security group without members.
+    ASG_EMPTY = "ApplicationSecurityGroupEmpty";
+    /// A network security group that judges nobody.
+    SECURITY_GROUP_NOT_ATTACHED = "NetworkSecurityGroupNotAttached";
+}
+
 // Of virtual networks, network interfaces and public addresses.
 codes! {
     /// Ours: a virtual network without an address space.

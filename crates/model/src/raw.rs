@@ -131,6 +131,8 @@ pub struct NetworkSecurityGroup {
     pub name: At<String>,
     /// The user's rules.
     pub rules: Vec<SecurityRule>,
+    /// Whether Azure's answer names a subnet or a network interface that has it.
+    pub attached_elsewhere: bool,
 }
 
 /// A security rule.

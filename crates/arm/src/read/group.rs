@@ -8,19 +8,21 @@ use model::raw;
 
 impl Reader {
     pub(super) fn security_group(&mut self, place: &Place<'_>, head: Head) {
-        let mut rules = Vec::new();
+        let (mut rules, mut attached_elsewhere) = (Vec::new(), false);
         if let Some(properties) = self.properties(place, keys::SECURITY_GROUP) {
             if let Some(list) = properties.get("defaultSecurityRules") {
                 self.default_rules(&list);
             }
             self.flush_connection(&properties);
+            let holders = [properties.get("subnets"), properties.get("networkInterfaces")];
+            attached_elsewhere = holders.iter().flatten().any(|list| list.elements().next().is_some());
             if let Some(list) = properties.get("securityRules") {
                 self.report.array(&list);
                 rules.extend(list.elements().filter_map(|rule| self.inline_rule(&rule)));
             }
         }
         let Head { id, name } = head;
-        self.network.security_groups.push(raw::NetworkSecurityGroup { id, name, rules });
+        self.network.security_groups.push(raw::NetworkSecurityGroup { id, name, rules, attached_elsewhere });
     }
 
     fn inline_rule(&mut self, place: &Place<'_>) -> Option<raw::SecurityRule> {

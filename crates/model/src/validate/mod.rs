@@ -6,6 +6,7 @@
 mod addresses;
 mod children;
 mod group;
+mod lint;
 mod nic;
 mod peering;
 mod ports;
@@ -67,6 +68,7 @@ pub fn validate(mut raw: raw::Network, tags: Arc<ServiceTags>) -> (Option<Networ
         service_tags: tags,
         tag_uses: std::mem::take(&mut report.tag_uses),
     };
+    lint::lint(&raw, &network, &asg_vnets, &directories, &mut report);
     report.finish(network)
 }
 

@@ -1,0 +1,119 @@
+//! What is valid and hardly meant: each lint fires at its place, and is silent on the sound twin.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{Outcome, check, group_of, rule};
+use model::codes;
+
+/// A machine with a public address in a subnet with the NSG `web`, and the groups `full` and `empty`.
+fn network(rules: &[String]) -> String {
+    format!(
+        r#"[{},
+{{"type": "Microsoft.Network/applicationSecurityGroups", "name": "full"}},
+{{"type": "Microsoft.Network/applicationSecurityGroups", "name": "empty"}},
+{{"type": "Microsoft.Network/publicIPAddresses", "name": "ip", "properties": {{"ipAddress": "203.0.113.10"}}}},
+{{"type": "Microsoft.Network/publicIPAddresses", "name": "spare", "properties": {{"ipAddress": "203.0.113.11"}}}},
+{{"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {{
+  "addressSpace": {{"addressPrefixes": ["10.0.0.0/16"]}}, "subnets": [{{"name": "s", "properties": {{
+    "addressPrefix": "10.0.1.0/24", "networkSecurityGroup": {{"id": "web"}}}}}}]}}}},
+{{"type": "Microsoft.Network/networkInterfaces", "name": "n", "properties": {{"ipConfigurations": [{{
+  "name": "c", "properties": {{"privateIPAddress": "10.0.1.4", "subnet": {{"id": "v/s"}},
+    "publicIPAddress": {{"id": "ip"}}, "applicationSecurityGroups": [{{"id": "full"}}]}}}}]}}}}]"#,
+        group_of("web", rules)
+    )
+}
+
+/// The outcome with one rule that was changed.
+fn one(changes: &[(&str, &str)]) -> (String, Outcome) {
+    let text = network(&[rule("a", changes)]);
+    let outcome = check(&text);
+    (text, outcome)
+}
+
+#[track_caller]
+fn warning(changes: &[(&str, &str)], needle: &str, code: &str) -> String {
+    let (text, outcome) = one(changes);
+    outcome.one_warning(&text, needle, code)
+}
+
+#[test]
+fn a_machines_own_public_address() {
+    let (public, code) = ("\"203.0.113.10\"", codes::OWN_PUBLIC_ADDRESS);
+    let message = warning(&[("destinationAddressPrefix", public)], public, code);
+    assert!(message.contains("'n/c'") && message.contains("10.0.1.4"), "{message}");
+    let listed = "[\"198.51.100.0/24\", \"203.0.113.10/32\"]";
+    let list = [("destinationAddressPrefix", ""), ("destinationAddressPrefixes", listed)];
+    warning(&list, "\"203.0.113.10/32\"", code);
+    let outbound = ("direction", "\"outbound\"");
+    warning(&[outbound, ("sourceAddressPrefix", public)], public, code);
+    // The far side, a wider prefix, an address of no machine, and the private one.
+    one(&[("sourceAddressPrefix", public)]).1.clean();
+    one(&[outbound, ("destinationAddressPrefix", public)]).1.clean();
+    for sound in ["\"203.0.113.0/24\"", "\"203.0.113.11\"", "\"10.0.1.4\""] {
+        one(&[("destinationAddressPrefix", sound)]).1.clean();
+    }
+}
+
+#[test]
+fn an_address_of_the_platform() {
+    let (deny, outbound) = (("access", "\"Deny\""), ("direction", "\"Outbound\""));
+    for (prefix, tag) in [
+        ("168.63.129.16", "AzurePlatformDNS"),
+        ("169.254.169.254/32", "AzurePlatformIMDS"),
+        ("169.254.0.0/16", "AzurePlatformIMDS"),
+    ] {
+        let quoted = format!("\"{prefix}\"");
+        let changes = [deny, outbound, ("destinationAddressPrefix", quoted.as_str())];
+        let message = warning(&changes, &quoted, codes::PLATFORM_ADDRESS_DENIED);
+        assert!(message.contains(tag), "{message}");
+        one(&[outbound, ("destinationAddressPrefix", &quoted)]).1.clean();
+        one(&[deny, ("sourceAddressPrefix", &quoted)]).1.clean();
+    }
+    for sound in ["\"0.0.0.0/0\"", "\"168.0.0.0/8\"", "\"AzurePlatformDNS\"", "\"168.63.129.17\""] {
+        one(&[deny, outbound, ("destinationAddressPrefix", sound)]).1.clean();
+    }
+}
+
+#[test]
+fn a_group_without_members() {
+    let named = |name: &str| {
+        let list = format!("[{{\"id\": \"{name}\"}}]");
+        one(&[("sourceAddressPrefix", ""), ("sourceApplicationSecurityGroups", &list)])
+    };
+    let (text, outcome) = named("empty");
+    let message = outcome.one_warning(&text, "\"empty\"", codes::ASG_EMPTY);
+    assert!(message.contains("no members"), "{message}");
+    named("full").1.clean();
+}
+
+#[test]
+fn a_group_attached_to_nothing() {
+    let attached = network(&[]);
+    check(&attached).clean();
+    let lone = attached.replacen(", \"networkSecurityGroup\": {\"id\": \"web\"}", "", 1);
+    check(&lone).one_warning(&lone, "\"web\"", codes::SECURITY_GROUP_NOT_ATTACHED);
+    // Attached to a network interface that is in other documents.
+    let elsewhere =
+        lone.replacen("\"securityRules\"", "\"networkInterfaces\": [{\"id\": \"x\"}], \"securityRules\"", 1);
+    check(&elsewhere).clean();
+    // Without any network interface nobody can say.
+    check(&format!("[{}]", group_of("web", &[]))).clean();
+    // A reference that leads nowhere is the error, and all that is said.
+    let broken = attached.replacen("{\"id\": \"web\"}", "{\"id\": \"wbe\"}", 1);
+    check(&broken).one_error(&broken, "\"wbe\"", codes::INVALID_RESOURCE_REFERENCE);
+}
+
+#[test]
+fn ports_without_meaning_and_old_or_unusable_tags() {
+    for protocol in ["\"Icmp\"", "\"Esp\"", "\"Ah\""] {
+        let ports = [("protocol", protocol), ("destinationPortRange", "\"22-80\"")];
+        warning(&ports, "\"22-80\"", codes::PORTS_WITHOUT_MEANING);
+        one(&[("protocol", protocol), ("destinationPortRange", "\"*\"")]).1.clean();
+    }
+    let source = |tag: &'static str| [("sourceAddressPrefix", tag)];
+    warning(&source("\"VIRTUAL_NETWORK\""), "\"VIRTUAL_NETWORK\"", codes::CLASSIC_SERVICE_TAG);
+    one(&source("\"VIRTUALNETWORK\"")).1.clean();
+    warning(&source("\"Feeder\""), "\"Feeder\"", codes::SERVICE_TAG_NOT_FOR_NSG);
+    one(&source("\"Sql\"")).1.clean();
+}

@@ -1,0 +1,179 @@
+//! What is valid and yet hardly meant: rules that match nothing or less than they say, and groups that judge nobody.
+
+use super::{Directories, Report, prefix};
+use crate::{At, Diagnostic, Network, NsgIndex, Severity, VnetIndex, codes, raw};
+use ipnet::IpNet;
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// The platform's addresses, and what answers there.
+const PLATFORM: [(Ipv4Addr, &str); 2] = [
+    (Ipv4Addr::new(168, 63, 129, 16), "Azure's DHCP, DNS and health probes"),
+    (Ipv4Addr::new(169, 254, 169, 254), "Azure's instance metadata service"),
+];
+/// A shorter prefix covers the platform's addresses by the way, not for their sake.
+const EXPLICIT: u8 = 16;
+
+/// Looks over everything that could be read.
+///
+/// # Cost
+/// Linear in the rules and the network interfaces.
+pub(super) fn lint(
+    raw: &raw::Network,
+    network: &Network,
+    asg_vnets: &[Option<VnetIndex>],
+    directories: &Directories,
+    report: &mut Report,
+) {
+    // Documents without machines say nothing of who is judged, or who is in a group; nor do those with errors.
+    let errors = report.diagnostics.iter().any(|found| found.severity == Severity::Error);
+    let machines = !raw.network_interfaces.is_empty() && !errors && is_complete(raw);
+    let public = public_addresses(network);
+    for group in &raw.security_groups {
+        for rule in &group.rules {
+            let label = format!("rule '{}/{}'", group.name.value, rule.name.value);
+            own_public_address(rule, &label, &public, report);
+            platform_denied(rule, &label, report);
+            if machines {
+                empty_groups(rule, &label, asg_vnets, directories, report);
+            }
+        }
+    }
+    if machines {
+        unattached(raw, network, report);
+    }
+}
+
+/// Whether every network interface and subnet could be read.
+fn is_complete(raw: &raw::Network) -> bool {
+    let incomplete = |nic: &raw::NetworkInterface| {
+        nic.incomplete || nic.ip_configurations.iter().any(|configuration| configuration.incomplete)
+    };
+    let vnets = &raw.virtual_networks;
+    !raw.network_interfaces.iter().any(incomplete)
+        && !vnets.iter().any(|vnet| vnet.incomplete || vnet.subnets.iter().any(|subnet| subnet.incomplete))
+}
+
+/// The public addresses of machines, with whose they are and what stands for them in a rule.
+fn public_addresses(network: &Network) -> HashMap<IpAddr, (String, Option<IpAddr>)> {
+    let mut found = HashMap::new();
+    for nic in &network.network_interfaces {
+        for configuration in &nic.ip_configurations {
+            let public = configuration.public_ip.and_then(|index| network.public_ips.get(index.0));
+            if let Some(address) = public.and_then(|public| public.address) {
+                let owner = format!("{}/{}", nic.name, configuration.name);
+                found.insert(address, (owner, configuration.private_address));
+            }
+        }
+    }
+    found
+}
+
+/// Rules see a machine's private address, on its way in after translation and on its way out before.
+fn own_public_address(
+    rule: &raw::SecurityRule,
+    label: &str,
+    public: &HashMap<IpAddr, (String, Option<IpAddr>)>,
+    report: &mut Report,
+) {
+    let (side, addresses) = match direction(rule) {
+        Some(Way::In) => ("destination", &rule.destination),
+        Some(Way::Out) => ("source", &rule.source),
+        None => return,
+    };
+    for (net, written) in prefixes(addresses) {
+        let single = net.prefix_len() == net.max_prefix_len();
+        let Some((owner, private)) = public.get(&net.addr()).filter(|_| single) else { continue };
+        let message = format!(
+            "{label} has the {side} {}, the public address of '{owner}': it never matches",
+            net.addr()
+        );
+        let help = match private {
+            Some(private) => format!("write its private address {private}: rules see no other"),
+            None => "write its private address: rules see no other".to_owned(),
+        };
+        let warning = Diagnostic::warning(codes::OWN_PUBLIC_ADDRESS, &written.at, message);
+        report.push(warning.help(help));
+    }
+}
+
+/// No rule but one with the platform's own tag judges what a machine sends to the platform.
+fn platform_denied(rule: &raw::SecurityRule, label: &str, report: &mut Report) {
+    let denies = rule.access.as_ref().is_some_and(|it| it.value.trim().eq_ignore_ascii_case("Deny"));
+    if !denies || direction(rule) != Some(Way::Out) {
+        return;
+    }
+    for (net, written) in prefixes(&rule.destination).filter(|(net, _)| net.prefix_len() >= EXPLICIT) {
+        for (address, what) in PLATFORM.iter().filter(|(address, _)| net.contains(&IpAddr::V4(*address))) {
+            let message = format!("{label} denies {address}, but what goes to {what} is not judged by it");
+            let tag = if address.octets()[0] == 168 { "AzurePlatformDNS" } else { "AzurePlatformIMDS" };
+            let warning = Diagnostic::warning(codes::PLATFORM_ADDRESS_DENIED, &written.at, message);
+            report.push(warning.help(format!("to switch it off, deny the service tag {tag}")));
+        }
+    }
+}
+
+fn empty_groups(
+    rule: &raw::SecurityRule,
+    label: &str,
+    asg_vnets: &[Option<VnetIndex>],
+    directories: &Directories,
+    report: &mut Report,
+) {
+    for addresses in [&rule.source, &rule.destination] {
+        for reference in &addresses.application_security_groups {
+            let Ok(asg) = directories.asgs.find(&reference.value) else { continue };
+            if !matches!(asg_vnets.get(asg.0), Some(None)) {
+                continue;
+            }
+            let message =
+                format!("{label} names the application security group '{}', which has no members", {
+                    reference.value.rsplit('/').next().unwrap_or_default()
+                });
+            let warning = Diagnostic::warning(codes::ASG_EMPTY, &reference.at, message);
+            report.push(warning.help("it matches nothing until an IP configuration joins it"));
+        }
+    }
+}
+
+/// Groups that no subnet and no network interface has, here or as Azure's answer says elsewhere.
+fn unattached(raw: &raw::Network, network: &Network, report: &mut Report) {
+    let subnets = network.virtual_networks.iter().flat_map(|vnet| &vnet.subnets);
+    let of_subnets = subnets.filter_map(|subnet| subnet.security_group);
+    let of_nics = network.network_interfaces.iter().filter_map(|nic| nic.security_group);
+    let attached: HashSet<NsgIndex> = of_subnets.chain(of_nics).collect();
+    for (nth, group) in raw.security_groups.iter().enumerate() {
+        if attached.contains(&NsgIndex(nth)) || group.attached_elsewhere {
+            continue;
+        }
+        let name = &group.name;
+        let message = format!(
+            "network security group '{}' is attached to no subnet and no network interface",
+            name.value
+        );
+        let warning = Diagnostic::warning(codes::SECURITY_GROUP_NOT_ATTACHED, &name.at, message);
+        report.push(
+            warning.help(
+                "it judges nothing: name it as networkSecurityGroup of a subnet or a network interface",
+            ),
+        );
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    In,
+    Out,
+}
+
+fn direction(rule: &raw::SecurityRule) -> Option<Way> {
+    let word = rule.direction.as_ref()?.value.trim();
+    let is = |known: &str| word.eq_ignore_ascii_case(known);
+    is("Inbound").then_some(Way::In).or_else(|| is("Outbound").then_some(Way::Out))
+}
+
+/// The addresses and prefixes that can be read.
+fn prefixes(addresses: &raw::Addresses) -> impl Iterator<Item = (IpNet, &At<String>)> {
+    let written = addresses.prefix.iter().chain(&addresses.prefixes);
+    written.filter_map(|it| Some((prefix::parse(it.value.trim()).ok()?, it)))
+}
