@@ -112,6 +112,22 @@ fn v4_addresses() {
 }
 
 #[test]
+fn v4_names_of_other_things() {
+    let help = |name: &str| {
+        let quoted = format!("\"{name}\"");
+        let text = group(&[rule("allow", &[("sourceAddressPrefix", &quoted)])]);
+        let outcome = check_all(&[&text, &members()]);
+        outcome.one_error(&text, &quoted, codes::SECURITY_RULE_INVALID_ADDRESS_PREFIX)
+    };
+    assert!(help("S").contains("'s' is a subnet: write its prefix 10.1.0.0/24"), "{}", help("S"));
+    assert!(help("v2").contains("'v2' is a virtual network: write its prefix 10.2.0.0/16"), "{}", help("v2"));
+    let group = "'e10' is an application security group: name it in sourceApplicationSecurityGroups";
+    assert!(help("e10").contains(group), "{}", help("e10"));
+    assert!(help("e1x").contains("'e1' is an application security group"), "{}", help("e1x"));
+    assert!(help("Sgl").contains("did you mean 'Sql'?"), "{}", help("Sgl"));
+}
+
+#[test]
 fn an_address_alone_is_its_own_prefix_and_any_is_any() {
     let source = |value: &str| {
         let network = one(&[("sourceAddressPrefix", value)]).1.clean();

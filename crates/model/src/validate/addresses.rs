@@ -92,9 +92,13 @@ fn single<'a>(
     }
     let Some((tag, warning)) = find_tag(text, scope.tags) else {
         let error = tag::unknown(&side, text, &written.at, scope.tags);
-        report.push(match text.contains(',') {
-            true => error.help(format!("write the prefixes one by one in {}", side.field("AddressPrefixes"))),
-            false => error,
+        let near_tag = error.help.as_ref().is_some_and(|help| help.starts_with("did you mean"));
+        report.push(match not_a_tag(text, near_tag, side, scope) {
+            _ if text.contains(',') => {
+                error.help(format!("write the prefixes one by one in {}", side.field("AddressPrefixes")))
+            }
+            Some(help) => error.help(help),
+            None => error,
         });
         return None;
     };
@@ -104,6 +108,29 @@ fn single<'a>(
         report.tag_uses.push(TagUse { by: side.to_string(), written });
     }
     Some(AddressMatch::Tag(tag))
+}
+
+/// What to do where the name of something else stands in a tag's place: of a group, a subnet or a virtual network. A
+/// name that is only near one counts where no tag is near.
+fn not_a_tag(text: &str, near_tag: bool, side: &Side<'_>, scope: &Scope<'_>) -> Option<String> {
+    let subnets = || scope.vnets.iter().flat_map(|vnet| &vnet.subnets);
+    let groups = scope.asg_names.iter().copied();
+    let names =
+        groups.clone().chain(subnets().map(|it| &*it.name)).chain(scope.vnets.iter().map(|it| &*it.name));
+    let exact = names.clone().find(|name| name.eq_ignore_ascii_case(text));
+    let near = || if near_tag { None } else { crate::nearest(text, names) };
+    let name = exact.or_else(near)?;
+    let listed = |nets: &[IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if groups.into_iter().any(|known| known == name) {
+        let field = side.field("ApplicationSecurityGroups");
+        return Some(format!("'{name}' is an application security group: name it in {field}"));
+    }
+    if let Some(subnet) = subnets().find(|it| *it.name == *name) {
+        return Some(format!("'{name}' is a subnet: write its prefix {}", listed(&subnet.prefixes)));
+    }
+    let vnet = scope.vnets.iter().find(|it| *it.name == *name)?;
+    let space = listed(&vnet.address_space);
+    Some(format!("'{name}' is a virtual network: write its prefix {space}, or the tag VirtualNetwork"))
 }
 
 /// The plural field: addresses and prefixes only, none inside another.

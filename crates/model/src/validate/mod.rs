@@ -47,7 +47,15 @@ pub fn validate(mut raw: raw::Network, tags: Arc<ServiceTags>) -> (Option<Networ
     let public_ips = public_ip::build_all(&raw.public_ips, &mut report);
     let (network_interfaces, asg_vnets) =
         nic::build_all(&raw, &virtual_networks, &public_ips, &directories, &mut report);
-    let scope = rule::Scope { tags: &tags, asgs: &directories.asgs, asg_vnets: &asg_vnets };
+    let asg_names: Vec<&str> =
+        raw.application_security_groups.iter().map(|asg| asg.name.value.as_str()).collect();
+    let scope = rule::Scope {
+        tags: &tags,
+        asgs: &directories.asgs,
+        asg_vnets: &asg_vnets,
+        vnets: &virtual_networks,
+        asg_names: &asg_names,
+    };
     let security_groups: Vec<_> =
         raw.security_groups.iter().map(|group| group::build(group, &scope, &mut report)).collect();
     let application_security_groups = raw

@@ -5,7 +5,7 @@ use super::{Report, ports, text};
 use crate::reference::Directory;
 use crate::{
     Access, AddressMatch, AsgIndex, At, Diagnostic, Direction, PortSet, RuleProtocol, SecurityRule,
-    ServiceTag, ServiceTags, VnetIndex, codes, limits, raw,
+    ServiceTag, ServiceTags, VirtualNetwork, VnetIndex, codes, limits, raw,
 };
 use std::fmt;
 
@@ -15,6 +15,9 @@ pub(super) struct Scope<'a> {
     pub(super) asgs: &'a Directory<AsgIndex>,
     /// The virtual network of each group's members; `None` for a group without members.
     pub(super) asg_vnets: &'a [Option<VnetIndex>],
+    /// What a tag's place is given to by mistake: virtual networks with their subnets, and groups.
+    pub(super) vnets: &'a [VirtualNetwork],
+    pub(super) asg_names: &'a [&'a str],
 }
 
 /// One side of a rule, as messages name it.
