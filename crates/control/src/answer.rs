@@ -331,6 +331,14 @@ pub struct Reloaded {
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trial {
+    /// Whether the new policy allows and denies the same as the one in force.
+    pub equal: bool,
+    /// Where they differ, the first of the regions.
+    pub differences: Vec<Difference>,
+    /// How many more regions there are.
+    pub more_differences: u64,
+    /// What only one of both networks has, in words.
+    pub only: Vec<String>,
     /// Live flows that the new policy would not admit, the first of them.
     pub flows: Vec<NotAdmitted>,
     /// How many there are of those, as far as flows were judged.
@@ -350,8 +358,38 @@ pub struct Trial {
 impl Trial {
     /// Whether a reload would change anything of this.
     pub fn is_change(&self) -> bool {
-        self.flows_not_admitted > 0 || !self.attached.is_empty() || !self.detached.is_empty()
+        !self.equal || self.flows_not_admitted > 0 || !self.attached.is_empty() || !self.detached.is_empty()
     }
+}
+
+/// Packets that two policies decide differently, by one of them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Difference {
+    /// `Inbound` or `Outbound`.
+    pub direction: String,
+    /// The network interface whose packets they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nic: Option<String>,
+    /// The network security group, where it guards no network interface.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nsg: Option<String>,
+    /// The packet's protocol.
+    pub protocol: String,
+    /// Its sender.
+    pub source: IpAddr,
+    /// The sender's port, where the protocol has any.
+    pub source_port: Option<u16>,
+    /// Its receiver.
+    pub destination: IpAddr,
+    /// The receiver's port, likewise.
+    pub destination_port: Option<u16>,
+    /// What the old policy says: `Allow` or `Deny`.
+    pub old: String,
+    /// What the new policy says.
+    pub new: String,
+    /// All packets of the kind, in words.
+    pub region: String,
 }
 
 /// A live flow that another policy would not admit.

@@ -221,12 +221,18 @@ fn a_trial_names_the_flows_that_would_not_be_admitted_and_changes_nothing() {
     let now = Case::gateway(&case.path("tags.json"));
     let (same, code) = tried(&case, &now.text(), "");
     assert_eq!(code, Some(0), "{same:#}");
+    assert_eq!((&same["equal"], &same["differences"]), (&json!(true), &json!([])), "{same:#}");
     assert_eq!((&same["flowsNotAdmitted"], &same["flowsJudged"]), (&json!(0), &json!(6)), "{same:#}");
 
     let closed = now.clone().nsg("vm2", [Rule::deny("DenyAll", 100)]);
     let (trial, code) = tried(&case, &closed.text(), "");
     assert_eq!(code, Some(1), "{trial:#}");
     assert_eq!(trial["flows"].as_array().unwrap().len(), 1);
+    assert_eq!(trial["equal"], false);
+    let closes = |it: &Value| {
+        it["nic"] == "vm2-nic" && it["direction"] == "Inbound" && it["old"] == "Allow" && it["new"] == "Deny"
+    };
+    assert!(trial["differences"].as_array().unwrap().iter().any(closes), "{trial:#}");
     let flow = &trial["flows"][0];
     assert_eq!(flow["deniedBy"], json!({ "nsg": "vm2-nsg", "rule": "DenyAll" }));
     assert_eq!(

@@ -168,7 +168,7 @@ impl Desk {
     fn try_reload(&self, limit: u32) -> Result<Trial, String> {
         let by = Instant::now() + TRYING;
         let candidate: Box<Candidate> = self.wish(Wish::Try)?;
-        trial::run(*candidate, &self.workers, (limit as usize, by))
+        trial::run(*candidate, &self.shown.load_full(), &self.workers, (limit as usize, by))
     }
 
     /// Waits for what the main thread makes of a wish.

@@ -1,13 +1,17 @@
-//! What a reload would change for the flows that live.
+//! What a reload would change: in what the policy means, and for the flows that live.
 //!
 //! All of it happens on the thread of the peer that asked. The workers only tell their flows, a few at a time between two
 //! batches; each is judged here, on an engine of the candidate's own that has seen no packet.
 
+use super::desk::Shown;
 use super::link::{Command, Workers};
 use super::views;
 use crate::questions::sender;
 use crate::words::Words;
-use control::answer::{FlowRule, NotAdmitted, Trial};
+use analysis::{Limits, OnlyIn, Subject, text};
+use control::answer::{Difference, FlowRule, NotAdmitted, Trial};
+use ipnet::IpNet;
+use model::VnetIndex;
 use packet::Offload;
 use packet::parse::SYN;
 use pipeline::{Attachment, Ending, Engine, FlowView, Gateway, Names, Settings, Shared, Snapshot};
@@ -44,6 +48,7 @@ struct Judged {
 /// Where the candidate does not compile, or a worker does not answer.
 pub(super) fn run(
     candidate: Candidate,
+    shown: &Shown,
     workers: &Workers,
     (limit, by): (usize, Instant),
 ) -> Result<Trial, String> {
@@ -51,7 +56,12 @@ pub(super) fn run(
     let snapshot = Snapshot::build(&gateway, &mut Names::default()).map_err(|errors| errors.join("; "))?;
     let engine = bystander(Arc::new(snapshot), &gateway)?;
     let judged = judge_all(&engine, &gateway, workers, (limit.min(MOST), by))?;
+    let differences = differences(&shown.gateway, &gateway)?;
     Ok(Trial {
+        equal: differences.equal,
+        differences: differences.listed,
+        more_differences: differences.more,
+        only: differences.only,
         flows: judged.listed,
         flows_not_admitted: judged.refused,
         flows_judged: judged.flows,
@@ -59,6 +69,58 @@ pub(super) fn run(
         attached,
         detached,
         warnings,
+    })
+}
+
+/// Where two policies differ, and what only one has.
+struct Differences {
+    equal: bool,
+    listed: Vec<Difference>,
+    more: u64,
+    only: Vec<String>,
+}
+
+fn differences(old: &Gateway, new: &Gateway) -> Result<Differences, String> {
+    let [of_old, of_new] = [old, new].map(virtual_networks);
+    let old = analysis::Network { network: &old.network, virtual_networks: &of_old };
+    let new = analysis::Network { network: &new.network, virtual_networks: &of_new };
+    let found = analysis::diff(&old, &new, &Limits::default()).map_err(|error| error.to_string())?;
+    let only = found.only.iter().map(|only| match only.side {
+        OnlyIn::Old => format!("{} would be no more", only.what),
+        OnlyIn::New => format!("{} would be new", only.what),
+    });
+    Ok(Differences {
+        equal: found.is_equal(),
+        more: found.differences.iter().map(|one| one.more).sum(),
+        only: only.collect(),
+        listed: found.differences.iter().flat_map(told).collect(),
+    })
+}
+
+/// What VirtualNetwork holds in each virtual network.
+fn virtual_networks(gateway: &Gateway) -> Vec<Vec<IpNet>> {
+    let all = (0..gateway.network.virtual_networks.len()).map(VnetIndex);
+    all.map(|vnet| pipeline::virtual_network_tag(&gateway.network, &gateway.attachments, vnet)).collect()
+}
+
+/// Each region by its witness.
+fn told(difference: &analysis::Difference) -> impl Iterator<Item = Difference> + '_ {
+    let (nic, nsg) = match &difference.subject {
+        Subject::Nic(nic) => (Some(nic.to_string()), None),
+        Subject::Nsg(nsg) => (None, Some(nsg.to_string())),
+    };
+    difference.regions.iter().map(move |region| Difference {
+        direction: format!("{:?}", difference.direction),
+        nic: nic.clone(),
+        nsg: nsg.clone(),
+        protocol: text::protocol(region.witness.protocol).to_owned(),
+        source: region.witness.source.ip(),
+        source_port: region.witness.source_port,
+        destination: region.witness.destination.ip(),
+        destination_port: region.witness.destination_port,
+        old: format!("{:?}", region.old),
+        new: format!("{:?}", region.new),
+        region: region.to_string(),
     })
 }
 

@@ -195,6 +195,24 @@ pub fn trial(out: &mut impl Write, trial: &Trial) -> io::Result<()> {
             writeln!(out, "{what}: {}", interfaces.join(", "))?;
         }
     }
+    for difference in &trial.differences {
+        let whose = difference.nic.as_ref().or(difference.nsg.as_ref());
+        writeln!(
+            out,
+            "{} {}: {}",
+            whose.map_or("", |it| it),
+            difference.direction.to_lowercase(),
+            difference.region
+        )?;
+    }
+    for only in &trial.only {
+        writeln!(out, "{only}")?;
+    }
+    match trial.more_differences {
+        0 if trial.equal => writeln!(out, "the rules allow and deny the same as those in force")?,
+        0 => {}
+        more => writeln!(out, "and {more} more")?,
+    }
     if !trial.flows.is_empty() {
         let mut table = table(&["protocol", "initiator", "age", "would be dropped", "by"]);
         for NotAdmitted { flow, reason, denied_by } in &trial.flows {
