@@ -1,5 +1,6 @@
 //! What the tags and application security groups of an NSG's rules hold, as prefixes.
 
+use crate::ranges::Ranges;
 use crate::sets::Meanings;
 use crate::table::{GroupId, Policy};
 use ipnet::IpNet;
@@ -8,8 +9,8 @@ use model::{AddressMatch, Network, VnetIndex};
 /// What sides of rules hold, as the NICs of one group see it.
 #[derive(Debug)]
 pub struct Expansion<'a> {
-    pub(crate) meanings: Meanings<'a>,
-    pub(crate) vnet: VnetIndex,
+    meanings: Meanings<'a>,
+    vnet: VnetIndex,
 }
 
 impl Policy {
@@ -36,6 +37,10 @@ impl Expansion<'_> {
     /// # Cost
     /// A sort of the side's prefixes.
     pub fn of(&self, side: &AddressMatch) -> Option<Vec<IpNet>> {
-        self.meanings.set(side, (self.vnet, 0)).map(|set| set.prefixes())
+        self.set(side).map(|set| set.prefixes())
+    }
+
+    pub(crate) fn set(&self, side: &AddressMatch) -> Option<Ranges> {
+        self.meanings.set(side, (self.vnet, 0))
     }
 }

@@ -34,7 +34,7 @@ pub(crate) const fn protocol_class(protocol: Protocol) -> u32 {
 }
 
 /// The kinds that a rule's protocol field holds, a bit for each.
-const fn kinds(protocol: RuleProtocol) -> u8 {
+pub(crate) const fn kinds(protocol: RuleProtocol) -> u8 {
     match protocol {
         RuleProtocol::Tcp => 1 << 0,
         RuleProtocol::Udp => 1 << 1,

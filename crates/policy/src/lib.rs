@@ -43,6 +43,7 @@ mod ranges;
 pub mod reference;
 mod sets;
 mod table;
+mod traffic;
 mod tuple;
 
 pub use atoms::Atoms;
@@ -54,4 +55,5 @@ pub use platform::{HOST, PLATFORM};
 pub use ranges::{IPV4, Range, Ranges};
 pub use sets::Meanings;
 pub use table::{Classes, GroupId, Policy};
+pub use traffic::{Fates, Question, Traffic};
 pub use tuple::{FieldMatches, Match, RuleIndex, Tuple};

@@ -44,12 +44,33 @@ impl Addresses {
         }
     }
 
+    /// Tells the class of each interval that some of `addresses` lie in, with the first of them, as bits.
+    pub(crate) fn each_class(&self, addresses: &Ranges, mut tell: impl FnMut(u32, u128)) {
+        let (four, six) = addresses.families();
+        for &(start, end) in four.as_slice() {
+            // The low 32 bits of a mapped address are the IPv4 address.
+            within(&self.v4.starts, start as u32, end as u32, |nth, first| {
+                tell(self.v4.classes[nth], Address::from_v4_bits(first).bits());
+            });
+        }
+        for &(start, end) in six.as_slice() {
+            within(&self.v6.starts, start, end, |nth, first| tell(self.v6.classes[nth], first));
+        }
+    }
+
     /// The memory of the tables in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let four =
             size_of_val(&*self.v4.first) + size_of_val(&*self.v4.starts) + size_of_val(&*self.v4.classes);
         four + size_of_val(&*self.v6.starts) + size_of_val(&*self.v6.classes)
     }
+}
+
+/// Tells the place of each interval that reaches into a range, and the first number that lies in both.
+fn within<T: Copy + Ord>(starts: &[T], start: T, end: T, mut tell: impl FnMut(usize, T)) {
+    let first = starts.partition_point(|&it| it <= start).saturating_sub(1);
+    let reached = starts.iter().enumerate().skip(first).take_while(|&(_, &it)| it <= end);
+    reached.for_each(|(nth, &it)| tell(nth, it.max(start)));
 }
 
 /// How many blocks the first level divides IPv4 into: its /16 prefixes.

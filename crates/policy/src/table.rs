@@ -184,10 +184,13 @@ impl Table {
         RuleIndex(u16::try_from(self.rules.len().saturating_sub(1)).unwrap_or(u16::MAX))
     }
 
+    /// The fields in the order protocol, source, source port, destination, destination port.
+    pub(crate) fn columns(&self) -> [&Column; 5] {
+        [&self.protocol, &self.source, &self.source_port, &self.destination, &self.destination_port]
+    }
+
     fn bytes(&self) -> usize {
-        let columns =
-            [&self.protocol, &self.source, &self.source_port, &self.destination, &self.destination_port];
-        columns.into_iter().map(Column::bytes).sum()
+        self.columns().into_iter().map(Column::bytes).sum()
     }
 }
 

@@ -7,7 +7,7 @@ use common::{asg, net, nic, nsg};
 use ipnet::IpNet;
 use model::*;
 use packet::{Address, Protocol};
-use policy::{Builder, Match, RuleIndex, Tuple, reference};
+use policy::{Builder, FieldMatches, GroupId, Match, Policy, Question, RuleIndex, Tuple, reference};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -115,6 +115,124 @@ proptest! {
             }
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    /// What is said of many packets at once is so of each of them, and of one of them where a field is said not to hold.
+    #[test]
+    fn questions_about_many_are_answered_for_each(
+        case in case(0..10),
+        asked in (select(QUESTIONED.to_vec()), any_side(), any_side(), any_ports()),
+        packets in prop::collection::vec(draw(), PACKETS),
+    ) {
+        let Case { network, virtual_networks } = &case;
+        let mut builder = Builder::new(network);
+        let nsgs = (0..network.security_groups.len()).map(NsgIndex);
+        let groups: Vec<_> = nsgs.map(|nsg| builder.add(nsg, VnetIndex(0), &virtual_networks[0])).collect();
+        let policy = builder.compile().unwrap();
+        let question = Question { protocol: asked.0, source: asked.1, destination: asked.2, destination_ports: asked.3 };
+        let mut landmarks = Landmarks::of(&case);
+        landmarks.ask(&case, &question);
+        for direction in BOTH {
+            answered(&case, &policy, &groups, direction, &question, &packets, &landmarks)?;
+        }
+    }
+}
+
+const QUESTIONED: [RuleProtocol; 4] =
+    [RuleProtocol::Any, RuleProtocol::Tcp, RuleProtocol::Udp, RuleProtocol::Icmp];
+
+fn answered(
+    case: &Case,
+    policy: &Policy,
+    groups: &[GroupId],
+    direction: Direction,
+    question: &Question,
+    packets: &[Draw],
+    landmarks: &Landmarks,
+) -> Result<(), TestCaseError> {
+    let expansion = policy.expansion(&case.network, groups[0]).unwrap();
+    let traffic = policy.traffic(&expansion, direction, question).unwrap();
+    let [source, destination] =
+        [&question.source, &question.destination].map(|side| expansion.of(side).unwrap());
+    let holds = |side: &[IpNet], address: Address| side.iter().any(|it| it.contains(&address.ip()));
+    let about = |tuple: &Tuple| {
+        let protocol = match (question.protocol, tuple.protocol) {
+            (RuleProtocol::Any, it) => match tuple.source.is_v4() {
+                true => {
+                    [Protocol::TCP, Protocol::UDP, Protocol::ICMP, Protocol::ESP, Protocol::AH].contains(&it)
+                }
+                false => [Protocol::TCP, Protocol::UDP, Protocol::ICMPV6, Protocol::ESP, Protocol::AH]
+                    .contains(&it),
+            },
+            (RuleProtocol::Icmp, Protocol::ICMP) => tuple.source.is_v4(),
+            (RuleProtocol::Icmp, Protocol::ICMPV6) => !tuple.source.is_v4(),
+            (asked, it) => asked != RuleProtocol::Icmp && it == protocol(asked),
+        };
+        let port = match tuple.destination_port.filter(|_| tuple.protocol.has_ports()) {
+            Some(port) => question.destination_ports.contains(port) && tuple.source_port.is_some(),
+            None => {
+                !tuple.protocol.has_ports()
+                    && (question.destination_ports.is_full() || question.protocol == RuleProtocol::Icmp)
+            }
+        };
+        let family = tuple.source.is_v4() == tuple.destination.is_v4();
+        family && protocol && port && holds(&source, tuple.source) && holds(&destination, tuple.destination)
+    };
+    let platform = |tuple: &Tuple| {
+        direction == Direction::Outbound
+            && PLATFORM.map(net).iter().any(|it| it.contains(&tuple.destination.ip()))
+    };
+    let fates = policy.fates(groups, direction, &traffic);
+    prop_assert!(fates.complete);
+    prop_assert_eq!(traffic.is_empty(), fates.allowed.is_none() && fates.denied.is_none());
+    let meaning = reference::Meaning {
+        network: &case.network,
+        vnet: VnetIndex(0),
+        virtual_network: &case.virtual_networks[0],
+    };
+    let fate = |tuple: &Tuple| {
+        let denied = groups.iter().any(|&group| {
+            match reference::first_match(policy.rules(group, direction), direction, tuple, &meaning) {
+                Some(Match::Rule(rule)) => rule.access == Access::Deny,
+                Some(Match::Platform) => false,
+                None => true,
+            }
+        });
+        if denied { Access::Deny } else { Access::Allow }
+    };
+    for (sample, access) in [(fates.allowed, Access::Allow), (fates.denied, Access::Deny)] {
+        if let Some(sample) = sample {
+            prop_assert!(about(&sample), "{:?} is not asked about by {:?}", sample, question);
+            prop_assert_eq!(fate(&sample), access, "{:?}", sample);
+        }
+    }
+    for draw in packets {
+        let tuple = draw.tuple(landmarks);
+        if !about(&tuple) || platform(&tuple) {
+            continue;
+        }
+        match fate(&tuple) {
+            Access::Allow => prop_assert!(fates.allowed.is_some(), "{:?}", tuple),
+            Access::Deny => prop_assert!(fates.denied.is_some(), "{:?}", tuple),
+        }
+        for &group in groups {
+            let held = policy.fields_held(group, direction, &traffic);
+            for (held, rule) in held.iter().zip(policy.rules(group, direction)) {
+                let one = reference::field_matches(rule, &tuple, &meaning);
+                for (all, one) in fields(held).into_iter().zip(fields(&one)) {
+                    prop_assert!(!all || one, "{:?} {:?} {:?}", rule, tuple, held);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn fields(held: &FieldMatches) -> [bool; 5] {
+    [held.protocol, held.source, held.source_port, held.destination, held.destination_port]
 }
 
 /// No rule holds these outbound but those that name their tags.
@@ -294,6 +412,25 @@ impl Landmarks {
         let both = |marks: Vec<_>| [marks.clone(), marks];
         let all = Marks { protocol: None, addresses: both(addresses), ports: [ports.clone(), ports] };
         Self { all, rules }
+    }
+}
+
+impl Landmarks {
+    /// Aims at a question too, as though it were a rule.
+    fn ask(&mut self, case: &Case, question: &Question) {
+        let asked = Marks {
+            protocol: None,
+            addresses: [&question.source, &question.destination].map(|side| ranges(&case.prefixes(side))),
+            ports: [&PortSet::full(), &question.destination_ports]
+                .map(|set| set.ranges().map(|range| range.into_inner()).collect()),
+        };
+        for _ in 0..=self.rules.len() {
+            self.rules.push(Marks {
+                protocol: None,
+                addresses: asked.addresses.clone(),
+                ports: asked.ports.clone(),
+            });
+        }
     }
 }
 
