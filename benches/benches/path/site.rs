@@ -128,6 +128,7 @@ fn gateway(rules: usize) -> Gateway {
             name: "nic".into(),
             security_group: None,
             ip_forwarding: false,
+            virtual_machine: None,
             ip_configurations: vec![IpConfiguration {
                 name: "primary".into(),
                 subnet: SubnetIndex { vnet: VnetIndex(0), subnet: 0 },

@@ -1,5 +1,12 @@
 //! What the daemon and the offline commands answer: one set of shapes for JSON, for the tables and for the socket.
 
+mod views;
+
+pub use views::{
+    AppliedTo, Diagnosis, EffectiveNsg, EffectiveRule, EvaluatedNsg, Expansion, MatchedRule, Mixed,
+    NsgResult, Profile, RuleEvaluation, Side, Witness,
+};
+
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -22,7 +22,7 @@ pub use client::{Refusal, ask};
 pub use line::Line;
 pub use server::{Listener, MAX_PEERS, Refused, Task, serve};
 
-use answer::{FlowPage, IpFlow, Reloaded, SnatPool, Status, Trial, Walk};
+use answer::{Diagnosis, EffectiveNsg, FlowPage, IpFlow, Profile, Reloaded, SnatPool, Status, Trial, Walk};
 use serde::{Deserialize, Serialize};
 
 /// The protocol's version.
@@ -63,6 +63,13 @@ pub enum Request {
     },
     /// IP flow verify on the policy in force; the answer is an [`IpFlow`].
     TestIpFlow(Question),
+    /// The rules that apply to a network interface; the answer is a list of [`EffectiveNsg`].
+    ListEffectiveNsg {
+        /// The network interface, by name or resource id.
+        nic: String,
+    },
+    /// What the rules say of many packets, one by one; the answer is a [`Diagnosis`].
+    RunConfigurationDiagnostic(Diagnostic),
     /// The walk of a packet, live flows included; the answer is a [`Walk`].
     Explain {
         /// A NIC by name or resource id, or `internet`.
@@ -77,7 +84,11 @@ pub enum Request {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Question {
     /// The network interface, by name or resource id.
-    pub nic: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nic: Option<String>,
+    /// The virtual machine that it belongs to; enough where that has one only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vm: Option<String>,
     /// `Inbound` or `Outbound`.
     pub direction: String,
     /// `TCP` or `UDP`.
@@ -86,6 +97,35 @@ pub struct Question {
     pub local: String,
     /// The other end, `IP:PORT`.
     pub remote: String,
+}
+
+/// What the network configuration diagnostic is asked, as Azure's CLI takes it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Diagnostic {
+    /// The network interface, by name or resource id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nic: Option<String>,
+    /// The virtual machine that it belongs to; enough where that has one only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vm: Option<String>,
+    /// The question itself.
+    pub profile: Profile,
+    /// How much of each NSG is told.
+    #[serde(default)]
+    pub verbosity: Verbosity,
+}
+
+/// How much a diagnostic tells of each NSG.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Verbosity {
+    /// The rule that matched.
+    Minimum,
+    /// Each rule up to that one.
+    #[default]
+    Normal,
+    /// Every rule.
+    Full,
 }
 
 /// A request as it goes over the socket.
@@ -128,6 +168,10 @@ pub enum Answer {
     Trial(Box<Trial>),
     /// To [`Request::TestIpFlow`].
     IpFlow(IpFlow),
+    /// To [`Request::ListEffectiveNsg`].
+    EffectiveNsgs(Vec<EffectiveNsg>),
+    /// To [`Request::RunConfigurationDiagnostic`].
+    Diagnosis(Diagnosis),
     /// To [`Request::Explain`].
     Walk(Walk),
 }

@@ -3,7 +3,7 @@
 //! The directory is its owner's alone, so is the socket, and each peer must be root or the daemon's own user. A
 //! slow or silent peer loses its connection after [`PATIENCE`]; at most [`MAX_PEERS`] are served at once.
 
-use super::{Answer, Line, Reply, Request, VERSION, read_request};
+use super::{Answer, Line, MAX_REPLY, Reply, Request, VERSION, read_request};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::{Uid, getegid, geteuid};
 use std::fs::{self, DirBuilder, Permissions};
@@ -240,6 +240,12 @@ fn send(mut stream: &UnixStream, reply: Result<Answer, String>, patience: Durati
         Err(error) => Reply { version: VERSION, answer: None, error: Some(error) },
     };
     let Ok(mut line) = serde_json::to_vec(&reply) else { return };
+    if line.len() >= MAX_REPLY {
+        let error =
+            format!("the answer has {} MiB, more than {}: ask offline", line.len() >> 20, MAX_REPLY >> 20);
+        let reply = Reply { version: VERSION, answer: None::<Answer>, error: Some(error) };
+        line = serde_json::to_vec(&reply).unwrap_or_default();
+    }
     line.push(b'\n');
     if patience.is_zero() {
         // The kernel's buffer takes a line this short, or the peer goes without.

@@ -61,13 +61,14 @@ pub(crate) fn verify(gateway: &Gateway, script: &mut Script<'_>) -> Option<Arc<S
         for own in nic.ip_configurations.iter().filter_map(|it| it.private_address) {
             let remote = script.one_of(&ADDRESSES).parse().expect("an address");
             let question = Question {
-                nic: nic.id.to_string(),
+                nic: Some(nic.id.to_string()),
+                vm: None,
                 direction: script.one_of(&["Inbound", "Outbound", "inbound"]).into(),
                 protocol: script.one_of(&["TCP", "udp"]).into(),
                 local: SocketAddr::new(own, script.one_of(&PORTS)).to_string(),
                 remote: SocketAddr::new(remote, script.one_of(&PORTS)).to_string(),
             };
-            if let Ok(flow) = nsgate::verify::test_ip_flow(&snapshot, &question) {
+            if let Ok(flow) = views::test_ip_flow(&snapshot, &question) {
                 assert!(["Allow", "Deny"].contains(&flow.access.as_str()));
             }
         }

@@ -128,6 +128,19 @@ pub fn load(path: &Path, ids: &mut Ids, host: &Host<'_>) -> Result<Loaded, Vec<D
     load_text(path, &text, ids, host)
 }
 
+/// What a network alone comes to, as a gateway file would that names its documents and nothing else.
+pub fn without_file(network: model::Network) -> pipeline::Gateway {
+    pipeline::Gateway {
+        network: Arc::new(network),
+        attachments: Vec::new(),
+        default_public_ip: None,
+        snat_ports: nat::Ports::ALL,
+        ports_per_vm: nat::CAPACITY as u32,
+        flow_idle: IDLE,
+        snat_idle: IDLE,
+    }
+}
+
 /// The same from a text; `path` is what its relative paths are relative to.
 ///
 /// # Errors

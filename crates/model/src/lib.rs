@@ -13,6 +13,7 @@ pub mod raw;
 mod reference;
 mod tags;
 mod validate;
+mod words;
 
 pub use diagnostic::{At, Diagnostic, Location, Related, Severity};
 pub use nearest::nearest;

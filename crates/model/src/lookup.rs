@@ -19,6 +19,28 @@ impl Network {
         directory.find(name_or_id)
     }
 
+    /// The only network interface of a virtual machine, which is known by its resource id or its name.
+    ///
+    /// # Errors
+    /// One sentence: no network interface names that machine, or several do.
+    pub fn find_nic_of_machine(&self, name_or_id: &str) -> Result<NicIndex, String> {
+        let name = |id: &str| id.rsplit('/').next().unwrap_or(id).to_ascii_lowercase();
+        let is_it = |machine: &str| match name_or_id.contains('/') && machine.contains('/') {
+            true => machine.eq_ignore_ascii_case(name_or_id),
+            false => name(machine) == name(name_or_id),
+        };
+        let all = self.network_interfaces.iter().enumerate();
+        let mut of_it = all.filter(|(_, nic)| nic.virtual_machine.as_deref().is_some_and(is_it));
+        match (of_it.next(), of_it.next()) {
+            (Some((nth, _)), None) => Ok(NicIndex(nth)),
+            (Some((_, one)), Some((_, other))) => Err(format!(
+                "virtual machine {name_or_id} has several network interfaces, such as {} and {}: name one",
+                one.name, other.name
+            )),
+            (None, _) => Err(format!("no network interface says that it is virtual machine {name_or_id}'s")),
+        }
+    }
+
     /// The virtual network of that name or resource id.
     ///
     /// # Errors

@@ -117,6 +117,8 @@ pub struct NetworkInterface {
     pub security_group: Option<NsgIndex>,
     /// `enableIPForwarding`: whether it may send addresses that are not its own.
     pub ip_forwarding: bool,
+    /// The resource id or name of its virtual machine, where one is written.
+    pub virtual_machine: Option<Arc<str>>,
     /// At least one; all in one virtual network.
     pub ip_configurations: Vec<IpConfiguration>,
 }

@@ -97,6 +97,8 @@ pub struct NetworkInterface {
     pub security_group: Option<At<String>>,
     /// `enableIPForwarding`.
     pub ip_forwarding: bool,
+    /// A reference to the virtual machine; it is not looked up, for machines are not part of the network.
+    pub virtual_machine: Option<At<String>>,
     /// The IP configurations.
     pub ip_configurations: Vec<IpConfiguration>,
     /// Something in it was unreadable and has been reported, so nothing is reported as missing.

@@ -17,7 +17,6 @@ pub mod daemon;
 mod logs;
 pub mod print;
 mod questions;
-pub mod verify;
 pub mod words;
 
 pub use command::main;

@@ -63,5 +63,5 @@ pub use shared::Shared;
 pub use snapshot::Snapshot;
 pub use unseen::Unseen;
 pub use verdict::{Denial, DropReason, Ending};
-pub use verify::FlowVerdict;
+pub use verify::{FlowVerdict, Guards};
 pub use view::FlowView;

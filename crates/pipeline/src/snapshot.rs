@@ -61,6 +61,8 @@ pub(crate) struct Nic {
     attached: bool,
     /// The NSG at the NIC itself.
     pub(crate) group: Option<GroupId>,
+    /// The NSG at the subnet of each of its IP configurations.
+    pub(crate) subnet_groups: Vec<Option<GroupId>>,
 }
 
 /// A private address.
@@ -106,6 +108,10 @@ impl Snapshot {
 
     pub(crate) fn nic(&self, nth: usize) -> &Nic {
         &self.nics[nth]
+    }
+
+    pub(crate) fn nics(&self) -> &[Nic] {
+        &self.nics
     }
 
     /// Whose flows can be: the attached NICs.

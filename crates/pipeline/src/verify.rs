@@ -1,10 +1,11 @@
 //! Azure's IP flow verify: what the rules of one NIC say of a packet, without sending one.
 
 use crate::RuleName;
+use crate::observer::Level;
 use crate::snapshot::Snapshot;
 use model::{Access, Direction, NetworkInterface, NicIndex, PublicIpSku};
 use packet::Address;
-use policy::{Match, Tuple};
+use policy::{GroupId, Match, Tuple};
 
 /// What the rules say.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,6 +14,35 @@ pub struct FlowVerdict {
     pub access: Access,
     /// The rule that denied, or of all that allowed the one asked last; `None` where no NSG had a say.
     pub rule: Option<RuleName>,
+}
+
+/// The NSGs before one address of a NIC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Guards {
+    /// At the NIC itself.
+    pub nic: Option<GroupId>,
+    /// At its subnet.
+    pub subnet: Option<GroupId>,
+}
+
+impl Guards {
+    /// Those there are, in the order in which they are asked.
+    ///
+    /// # Source
+    /// Azure "How network security groups filter network traffic": inbound the subnet's first, outbound the NIC's.
+    pub fn in_order(self, direction: Direction) -> impl Iterator<Item = (Level, GroupId)> {
+        let (nic, subnet) = ((Level::Nic, self.nic), (Level::Subnet, self.subnet));
+        let order = match direction {
+            Direction::Inbound => [subnet, nic],
+            Direction::Outbound => [nic, subnet],
+        };
+        order.into_iter().filter_map(|(level, group)| Some((level, group?)))
+    }
+
+    /// Whether no NSG applies.
+    pub const fn is_none(self) -> bool {
+        self.nic.is_none() && self.subnet.is_none()
+    }
 }
 
 impl Snapshot {
@@ -30,13 +60,9 @@ impl Snapshot {
         };
         let of = self.private_of(nic, local)?;
         let classes = self.policy.classes(tuple);
-        let (at_nic, at_subnet) = (self.nic(nic.0).group, of.subnet_group);
-        let order = match direction {
-            Direction::Inbound => [at_subnet, at_nic],
-            Direction::Outbound => [at_nic, at_subnet],
-        };
+        let guards = Guards { nic: self.nic(nic.0).group, subnet: of.subnet_group };
         let mut verdict = FlowVerdict { access: Access::Allow, rule: None };
-        for group in order.into_iter().flatten() {
+        for (_, group) in guards.in_order(direction) {
             let Match::Rule(index) = self.policy.first_match(group, direction, &classes) else { continue };
             let rule = self.rule(group, direction, usize::from(index.0));
             let access = self.policy.rule(group, direction, index).map_or(Access::Deny, |rule| rule.access);
@@ -46,15 +72,21 @@ impl Snapshot {
             }
         }
         let closed = direction == Direction::Inbound
-            && order == [None, None]
+            && guards.is_none()
             && of.sku == PublicIpSku::Standard
             && of.public.is_some()
             && !self.is_private_to(nic, remote);
         Some(if closed { FlowVerdict { access: Access::Deny, rule: None } } else { verdict })
     }
 
+    /// The NSGs before one IP configuration of a NIC; none for a NIC or configuration that the network does not have.
+    pub fn guards(&self, nic: NicIndex, configuration: usize) -> Guards {
+        let Some(nic) = self.nics().get(nic.0) else { return Guards::default() };
+        Guards { nic: nic.group, subnet: nic.subnet_groups.get(configuration).copied().flatten() }
+    }
+
     /// Whether a NIC reaches an address without a public one, and is reached from there.
-    fn is_private_to(&self, nic: NicIndex, remote: Address) -> bool {
+    pub fn is_private_to(&self, nic: NicIndex, remote: Address) -> bool {
         let vnet = self.network.network_interfaces.get(nic.0).and_then(NetworkInterface::vnet);
         vnet.and_then(|vnet| self.scope_of(vnet)).is_some_and(|scope| self.reach(scope, remote).is_some())
     }

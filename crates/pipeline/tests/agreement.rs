@@ -1,11 +1,13 @@
-//! The reference evaluator, `test_ip_flow`, `explain` and the dataplane say the same of every first packet.
+//! The reference evaluator, `test_ip_flow`, the diagnostic, `explain` and the dataplane say the same of every first packet.
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests: what cannot be had ends the test.
 
 mod common;
 
 use common::*;
+use control::answer::Profile;
+use control::{Diagnostic, Verbosity};
 use model::{Access, Direction, NicIndex};
-use packet::{AttachmentId, Frame, Time};
+use packet::{AttachmentId, Frame, Protocol, Time};
 use pipeline::{DropReason, Ending, Engine, Names, Settings, Shared, Snapshot, Way};
 use policy::Tuple;
 use proptest::prelude::*;
@@ -38,11 +40,60 @@ fn ask(
     let verified = snapshot.test_ip_flow(nic, direction, tuple).unwrap();
     let name = verified.rule.map(|rule| format!("{}/{}", rule.nsg, rule.rule));
     assert_eq!((access, &rule), (verified.access, &name), "test_ip_flow of {tuple:?}");
+    diagnose(snapshot, nic, direction, tuple, access, rule.as_deref());
     match (access, direction, &rule) {
         (Access::Allow, ..) => Ok(()),
         (Access::Deny, Direction::Inbound, None) => Err((DropReason::SecureByDefault, rule)),
         (Access::Deny, Direction::Inbound, _) => Err((DropReason::DeniedInbound, rule)),
         (Access::Deny, Direction::Outbound, _) => Err((DropReason::DeniedOutbound, rule)),
+    }
+}
+
+/// Asks the diagnostic, which is about every source port, and holds it against the verdict on one of them.
+fn diagnose(
+    snapshot: &Snapshot,
+    nic: NicIndex,
+    direction: Direction,
+    tuple: &Tuple,
+    access: Access,
+    rule: Option<&str>,
+) {
+    let protocol = match tuple.protocol {
+        Protocol::TCP => "TCP",
+        Protocol::UDP => "UDP",
+        Protocol::ICMP if tuple.source.is_v4() => "ICMP",
+        Protocol::ICMPV6 if !tuple.source.is_v4() => "ICMP",
+        _ => return,
+    };
+    let asked = Diagnostic {
+        nic: Some(snapshot.network.network_interfaces[nic.0].id.to_string()),
+        vm: None,
+        profile: Profile {
+            direction: format!("{direction:?}"),
+            protocol: protocol.into(),
+            source: tuple.source.ip().to_string(),
+            destination: tuple.destination.ip().to_string(),
+            destination_port: tuple.destination_port.map_or("*".into(), |port| port.to_string()),
+        },
+        verbosity: Verbosity::Normal,
+    };
+    let answer = views::diagnose(snapshot, &asked).unwrap().network_security_group_result;
+    let nsgs = &answer.evaluated_network_security_groups;
+    if answer.mixed.is_none() {
+        assert_eq!(answer.security_rule_access_result, format!("{access:?}"), "{tuple:?}: {answer:?}");
+    }
+    let by_source_port = nsgs.iter().flat_map(|nsg| &nsg.rules_evaluation_result).any(|rule| {
+        let but_one = rule.protocol_matched && rule.source_matched && rule.destination_matched;
+        but_one && rule.destination_port_matched && !rule.source_port_matched
+    });
+    if !by_source_port {
+        assert_eq!(answer.mixed, None, "only source ports are left open");
+        let named = nsgs.iter().rev().find_map(|nsg| {
+            let name = &nsg.matched_rule.as_ref()?.rule_name;
+            let id = nsg.network_security_group_id.rsplit('/').next()?;
+            Some(format!("{id}/{}", name.split_once('_')?.1))
+        });
+        assert_eq!(named.as_deref(), rule, "{tuple:?}: {answer:?}");
     }
 }
 

@@ -209,6 +209,7 @@ pub(crate) fn network(subnet: Vec<SecurityRule>, nic: Vec<SecurityRule>, guarded
         name: name.into(),
         security_group,
         ip_forwarding: false,
+        virtual_machine: None,
         ip_configurations,
     };
     let nics = vec![

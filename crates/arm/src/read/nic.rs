@@ -15,11 +15,13 @@ impl Reader {
             name,
             security_group: None,
             ip_forwarding: false,
+            virtual_machine: None,
             ip_configurations: Vec::new(),
             incomplete: false,
         };
         if let Some(properties) = self.properties(place, keys::NETWORK_INTERFACE) {
             nic.security_group = self.report.reference(&properties, "networkSecurityGroup");
+            nic.virtual_machine = self.report.reference(&properties, "virtualMachine");
             let forwarding = self.report.boolean(&properties, "enableIPForwarding");
             nic.ip_forwarding = forwarding.is_some_and(|it| it.value);
             if let Some(place) = properties.get("enableIPForwarding").filter(|_| nic.ip_forwarding) {

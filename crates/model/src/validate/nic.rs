@@ -96,6 +96,7 @@ impl Builder<'_> {
             name: raw.name.value.as_str().into(),
             security_group,
             ip_forwarding: raw.ip_forwarding,
+            virtual_machine: raw.virtual_machine.as_ref().map(|it| it.value.as_str().into()),
             ip_configurations,
         }
     }

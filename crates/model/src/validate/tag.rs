@@ -1,20 +1,11 @@
 //! Service tags by the names that rules give them.
 
+use crate::words::SPECIAL;
 use crate::{
     AddressMatch, Diagnostic, Location, Network, ServiceTag, ServiceTags, Severity, TagUse, codes, nearest,
 };
 use std::fmt::Display;
 use std::sync::Arc;
-
-/// The tags that are computed, not published.
-const SPECIAL: [(&str, ServiceTag); 6] = [
-    ("VirtualNetwork", ServiceTag::VirtualNetwork),
-    ("AzureLoadBalancer", ServiceTag::AzureLoadBalancer),
-    ("Internet", ServiceTag::Internet),
-    ("AzurePlatformDNS", ServiceTag::AzurePlatformDns),
-    ("AzurePlatformIMDS", ServiceTag::AzurePlatformImds),
-    ("AzurePlatformLKM", ServiceTag::AzurePlatformLkm),
-];
 
 /// What is worth a look about a tag.
 pub(super) struct TagWarning {

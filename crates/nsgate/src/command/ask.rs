@@ -1,39 +1,14 @@
 //! Questions to a gateway file or to the daemon.
 
-use super::{Place, answer, offline, place, socket};
-use crate::cli::{Ask, Explain, Output, Reload, TestIpFlow, VerifiedProtocol, Way};
-use crate::print::{self, Colour};
+use super::{Place, answer, colour, offline, place, socket};
+use crate::cli::{Ask, Explain, Reload};
+use crate::print;
 use crate::words::Words;
 use anyhow::anyhow;
-use control::answer::{Drop, FlowPage, IpFlow, Reloaded, SnatPool, Status, Trial, Walk};
-use control::{PAGE, Question, Refusal, Request, ask};
+use control::answer::{Drop, FlowPage, Reloaded, SnatPool, Status, Trial, Walk};
+use control::{PAGE, Refusal, Request, ask};
 use std::io::Write;
 use std::process::ExitCode;
-
-pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::Result<()> {
-    let question = Question {
-        nic: args.nic.clone(),
-        direction: match args.direction {
-            Way::Inbound => "Inbound".into(),
-            Way::Outbound => "Outbound".into(),
-        },
-        protocol: match args.protocol {
-            VerifiedProtocol::Tcp => "TCP".into(),
-            VerifiedProtocol::Udp => "UDP".into(),
-        },
-        local: args.local.clone(),
-        remote: args.remote.clone(),
-    };
-    let verdict: IpFlow = match place(&args.whom)? {
-        Place::File(file) => offline::test_ip_flow(&file, &question)?,
-        Place::Daemon(socket) => ask(&socket, &Request::TestIpFlow(question))?,
-    };
-    let azures = IpFlow { nsg: None, ..verdict.clone() };
-    match args.output {
-        Output::Json => answer(out, args.output, &azures, |_, _| Ok(())),
-        Output::Text => answer(out, args.output, &verdict, |out, it| print::ip_flow(out, it, colour())),
-    }
-}
 
 pub(super) fn explain(args: &Explain, out: &mut impl Write) -> anyhow::Result<()> {
     let words = Words::parse(&args.packet).map_err(|why| anyhow!(why))?;
@@ -89,8 +64,4 @@ pub(super) fn reload(args: &Reload, out: &mut impl Write) -> anyhow::Result<Exit
     let reloaded: Reloaded = ask(&socket, &Request::Reload {})?;
     answer(out, args.ask.output, &reloaded, |out, it| print::reloaded(out, it))?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn colour() -> Colour {
-    Colour::of(&std::io::stdout())
 }

@@ -3,6 +3,7 @@
 mod ask;
 mod check;
 mod offline;
+mod policy;
 mod release;
 
 use crate::cli::{Cli, Command, Output, Whom};
@@ -47,7 +48,9 @@ fn run(command: &Command, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         Command::Run(args) => crate::daemon::run(args)?,
         Command::Release(args) => release::release(args, out)?,
         Command::Check(args) => return check::check(args, out),
-        Command::TestIpFlow(args) => ask::test_ip_flow(args, out)?,
+        Command::TestIpFlow(args) => policy::test_ip_flow(args, out)?,
+        Command::ListEffectiveNsg(args) => policy::list_effective_nsg(args, out)?,
+        Command::RunConfigurationDiagnostic(args) => policy::run_configuration_diagnostic(args, out)?,
         Command::Explain(args) => ask::explain(args, out)?,
         Command::Status(args) => ask::status(args, out)?,
         Command::Flows(args) => ask::flows(args, out)?,
@@ -99,6 +102,10 @@ fn socket(whom: &Whom) -> anyhow::Result<PathBuf> {
         Place::Daemon(socket) => Ok(socket),
         Place::File(file) => Ok(gateway::socket_of(&file).map_err(Broken)?),
     }
+}
+
+fn colour() -> Colour {
+    Colour::of(&io::stdout())
 }
 
 fn answer<W: Write, T: serde::Serialize>(

@@ -2,25 +2,18 @@
 
 use super::Broken;
 use crate::questions::Asked;
-use crate::verify;
 use crate::words::Words;
 use anyhow::{anyhow, bail};
-use control::Question;
-use control::answer::{IpFlow, Walk};
+use control::answer::Walk;
 use gateway::{Host, Ids};
-use model::NicIndex;
+use model::{NicIndex, Severity};
 use packet::AttachmentId;
 use pipeline::{Attachment, AttachmentKind, Engine, Gateway, Names, Settings, Shared, Snapshot};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A network interface for questions only: an Ethernet link of the usual size.
 const MTU: u32 = 1500;
-
-pub(super) fn test_ip_flow(file: &Path, question: &Question) -> anyhow::Result<IpFlow> {
-    let gateway = load(file)?;
-    verify::test_ip_flow(&*compile(&gateway)?, question).map_err(|why| anyhow!(why))
-}
 
 pub(super) fn explain(file: &Path, from: &str, words: &Words) -> anyhow::Result<Walk> {
     let mut gateway = load(file)?;
@@ -37,12 +30,21 @@ pub(super) fn explain(file: &Path, from: &str, words: &Words) -> anyhow::Result<
     Ok(asked.answer(&gateway, words, walk))
 }
 
-fn load(file: &Path) -> anyhow::Result<Gateway> {
+pub(super) fn load(file: &Path) -> anyhow::Result<Gateway> {
     let loaded = gateway::load(file, &mut Ids::default(), &Host::Unseen).map_err(Broken)?;
     Ok(loaded.gateway)
 }
 
-fn compile(gateway: &Gateway) -> anyhow::Result<Arc<Snapshot>> {
+/// A gateway of Azure's documents alone: nothing is attached, and all else is as a gateway file that says nothing.
+pub(super) fn load_documents(files: &[PathBuf], service_tags: Option<&Path>) -> anyhow::Result<Gateway> {
+    let (network, found) = gateway::load_documents(files, service_tags);
+    match network.filter(|_| found.iter().all(|one| one.severity != Severity::Error)) {
+        Some(network) => Ok(gateway::without_file(network)),
+        None => Err(Broken(found).into()),
+    }
+}
+
+pub(super) fn compile(gateway: &Gateway) -> anyhow::Result<Arc<Snapshot>> {
     match Snapshot::build(gateway, &mut Names::default()) {
         Ok(snapshot) => Ok(Arc::new(snapshot)),
         Err(errors) => bail!(errors.join("; ")),

@@ -8,7 +8,6 @@ use super::link::{Command, Report, Workers};
 use super::trial::{self, Candidate};
 use super::views;
 use crate::questions::Asked;
-use crate::verify;
 use crate::words::Words;
 use arc_swap::ArcSwap;
 use control::answer::{Confinement, FlowPage, Reloaded, Reloads, Status, TagsInForce, Trial, Walk};
@@ -87,7 +86,13 @@ impl Desk {
             Request::Reload {} => self.reload().map(Answer::Reload),
             Request::TryReload { limit } => self.try_reload(limit).map(Box::new).map(Answer::Trial),
             Request::TestIpFlow(question) => {
-                verify::test_ip_flow(&self.shown.load().snapshot, &question).map(Answer::IpFlow)
+                ::views::test_ip_flow(&self.shown.load().snapshot, &question).map(Answer::IpFlow)
+            }
+            Request::ListEffectiveNsg { nic } => {
+                ::views::effective_nsgs(&self.shown.load().snapshot, &nic).map(Answer::EffectiveNsgs)
+            }
+            Request::RunConfigurationDiagnostic(asked) => {
+                ::views::diagnose(&self.shown.load().snapshot, &asked).map(Answer::Diagnosis)
             }
             Request::Explain { from, packet } => self.explain(&from, &packet).map(Answer::Walk),
         }

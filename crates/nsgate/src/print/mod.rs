@@ -27,6 +27,11 @@ impl Colour {
     }
 }
 
+/// The columns of the terminal that stdout is; `None` where it is none.
+pub fn width() -> Option<u16> {
+    terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0)
+}
+
 /// Writes `answer` as indented JSON and a newline.
 ///
 /// # Errors

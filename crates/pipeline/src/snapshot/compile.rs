@@ -41,7 +41,9 @@ impl Snapshot {
             let group = nic.security_group.zip(nic.vnet()).map(|(nsg, vnet)| groups.add(nsg, vnet));
             let attached =
                 nic.ip_configurations.iter().any(|it| groups.attached.find(nth, it.subnet).is_some());
-            snapshot_nics.push(Nic { name: Arc::clone(&nic.name), owner, attached, group });
+            let subnets = nic.ip_configurations.iter().map(|it| groups.of_subnet(it.subnet));
+            let subnet_groups = subnets.collect();
+            snapshot_nics.push(Nic { name: Arc::clone(&nic.name), owner, attached, group, subnet_groups });
             for configuration in &nic.ip_configurations {
                 let Some(address) = configuration.private_address else { continue };
                 let entry = groups.private(nth, configuration);
@@ -144,16 +146,21 @@ impl Groups<'_> {
         *self.known.entry((nsg, vnet)).or_insert_with(new)
     }
 
+    fn of_subnet(&mut self, subnet: SubnetIndex) -> Option<GroupId> {
+        let vnet = self.gateway.network.virtual_networks.get(subnet.vnet.0)?;
+        let nsg = vnet.subnets.get(subnet.subnet)?.security_group?;
+        Some(self.add(nsg, subnet.vnet))
+    }
+
     fn private(&mut self, nic: usize, configuration: &IpConfiguration) -> Private {
         let subnet = configuration.subnet;
         let network = &self.gateway.network;
-        let nsg = network.virtual_networks.get(subnet.vnet.0).and_then(|v| v.subnets.get(subnet.subnet));
         let public = configuration.public_ip.and_then(|index| network.public_ips.get(index.0));
         Private {
             nic,
             subnet,
             attachment: self.attached.find(nic, subnet),
-            subnet_group: nsg.and_then(|s| s.security_group).map(|nsg| self.add(nsg, subnet.vnet)),
+            subnet_group: self.of_subnet(subnet),
             public: public.and_then(|p| p.address).map(Address::from),
             sku: public.map(|p| p.sku).unwrap_or_default(),
         }

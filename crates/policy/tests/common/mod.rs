@@ -85,6 +85,7 @@ pub(crate) fn nic(address: &str, groups: &[usize]) -> NetworkInterface {
         name: address.into(),
         security_group: None,
         ip_forwarding: false,
+        virtual_machine: None,
         ip_configurations: vec![configuration],
     }
 }

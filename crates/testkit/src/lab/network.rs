@@ -137,6 +137,7 @@ impl Blueprint {
             name: vm.name.as_str().into(),
             security_group: vm.nsg.map(NsgIndex),
             ip_forwarding: false,
+            virtual_machine: None,
             ip_configurations: [configuration].into_iter().chain(second).collect(),
         }
     }

@@ -1,8 +1,9 @@
 //! Azure's IP flow verify, on a snapshot.
 
+use crate::words;
 use control::Question;
 use control::answer::IpFlow;
-use model::{Access, Direction, Network, NicIndex};
+use model::{Direction, Network, NicIndex};
 use packet::{Address, Protocol};
 use pipeline::Snapshot;
 use policy::Tuple;
@@ -13,8 +14,8 @@ use std::net::IpAddr;
 /// # Errors
 /// One sentence on what is wrong with the question.
 pub fn test_ip_flow(snapshot: &Snapshot, asked: &Question) -> Result<IpFlow, String> {
-    let nic = snapshot.network.find_nic(&asked.nic).map_err(|missing| missing.to_string())?;
-    let direction = direction(&asked.direction)?;
+    let nic = words::target(&snapshot.network, asked.nic.as_deref(), asked.vm.as_deref())?;
+    let direction = words::direction(&asked.direction)?;
     let inbound = direction == Direction::Inbound;
     let (local, local_port) = end("--local", &asked.local, !inbound)?;
     let (remote, remote_port) = end("--remote", &asked.remote, inbound)?;
@@ -43,13 +44,9 @@ pub fn test_ip_flow(snapshot: &Snapshot, asked: &Question) -> Result<IpFlow, Str
     };
     let verdict = snapshot
         .test_ip_flow(nic, direction, &tuple)
-        .ok_or_else(|| format!("{} is not in the virtual network of {}", asked.local, asked.nic))?;
-    let access = match verdict.access {
-        Access::Allow => "Allow",
-        Access::Deny => "Deny",
-    };
+        .ok_or_else(|| format!("{} is not the network interface's", asked.local))?;
     Ok(IpFlow {
-        access: access.into(),
+        access: words::access(verdict.access).into(),
         rule_name: verdict.rule.as_ref().map(pipeline::RuleName::azure),
         nsg: verdict.rule.as_ref().map(|rule| rule.nsg.to_string()),
     })
@@ -69,14 +66,6 @@ fn local_belongs(network: &Network, nic: NicIndex, local: IpAddr) -> Result<(), 
 
 fn listed(words: &[String]) -> String {
     if words.is_empty() { "none".into() } else { words.join(", ") }
-}
-
-fn direction(word: &str) -> Result<Direction, String> {
-    match word.to_ascii_lowercase().as_str() {
-        "inbound" => Ok(Direction::Inbound),
-        "outbound" => Ok(Direction::Outbound),
-        _ => Err(format!("\"{word}\": expected Inbound or Outbound")),
-    }
 }
 
 fn protocol(word: &str) -> Result<Protocol, String> {

@@ -1,0 +1,135 @@
+//! Questions about policy: to a gateway file, to Azure's documents alone, or to the daemon.
+
+use super::{answer, offline};
+use crate::cli::{
+    Level, ListEffectiveNsg, Output, Policy, RunConfigurationDiagnostic, TestIpFlow, VerifiedProtocol, Way,
+};
+use crate::print;
+use anyhow::{Context as _, anyhow};
+use control::answer::{Diagnosis, EffectiveNsg, IpFlow, Profile};
+use control::{DEFAULT_SOCKET, Diagnostic, Question, Request, Verbosity, ask};
+use pipeline::Snapshot;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use views::text::Look;
+
+/// Who answers.
+pub(super) enum Judge {
+    /// A policy that was compiled here.
+    Compiled(Arc<Snapshot>),
+    /// The daemon behind this socket.
+    Daemon(PathBuf),
+}
+
+/// Finds who answers, and compiles the policy where nobody else has.
+pub(super) fn judge(policy: &Policy) -> anyhow::Result<Judge> {
+    if let Some(file) = &policy.config {
+        return Ok(Judge::Compiled(offline::compile(&offline::load(file)?)?));
+    }
+    if !policy.documents.is_empty() {
+        let gateway = offline::load_documents(&policy.documents, policy.service_tags.as_deref())?;
+        return Ok(Judge::Compiled(offline::compile(&gateway)?));
+    }
+    match &policy.socket {
+        Some(socket) => Ok(Judge::Daemon(socket.clone())),
+        None if Path::new(DEFAULT_SOCKET).exists() => Ok(Judge::Daemon(DEFAULT_SOCKET.into())),
+        None => Err(anyhow!(
+            "nobody to ask: no daemon has {DEFAULT_SOCKET}; give --config FILE for a gateway file, --file FILE for \
+             Azure's documents, or --socket PATH for a running daemon"
+        )),
+    }
+}
+
+pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::Result<()> {
+    let question = Question {
+        nic: args.nic.clone(),
+        vm: args.vm.clone(),
+        direction: way(args.direction),
+        protocol: match args.protocol {
+            VerifiedProtocol::Tcp => "TCP".into(),
+            VerifiedProtocol::Udp => "UDP".into(),
+        },
+        local: args.local.clone(),
+        remote: args.remote.clone(),
+    };
+    let verdict: IpFlow = match judge(&args.policy)? {
+        Judge::Compiled(snapshot) => views::test_ip_flow(&snapshot, &question).map_err(|why| anyhow!(why))?,
+        Judge::Daemon(socket) => ask(&socket, &Request::TestIpFlow(question))?,
+    };
+    let azures = IpFlow { nsg: None, ..verdict.clone() };
+    match args.output {
+        Output::Json => answer(out, args.output, &azures, |_, _| Ok(())),
+        Output::Text => {
+            answer(out, args.output, &verdict, |out, it| print::ip_flow(out, it, super::colour()))
+        }
+    }
+}
+
+pub(super) fn list_effective_nsg(args: &ListEffectiveNsg, out: &mut impl Write) -> anyhow::Result<()> {
+    let nsgs: Vec<EffectiveNsg> = match judge(&args.policy)? {
+        Judge::Compiled(snapshot) => {
+            views::effective_nsgs(&snapshot, &args.nic).map_err(|why| anyhow!(why))?
+        }
+        Judge::Daemon(socket) => ask(&socket, &Request::ListEffectiveNsg { nic: args.nic.clone() })?,
+    };
+    let azures = views::EffectiveNsgs(&nsgs);
+    answer(out, args.output, &azures, |out, it| views::text::effective_nsgs(out, it.0, &look()))
+}
+
+pub(super) fn run_configuration_diagnostic(
+    args: &RunConfigurationDiagnostic,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let judge = judge(&args.policy)?;
+    let id = args.resource.to_ascii_lowercase();
+    let of_type = args.resource_type.as_ref().map(|it| it.to_ascii_lowercase()).unwrap_or_default();
+    let is_machine = id.contains("/virtualmachines/") || of_type.ends_with("virtualmachines");
+    let resource = Some(args.resource.clone());
+    let (nic, vm) = if is_machine { (None, resource) } else { (resource, None) };
+    let verbosity = match args.verbosity_level {
+        Level::Minimum => Verbosity::Minimum,
+        Level::Normal => Verbosity::Normal,
+        Level::Full => Verbosity::Full,
+    };
+    let mut results: Vec<Diagnosis> = Vec::new();
+    for profile in profiles(args)? {
+        let asked = Diagnostic { nic: nic.clone(), vm: vm.clone(), profile, verbosity };
+        results.push(match &judge {
+            Judge::Compiled(snapshot) => views::diagnose(snapshot, &asked).map_err(|why| anyhow!(why))?,
+            Judge::Daemon(socket) => ask(socket, &Request::RunConfigurationDiagnostic(asked))?,
+        });
+    }
+    let azures = views::Diagnoses { results: &results };
+    answer(out, args.output, &azures, |out, it| views::text::diagnoses(out, it.results, &look()))
+}
+
+fn profiles(args: &RunConfigurationDiagnostic) -> anyhow::Result<Vec<Profile>> {
+    if let Some(queries) = &args.queries {
+        let text = match queries.strip_prefix('@') {
+            Some(file) => std::fs::read_to_string(file).with_context(|| format!("--queries {queries}"))?,
+            None => queries.clone(),
+        };
+        return views::profiles(&text).map_err(|why| anyhow!("--queries: {why}"));
+    }
+    let given = |value: &Option<String>| value.clone().unwrap_or_default();
+    Ok(vec![Profile {
+        direction: args.direction.map(way).unwrap_or_default(),
+        protocol: given(&args.protocol),
+        source: given(&args.source),
+        destination: given(&args.destination),
+        destination_port: args.port.clone(),
+    }])
+}
+
+fn way(way: Way) -> String {
+    match way {
+        Way::Inbound => "Inbound".into(),
+        Way::Outbound => "Outbound".into(),
+    }
+}
+
+/// How tables look where stdout goes.
+fn look() -> Look {
+    Look { width: print::width(), colour: super::colour() == print::Colour::Yes }
+}

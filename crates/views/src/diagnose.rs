@@ -1,0 +1,236 @@
+//! What each rule says of the packets of a question, field by field.
+
+use crate::effective::standing;
+use crate::words;
+use control::answer::{
+    Diagnosis, EvaluatedNsg, MatchedRule, Mixed, NsgResult, Profile, RuleEvaluation, Witness,
+};
+use control::{Diagnostic, Verbosity};
+use ipnet::IpNet;
+use model::{Access, AddressMatch, Direction, NetworkInterface, NicIndex, PublicIpSku, ServiceTag};
+use pipeline::{Guards, Level, Snapshot};
+use policy::{Fates, FieldMatches, GroupId, Match, Question, Traffic, Tuple};
+use std::net::IpAddr;
+
+/// Asks the NSGs before a network interface about all packets of a question at once, as Azure's network configuration
+/// diagnostic does: rules only, no live flows, no routes.
+///
+/// A field of a rule matches where it holds every packet that is asked about, from whatever source port; a rule matches
+/// where all its fields do, and the first such rule is named. At the network interface's own end `*` is its addresses. The result is `Allow` where every packet is allowed. Where an
+/// earlier rule decides otherwise over a part of them, the answer shows a packet of each fate.
+///
+/// # Errors
+/// One sentence on what is wrong with the question.
+///
+/// # Source
+/// Azure "Network Watchers - Get Network Configuration Diagnostic". What Azure answers where prefixes are only partly
+/// covered is not documented.
+pub fn diagnose(snapshot: &Snapshot, asked: &Diagnostic) -> Result<Diagnosis, String> {
+    let network = &snapshot.network;
+    let index = words::target(network, asked.nic.as_deref(), asked.vm.as_deref())?;
+    let nic = network.network_interfaces.get(index.0).ok_or("no such network interface")?;
+    let profile = &asked.profile;
+    let direction = words::direction(&profile.direction)?;
+    let mut question = Question {
+        protocol: words::protocol(&profile.protocol)?,
+        source: words::side("source", &profile.source, network)?,
+        destination: words::side("destination", &profile.destination, network)?,
+        destination_ports: words::ports(&profile.destination_port)?,
+    };
+    if !of_one_family(&question) {
+        let Profile { source, destination, .. } = profile;
+        return Err(format!("{source} and {destination} are of different address families"));
+    }
+    let (local, remote) = match direction {
+        Direction::Inbound => (&mut question.destination, &question.source),
+        Direction::Outbound => (&mut question.source, &question.destination),
+    };
+    let own: Vec<IpNet> =
+        nic.ip_configurations.iter().filter_map(|it| it.private_address.map(IpNet::from)).collect();
+    if *local == AddressMatch::Any && !own.is_empty() {
+        *local = AddressMatch::Prefixes(own);
+    }
+    let (configuration, note) = configuration_of(nic, local);
+    let asking = Asking { snapshot, nic, direction, configuration, verbosity: asked.verbosity };
+    let guards = snapshot.guards(index, configuration);
+    let mut result = if guards.is_none() {
+        asking.without_rules(index, remote)
+    } else {
+        asking.rules(guards, &question)?
+    };
+    result.notes.splice(0..0, note);
+    Ok(Diagnosis { profile: canonical(profile, direction), network_security_group_result: result })
+}
+
+/// The question in Azure's own words.
+fn canonical(profile: &Profile, direction: Direction) -> Profile {
+    let direction = words::way(direction).into();
+    Profile { direction, protocol: profile.protocol.to_ascii_uppercase(), ..profile.clone() }
+}
+
+/// Two sides of prefixes of different families have no packet between them.
+fn of_one_family(question: &Question) -> bool {
+    let is_v4 = |side: &AddressMatch| match side {
+        AddressMatch::Prefixes(prefixes) => prefixes.first().map(|it| it.addr().is_ipv4()),
+        _ => None,
+    };
+    match (is_v4(&question.source), is_v4(&question.destination)) {
+        (Some(source), Some(destination)) => source == destination,
+        _ => true,
+    }
+}
+
+/// The IP configuration that the question is about: the one that has the address, or the primary one.
+fn configuration_of(nic: &NetworkInterface, local: &AddressMatch) -> (usize, Option<String>) {
+    let primary = nic.ip_configurations.iter().position(|it| it.primary).unwrap_or_default();
+    let AddressMatch::Prefixes(prefixes) = local else { return (primary, None) };
+    let holds = |address: IpAddr| prefixes.iter().any(|prefix| prefix.contains(&address));
+    let own = nic.ip_configurations.iter().position(|it| it.private_address.is_some_and(holds));
+    let note = || {
+        let asked: Vec<String> = prefixes.iter().map(IpNet::to_string).collect();
+        format!("{} holds no private address of {}", asked.join(", "), nic.name)
+    };
+    own.map_or_else(|| (primary, Some(note())), |own| (own, None))
+}
+
+/// Whom the question is about.
+struct Asking<'a> {
+    snapshot: &'a Snapshot,
+    nic: &'a NetworkInterface,
+    direction: Direction,
+    configuration: usize,
+    verbosity: Verbosity,
+}
+
+impl Asking<'_> {
+    fn rules(&self, guards: Guards, question: &Question) -> Result<NsgResult, String> {
+        let Self { snapshot, direction, .. } = *self;
+        let groups: Vec<(Level, GroupId)> = guards.in_order(direction).collect();
+        let numbers: Vec<GroupId> = groups.iter().map(|&(_, group)| group).collect();
+        let first = numbers.first().and_then(|&group| snapshot.policy.expansion(&snapshot.network, group));
+        let traffic = first.and_then(|it| snapshot.policy.traffic(&it, direction, question));
+        let traffic = traffic.ok_or("a service tag of the question is not loaded")?;
+        if traffic.is_empty() {
+            return Err("no packet is both from that source and to that destination".into());
+        }
+        let fates = snapshot.policy.fates(&numbers, direction, &traffic);
+        let mut evaluated = Vec::with_capacity(groups.len());
+        for (level, group) in groups {
+            let (nsg, access) = self.evaluate(level, group, &traffic);
+            evaluated.extend(nsg);
+            if access == Access::Deny {
+                break;
+            }
+        }
+        Ok(self.result(&numbers, evaluated, fates))
+    }
+
+    /// What one NSG says, and of which it is sure: whether it denies all.
+    fn evaluate(&self, level: Level, group: GroupId, traffic: &Traffic) -> (Option<EvaluatedNsg>, Access) {
+        let Self { snapshot, nic, direction, .. } = *self;
+        let rules = snapshot.policy.rules(group, direction);
+        let held = snapshot.policy.fields_held(group, direction, traffic);
+        let matched = held.iter().position(|fields| fields.all());
+        let told = match self.verbosity {
+            Verbosity::Minimum => 0,
+            Verbosity::Normal => matched.map_or(rules.len(), |matched| matched + 1),
+            Verbosity::Full => rules.len(),
+        };
+        let evaluation = |(rule, fields): (&model::SecurityRule, &FieldMatches)| RuleEvaluation {
+            name: words::prefixed(&rule.name, rule.default),
+            protocol_matched: fields.protocol,
+            source_matched: fields.source,
+            source_port_matched: fields.source_port,
+            destination_matched: fields.destination,
+            destination_port_matched: fields.destination_port,
+        };
+        let matched = matched.and_then(|matched| rules.get(matched));
+        let configuration = nic.ip_configurations.get(self.configuration);
+        let standing = configuration.and_then(|it| standing(&snapshot.network, nic, it, level));
+        let nsg = standing.and_then(|(nsg, place)| {
+            Some(EvaluatedNsg {
+                network_security_group_id: snapshot.network.security_groups.get(nsg.0)?.id.to_string(),
+                applied_to: place.id().to_owned(),
+                matched_rule: matched.map(|rule| MatchedRule {
+                    rule_name: words::prefixed(&rule.name, rule.default),
+                    action: words::access(rule.access).into(),
+                }),
+                rules_evaluation_result: rules.iter().zip(&held).take(told).map(evaluation).collect(),
+            })
+        });
+        (nsg, matched.map_or(Access::Allow, |rule| rule.access))
+    }
+
+    fn result(&self, groups: &[GroupId], evaluated: Vec<EvaluatedNsg>, fates: Fates) -> NsgResult {
+        let Fates { allowed, denied, complete } = fates;
+        let allow = complete && denied.is_none();
+        let mut notes = Vec::new();
+        if !complete {
+            notes.push(
+                "the rules cut these packets into too many parts to look at each; ask about fewer".into(),
+            );
+        }
+        let mixed = allowed.zip(denied).map(|(allowed, denied)| Mixed {
+            allowed: self.witness(groups, &allowed),
+            denied: self.witness(groups, &denied),
+        });
+        NsgResult {
+            security_rule_access_result: words::access(if allow { Access::Allow } else { Access::Deny })
+                .into(),
+            evaluated_network_security_groups: evaluated,
+            mixed,
+            notes,
+        }
+    }
+
+    /// A packet with the rule that denies it, or of those that allow it the last.
+    fn witness(&self, groups: &[GroupId], tuple: &Tuple) -> Witness {
+        let Self { snapshot: Snapshot { policy, .. }, direction, .. } = *self;
+        let classes = policy.classes(tuple);
+        let mut rule_name = None;
+        for &group in groups {
+            let Match::Rule(index) = policy.first_match(group, direction, &classes) else { continue };
+            let Some(rule) = policy.rule(group, direction, index) else { continue };
+            rule_name = Some(words::prefixed(&rule.name, rule.default));
+            if rule.access == Access::Deny {
+                break;
+            }
+        }
+        Witness { packet: words::packet(tuple), rule_name }
+    }
+
+    /// No NSG stands here: all is allowed, but from outside to a Standard public address.
+    fn without_rules(&self, index: NicIndex, remote: &AddressMatch) -> NsgResult {
+        let configuration = self.nic.ip_configurations.get(self.configuration);
+        let public = configuration.and_then(|it| self.snapshot.network.public_ips.get(it.public_ip?.0));
+        let closed = self.direction == Direction::Inbound
+            && public.is_some_and(|it| it.sku == PublicIpSku::Standard && it.address.is_some());
+        let outside = closed && !self.is_private(index, remote);
+        let mut notes = vec!["no network security group applies".to_owned()];
+        if outside {
+            notes.push("a Standard public address is closed until a network security group allows".into());
+        }
+        NsgResult {
+            security_rule_access_result: words::access(if outside { Access::Deny } else { Access::Allow })
+                .into(),
+            evaluated_network_security_groups: Vec::new(),
+            mixed: None,
+            notes,
+        }
+    }
+
+    /// Whether all of these are reached without the public address; of a prefix both ends are looked at.
+    fn is_private(&self, nic: NicIndex, remote: &AddressMatch) -> bool {
+        match remote {
+            AddressMatch::Prefixes(prefixes) => {
+                let ends = prefixes.iter().flat_map(|prefix| [prefix.network(), prefix.broadcast()]);
+                ends.into_iter().all(|end| self.snapshot.is_private_to(nic, end.into()))
+            }
+            AddressMatch::Tag(tag) => matches!(
+                tag,
+                ServiceTag::VirtualNetwork | ServiceTag::AzureLoadBalancer | ServiceTag::AzurePlatformDns
+            ),
+            AddressMatch::Any | AddressMatch::ApplicationSecurityGroups(_) => false,
+        }
+    }
+}

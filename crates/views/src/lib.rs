@@ -1,0 +1,28 @@
+//! Azure's views of a policy, answered from the snapshot that the data path is judged by.
+//!
+//! | module | question |
+//! |---|---|
+//! | `verify` | is this packet allowed, and by which rule (IP flow verify) |
+//! | `effective` | which rules apply to a network interface (effective security rules) |
+//! | `diagnose` | what does each rule say of these packets, field by field (network configuration diagnostic) |
+//! | `profiles` | several questions of a diagnostic at once |
+//! | `words` | addresses, tags, ports and protocols as people write them |
+//! | `azure` | the answers in Azure's own shape |
+//! | `text` | the answers as tables for people |
+//!
+//! What is asked and answered is plain data of the crate [`control`], so that a daemon answers over its socket what a file
+//! alone answers.
+
+mod azure;
+mod diagnose;
+mod effective;
+mod profiles;
+pub mod text;
+mod verify;
+mod words;
+
+pub use azure::{Diagnoses, EffectiveNsgs};
+pub use diagnose::diagnose;
+pub use effective::effective_nsgs;
+pub use profiles::profiles;
+pub use verify::test_ip_flow;

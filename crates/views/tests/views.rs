@@ -1,0 +1,336 @@
+//! The views of a small network, and their shape beside Azure's published examples.
+#![allow(clippy::unwrap_used, clippy::panic)] // Tests: what cannot be had ends the test.
+
+use control::answer::{Diagnosis, NsgResult, Profile};
+use control::{Diagnostic, Question, Verbosity};
+use gateway::{Host, Ids};
+use pipeline::{Names, Snapshot};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// A subnet's NSG and a NIC's, application security groups, and a NIC without any NSG at a Standard public address.
+const NETWORK: &str = r#"
+attachments: []
+network:
+  resources:
+    - { type: Microsoft.Network/applicationSecurityGroups, name: webs }
+    - { type: Microsoft.Network/applicationSecurityGroups, name: nobody }
+    - type: Microsoft.Network/networkSecurityGroups
+      name: web-nsg
+      properties:
+        securityRules:
+          - { name: https, properties: { priority: 100, direction: Inbound, access: Allow, protocol: Tcp, sourceAddressPrefix: Internet, sourcePortRange: "*", destinationApplicationSecurityGroups: [{ id: webs }], destinationPortRange: 443 } }
+          - { name: bad-host, properties: { priority: 200, direction: Inbound, access: Deny, protocol: "*", sourceAddressPrefix: 10.0.2.9, sourcePortRange: "*", destinationAddressPrefix: "*", destinationPortRange: "*" } }
+          - { name: admins, properties: { priority: 300, direction: Inbound, access: Allow, protocol: Tcp, sourceAddressPrefixes: [10.0.2.0/24, 192.0.2.7], sourcePortRange: "*", destinationAddressPrefix: 10.0.1.0/24, destinationPortRanges: ["22", "8000-8100"] } }
+          - { name: ghosts, properties: { priority: 400, direction: Inbound, access: Allow, protocol: Udp, sourceApplicationSecurityGroups: [{ id: nobody }], sourcePortRange: 53, destinationAddressPrefix: "*", destinationPortRange: "*" } }
+    - type: Microsoft.Network/networkSecurityGroups
+      name: nic-nsg
+      properties:
+        securityRules:
+          - { name: no-mail, properties: { priority: 100, direction: Outbound, access: Deny, protocol: Tcp, sourceAddressPrefix: "*", sourcePortRange: "*", destinationAddressPrefix: Internet, destinationPortRange: 25 } }
+    - { type: Microsoft.Network/publicIPAddresses, name: ip, sku: { name: Standard }, properties: { ipAddress: 203.0.113.9 } }
+    - type: Microsoft.Network/virtualNetworks
+      name: v1
+      properties:
+        addressSpace: { addressPrefixes: [10.0.0.0/16] }
+        subnets:
+          - { name: web, properties: { addressPrefix: 10.0.1.0/24, networkSecurityGroup: { id: web-nsg } } }
+          - { name: bare, properties: { addressPrefix: 10.0.3.0/24 } }
+    - type: Microsoft.Network/networkInterfaces
+      name: web1
+      properties:
+        virtualMachine: { id: vm-web1 }
+        networkSecurityGroup: { id: nic-nsg }
+        ipConfigurations:
+          - { name: one, properties: { subnet: { id: v1/web }, privateIPAddress: 10.0.1.4, applicationSecurityGroups: [{ id: webs }] } }
+    - type: Microsoft.Network/networkInterfaces
+      name: bare1
+      properties:
+        ipConfigurations:
+          - { name: one, properties: { subnet: { id: v1/bare }, privateIPAddress: 10.0.3.4, publicIPAddress: { id: ip } } }
+"#;
+
+fn snapshot() -> Snapshot {
+    let loaded = gateway::load_text(Path::new("g.yaml"), NETWORK, &mut Ids::default(), &Host::Unseen);
+    let loaded = loaded.unwrap_or_else(|found| panic!("{found:?}"));
+    Snapshot::build(&loaded.gateway, &mut Names::default()).unwrap()
+}
+
+fn effective(nic: &str) -> Value {
+    let nsgs = views::effective_nsgs(&snapshot(), nic).unwrap();
+    serde_json::to_value(views::EffectiveNsgs(&nsgs)).unwrap()
+}
+
+fn profile(direction: &str, protocol: &str, source: &str, destination: &str, port: &str) -> Profile {
+    let [direction, protocol, source, destination, destination_port] =
+        [direction, protocol, source, destination, port].map(str::to_owned);
+    Profile { direction, protocol, source, destination, destination_port }
+}
+
+fn ask(nic: &str, profile: Profile, verbosity: Verbosity) -> Result<Diagnosis, String> {
+    let asked = Diagnostic { nic: Some(nic.into()), vm: None, profile, verbosity };
+    views::diagnose(&snapshot(), &asked)
+}
+
+fn said(nic: &str, profile: Profile) -> NsgResult {
+    ask(nic, profile, Verbosity::Normal).unwrap().network_security_group_result
+}
+
+/// The rule of each NSG that was asked.
+fn rules(result: &NsgResult) -> Vec<&str> {
+    let nsgs = result.evaluated_network_security_groups.iter();
+    nsgs.filter_map(|nsg| Some(nsg.matched_rule.as_ref()?.rule_name.as_str())).collect()
+}
+
+#[test]
+fn every_rule_of_both_groups_is_listed_as_azure_writes_it() {
+    let view = effective("WEB1");
+    let [subnet, nic] = view["value"].as_array().unwrap().as_slice() else { panic!("{view}") };
+    assert!(
+        subnet["association"]["subnet"]["id"].as_str().unwrap().ends_with("/virtualNetworks/v1/subnets/web")
+    );
+    assert!(
+        nic["association"]["networkInterface"]["id"].as_str().unwrap().ends_with("/networkInterfaces/web1")
+    );
+    let listed: Vec<&str> = subnet["effectiveSecurityRules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| rule["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        listed,
+        [
+            "securityRules/https",
+            "securityRules/bad-host",
+            "securityRules/admins",
+            "securityRules/ghosts",
+            "defaultSecurityRules/AllowVnetInBound",
+            "defaultSecurityRules/AllowAzureLoadBalancerInBound",
+            "defaultSecurityRules/DenyAllInBound",
+            "defaultSecurityRules/AllowVnetOutBound",
+            "defaultSecurityRules/AllowInternetOutBound",
+            "defaultSecurityRules/DenyAllOutBound",
+        ]
+    );
+    let rule = |nth: usize| subnet["effectiveSecurityRules"][nth].clone();
+    let https = rule(0);
+    assert_eq!(https["sourceAddressPrefix"], "Internet");
+    assert_eq!(https["destinationAddressPrefixes"], json!(["10.0.1.4/32"]));
+    assert_eq!(https["expandedDestinationAddressPrefix"], json!(["10.0.1.4/32"]));
+    assert_eq!(https["expandedSourceAddressPrefix"][0], "1.0.0.0/8");
+    assert_eq!(https["destinationPortRange"], "443-443");
+    assert_eq!(
+        rule(1),
+        json!({
+            "name": "securityRules/bad-host", "protocol": "All", "access": "Deny", "priority": 200,
+            "direction": "Inbound", "sourcePortRange": "0-65535", "destinationPortRange": "0-65535",
+            "sourcePortRanges": ["0-65535"], "destinationPortRanges": ["0-65535"],
+            "sourceAddressPrefix": "10.0.2.9/32", "sourceAddressPrefixes": ["10.0.2.9/32"],
+            "destinationAddressPrefix": "0.0.0.0/0", "destinationAddressPrefixes": ["0.0.0.0/0"],
+            "expandedSourceAddressPrefix": null, "expandedDestinationAddressPrefix": null,
+        })
+    );
+    let admins = rule(2);
+    assert_eq!(admins["sourceAddressPrefix"], Value::Null);
+    assert_eq!(admins["sourceAddressPrefixes"], json!(["10.0.2.0/24", "192.0.2.7/32"]));
+    assert_eq!(admins["destinationPortRanges"], json!(["22-22", "8000-8100"]));
+    assert_eq!(rule(3)["expandedSourceAddressPrefix"], json!([]), "an empty group is nobody, not everybody");
+    assert_eq!(rule(7)["expandedDestinationAddressPrefix"], json!(["10.0.0.0/16", "168.63.129.16/32"]));
+    assert_eq!(subnet["tagMap"]["VirtualNetwork"], json!(["10.0.0.0/16", "168.63.129.16/32"]));
+    let tags: BTreeSet<&String> = nic["tagMap"].as_object().unwrap().keys().collect();
+    assert_eq!(tags.into_iter().collect::<Vec<_>>(), ["AzureLoadBalancer", "Internet", "VirtualNetwork"]);
+    assert_eq!(view["nextLink"], Value::Null);
+    assert_eq!(effective("bare1")["value"], json!([]));
+    assert!(views::effective_nsgs(&snapshot(), "web2").unwrap_err().contains("web2"));
+}
+
+#[test]
+fn each_rule_up_to_the_match_is_told_field_by_field() {
+    let https = said("web1", profile("Inbound", "TCP", "198.51.100.7", "10.0.1.4", "8443"));
+    assert_eq!(https.security_rule_access_result, "Deny");
+    assert_eq!(rules(&https), ["DefaultRule_DenyAllInBound"], "a deny ends the walk");
+    let nsg = &https.evaluated_network_security_groups[0];
+    assert!(nsg.applied_to.ends_with("/virtualNetworks/v1/subnets/web"));
+    let fields: Vec<(&str, [bool; 5])> = nsg
+        .rules_evaluation_result
+        .iter()
+        .map(|it| {
+            let fields = [it.protocol_matched, it.source_matched, it.source_port_matched];
+            let [a, b, c] = fields;
+            (it.name.as_str(), [a, b, c, it.destination_matched, it.destination_port_matched])
+        })
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            ("UserRule_https", [true, true, true, true, false]),
+            ("UserRule_bad-host", [true, false, true, true, true]),
+            ("UserRule_admins", [true, false, true, true, false]),
+            ("UserRule_ghosts", [false, false, false, true, true]),
+            ("DefaultRule_AllowVnetInBound", [true, false, true, true, true]),
+            ("DefaultRule_AllowAzureLoadBalancerInBound", [true, false, true, true, true]),
+            ("DefaultRule_DenyAllInBound", [true, true, true, true, true]),
+        ]
+    );
+    let both = said("web1", profile("outbound", "udp", "*", "Internet", "*"));
+    assert_eq!(both.security_rule_access_result, "Allow");
+    assert_eq!(rules(&both), ["DefaultRule_AllowInternetOutBound"; 2]);
+    let asked = || profile("Outbound", "UDP", "10.0.1.4", "198.51.100.7", "53");
+    let told = |verbosity| {
+        let answer = ask("web1", asked(), verbosity).unwrap().network_security_group_result;
+        answer.evaluated_network_security_groups[0].rules_evaluation_result.len()
+    };
+    assert_eq!([Verbosity::Minimum, Verbosity::Normal, Verbosity::Full].map(told), [0, 3, 4]);
+}
+
+#[test]
+fn packets_with_different_fates_are_shown() {
+    let mixed = said("web1", profile("Inbound", "TCP", "10.0.2.0/24", "10.0.1.4", "22"));
+    assert_eq!(mixed.security_rule_access_result, "Deny", "not all of them are allowed");
+    assert_eq!(rules(&mixed), ["UserRule_admins", "DefaultRule_AllowVnetInBound"]);
+    let mixed = mixed.mixed.unwrap();
+    assert_eq!(mixed.denied.rule_name.as_deref(), Some("UserRule_bad-host"));
+    assert!(mixed.denied.packet.starts_with("Tcp 10.0.2.9:"), "{}", mixed.denied.packet);
+    assert!(mixed.allowed.packet.ends_with(" > 10.0.1.4:22"), "{}", mixed.allowed.packet);
+    // What one group lets pass the other may deny.
+    let some = said("web1", profile("Inbound", "TCP", "*", "*", "443")).mixed.unwrap();
+    assert_eq!(some.allowed.rule_name.as_deref(), Some("DefaultRule_AllowVnetInBound"));
+    let none = said("web1", profile("Inbound", "UDP", "172.16.0.0/12", "10.0.1.4", "*"));
+    assert_eq!((none.mixed, none.security_rule_access_result.as_str()), (None, "Deny"));
+}
+
+#[test]
+fn what_no_group_guards_is_told_so() {
+    let inside = said("bare1", profile("Inbound", "TCP", "10.0.1.4", "10.0.3.4", "22"));
+    assert_eq!((inside.security_rule_access_result.as_str(), rules(&inside).len()), ("Allow", 0));
+    let outside = said("bare1", profile("Inbound", "TCP", "198.51.100.7", "10.0.3.4", "22"));
+    assert_eq!(outside.security_rule_access_result, "Deny");
+    assert!(outside.notes.iter().any(|note| note.contains("Standard")), "{outside:?}");
+    let elsewhere = said("web1", profile("Inbound", "TCP", "10.0.2.1", "10.0.9.9", "22"));
+    assert!(elsewhere.notes[0].contains("10.0.9.9"), "{elsewhere:?}");
+    // The platform's own traffic passes the rules by, which are asked all the same.
+    let platform = said("web1", profile("Outbound", "UDP", "10.0.1.4", "168.63.129.16", "53"));
+    assert_eq!(platform.security_rule_access_result, "Allow");
+    assert_eq!(platform.evaluated_network_security_groups[0].matched_rule, None);
+}
+
+#[test]
+fn wrong_questions_are_told_why() {
+    for (asked, why) in [
+        (profile("Sideways", "TCP", "*", "*", "*"), "Sideways"),
+        (profile("Inbound", "GRE", "*", "*", "*"), "GRE"),
+        (profile("Inbound", "TCP", "Internett", "*", "*"), "did you mean Internet?"),
+        (profile("Inbound", "TCP", "10.0.1.4/24", "*", "*"), "did you mean 10.0.1.0/24?"),
+        (profile("Inbound", "TCP", "fd00::1", "10.0.1.4", "*"), "different address families"),
+        (profile("Inbound", "TCP", "fd00::1", "*", "*"), "no packet is both"),
+        (profile("Inbound", "TCP", "*", "*", "443,80"), "443,80"),
+        (profile("Inbound", "TCP", "*", "*", "90-80"), "90-80"),
+    ] {
+        let error = ask("web1", asked.clone(), Verbosity::Normal).unwrap_err();
+        assert!(error.contains(why), "{asked:?}: {error}");
+    }
+}
+
+#[test]
+fn a_machine_with_one_network_interface_is_enough() {
+    let asked = |nic: Option<&str>, vm: Option<&str>| {
+        let question = Question {
+            nic: nic.map(Into::into),
+            vm: vm.map(Into::into),
+            direction: "Inbound".into(),
+            protocol: "TCP".into(),
+            local: "10.0.1.4:443".into(),
+            remote: "198.51.100.7:*".into(),
+        };
+        views::test_ip_flow(&snapshot(), &question)
+    };
+    let by_nic = asked(Some("web1"), None).unwrap();
+    assert_eq!(
+        (by_nic.access.as_str(), by_nic.rule_name.as_deref()),
+        ("Deny", Some("defaultSecurityRules/DenyAllInBound"))
+    );
+    assert_eq!(by_nic.nsg.as_deref(), Some("nic-nsg"), "the subnet's group allows it");
+    let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/VM-web1";
+    assert_eq!(asked(None, Some(id)), Ok(by_nic.clone()));
+    assert_eq!(asked(None, Some("vm-web1")), Ok(by_nic));
+    assert!(asked(None, Some("vm-web2")).unwrap_err().contains("vm-web2"));
+    assert!(asked(None, None).is_err());
+}
+
+/// Azure's published example answers, where the reference data is at hand (`NSGATE_DATA`).
+fn example(name: &str) -> Option<Value> {
+    let data = std::env::var_os("NSGATE_DATA")?;
+    let text = std::fs::read_to_string(Path::new(&data).join("rest-examples").join(name)).ok()?;
+    let example: Value = serde_json::from_str(&text).unwrap();
+    Some(example["responses"]["200"]["body"].clone())
+}
+
+/// Every way through objects and lists to a value that is neither.
+fn ways(value: &Value, way: &str, all: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(key, value)| ways(value, &format!("{way}.{key}"), all))
+        }
+        Value::Array(items) => items.iter().for_each(|item| ways(item, &format!("{way}[]"), all)),
+        _ => drop(all.insert(way.to_owned())),
+    }
+}
+
+/// The ways of an example that an answer has not.
+fn missing(example: &Value, answer: &Value) -> Vec<String> {
+    let [mut wanted, mut had] = [BTreeSet::new(), BTreeSet::new()];
+    ways(example, "", &mut wanted);
+    ways(answer, "", &mut had);
+    wanted.difference(&had).cloned().collect()
+}
+
+#[test]
+fn the_shapes_are_azures() {
+    if let Some(example) = example("NetworkInterfaceEffectiveNSGList.json") {
+        // Admin rules of a network manager are not built.
+        assert_eq!(missing(&example, &effective("web1")), [".value[].association.networkManager.id"]);
+    }
+    if let Some(example) = example("NetworkWatcherNetworkConfigurationDiagnostic.json") {
+        let answer = ask("web1", profile("Inbound", "TCP", "10.1.0.4", "10.0.1.4", "443"), Verbosity::Normal);
+        let answer = serde_json::to_value(views::Diagnoses { results: &[answer.unwrap()] }).unwrap();
+        assert_eq!(missing(&example, &answer), Vec::<String>::new());
+        assert_eq!(missing(&answer, &example), Vec::<String>::new());
+    }
+    if let Some(example) = example("NetworkWatcherIpFlowVerify.json") {
+        let keys: Vec<&String> = example.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["access", "ruleName"]);
+    }
+}
+
+#[test]
+fn tables_are_short_and_fit_the_terminal() {
+    let snapshot = snapshot();
+    let nsgs = views::effective_nsgs(&snapshot, "web1").unwrap();
+    let shown = |width, colour| {
+        let mut out = Vec::new();
+        views::text::effective_nsgs(&mut out, &nsgs, &views::text::Look { width, colour }).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let plain = shown(None, false);
+    for text in [
+        "web-nsg at v1/web",
+        "webs (1 prefix)",
+        "nobody (nobody)",
+        "22, 8000-8100",
+        "10.0.2.9 ",
+        "VirtualNetwork (2 prefixes)",
+    ] {
+        assert!(plain.contains(text), "{text} is not in\n{plain}");
+    }
+    assert!(!plain.contains('\x1b'));
+    let narrow = shown(Some(100), false);
+    assert!(narrow.lines().all(|line| line.chars().count() <= 100), "{narrow}");
+    let rows = nsgs.iter().map(|nsg| nsg.rules.len()).sum::<usize>();
+    assert_eq!(
+        shown(None, true).matches("\x1b[0m").count(),
+        rows,
+        "each rule's access is coloured, nothing else"
+    );
+}
