@@ -119,7 +119,11 @@ fn evaluated(text: &str) -> Result<Node, Fault> {
 
 /// The value of an expression as JSON, or `? …` for what is not known, or `! …` for what is wrong.
 fn shown_in(scope: &Fixed, expression: &str) -> String {
-    match evaluate_text(&format!("[{expression}]"), &place(), scope, &Budget::default()) {
+    shown_within(scope, expression, &Budget::default())
+}
+
+fn shown_within(scope: &Fixed, expression: &str, budget: &Budget) -> String {
+    match evaluate_text(&format!("[{expression}]"), &place(), scope, budget) {
         Ok(node) => match json(&node, &Budget::default()) {
             Ok(json) => json,
             Err(_) => match &node.value {
