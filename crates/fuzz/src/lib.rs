@@ -5,6 +5,7 @@
 //! | [`frames`] | a script of frames, time and reloads for a whole gateway | every frame is accounted for, what leaves is sound, from whom it says and where it belongs, everything held is let go |
 //! | [`gateway`] | a gateway file | refused with a reason and a place, or loaded, compiled and able to answer |
 //! | [`documents`] | Azure's documents and service tags | the same, and the compiled policy says what the reference says |
+//! | [`template`] | a template with its parameters, or an expression | it ends, the same way each time, and what is wrong has a place; what is written is read the same |
 //! | [`control`] | a control request in pieces, and a packet in words | the pieces do not matter, what is read survives being written |
 //! | [`packets`] | one frame and a translation | reading agrees with other code's reading, right checksums stay right, pieces join again |
 //!
@@ -21,6 +22,7 @@ mod mutate;
 pub mod packets;
 mod questions;
 mod script;
+pub mod template;
 
 /// A fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +45,9 @@ pub const GATEWAY: Target =
 /// [`documents::run`].
 pub const DOCUMENTS: Target =
     Target { name: "documents", run: documents::run, words: documents::WORDS, runs: 10_000 };
+/// [`template::run`].
+pub const TEMPLATE: Target =
+    Target { name: "template", run: template::run, words: template::WORDS, runs: 10_000 };
 /// [`control::run`].
 pub const CONTROL: Target =
     Target { name: "control", run: control::run, words: control::WORDS, runs: 100_000 };

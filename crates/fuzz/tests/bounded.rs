@@ -4,7 +4,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)] // A test may panic.
 
-use fuzz::{CONTROL, DOCUMENTS, FRAMES, GATEWAY, PACKETS, Target, campaign};
+use fuzz::{CONTROL, DOCUMENTS, FRAMES, GATEWAY, PACKETS, TEMPLATE, Target, campaign};
 use std::path::Path;
 
 fn number(variable: &str) -> Option<u64> {
@@ -33,6 +33,11 @@ fn gateway() {
 #[test]
 fn documents() {
     bounded(&DOCUMENTS);
+}
+
+#[test]
+fn template() {
+    bounded(&TEMPLATE);
 }
 
 #[test]
