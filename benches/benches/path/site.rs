@@ -129,6 +129,7 @@ fn gateway(rules: usize) -> Gateway {
             security_group: None,
             ip_forwarding: false,
             virtual_machine: None,
+            mac: None,
             ip_configurations: vec![IpConfiguration {
                 name: "primary".into(),
                 subnet: SubnetIndex { vnet: VnetIndex(0), subnet: 0 },

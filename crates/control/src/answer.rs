@@ -1,7 +1,9 @@
 //! What the daemon and the offline commands answer: one set of shapes for JSON, for the tables and for the socket.
 
+mod replayed;
 mod views;
 
+pub use replayed::{Decision, Example, NotJudged, Redecided, Replayed};
 pub use views::{
     AppliedTo, Diagnosis, EffectiveNsg, EffectiveRule, EvaluatedNsg, Expansion, MatchedRule, Mixed,
     NsgResult, Profile, RuleEvaluation, Side, Witness,
@@ -30,8 +32,14 @@ pub struct IpFlow {
 pub struct Walk {
     /// The packet as it came in.
     pub packet: String,
+    /// Its place in the capture that it is from, from 1.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub number: Option<u64>,
     /// Where it came in.
     pub from: String,
+    /// Why there, where nobody said so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from_because: Option<String>,
     /// Each stage in the packet's order.
     pub stages: Vec<Stage>,
     /// The ending in short: `forwarded`, or the reason of the drop, as the counters name it.
@@ -50,6 +58,45 @@ pub struct Stage {
     pub stage: String,
     /// What happened there.
     pub outcome: String,
+    /// The rule of an NSG that decided, where one did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub decided: Option<Deciding>,
+}
+
+/// The rule of an NSG that decided over a packet.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deciding {
+    /// The NSG.
+    pub nsg: String,
+    /// The rule, as `securityRules/x` or `defaultSecurityRules/y`.
+    pub rule: String,
+    /// `Allow` or `Deny`.
+    pub access: String,
+    /// How many rules of the NSG were looked at before it and did not match.
+    pub earlier_rules: u64,
+    /// These rules, those first that came nearest; at most a thousand.
+    pub earlier: Vec<Earlier>,
+}
+
+/// A rule that was looked at and did not match.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Earlier {
+    /// The rule, as `securityRules/x` or `defaultSecurityRules/y`.
+    pub rule: String,
+    /// Its priority.
+    pub priority: u16,
+    /// What it says of packets that match.
+    pub access: String,
+    /// How many of its five fields held the packet.
+    pub matched: u8,
+    /// The first field that did not.
+    pub field: String,
+    /// What the packet has there; `none` where it has no ports.
+    pub packet: String,
+    /// What the rule asks for there.
+    pub says: String,
 }
 
 /// What the daemon is doing.

@@ -72,10 +72,30 @@ pub enum Request {
     RunConfigurationDiagnostic(Diagnostic),
     /// The walk of a packet, live flows included; the answer is a [`Walk`].
     Explain {
-        /// A NIC by name or resource id, or `internet`.
-        from: String,
-        /// The packet in words.
+        /// A NIC by name or resource id, `internet` or `on-premises`; by the packet's addresses where it is absent.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        from: Option<String>,
+        /// The packet.
+        #[serde(flatten)]
+        packet: Packet,
+    },
+}
+
+/// A packet that is asked about.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub enum Packet {
+    /// In words.
+    Words {
+        /// Such as `tcp 10.0.1.4:40000 8.8.8.8:443`.
         packet: String,
+    },
+    /// As it was captured.
+    Captured {
+        /// The first bytes of the IP packet, in hexadecimal digits.
+        captured: String,
+        /// The bytes that the IP packet had.
+        length: u32,
     },
 }
 
@@ -205,7 +225,14 @@ mod tests {
         for request in [
             Request::Status {},
             Request::Flows { from: 3, limit: 10 },
-            Request::Explain { from: "internet".into(), packet: "icmp 1.2.3.4 5.6.7.8".into() },
+            Request::Explain {
+                from: Some("internet".into()),
+                packet: Packet::Words { packet: "icmp 1.2.3.4 5.6.7.8".into() },
+            },
+            Request::Explain {
+                from: None,
+                packet: Packet::Captured { captured: "4500".into(), length: 1500 },
+            },
         ] {
             let line = serde_json::to_vec(&Asked { version: VERSION, request: &request }).unwrap();
             assert_eq!(read_request(&line), Ok(request));

@@ -1,7 +1,7 @@
 //! Requests on the control socket, and the words that `explain` is asked with.
 
 use control::{Line, Request, VERSION, read_request};
-use nsgate::words::Words;
+use explain::Words;
 use packet::{Parsed, parse};
 
 /// What requests are made of.
@@ -80,7 +80,7 @@ fn request(line: &[u8]) {
     written["version"] = VERSION.into();
     let again = read_request(&serde_json::to_vec(&written).expect("a value can be written"));
     assert_eq!(again.as_ref(), Ok(&request));
-    if let Request::Explain { packet, .. } = &request {
+    if let Request::Explain { packet: control::Packet::Words { packet }, .. } = &request {
         words(packet);
     }
 }

@@ -119,6 +119,8 @@ pub struct NetworkInterface {
     pub ip_forwarding: bool,
     /// The resource id or name of its virtual machine, where one is written.
     pub virtual_machine: Option<Arc<str>>,
+    /// `macAddress`: that of Azure's machine, which its flow logs carry; nothing is enforced by it.
+    pub mac: Option<[u8; 6]>,
     /// At least one; all in one virtual network.
     pub ip_configurations: Vec<IpConfiguration>,
 }

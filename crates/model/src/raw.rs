@@ -99,6 +99,8 @@ pub struct NetworkInterface {
     pub ip_forwarding: bool,
     /// A reference to the virtual machine; it is not looked up, for machines are not part of the network.
     pub virtual_machine: Option<At<String>>,
+    /// `macAddress`, where one is written that can be read.
+    pub mac: Option<[u8; 6]>,
     /// The IP configurations.
     pub ip_configurations: Vec<IpConfiguration>,
     /// Something in it was unreadable and has been reported, so nothing is reported as missing.

@@ -16,7 +16,5 @@ mod command;
 pub mod daemon;
 mod logs;
 pub mod print;
-mod questions;
-pub mod words;
 
 pub use command::main;

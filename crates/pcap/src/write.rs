@@ -47,4 +47,9 @@ impl<W: Write> Writer<W> {
     pub fn flush(&mut self) -> io::Result<()> {
         self.target.flush()
     }
+
+    /// What was written to.
+    pub fn into_inner(self) -> W {
+        self.target
+    }
 }

@@ -1,13 +1,15 @@
 //! What would happen to a packet now, told stage by stage.
 
 use crate::engine::Engine;
-use crate::observer::{Event, Level, Observer, RouteKind, Silent};
-use crate::path::walk;
+use crate::observer::{Decider, Event, Level, Observer, RouteKind, Silent};
+use crate::path::{key_of, walk};
 use crate::snapshot::Snapshot;
 use crate::step::{Came, Refusal, Step};
-use crate::{Denial, Ending, IcmpError, RuleName};
+use crate::{Denial, Ending, IcmpError, RuleId, RuleName};
+use flow::Side;
 use model::{Access, Direction};
-use packet::{AttachmentId, Frame, Offload};
+use packet::{AttachmentId, FlowKey, Frame, Offload, Packet};
+use policy::{GroupId, RuleIndex, Tuple};
 
 /// One stage of a packet's walk.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,6 +18,34 @@ pub struct Stage {
     pub name: &'static str,
     /// What was found, for people.
     pub text: String,
+    /// The rule that decided, where one did.
+    pub decided: Option<Decided>,
+}
+
+/// The rule of an NSG that decided at a stage, and what it was asked: enough to ask the other rules of that NSG.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Decided {
+    /// Which way.
+    pub direction: Direction,
+    /// The rule.
+    pub name: RuleName,
+    /// What it says.
+    pub access: Access,
+    /// Its NSG in the policy of the snapshot that explained.
+    pub group: GroupId,
+    /// Its place there.
+    pub rule: RuleIndex,
+    /// The packet as the rules see it.
+    pub tuple: Tuple,
+}
+
+/// How a packet would end, in short.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Foreseen {
+    /// As [`Explanation::ending`].
+    pub ending: Option<Ending>,
+    /// The rule that would deny it.
+    pub denied_by: Option<RuleId>,
 }
 
 /// A packet's walk and its end.
@@ -49,23 +79,26 @@ impl Engine {
         self.explain_as(on, &Frame { bytes, offload }, Came::HandedOver)
     }
 
-    /// How a frame would end if it came in now, and the rule that would deny it: [`Self::explain`] without its stages.
+    /// How a frame would end if it came in now, without the words of [`Self::explain`].
     ///
     /// # Cost
-    /// That of a packet.
-    pub fn foresee(
-        &self,
-        on: AttachmentId,
-        bytes: &mut [u8],
-        offload: Offload,
-    ) -> (Option<Ending>, Option<RuleName>) {
+    /// A walk, as in [`Self::receive`].
+    pub fn foresee(&self, on: AttachmentId, bytes: &mut [u8], offload: Offload) -> Foreseen {
         match walk(&self.world(Came::Received), on, &Frame { bytes, offload }, &mut Silent) {
-            Ok(step) => (ending_of(&step), None),
+            Ok(step) => Foreseen { ending: ending_of(&step), denied_by: None },
             Err(Refusal { denial, .. }) => {
-                let rule = denial.rule.and_then(|rule| self.snapshot().rule_name(rule).cloned());
-                (Some(Ending::Dropped(denial.reason)), rule)
+                Foreseen { ending: Some(Ending::Dropped(denial.reason)), denied_by: denial.rule }
             }
         }
+    }
+
+    /// What the far end of a live flow sends that arrives as `packet` behind `on`, where the flow was begun: the answer
+    /// before its way back through the translation.
+    pub fn answer_of(&self, on: AttachmentId, packet: &Packet) -> Option<FlowKey> {
+        let scope = self.snapshot().link(on)?.scope;
+        let (flow, side) = self.flows.find(&key_of(scope, packet).reversed())?;
+        let keys = self.flows.flow(flow)?.keys;
+        (side == Side::Initiator).then_some(keys.responder)
     }
 
     fn explain_as(&self, on: AttachmentId, frame: &Frame<'_>, came: Came) -> Explanation {
@@ -104,7 +137,7 @@ fn ending_of(step: &Step) -> Option<Ending> {
 
 impl Explanation {
     fn with_verdict(mut self, denial: &Denial) -> Self {
-        self.stages.push(Stage { name: "verdict", text: denial.reason.text().into() });
+        self.stages.push(Stage { name: "verdict", text: denial.reason.text().into(), decided: None });
         self
     }
 }
@@ -118,6 +151,17 @@ struct Recorder<'a> {
 
 impl Observer for Recorder<'_> {
     fn see(&mut self, event: Event<'_>) {
+        let decided = match &event {
+            Event::Judged { direction, by: Some(by), .. } => Some(Decided {
+                direction: *direction,
+                name: by.name.clone(),
+                access: by.access,
+                group: by.group,
+                rule: by.rule,
+                tuple: *by.tuple,
+            }),
+            _ => None,
+        };
         let (name, text) = match event {
             Event::Read(packet) => ("packet", describe(packet)),
             Event::SourceBelongs => ("source", "the source address belongs to this attachment".into()),
@@ -145,11 +189,11 @@ impl Observer for Recorder<'_> {
             }
             Event::Told(error) => ("answer", told(error)),
         };
-        self.stages.push(Stage { name, text });
+        self.stages.push(Stage { name, text, decided });
     }
 }
 
-fn describe(packet: &packet::Packet) -> String {
+fn describe(packet: &Packet) -> String {
     let (from, to) = packet.ports();
     let ports = if packet.protocol.has_ports() { format!(", ports {from} > {to}") } else { String::new() };
     format!(
@@ -171,14 +215,14 @@ fn stage_of(direction: Direction, level: Level) -> &'static str {
     }
 }
 
-fn judged(level: Level, nic: &str, by: Option<(&RuleName, Access)>) -> String {
+fn judged(level: Level, nic: &str, by: Option<Decider<'_>>) -> String {
     let place = match level {
         Level::Nic => nic.to_string(),
         Level::Subnet => format!("the subnet of {nic}"),
     };
     match by {
         None => format!("no NSG at {place}: allowed"),
-        Some((rule, access)) => {
+        Some(Decider { name: rule, access, .. }) => {
             let verb = if access == Access::Allow { "allowed" } else { "denied" };
             format!("{verb} at {place} by {} of {}", rule.azure(), rule.nsg)
         }

@@ -1,6 +1,6 @@
 //! Asking the rules that stand before a NIC: its subnet's and its own.
 
-use crate::observer::{Event, Level, Observer};
+use crate::observer::{Decider, Event, Level, Observer};
 use crate::snapshot::{Private, Snapshot};
 use crate::step::Refusal;
 use crate::{Denial, DropReason, RuleId};
@@ -21,6 +21,19 @@ pub struct Judgement {
     pub inbound_nic: Option<RuleId>,
 }
 
+/// A packet as the rules are asked about it.
+struct Asked {
+    tuple: Tuple,
+    classes: Classes,
+}
+
+impl Asked {
+    fn new(snapshot: &Snapshot, key: &FlowKey) -> Self {
+        let tuple = Tuple::from(key);
+        Self { classes: snapshot.policy.classes(&tuple), tuple }
+    }
+}
+
 /// The outbound rules before a sender: its NIC's, then its subnet's.
 pub(crate) fn outbound<O: Observer>(
     snapshot: &Snapshot,
@@ -29,11 +42,11 @@ pub(crate) fn outbound<O: Observer>(
     rules: &mut Judgement,
     seen: &mut O,
 ) -> Result<(), Refusal> {
-    let classes = snapshot.policy.classes(&Tuple::from(key));
+    let asked = Asked::new(snapshot, key);
     let nic_group = snapshot.nic(sender.nic).group;
-    rules.outbound_nic = judge(snapshot, Direction::Outbound, Level::Nic, sender, nic_group, &classes, seen)?;
+    rules.outbound_nic = judge(snapshot, Direction::Outbound, Level::Nic, sender, nic_group, &asked, seen)?;
     rules.outbound_subnet =
-        judge(snapshot, Direction::Outbound, Level::Subnet, sender, sender.subnet_group, &classes, seen)?;
+        judge(snapshot, Direction::Outbound, Level::Subnet, sender, sender.subnet_group, &asked, seen)?;
     Ok(())
 }
 
@@ -45,11 +58,11 @@ pub(crate) fn inbound<O: Observer>(
     rules: &mut Judgement,
     seen: &mut O,
 ) -> Result<(), Refusal> {
-    let classes = snapshot.policy.classes(&Tuple::from(key));
+    let asked = Asked::new(snapshot, key);
     let nic_group = snapshot.nic(receiver.nic).group;
     rules.inbound_subnet =
-        judge(snapshot, Direction::Inbound, Level::Subnet, receiver, receiver.subnet_group, &classes, seen)?;
-    rules.inbound_nic = judge(snapshot, Direction::Inbound, Level::Nic, receiver, nic_group, &classes, seen)?;
+        judge(snapshot, Direction::Inbound, Level::Subnet, receiver, receiver.subnet_group, &asked, seen)?;
+    rules.inbound_nic = judge(snapshot, Direction::Inbound, Level::Nic, receiver, nic_group, &asked, seen)?;
     Ok(())
 }
 
@@ -79,7 +92,7 @@ fn judge<O: Observer>(
     level: Level,
     of: &Private,
     group: Option<GroupId>,
-    classes: &Classes,
+    asked: &Asked,
     seen: &mut O,
 ) -> Result<Option<RuleId>, Denial> {
     let nic = &snapshot.nic(of.nic).name;
@@ -87,7 +100,7 @@ fn judge<O: Observer>(
         seen.see(Event::Judged { direction, level, nic, by: None });
         return Ok(None);
     };
-    let index = match snapshot.policy.first_match(group, direction, classes) {
+    let index = match snapshot.policy.first_match(group, direction, &asked.classes) {
         Match::Rule(index) => index,
         Match::Platform => {
             seen.see(Event::Platform);
@@ -97,7 +110,8 @@ fn judge<O: Observer>(
     let access = snapshot.policy.rule(group, direction, index).map_or(Access::Deny, |rule| rule.access);
     let rule = snapshot.rule(group, direction, usize::from(index.0));
     if let Some(name) = rule.and_then(|rule| snapshot.rule_name(rule)) {
-        seen.see(Event::Judged { direction, level, nic, by: Some((name, access)) });
+        let decider = Decider { name, access, group, rule: index, tuple: &asked.tuple };
+        seen.see(Event::Judged { direction, level, nic, by: Some(decider) });
     }
     match (access, direction) {
         (Access::Allow, _) => Ok(rule),

@@ -4,6 +4,7 @@ use crate::IcmpError;
 use crate::names::RuleName;
 use model::{Access, Direction};
 use packet::{Address, AttachmentId, FlowKey, Packet};
+use policy::{GroupId, RuleIndex, Tuple};
 
 /// Watches a packet's walk. The silent one costs nothing: its calls vanish when compiled.
 pub trait Observer {
@@ -50,8 +51,8 @@ pub enum Event<'a> {
         level: Level,
         /// The network interface on whose behalf.
         nic: &'a str,
-        /// The rule that matched, and what it says.
-        by: Option<(&'a RuleName, Access)>,
+        /// The rule that matched.
+        by: Option<Decider<'a>>,
     },
     /// Traffic to the platform's own address, which no rule but a platform tag's touches.
     Platform,
@@ -77,6 +78,21 @@ pub enum Event<'a> {
     Leaves(AttachmentId),
     /// An ICMP error goes back to the sender.
     Told(IcmpError),
+}
+
+/// The rule that decided, and what it was asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Decider<'a> {
+    /// Its name.
+    pub name: &'a RuleName,
+    /// What it says.
+    pub access: Access,
+    /// Its NSG, as the network interface's virtual network sees it.
+    pub group: GroupId,
+    /// Its place in that NSG.
+    pub rule: RuleIndex,
+    /// The packet as the rules see it.
+    pub tuple: &'a Tuple,
 }
 
 /// A route as Azure names its next hop.

@@ -210,6 +210,7 @@ pub(crate) fn network(subnet: Vec<SecurityRule>, nic: Vec<SecurityRule>, guarded
         security_group,
         ip_forwarding: false,
         virtual_machine: None,
+        mac: None,
         ip_configurations,
     };
     let nics = vec![

@@ -16,6 +16,7 @@ impl Reader {
             security_group: None,
             ip_forwarding: false,
             virtual_machine: None,
+            mac: None,
             ip_configurations: Vec::new(),
             incomplete: false,
         };
@@ -29,6 +30,7 @@ impl Reader {
                 let help = "attach the machines behind it as network interfaces of their own";
                 self.report.push(place.warning(codes::NOT_HONOURED, message).help(help));
             }
+            nic.mac = properties.get("macAddress").and_then(|place| mac(place.node.as_str()?));
             if let Some(list) = properties.get("ipConfigurations") {
                 self.report.array(&list);
                 let owner = nic.name.value.as_str();
@@ -74,4 +76,15 @@ impl Reader {
         configuration.incomplete = self.report.errors() > before;
         Some(configuration)
     }
+}
+
+/// A hardware address of twelve hexadecimal digits, as Azure answers it (`00-0D-3A-…`) or with other separators or none.
+fn mac(text: &str) -> Option<[u8; 6]> {
+    let mut digits = text.chars().filter(|c| !matches!(c, '-' | ':'));
+    let mut mac = [0; 6];
+    for byte in &mut mac {
+        let (high, low) = (digits.next()?.to_digit(16)?, digits.next()?.to_digit(16)?);
+        *byte = (high << 4 | low) as u8;
+    }
+    digits.next().is_none().then_some(mac)
 }

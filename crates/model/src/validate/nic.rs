@@ -97,6 +97,7 @@ impl Builder<'_> {
             security_group,
             ip_forwarding: raw.ip_forwarding,
             virtual_machine: raw.virtual_machine.as_ref().map(|it| it.value.as_str().into()),
+            mac: raw.mac,
             ip_configurations,
         }
     }

@@ -1,26 +1,13 @@
 //! Questions to a gateway file or to the daemon.
 
-use super::{Place, answer, colour, offline, place, socket};
-use crate::cli::{Ask, Explain, Reload};
+use super::{answer, socket};
+use crate::cli::{Ask, Reload};
 use crate::print;
-use crate::words::Words;
 use anyhow::anyhow;
-use control::answer::{Drop, FlowPage, Reloaded, SnatPool, Status, Trial, Walk};
+use control::answer::{Drop, FlowPage, Reloaded, SnatPool, Status, Trial};
 use control::{PAGE, Refusal, Request, ask};
 use std::io::Write;
 use std::process::ExitCode;
-
-pub(super) fn explain(args: &Explain, out: &mut impl Write) -> anyhow::Result<()> {
-    let words = Words::parse(&args.packet).map_err(|why| anyhow!(why))?;
-    let walk: Walk = match place(&args.whom)? {
-        Place::File(file) => offline::explain(&file, &args.from, &words)?,
-        Place::Daemon(socket) => {
-            let packet = args.packet.join(" ");
-            ask(&socket, &Request::Explain { from: args.from.clone(), packet })?
-        }
-    };
-    answer(out, args.output, &walk, |out, it| print::walk(out, it, colour()))
-}
 
 pub(super) fn status(args: &Ask, out: &mut impl Write) -> anyhow::Result<()> {
     let status: Status = ask(&socket(&args.whom)?, &Request::Status {})?;

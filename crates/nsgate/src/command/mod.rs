@@ -2,9 +2,11 @@
 
 mod ask;
 mod check;
+mod explain;
 mod offline;
 mod policy;
 mod release;
+mod replay;
 
 use crate::cli::{Cli, Command, Output, Whom};
 use crate::print::{self, Colour};
@@ -51,7 +53,8 @@ fn run(command: &Command, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         Command::TestIpFlow(args) => policy::test_ip_flow(args, out)?,
         Command::ListEffectiveNsg(args) => policy::list_effective_nsg(args, out)?,
         Command::RunConfigurationDiagnostic(args) => policy::run_configuration_diagnostic(args, out)?,
-        Command::Explain(args) => ask::explain(args, out)?,
+        Command::Explain(args) => explain::explain(args, out)?,
+        Command::Replay(args) => return replay::replay(args, out),
         Command::Status(args) => ask::status(args, out)?,
         Command::Flows(args) => ask::flows(args, out)?,
         Command::Snat(args) => ask::snat(args, out)?,

@@ -1,33 +1,42 @@
 //! Answers from a gateway file alone, by the same code that a daemon runs.
 
 use super::Broken;
-use crate::questions::Asked;
-use crate::words::Words;
-use anyhow::{anyhow, bail};
-use control::answer::Walk;
+use anyhow::bail;
 use gateway::{Host, Ids};
 use model::{NicIndex, Severity};
 use packet::AttachmentId;
-use pipeline::{Attachment, AttachmentKind, Engine, Gateway, Names, Settings, Shared, Snapshot};
+use pipeline::{Attachment, AttachmentKind, Gateway, Names, Snapshot};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A network interface for questions only: an Ethernet link of the usual size.
 const MTU: u32 = 1500;
+/// The most flows of a gateway that no file describes.
+const CAPACITY: usize = 1_000_000;
 
-pub(super) fn explain(file: &Path, from: &str, words: &Words) -> anyhow::Result<Walk> {
-    let mut gateway = load(file)?;
-    if gateway.attachments.is_empty() {
-        gateway.attachments = imagined(&gateway);
+/// A gateway whose packets can be asked about: every network interface has an attachment.
+pub(super) fn complete(gateway: Gateway) -> Gateway {
+    if !gateway.attachments.is_empty() {
+        return gateway;
     }
-    let mut asked = Asked::new(&gateway, from, words).map_err(|why| anyhow!(why))?;
-    // A table of one record is enough: nothing has been seen yet, and explaining changes nothing.
-    let timeouts = flow::Timeouts::default();
-    let settings = Settings { capacity: 1, timeouts, seed: [0; 2], worker: 0, workers: 1 };
-    let shared = Shared::new(nat::Pools::of([0; 2], gateway.snat_ports), [0; 2]);
-    let engine = Engine::new(compile(&gateway)?, settings, shared)?;
-    let walk = engine.explain(asked.on, &mut asked.frame, packet::Offload::default());
-    Ok(asked.answer(&gateway, words, walk))
+    let attachments = imagined(&gateway);
+    Gateway { attachments, ..gateway }
+}
+
+/// The gateway of a gateway file, or one that is imagined around documents of Azure's; with room for how many flows.
+pub(super) fn policy(files: &[PathBuf], service_tags: Option<&Path>) -> anyhow::Result<(Gateway, usize)> {
+    let is_document =
+        |file: &PathBuf| file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    if let [file] = files
+        && !is_document(file)
+    {
+        let loaded = gateway::load(file, &mut Ids::default(), &Host::Unseen).map_err(Broken)?;
+        return Ok((complete(loaded.gateway), loaded.settings.flow_capacity));
+    }
+    if let Some(other) = files.iter().find(|file| !is_document(file)) {
+        bail!("{}: several files are documents of Azure's, whose names end in .json", other.display());
+    }
+    Ok((complete(load_documents(files, service_tags)?), CAPACITY))
 }
 
 pub(super) fn load(file: &Path) -> anyhow::Result<Gateway> {

@@ -7,12 +7,11 @@ use super::Clock;
 use super::link::{Command, Report, Workers};
 use super::trial::{self, Candidate};
 use super::views;
-use crate::questions::Asked;
-use crate::words::Words;
 use arc_swap::ArcSwap;
 use control::answer::{Confinement, FlowPage, Reloaded, Reloads, Status, TagsInForce, Trial, Walk};
-use control::{Answer, PAGE, Request};
+use control::{Answer, PAGE, Packet, Request};
 use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
+use explain::{Asked, Words};
 use gateway::Settings;
 use packet::AttachmentId;
 use pipeline::{Gateway, Shared, Snapshot};
@@ -94,7 +93,7 @@ impl Desk {
             Request::RunConfigurationDiagnostic(asked) => {
                 ::views::diagnose(&self.shown.load().snapshot, &asked).map(Answer::Diagnosis)
             }
-            Request::Explain { from, packet } => self.explain(&from, &packet).map(Answer::Walk),
+            Request::Explain { from, packet } => self.explain(from.as_deref(), &packet).map(Answer::Walk),
         }
     }
 
@@ -147,21 +146,27 @@ impl Desk {
     }
 
     /// Asks the worker that would receive the packet, and whoever it would be handed over to.
-    fn explain(&self, from: &str, packet: &str) -> Result<Walk, String> {
-        let words = Words::parse(&[packet])?;
+    fn explain(&self, from: Option<&str>, packet: &Packet) -> Result<Walk, String> {
         let shown = self.shown.load();
-        let asked = Asked::new(&shown.gateway, from, &words)?;
-        let on = asked.on;
+        let gateway = &shown.gateway;
+        let asked = match packet {
+            Packet::Words { packet } => Asked::in_words(gateway, from, &Words::parse(&[packet])?)?,
+            Packet::Captured { captured, length } => {
+                let bytes = hexadecimal(captured).ok_or("the captured bytes are no hexadecimal digits")?;
+                Asked::captured(gateway, from, &bytes, *length as usize)?
+            }
+        };
+        let (on, offload) = (asked.on, asked.offload);
         let ask = |worker, is_taken_over| {
             let frame = asked.frame.clone();
-            self.workers.ask(worker, |reply| Command::Explain { on, frame, is_taken_over, reply })
+            self.workers.ask(worker, |reply| Command::Explain { on, frame, offload, is_taken_over, reply })
         };
-        let mut walk = ask(0, false)?;
+        let (mut walk, mut snapshot) = ask(0, false)?;
         for _ in 0..HAND_OVERS {
             let Some(owner) = walk.hand_over else { break };
-            walk = ask(owner, true)?;
+            (walk, snapshot) = ask(owner, true)?;
         }
-        Ok(asked.answer(&shown.gateway, &words, walk))
+        Ok(explain::answer(gateway, &snapshot, &asked, &walk))
     }
 
     /// Has the gateway file loaded again. On an error nothing has changed.
@@ -188,4 +193,14 @@ impl Desk {
             RecvTimeoutError::Disconnected => Err(stopping()),
         })
     }
+}
+
+/// The bytes that pairs of hexadecimal digits stand for.
+fn hexadecimal(digits: &str) -> Option<Vec<u8>> {
+    let pair = |pair: &[u8]| {
+        let [high, low] = pair else { return None };
+        let digit = |digit: &u8| char::from(*digit).to_digit(16);
+        Some((digit(high)? << 4 | digit(low)?) as u8)
+    };
+    digits.as_bytes().chunks(2).map(pair).collect()
 }

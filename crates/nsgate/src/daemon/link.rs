@@ -5,7 +5,7 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crossbeam::utils::CachePadded;
 use io::Port;
 use nat::PoolKey;
-use packet::{AttachmentId, Time};
+use packet::{AttachmentId, Offload, Time};
 use pipeline::{Counters, Explanation, FlowView, Snapshot};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -26,7 +26,14 @@ pub(super) enum Command {
     /// A page of live flows.
     Flows { start: usize, limit: usize, reply: Sender<(Vec<FlowView>, Option<usize>)> },
     /// What would happen to this frame now, received here or taken over?
-    Explain { on: AttachmentId, frame: Vec<u8>, is_taken_over: bool, reply: Sender<Explanation> },
+    Explain {
+        on: AttachmentId,
+        frame: Vec<u8>,
+        offload: Offload,
+        is_taken_over: bool,
+        /// The walk, and the policy that judged.
+        reply: Sender<(Explanation, Arc<Snapshot>)>,
+    },
     /// Judge by this policy.
     Replace { snapshot: Arc<Snapshot>, reply: Sender<()> },
     /// Relay on these ports, which the main thread has opened, and on those attachments no more. The answer is the ports

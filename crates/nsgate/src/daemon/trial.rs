@@ -6,15 +6,14 @@
 use super::desk::Shown;
 use super::link::{Command, Workers};
 use super::views;
-use crate::questions::sender;
-use crate::words::Words;
 use analysis::{Limits, OnlyIn, Subject, text};
 use control::answer::{Difference, FlowRule, NotAdmitted, Trial};
+use explain::{Arrivals, Words};
 use ipnet::IpNet;
 use model::VnetIndex;
 use packet::Offload;
 use packet::parse::SYN;
-use pipeline::{Attachment, Ending, Engine, FlowView, Gateway, Names, Settings, Shared, Snapshot};
+use pipeline::{Attachment, Ending, Engine, FlowView, Foreseen, Gateway, Names, Settings, Shared, Snapshot};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -179,12 +178,16 @@ fn judge(engine: &Engine, gateway: &Gateway, flow: &FlowView) -> Option<NotAdmit
         size: None,
         dont_fragment: false,
     };
-    let mut frame = first.frame(sender(attachment), attachment.mac);
-    match engine.foresee(attachment.id, &mut frame, Offload::default()) {
-        (Some(Ending::Dropped(reason)), rule) => refused(
-            reason.slug(),
-            rule.map(|rule| FlowRule { nsg: rule.nsg.to_string(), rule: rule.rule.to_string() }),
-        ),
-        _ => None,
-    }
+    let (sender, receiver) = Arrivals::macs(attachment);
+    let mut frame = first.frame(sender, receiver);
+    let Foreseen { ending: Some(Ending::Dropped(reason)), denied_by } =
+        engine.foresee(attachment.id, &mut frame, Offload::default())
+    else {
+        return None;
+    };
+    let rule = denied_by.and_then(|rule| engine.snapshot().rule_name(rule));
+    refused(
+        reason.slug(),
+        rule.map(|rule| FlowRule { nsg: rule.nsg.to_string(), rule: rule.rule.to_string() }),
+    )
 }

@@ -1,8 +1,8 @@
 //! From what the data path counts to what people read.
 
 use super::link::Report;
-use crate::questions::role;
 use control::answer::{AttachmentStatus, Drop, Ending, Flow, FlowRule, SnatPool, Tuple, Usage, WorkerStatus};
+use explain::role;
 use flow::State;
 use io::Statistics;
 use model::{Direction, Network, SecurityRule};

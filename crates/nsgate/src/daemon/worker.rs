@@ -9,7 +9,7 @@ use super::rest::Progress;
 use io::{Leaving, LinkState, Links as _, Port, Ports, Unsent};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
-use packet::{AttachmentId, Frame, Offload, Time};
+use packet::{AttachmentId, Frame, Time};
 use pipeline::{Count, Engine, Way};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -226,11 +226,12 @@ impl Loop {
             Command::Flows { start, limit, reply } => {
                 let _ = reply.send(self.engine.flows(self.clock.now(), start, limit));
             }
-            Command::Explain { on, mut frame, is_taken_over, reply } => {
-                let _ = reply.send(match is_taken_over {
-                    true => self.engine.explain_taken_over(on, &mut frame, Offload::default()),
-                    false => self.engine.explain(on, &mut frame, Offload::default()),
-                });
+            Command::Explain { on, mut frame, offload, is_taken_over, reply } => {
+                let walk = match is_taken_over {
+                    true => self.engine.explain_taken_over(on, &mut frame, offload),
+                    false => self.engine.explain(on, &mut frame, offload),
+                };
+                let _ = reply.send((walk, Arc::clone(self.engine.snapshot())));
             }
             Command::Replace { snapshot, reply } => {
                 self.engine.replace(snapshot);

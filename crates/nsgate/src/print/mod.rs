@@ -1,11 +1,15 @@
 //! Answers written for people or programs, into any writer.
 
 mod diagnostics;
+mod replayed;
 mod source;
 mod tables;
+mod walk;
 
 pub use diagnostics::{diagnostics, diagnostics_in, diagnostics_json};
-pub use tables::{drops, flows, ip_flow, reloaded, snat, status, trial, walk};
+pub use replayed::replayed;
+pub use tables::{drops, flows, ip_flow, reloaded, snat, status, trial};
+pub use walk::walk;
 
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};

@@ -4,7 +4,7 @@ use super::Colour;
 use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 use control::answer::{
     Confinement, Drop, Flow, FlowRule, IpFlow, Landlock, NotAdmitted, Reloaded, SnatPool, Status,
-    TagsInForce, TagsRefused, Trial, Tuple, Walk,
+    TagsInForce, TagsRefused, Trial, Tuple,
 };
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -249,28 +249,13 @@ pub fn ip_flow(out: &mut impl Write, answer: &IpFlow, colour: Colour) -> io::Res
     }
 }
 
-/// The walk of a packet.
-///
-/// # Errors
-/// Those of the writer.
-pub fn walk(out: &mut impl Write, walk: &Walk, colour: Colour) -> io::Result<()> {
-    writeln!(out, "{} from {}", walk.packet, walk.from)?;
-    let mut table = table(&["stage", "outcome"]);
-    for stage in &walk.stages {
-        table.add_row(vec![Cell::new(&stage.stage), Cell::new(&stage.outcome)]);
-    }
-    writeln!(out, "{table}")?;
-    let verdict = painted(&walk.verdict, walk.allowed, colour);
-    writeln!(out, "{verdict}: {}", walk.summary)
-}
-
-fn table(header: &[&str]) -> Table {
+pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_header(header);
     table
 }
 
-fn number(number: u64) -> Cell {
+pub(super) fn number(number: u64) -> Cell {
     Cell::new(number).set_alignment(CellAlignment::Right)
 }
 
@@ -299,7 +284,7 @@ fn rules(rules: &[FlowRule]) -> String {
     rules.join("\n")
 }
 
-fn painted(text: &str, good: bool, colour: Colour) -> String {
+pub(super) fn painted(text: &str, good: bool, colour: Colour) -> String {
     match (colour, good) {
         (Colour::No, _) => text.to_owned(),
         (Colour::Yes, true) => format!("\x1b[1;32m{text}\x1b[0m"),
@@ -307,6 +292,6 @@ fn painted(text: &str, good: bool, colour: Colour) -> String {
     }
 }
 
-fn plural(count: u64) -> &'static str {
+pub(super) fn plural(count: u64) -> &'static str {
     if count == 1 { "" } else { "s" }
 }

@@ -86,6 +86,7 @@ pub(crate) fn nic(address: &str, groups: &[usize]) -> NetworkInterface {
         security_group: None,
         ip_forwarding: false,
         virtual_machine: None,
+        mac: None,
         ip_configurations: vec![configuration],
     }
 }

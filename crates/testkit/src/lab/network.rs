@@ -42,7 +42,7 @@ impl Blueprint {
     }
 
     /// The gateway on `network`.
-    pub(super) fn gateway(&self, network: Arc<Network>) -> Gateway {
+    pub fn gateway(&self, network: Arc<Network>) -> Gateway {
         let nics = self.vms.iter().enumerate().filter_map(|(nth, vm)| {
             let kind = AttachmentKind::Nic {
                 nic: NicIndex(nth),
@@ -138,6 +138,7 @@ impl Blueprint {
             security_group: vm.nsg.map(NsgIndex),
             ip_forwarding: false,
             virtual_machine: None,
+            mac: None,
             ip_configurations: [configuration].into_iter().chain(second).collect(),
         }
     }

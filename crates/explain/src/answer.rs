@@ -1,0 +1,62 @@
+//! A walk as it is told.
+
+use crate::Asked;
+use crate::earlier::{access, earlier};
+use control::answer::{Deciding, Stage, Walk};
+use pipeline::{Attachment, AttachmentKind, Ending, Explanation, Gateway, Snapshot};
+
+/// The engine's walk as an answer; `snapshot` is the policy that it was judged by.
+pub fn answer(gateway: &Gateway, snapshot: &Snapshot, asked: &Asked, walk: &Explanation) -> Walk {
+    let stages = walk.stages.iter().map(|stage| Stage {
+        stage: stage.name.into(),
+        outcome: stage.text.clone(),
+        decided: stage.decided.as_ref().map(|decided| Deciding {
+            nsg: decided.name.nsg.to_string(),
+            rule: decided.name.azure(),
+            access: access(decided.access).into(),
+            earlier: earlier(snapshot, decided),
+            earlier_rules: u64::from(decided.rule.0),
+        }),
+    });
+    let egress = walk.egress.and_then(|id| gateway.attachments.iter().find(|attachment| attachment.id == id));
+    let (allowed, summary) = match walk.ending {
+        Some(Ending::Forwarded) => {
+            let by = egress.map(|to| format!(" by {}, {}", to.interface, role(gateway, to)));
+            (true, format!("sent on{}", by.unwrap_or_default()))
+        }
+        Some(Ending::Answered) => (true, "answered by the gateway itself".into()),
+        Some(Ending::Consumed) => (true, "taken in by the gateway".into()),
+        Some(Ending::PassedToHost) => (true, "left to this host's own network stack".into()),
+        Some(Ending::Dropped(reason)) => {
+            let by = walk.denied_by.as_ref().map(|rule| format!(" {} of {}.", rule.azure(), rule.nsg));
+            (false, format!("{}{}", reason.text(), by.unwrap_or_default()))
+        }
+        None => (true, "waits for the first fragment of its datagram".into()),
+    };
+    Walk {
+        packet: asked.packet.clone(),
+        number: None,
+        from: asked.from.clone(),
+        from_because: asked.because.map(Into::into),
+        stages: stages.collect(),
+        verdict: walk.ending.map_or("waiting", Ending::slug).to_owned(),
+        allowed,
+        summary,
+    }
+}
+
+/// What an attachment is: `web1-nic`, `vnet1/db`, `internet` or `on-premises`.
+pub fn role(gateway: &Gateway, attachment: &Attachment) -> String {
+    match &attachment.kind {
+        AttachmentKind::Internet { .. } => "internet".into(),
+        AttachmentKind::OnPremises { .. } => "on-premises".into(),
+        AttachmentKind::Subnet { subnet } => {
+            let vnet = gateway.network.virtual_networks.get(subnet.vnet.0);
+            let subnet = vnet.and_then(|vnet| Some((vnet, vnet.subnets.get(subnet.subnet)?)));
+            subnet.map(|(vnet, subnet)| format!("{}/{}", vnet.name, subnet.name)).unwrap_or_default()
+        }
+        AttachmentKind::Nic { nic, .. } => {
+            gateway.network.network_interfaces.get(nic.0).map(|nic| nic.name.to_string()).unwrap_or_default()
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! `nsgate explain`: the walk of a packet in words, or of those of a capture.
+
+use super::{Place, answer, colour, offline, place};
+use crate::cli::{Explain, Output};
+use crate::print;
+use anyhow::{Context, anyhow, bail};
+use control::answer::Walk;
+use control::{Packet, Request, ask};
+use explain::{Asked, Words};
+use pcap::Record;
+use replay::{Seeds, Trial};
+use std::fs::File;
+use std::io::{BufReader, Write};
+use std::path::Path;
+
+/// The most bytes of a captured packet that go over the socket; the rules look at none behind.
+const SENT: usize = 4096;
+/// Flow records for packets in words: nothing has been seen before them, and explaining leaves nothing behind.
+const NONE_YET: usize = 1;
+
+pub(super) fn explain(args: &Explain, out: &mut impl Write) -> anyhow::Result<()> {
+    let Some(file) = &args.pcap else {
+        let walk = in_words(args)?;
+        return answer(out, args.output, &walk, |out, it| print::walk(out, it, args.all_rules, colour()));
+    };
+    let walks = captured(args, file)?;
+    if let (Some(number), []) = (args.packet, &walks[..]) {
+        bail!("{}: there is no packet {number}", file.display());
+    }
+    match args.output {
+        Output::Json => print::json(out, &walks)?,
+        Output::Text => {
+            for walk in &walks {
+                print::walk(out, walk, args.all_rules, colour())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn in_words(args: &Explain) -> anyhow::Result<Walk> {
+    let words = Words::parse(&args.words).map_err(|why| anyhow!(why))?;
+    match place(&args.whom)? {
+        Place::Daemon(socket) => {
+            let packet = Packet::Words { packet: args.words.join(" ") };
+            Ok(ask(&socket, &Request::Explain { from: args.from.clone(), packet })?)
+        }
+        Place::File(file) => {
+            let gateway = offline::complete(offline::load(&file)?);
+            let asked =
+                Asked::in_words(&gateway, args.from.as_deref(), &words).map_err(|why| anyhow!(why))?;
+            let trial = Trial::new(gateway, NONE_YET, Seeds::default()).map_err(|why| anyhow!(why))?;
+            let walk = trial.engine().explain(asked.on, &mut asked.frame.clone(), asked.offload);
+            Ok(explain::answer(trial.gateway(), trial.snapshot(), &asked, &walk))
+        }
+    }
+}
+
+/// The walks of a capture's packets, those that cannot be asked about among them.
+fn captured(args: &Explain, file: &Path) -> anyhow::Result<Vec<Walk>> {
+    let named = || file.display().to_string();
+    let capture = File::open(file).with_context(named)?;
+    let mut asker = Asker::new(args)?;
+    let mut walks = Vec::new();
+    for record in pcap::Reader::new(BufReader::new(capture)).with_context(named)? {
+        let record = record.with_context(named)?;
+        let is_wanted = args.packet.is_none_or(|number| number == record.number);
+        let walk = asker.ask(args.from.as_deref(), &record, is_wanted)?;
+        walks.extend(walk.map(|walk| Walk { number: Some(record.number), ..walk }));
+        if walks.len() >= args.limit || args.packet == Some(record.number) {
+            break;
+        }
+    }
+    Ok(walks)
+}
+
+/// Who is asked about captured packets.
+enum Asker {
+    /// An engine of our own, through which the packets go.
+    Trial(Box<Trial>),
+    /// The daemon behind this socket, whose own flows are there.
+    Daemon(std::path::PathBuf),
+}
+
+impl Asker {
+    fn new(args: &Explain) -> anyhow::Result<Self> {
+        Ok(match place(&args.whom)? {
+            Place::Daemon(socket) => Self::Daemon(socket),
+            Place::File(file) => {
+                let (gateway, capacity) = offline::policy(&[file], None)?;
+                let trial = Trial::new(gateway, capacity, Seeds::default()).map_err(|why| anyhow!(why))?;
+                Self::Trial(Box::new(trial))
+            }
+        })
+    }
+
+    /// What becomes of a packet, if that is wanted.
+    fn ask(&mut self, from: Option<&str>, record: &Record, is_wanted: bool) -> anyhow::Result<Option<Walk>> {
+        match self {
+            Self::Daemon(socket) if is_wanted => over_the_socket(socket, from, record).map(Some),
+            Self::Daemon(_) => Ok(None),
+            Self::Trial(trial) => {
+                trial.advance(record.time);
+                let ready = match from {
+                    Some(from) => trial.ready_at(from, record),
+                    None => trial.ready(record).map_err(|(_, text)| text.into()),
+                };
+                let ready = match ready {
+                    Ok(ready) => ready,
+                    Err(why) => return Ok(is_wanted.then(|| not_asked(why))),
+                };
+                let walk = if is_wanted { trial.tell(ready.clone()) } else { None };
+                trial.pass(ready);
+                Ok(walk)
+            }
+        }
+    }
+}
+
+fn over_the_socket(socket: &Path, from: Option<&str>, record: &Record) -> anyhow::Result<Walk> {
+    let Some((pcap::IPV4 | pcap::IPV6, ip)) = record.payload() else {
+        return Ok(not_asked(explain::NotJudged::NotIp.to_string()));
+    };
+    let sent = &ip[..ip.len().min(SENT)];
+    let captured = sent.iter().map(|byte| format!("{byte:02x}")).collect();
+    let length = u32::try_from(ip.len() + record.missing()).unwrap_or(u32::MAX);
+    let packet = Packet::Captured { captured, length };
+    match ask(socket, &Request::Explain { from: from.map(Into::into), packet }) {
+        Ok(walk) => Ok(walk),
+        // One packet that cannot be asked about says nothing of the others.
+        Err(error) => match error.downcast_ref::<control::Refusal>() {
+            Some(refusal) => Ok(not_asked(refusal.to_string())),
+            None => Err(error),
+        },
+    }
+}
+
+fn not_asked(why: String) -> Walk {
+    Walk {
+        packet: "a captured packet".into(),
+        number: None,
+        from: String::new(),
+        from_because: None,
+        stages: Vec::new(),
+        verdict: "not-judged".into(),
+        allowed: false,
+        summary: why,
+    }
+}

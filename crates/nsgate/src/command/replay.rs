@@ -1,0 +1,120 @@
+//! `nsgate replay`: captures and flow logs against a policy.
+
+use super::{NO, UNUSABLE, offline};
+use crate::cli::{Output, Replay};
+use crate::print;
+use anyhow::{Context, anyhow, bail};
+use pipeline::Gateway;
+use replay::{Captures, Logs, Seeds, Tally, Trial};
+use std::fs::File;
+use std::io::{BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// No packet of a capture is too large: its device may have put many into one, and a size is no question of policy.
+const LARGEST: u32 = 65_535;
+/// The most inputs, after patterns are spelled out.
+const MAX_INPUTS: usize = 100_000;
+/// The most tuples that cannot be read which are named one by one.
+const NAMED: usize = 20;
+
+pub(super) fn replay(args: &Replay, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let tags = args.service_tags.as_deref();
+    let now = trial(&args.config, tags)?;
+    let against = if args.against.is_empty() { None } else { Some(trial(&args.against, tags)?) };
+    let pair = |trial: &Trial| (trial.gateway().clone(), std::sync::Arc::clone(trial.snapshot()));
+    let (now_pair, old_pair) = (pair(&now), against.as_ref().map(pair));
+    let logs =
+        Logs::new((&now_pair.0, &now_pair.1), old_pair.as_ref().map(|(gateway, policy)| (gateway, policy)));
+    let mut replayed =
+        Inputs { logs, captures: Captures::new(now, against), tally: Tally::new(args.limit), faults: 0 };
+    for input in &args.inputs {
+        for file in spelled_out(input)? {
+            replayed.file(&file)?;
+        }
+    }
+    let (is_different, faults) = (replayed.tally.is_different(), replayed.faults);
+    let answer = replayed.tally.answer();
+    match args.output {
+        Output::Json => print::json(out, &answer)?,
+        Output::Text => print::replayed(out, &answer)?,
+    }
+    Ok(match (faults, is_different) {
+        (1.., _) => ExitCode::from(UNUSABLE),
+        (0, true) => ExitCode::from(NO),
+        (0, false) => ExitCode::SUCCESS,
+    })
+}
+
+fn trial(files: &[PathBuf], service_tags: Option<&Path>) -> anyhow::Result<Trial> {
+    let (mut gateway, capacity): (Gateway, usize) = offline::policy(files, service_tags)?;
+    gateway.attachments.iter_mut().for_each(|attachment| attachment.mtu = LARGEST);
+    Trial::new(gateway, capacity, Seeds::default()).map_err(|why| anyhow!(why))
+}
+
+/// Everything that is read, and what was found so far.
+struct Inputs {
+    logs: Logs,
+    captures: Captures,
+    tally: Tally,
+    /// Tuples that could not be read.
+    faults: usize,
+}
+
+impl Inputs {
+    fn file(&mut self, path: &Path) -> anyhow::Result<()> {
+        let name = path.display().to_string();
+        let file = File::open(path).with_context(|| name.clone())?;
+        let mut first = Vec::new();
+        (&file).take(4).read_to_end(&mut first).with_context(|| name.clone())?;
+        let whole = BufReader::with_capacity(1 << 16, first.as_slice().chain(file));
+        if is_json(&first) { self.log(&name, whole) } else { self.capture(&name, whole) }
+    }
+
+    fn log(&mut self, name: &str, log: impl std::io::BufRead) -> anyhow::Result<()> {
+        let Self { logs, tally, faults, .. } = self;
+        flowlog::read(name, log, |record| {
+            logs.record(name, &record, tally);
+            for fault in &record.faults {
+                *faults += 1;
+                if *faults <= NAMED {
+                    // There is nobody left to tell where stderr fails.
+                    let _ = writeln!(std::io::stderr(), "nsgate: {fault}");
+                }
+            }
+        })?;
+        Ok(())
+    }
+
+    fn capture(&mut self, name: &str, capture: impl Read) -> anyhow::Result<()> {
+        for record in pcap::Reader::new(capture).with_context(|| name.to_owned())? {
+            let record = record.with_context(|| name.to_owned())?;
+            self.captures.packet(name, &record, &mut self.tally);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a file begins as JSON does, perhaps behind a byte order mark.
+fn is_json(first: &[u8]) -> bool {
+    let rest = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
+    rest.iter().find(|byte| !byte.is_ascii_whitespace()).is_none_or(|byte| matches!(byte, b'{' | b'['))
+}
+
+/// The files of a pattern, or the one that it names.
+fn spelled_out(input: &str) -> anyhow::Result<Vec<PathBuf>> {
+    if !input.contains(['*', '?', '[']) || Path::new(input).exists() {
+        return Ok(vec![input.into()]);
+    }
+    let mut files = Vec::new();
+    for path in glob::glob(input).with_context(|| input.to_owned())? {
+        let path = path?;
+        if !path.is_dir() {
+            files.push(path);
+        }
+        if files.len() > MAX_INPUTS {
+            bail!("\"{input}\" matches more than {MAX_INPUTS} files");
+        }
+    }
+    if files.is_empty() { Err(anyhow!("\"{input}\" matches no file")) } else { Ok(files) }
+}

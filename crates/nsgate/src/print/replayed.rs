@@ -1,0 +1,82 @@
+//! What a policy decides over what was recorded, for people.
+
+use super::tables::plural;
+use control::answer::{Decision, Example, NotJudged, Redecided, Replayed};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// The counts, and each group of what differs.
+///
+/// # Errors
+/// Those of the writer.
+pub fn replayed(out: &mut impl Write, answer: &Replayed) -> io::Result<()> {
+    for one in &answer.differences {
+        difference(out, one)?;
+    }
+    if answer.not_listed > 0 {
+        writeln!(out, "and {} more in groups beyond the first thousand", answer.not_listed)?;
+    }
+    writeln!(
+        out,
+        "{} judged: {} allowed, {} denied; {} decided differently, {} as before{}",
+        answer.judged,
+        answer.allowed,
+        answer.denied,
+        answer.different,
+        answer.same,
+        match answer.same_by_other_rule {
+            0 => String::new(),
+            count => format!(", {count} of them by another rule"),
+        }
+    )?;
+    if answer.continuing > 0 {
+        let entries =
+            if answer.continuing == 1 { "entry tells how its flow" } else { "entries tell how their flows" };
+        writeln!(out, "{} {entries} went on or ended; none is judged", answer.continuing)?;
+    }
+    for NotJudged { reason, meaning, count } in &answer.not_judged {
+        writeln!(out, "{count} not judged ({reason}): {meaning}")?;
+    }
+    Ok(())
+}
+
+fn difference(out: &mut impl Write, one: &Redecided) -> io::Result<()> {
+    let direction = one.direction.as_deref().map(|direction| format!(" {direction}")).unwrap_or_default();
+    let was = one.was.as_ref().map(|was| format!("{} → ", decision(was))).unwrap_or_default();
+    writeln!(
+        out,
+        "{}{direction}: {was}{}: {} time{}, {} to {}",
+        one.place,
+        decision(&one.now),
+        one.count,
+        plural(one.count),
+        moment(one.first),
+        moment(one.last)
+    )?;
+    for Example { time, at, protocol, source, source_port, destination, destination_port } in &one.examples {
+        let (source, destination) =
+            (SocketAddr::new(*source, *source_port), SocketAddr::new(*destination, *destination_port));
+        writeln!(out, "  {} {protocol} {source} > {destination}  {at}", moment(*time))?;
+    }
+    let more = one.count - one.examples.len() as u64;
+    if more > 0 { writeln!(out, "  and {more} more: --limit") } else { Ok(()) }
+}
+
+fn decision(Decision { access, nsg, rule, reason }: &Decision) -> String {
+    let by = match (rule, nsg) {
+        (Some(rule), Some(nsg)) => Some(format!("{rule} of {nsg}")),
+        (Some(rule), None) => Some(rule.clone()),
+        (None, _) => reason.clone(),
+    };
+    by.map_or(access.clone(), |by| format!("{access} ({by})"))
+}
+
+/// A moment in UTC; what lies beyond the year 9999 as its seconds.
+fn moment(seconds: f64) -> String {
+    let time = Duration::try_from_secs_f64(seconds).ok().filter(|time| time.as_secs() < 253_402_300_800);
+    match time.and_then(|time| UNIX_EPOCH.checked_add(time)) {
+        Some(time) => humantime::format_rfc3339_millis(time).to_string(),
+        None => seconds.to_string(),
+    }
+}
