@@ -48,8 +48,10 @@
 //! | `lists`, `diagram` | which packets two lists of rules decide differently |
 //! | `region`, [`text`] | how that is told |
 //! | `diff`, `matching` | what is compared with what |
-//! | `lint` | which rules change nothing |
+//! | `lint`, `diagnostics` | which rules change nothing, and how that is told |
 
+pub mod codes;
+mod diagnostics;
 mod diagram;
 mod diff;
 mod limits;
@@ -62,6 +64,7 @@ mod space;
 mod symbol;
 pub mod text;
 
+pub use diagnostics::diagnostics;
 pub use diff::{Diff, Difference, Limits, Network, Only, OnlyIn, Subject, diff};
 pub use limits::{Error, MAX_CLASSES, MAX_STEPS};
 pub use lint::{Finding, Findings, Idle, lint};

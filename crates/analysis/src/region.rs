@@ -7,7 +7,7 @@ use crate::symbol::{World, host};
 use crate::text::{self, Given};
 use model::Access;
 use packet::{Address, Protocol};
-use policy::{KINDS, Ranges, Tuple};
+use policy::{IPV4, KINDS, Ranges, Tuple};
 use std::collections::HashMap;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
@@ -121,10 +121,13 @@ pub(crate) fn regions(
         // Protocols without ports have no values.
         _ => Ranges::of_ports(&model::PortSet::full()),
     };
-    let places = |field: usize| places(space, field, &classes[field], whole(field));
+    let places = |field: usize, other: usize| {
+        let kinds = kinds(space, other, &classes[other]);
+        places(space, field, &classes[field], whole(field), kinds)
+    };
     let mut regions = Vec::new();
-    for (source, source_world) in places(SOURCE) {
-        for (destination, destination_world) in places(DESTINATION) {
+    for (source, source_world) in places(SOURCE, DESTINATION) {
+        for (destination, destination_world) in places(DESTINATION, SOURCE) {
             let Some((witness, chosen)) = witness(
                 space,
                 &classes,
@@ -153,8 +156,21 @@ pub(crate) fn regions(
     regions
 }
 
-/// The classes of one side, grouped by what is supposed of them; each group with one of its worlds.
-fn places(space: &Space, field: usize, classes: &[u32], whole: bool) -> Vec<(Place, usize)> {
+/// Which families some addresses are of.
+fn kinds(space: &Space, field: usize, classes: &[u32]) -> [bool; 2] {
+    let of = |kind| classes.iter().any(|class| space.lines[field].classes[*class as usize].kind == kind);
+    [of(0), of(1)]
+}
+
+/// The classes of one side, grouped by what is supposed of them; each group with one of its worlds. Only addresses of the
+/// other side's families count, so a name that holds more of another one may stand for them.
+fn places(
+    space: &Space,
+    field: usize,
+    classes: &[u32],
+    whole: bool,
+    kinds: [bool; 2],
+) -> Vec<(Place, usize)> {
     let line = &space.lines[field];
     if whole {
         let world = space.worlds.len().min(2) - 1;
@@ -178,7 +194,12 @@ fn places(space: &Space, field: usize, classes: &[u32], whole: bool) -> Vec<(Pla
             None => groups.push((bare, values, vec![world])),
         }
     }
-    let name = space.name_of(field, classes);
+    let name = space.name_of(field, classes, kinds);
+    let every = match kinds {
+        [true, false] => Ranges::union([IPV4]),
+        [false, true] => Ranges::every_address().minus(&Ranges::union([IPV4])),
+        _ => Ranges::every_address(),
+    };
     groups
         .into_iter()
         .map(|(_, addresses, worlds)| {
@@ -186,7 +207,7 @@ fn places(space: &Space, field: usize, classes: &[u32], whole: bool) -> Vec<(Pla
             let supposed: Vec<&World> = worlds.iter().filter_map(|world| space.worlds.get(*world)).collect();
             let place = match text::given(&supposed, &space.worlds) {
                 // Everything that is inside, or a member, has a name of its own.
-                Given::Named(name) if addresses == Ranges::every_address() => {
+                Given::Named(name) if every.minus(&addresses).is_empty() => {
                     Place { addresses, name: Some(name.into()), given: None }
                 }
                 Given::Named(name) => Place { addresses, name: None, given: Some(format!("in {name}")) },

@@ -20,10 +20,13 @@ pub(crate) struct Space {
 }
 
 impl Space {
-    /// The name of the tag that holds exactly these classes, if it holds many prefixes.
-    pub(crate) fn name_of(&self, field: usize, classes: &[u32]) -> Option<Arc<str>> {
+    /// The name of the tag that holds exactly these classes of some families.
+    pub(crate) fn name_of(&self, field: usize, classes: &[u32], kinds: [bool; 2]) -> Option<Arc<str>> {
         let names = &self.names[field];
-        let (_, name) = names.iter().find(|(set, _)| self.lines[field].set(**set) == classes)?;
+        let line = &self.lines[field];
+        let counts = |class: &&u32| kinds[line.classes[**class as usize].kind];
+        let is = |set: u32| line.set(set).iter().filter(counts).eq(classes.iter().filter(counts));
+        let (_, name) = names.iter().find(|(set, _)| is(**set))?;
         // Two tag files may know two tags of one name.
         let known = names.values().filter(|other| *other == name).count();
         (known == 1).then(|| Arc::clone(name))

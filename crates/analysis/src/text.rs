@@ -112,6 +112,18 @@ pub fn prefixes(addresses: &Ranges) -> Vec<IpNet> {
     prefixes
 }
 
+/// The few addresses that are missing from a set that holds nearly all of a family, and what it nearly holds.
+pub fn all_but(addresses: &Ranges) -> Option<(&'static str, Ranges)> {
+    let four = Ranges::union([IPV4]);
+    let wholes = [("*", Ranges::every_address()), ("0.0.0.0/0", four.clone())];
+    let six = ("::/0", Ranges::every_address().minus(&four));
+    wholes.into_iter().chain([six]).find_map(|(name, whole)| {
+        let missing = whole.minus(addresses);
+        let few = addresses.minus(&whole).is_empty() && missing.prefixes().len() <= 3;
+        (few && !missing.is_empty() && prefixes(addresses).len() > 6).then_some((name, missing))
+    })
+}
+
 fn listed(words: impl Iterator<Item = String>) -> String {
     let mut words = words.peekable();
     let first: Vec<String> = words.by_ref().take(MAX_ELEMENTS).collect();

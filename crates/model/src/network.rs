@@ -2,7 +2,7 @@
 //!
 //! Every reference is an index into a list of [`Network`], so nothing here can dangle.
 
-use crate::{PortSet, PublicIpSku, ServiceTags, TagUse};
+use crate::{Location, PortSet, PublicIpSku, ServiceTags, TagUse};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -24,6 +24,9 @@ pub struct Network {
     pub service_tags: Arc<ServiceTags>,
     /// Where the documents name one of those.
     pub tag_uses: Vec<TagUse>,
+    /// Where the name of each rule is written, in the order of the groups and their rules; empty for a network that
+    /// was not read from documents.
+    pub rule_places: Vec<Vec<Location>>,
 }
 
 macro_rules! index {

@@ -21,6 +21,8 @@ pub enum Command {
     Release(Release),
     /// Load and validate a gateway file, or Azure's documents alone, and list every error and warning.
     Check(Check),
+    /// What two policies decide differently, exactly. Exit status 0: nothing, 1: something, 2: an error.
+    Diff(Diff),
     /// Azure's IP flow verify: is this packet allowed, and by which rule?
     #[command(name = "test-ip-flow")]
     TestIpFlow(TestIpFlow),
@@ -108,6 +110,35 @@ pub struct Check {
     /// The parameters of a template.
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     pub parameters: Option<PathBuf>,
+    /// How the answer is written.
+    #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// `nsgate diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// The old policy: a gateway file (.yaml), or a document of Azure's.
+    #[arg(value_name = "OLD", requires = "new")]
+    pub old: Option<PathBuf>,
+    /// The new policy.
+    #[arg(value_name = "NEW")]
+    pub new: Option<PathBuf>,
+    /// A document of the old policy; may be repeated.
+    #[arg(long = "old", value_name = "FILE", required_unless_present = "old")]
+    pub more_old: Vec<PathBuf>,
+    /// A document of the new policy; may be repeated.
+    #[arg(long = "new", value_name = "FILE", required_unless_present = "new")]
+    pub more_new: Vec<PathBuf>,
+    /// The published service-tag file that the documents' rules refer to.
+    #[arg(long, value_name = "FILE")]
+    pub service_tags: Option<PathBuf>,
+    /// The parameters of templates.
+    #[arg(long, value_name = "FILE")]
+    pub parameters: Option<PathBuf>,
+    /// The most regions to answer; the others are counted.
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    pub limit: usize,
     /// How the answer is written.
     #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
     pub output: Output,

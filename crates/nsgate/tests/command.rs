@@ -310,3 +310,80 @@ fn a_packet_from_on_premises_is_explained() {
         ("forwarded".into(), Some("VirtualNetworkGateway".into()), "hub/db".into())
     );
 }
+
+/// A group with one rule.
+fn one_rule(nsg: &str, rule: &str, priority: u32, prefixes: &str, ports: &str) -> String {
+    format!(
+        r#"{{"type": "Microsoft.Network/networkSecurityGroups", "name": "{nsg}", "properties": {{"securityRules": [
+            {{"name": "{rule}", "properties": {{"priority": {priority}, "direction": "Inbound", "access": "Allow",
+              "protocol": "Tcp", "sourceAddressPrefixes": {prefixes}, "sourcePortRange": "*",
+              "destinationAddressPrefix": "10.0.1.0/24", "destinationPortRanges": {ports}}}}}]}}}}"#
+    )
+}
+
+#[test]
+fn a_difference_is_said_exactly() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| written(&directory, name, &text).display().to_string();
+    let old =
+        write("old.json", one_rule("web", "AllowWeb", 100, r#"["203.0.113.0/24"]"#, r#"["80", "443"]"#));
+    let halves = r#"["203.0.113.0/25", "203.0.113.128/25"]"#;
+    let same = write("same.json", one_rule("site", "Other", 200, halves, r#"["443-443", "80"]"#));
+    let wider = write("wider.json", one_rule("web", "AllowWeb", 100, halves, r#"["80", "443", "8080"]"#));
+
+    let equal = nsgate(&["diff", &old, &same, "--output", "json"]);
+    assert_eq!(equal.status.code(), Some(0), "{}", err(&equal));
+    assert_eq!(json_of(&equal), json!({"equal": true, "differences": [], "more": 0}));
+
+    let different = nsgate(&["diff", "--old", &old, "--new", &wider, "--output", "json"]);
+    assert_eq!(different.status.code(), Some(1), "{}", err(&different));
+    let answer = json_of(&different);
+    assert_eq!(answer["equal"], json!(false));
+    for region in answer["differences"].as_array().unwrap() {
+        assert_eq!((&region["nsg"], &region["direction"]), (&json!("web"), &json!("Inbound")));
+        assert_eq!((&region["old"], &region["new"]), (&json!("Deny"), &json!("Allow")));
+        assert_eq!((&region["protocol"], &region["destinationPort"]), (&json!("Tcp"), &json!("8080")));
+        assert_eq!(
+            (&region["source"], &region["destination"]),
+            (&json!("203.0.113.0/24"), &json!("10.0.1.0/24"))
+        );
+        assert_eq!(region["newRuleName"], json!("web/AllowWeb"));
+        assert_eq!(region["witness"]["destinationPort"], json!(8080));
+    }
+    let text = nsgate(&["diff", &old, &wider]);
+    assert!(out(&text).contains("8080") && out(&text).contains("DenyAllInBound"), "{}", out(&text));
+
+    let missing = nsgate(&["diff", &old, "nowhere.json"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert_eq!(nsgate(&["diff", &old]).status.code(), Some(2));
+}
+
+#[test]
+fn rules_that_change_nothing_are_warnings_at_their_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let rule = |name: &str, priority: u32, access: &str, source: &str| {
+        format!(
+            r#"{{"name": "{name}", "properties": {{"priority": {priority}, "direction": "Inbound", "access": "{access}",
+               "protocol": "*", "sourceAddressPrefix": "{source}", "sourcePortRange": "*",
+               "destinationAddressPrefix": "*", "destinationPortRange": "*"}}}}"#
+        )
+    };
+    let rules = [
+        rule("Office", 100, "Allow", "203.0.113.0/24"),
+        rule("Desk", 110, "Deny", "203.0.113.7"),
+        rule("DenyRest", 4096, "Deny", "*"),
+    ];
+    let text = format!(
+        r#"{{"type": "Microsoft.Network/networkSecurityGroups", "name": "web", "properties": {{"securityRules": [
+            {}]}}}}"#,
+        rules.join(",\n")
+    );
+    let file = written(&directory, "web.json", &text).display().to_string();
+    let checked = nsgate(&["check", &file, "--output", "json"]);
+    assert_eq!(checked.status.code(), Some(0));
+    let found = json_of(&checked);
+    let found = found.as_array().unwrap();
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0]["code"], json!("ShadowedSecurityRule"));
+    assert!(found[0].to_string().contains("Office"), "{found:#?}");
+}

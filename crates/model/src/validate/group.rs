@@ -3,7 +3,9 @@
 use super::rule::{self, Scope};
 use super::{Report, children, id_of, prefix};
 use crate::reference::Kind;
-use crate::{AddressMatch, AsgIndex, At, Diagnostic, NetworkSecurityGroup, SecurityRule, codes, limits, raw};
+use crate::{
+    AddressMatch, AsgIndex, At, Diagnostic, Location, NetworkSecurityGroup, SecurityRule, codes, limits, raw,
+};
 use std::collections::{HashMap, HashSet};
 
 /// The group with those of its rules that are sound.
@@ -24,6 +26,11 @@ pub(super) fn build(
         name: name.as_str().into(),
         rules,
     }
+}
+
+/// Where the names of its rules are written.
+pub(super) fn places(raw: &raw::NetworkSecurityGroup) -> Vec<Location> {
+    raw.rules.iter().map(|rule| rule.name.at.clone()).collect()
 }
 
 /// No two rules of a direction have one priority.

@@ -75,6 +75,7 @@ pub fn validate(mut raw: raw::Network, tags: Arc<ServiceTags>) -> (Option<Networ
         public_ips,
         service_tags: tags,
         tag_uses: std::mem::take(&mut report.tag_uses),
+        rule_places: raw.security_groups.iter().map(group::places).collect(),
     };
     lint::lint(&raw, &network, &asg_vnets, &directories, &mut report);
     report.finish(network)

@@ -7,7 +7,7 @@ use ::io::{Backend, Interfaces, Ports, Wanted, Wire};
 use anyhow::bail;
 use gateway::{Host, Ids, Settings};
 use model::{Diagnostic, Network, Severity};
-use pipeline::{Engine, Names, Snapshot};
+use pipeline::{Attachment, Engine, Names, Snapshot};
 use std::cell::OnceCell;
 use std::io::{self, Write};
 use std::path::Path;
@@ -50,6 +50,7 @@ fn check_gateway(file: &Path) -> (Vec<Diagnostic>, String) {
         Ok(snapshot) => found.extend(gateway::unseen_rules(&snapshot, &loaded.segments)),
         Err(errors) => found.extend(errors.into_iter().map(gateway::policy_too_large)),
     }
+    found.extend(idle_rules(&loaded.gateway.network, &loaded.gateway.attachments));
     let memory = memory(&loaded.settings, &loaded.wires);
     (found, format!("{}; {memory}", inventory(&loaded.gateway.network)))
 }
@@ -75,8 +76,16 @@ fn memory(settings: &Settings, wires: &[Wire]) -> String {
 }
 
 fn check_documents(args: &Check) -> (Vec<Diagnostic>, String) {
-    let (network, found) = gateway::load_documents(&args.documents, args.service_tags.as_deref());
+    let (network, mut found) = gateway::load_documents(&args.documents, args.service_tags.as_deref());
+    found.extend(network.iter().flat_map(|network| idle_rules(network, &[])));
     (found, network.as_ref().map(inventory).unwrap_or_default())
+}
+
+/// Warnings of rules that change nothing. A policy that is too large for an answer is refused elsewhere.
+fn idle_rules(network: &Network, attachments: &[Attachment]) -> Vec<Diagnostic> {
+    let virtual_networks = super::diff::virtual_networks(network, attachments);
+    let found = analysis::lint(&analysis::Network { network, virtual_networks: &virtual_networks });
+    found.map(|found| analysis::diagnostics(network, &found)).unwrap_or_default()
 }
 
 fn inventory(network: &Network) -> String {

@@ -2,6 +2,7 @@
 
 mod ask;
 mod check;
+mod diff;
 mod explain;
 mod offline;
 mod policy;
@@ -50,6 +51,7 @@ fn run(command: &Command, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         Command::Run(args) => crate::daemon::run(args)?,
         Command::Release(args) => release::release(args, out)?,
         Command::Check(args) => return check::check(args, out),
+        Command::Diff(args) => return diff::run(args, out),
         Command::TestIpFlow(args) => policy::test_ip_flow(args, out)?,
         Command::ListEffectiveNsg(args) => policy::list_effective_nsg(args, out)?,
         Command::RunConfigurationDiagnostic(args) => policy::run_configuration_diagnostic(args, out)?,

@@ -1,12 +1,14 @@
 //! Answers written for people or programs, into any writer.
 
 mod diagnostics;
+mod differences;
 mod replayed;
 mod source;
 mod tables;
 mod walk;
 
 pub use diagnostics::{diagnostics, diagnostics_in, diagnostics_json};
+pub use differences::{Differences, differences};
 pub use replayed::replayed;
 pub use tables::{drops, flows, ip_flow, reloaded, snat, status, trial};
 pub use walk::walk;

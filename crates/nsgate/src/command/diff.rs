@@ -1,0 +1,78 @@
+//! `nsgate diff`: what two policies decide differently.
+
+use super::{Broken, NO};
+use crate::cli::{self, Output};
+use crate::print::{self, Colour};
+use analysis::{Limits, Network, diff};
+use anyhow::{Context as _, bail};
+use gateway::{Host, Ids};
+use ipnet::IpNet;
+use model::VnetIndex;
+use pipeline::{Attachment, virtual_network_tag};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+pub(super) fn run(args: &cli::Diff, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    if args.parameters.is_some() {
+        bail!("--parameters is not built yet: templates come later");
+    }
+    let files = |first: &Option<PathBuf>, more: &[PathBuf]| -> Vec<PathBuf> {
+        first.iter().chain(more).cloned().collect()
+    };
+    let tags = args.service_tags.as_deref();
+    let old = Side::load(&files(&args.old, &args.more_old), tags, "OLD")?;
+    let new = Side::load(&files(&args.new, &args.more_new), tags, "NEW")?;
+    let limits = Limits { regions: args.limit, ..Limits::default() };
+    let found = diff(&old.network(), &new.network(), &limits)?;
+    match args.output {
+        Output::Json => print::json(out, &print::Differences::from(&found))?,
+        Output::Text => print::differences(out, &found, Colour::of(&std::io::stdout()))?,
+    }
+    Ok(if found.is_equal() { ExitCode::SUCCESS } else { ExitCode::from(NO) })
+}
+
+/// One side, loaded.
+struct Side {
+    network: Arc<model::Network>,
+    virtual_networks: Vec<Vec<IpNet>>,
+}
+
+impl Side {
+    /// A gateway file, or documents.
+    fn load(files: &[PathBuf], service_tags: Option<&Path>, name: &str) -> anyhow::Result<Self> {
+        match files {
+            [] => bail!("{name} is missing: give OLD and NEW, or --old FILE and --new FILE"),
+            [file] if is_gateway_file(file) => {
+                let loaded = gateway::load(file, &mut Ids::default(), &Host::Unseen).map_err(Broken)?;
+                Ok(Self::new(loaded.gateway.network, &loaded.gateway.attachments))
+            }
+            files if files.iter().any(|file| is_gateway_file(file)) => {
+                bail!("{name}: a gateway file names its documents itself, so it stands alone")
+            }
+            files => {
+                let (network, found) = gateway::load_documents(files, service_tags);
+                Ok(Self::new(Arc::new(network.ok_or(Broken(found)).with_context(|| name.to_owned())?), &[]))
+            }
+        }
+    }
+
+    fn new(network: Arc<model::Network>, attachments: &[Attachment]) -> Self {
+        Self { virtual_networks: virtual_networks(&network, attachments), network }
+    }
+
+    fn network(&self) -> Network<'_> {
+        Network { network: &self.network, virtual_networks: &self.virtual_networks }
+    }
+}
+
+/// What VirtualNetwork holds in each virtual network.
+pub(super) fn virtual_networks(network: &model::Network, attachments: &[Attachment]) -> Vec<Vec<IpNet>> {
+    let vnets = (0..network.virtual_networks.len()).map(VnetIndex);
+    vnets.map(|vnet| virtual_network_tag(network, attachments, vnet)).collect()
+}
+
+fn is_gateway_file(file: &Path) -> bool {
+    file.extension().is_some_and(|it| it.eq_ignore_ascii_case("yaml") || it.eq_ignore_ascii_case("yml"))
+}
