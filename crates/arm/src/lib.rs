@@ -19,6 +19,7 @@ mod service_tags;
 
 pub mod codes;
 
+pub use ::template::{Facts, Resource};
 pub use load::{load, read_service_tags_file};
 pub use read::{Deployment, Ignored, Plain, Resources, read_documents, read_resources};
 pub use service_tags::read_service_tags;

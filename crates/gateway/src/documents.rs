@@ -1,8 +1,9 @@
 //! The documents that the file names, found and read.
 
 use crate::codes;
+use crate::templates;
 use crate::written::Written;
-use arm::{Ignored, Resources};
+use arm::{Deployment, Ignored, Resources};
 use document::Node;
 use model::{At, Diagnostic, Network, ServiceTags};
 use std::path::{Path, PathBuf};
@@ -24,9 +25,19 @@ pub(crate) struct Documents {
 ///
 /// Returns the network where there are no errors, and everything that was found.
 pub fn load_documents(files: &[PathBuf], service_tags: Option<&Path>) -> (Option<Network>, Vec<Diagnostic>) {
+    load_templates(files, &[], service_tags)
+}
+
+/// The same, with what the templates among the documents are given: parameter files, and parameters as `name=value`.
+pub fn load_templates(
+    files: &[PathBuf],
+    parameters: &[String],
+    service_tags: Option<&Path>,
+) -> (Option<Network>, Vec<Diagnostic>) {
     let mut found = Vec::new();
+    let deployment = templates::given(parameters, &mut found);
     let mut nodes = Vec::new();
-    let mut complete = true;
+    let mut complete = found.is_empty();
     for file in files {
         match document::read_json_file(file) {
             Ok(node) => nodes.push(node),
@@ -47,7 +58,7 @@ pub fn load_documents(files: &[PathBuf], service_tags: Option<&Path>) -> (Option
             None
         }
     });
-    let documents = judge(&nodes, tags.unwrap_or_default(), complete, &mut found);
+    let documents = judge(&nodes, &deployment, tags.unwrap_or_default(), complete, &mut found);
     (documents.network, found)
 }
 
@@ -65,6 +76,17 @@ pub(crate) fn read_network(written: &Written, directory: &Path, out: &mut Vec<Di
         }
     }
     nodes.extend(written.resources.clone());
+    let mut deployment =
+        Deployment { facts: written.facts.clone(), values: written.values.clone(), ..Deployment::default() };
+    for file in find_files(&written.parameters, directory, out) {
+        match document::read_json_file(&file.value) {
+            Ok(node) => deployment.parameters.push(node),
+            Err(errors) => {
+                complete = false;
+                out.extend(errors.into_iter().map(|error| placed(error, &file)));
+            }
+        }
+    }
     let tags = match &written.service_tags {
         None => ServiceTags::default(),
         Some(file) => {
@@ -82,7 +104,7 @@ pub(crate) fn read_network(written: &Written, directory: &Path, out: &mut Vec<Di
             }
         }
     };
-    judge(&nodes, tags, complete, out)
+    judge(&nodes, &deployment, tags, complete, out)
 }
 
 /// Reads and validates documents.
@@ -90,11 +112,12 @@ pub(crate) fn read_network(written: &Written, directory: &Path, out: &mut Vec<Di
 /// Where one could not be read, what it might have held would be reported as missing, so nothing is validated then.
 pub(crate) fn judge(
     nodes: &[Node],
+    deployment: &Deployment,
     tags: ServiceTags,
     complete: bool,
     out: &mut Vec<Diagnostic>,
 ) -> Documents {
-    let Resources { network, ignored, diagnostics } = arm::read_resources(nodes);
+    let Resources { network, ignored, diagnostics } = arm::read_documents(nodes, deployment);
     out.extend(diagnostics);
     out.extend(ignored.iter().filter_map(not_honoured));
     if !complete {

@@ -39,6 +39,7 @@
 //! | `yaml`, `fields` | which keys and values there are, and where |
 //! | `written` | what each key says, by itself |
 //! | `documents` | what Azure's documents say |
+//! | `templates` | what the templates among them are given, and come to |
 //! | `attach`, `inside`, `outside`, `on_premises` | whether the attachments fit the network and the host |
 //! | `host` | what the host's interfaces are, as far as they count ([`Host`]) |
 //! | `peek` | what a broken file still says: its socket, its interfaces |
@@ -60,14 +61,16 @@ mod on_premises;
 mod outside;
 mod peek;
 mod tags;
+mod templates;
 mod written;
 mod yaml;
 
-pub use documents::load_documents;
+pub use documents::{load_documents, load_templates};
 pub use host::{Find, Host, Ids};
 pub use later::{needs_a_start, no_attachments, policy_too_large, unseen_rules};
 pub use peek::{interfaces_of, socket_of};
 pub use tags::{NotTaken, Retagged, retag, step_back};
+pub use templates::{Deployed, expand_documents};
 
 use control::DEFAULT_SOCKET;
 use model::{Diagnostic, Location, Severity};

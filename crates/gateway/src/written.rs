@@ -6,8 +6,10 @@ pub(crate) use attachments::{Attachment, Behind, OnPremises};
 
 use crate::codes;
 use crate::fields::{Fields, Known};
+use crate::templates;
 use Known::{Built, Later};
-use document::Node;
+use arm::Facts;
+use document::{Entry, Node};
 use io::Backend;
 use model::{At, Diagnostic};
 use nat::{PORTS, Ports};
@@ -25,6 +27,12 @@ const WORKERS: RangeInclusive<usize> = 1..=64;
 pub(crate) struct Written {
     /// `network.files`.
     pub(crate) files: Vec<At<String>>,
+    /// `network.parameters`.
+    pub(crate) parameters: Vec<At<String>>,
+    /// `network.deployment`.
+    pub(crate) facts: Facts,
+    /// `network.values`.
+    pub(crate) values: Vec<Entry>,
     /// `network.resources`.
     pub(crate) resources: Option<Node>,
     /// `serviceTags`.
@@ -97,9 +105,13 @@ impl Written {
     }
 
     fn read_network(&mut self, node: &Node, out: &mut Vec<Diagnostic>) {
-        let keys = [Built("files"), Later("parameters"), Built("resources")];
+        let keys =
+            [Built("files"), Built("parameters"), Built("deployment"), Built("values"), Built("resources")];
         let network = Fields::read(Some(node), "network", &keys, out);
         self.files = network.texts("files", out);
+        self.parameters = network.texts("parameters", out);
+        self.facts = templates::read_facts(network.get("deployment"), out);
+        self.values = templates::read_values(network.get("values"), out);
         self.resources = network.get("resources").cloned();
     }
 

@@ -138,7 +138,6 @@ fn an_interface_keeps_its_number_over_reloads() {
 #[test]
 fn every_key_that_is_not_built_yet_says_so_by_name() {
     let cases = [
-        ("network:\n", "network:\n  parameters: p.json\n", "network.parameters"),
         ("idleTimeout: 2m", "profile: azure2023", "outbound.profile: azure2023"),
         ("flows:", "flowLogs: { directory: /var/log/nsgate }\nflows:", "flowLogs"),
         ("flows:", "metrics: { listen: 127.0.0.1:9464 }\nflows:", "metrics"),

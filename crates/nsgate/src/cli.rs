@@ -23,6 +23,8 @@ pub enum Command {
     Check(Check),
     /// What two policies decide differently, exactly. Exit status 0: nothing, 1: something, 2: an error.
     Diff(Diff),
+    /// The plain resources that templates come to, with values in the place of expressions.
+    Expand(Expand),
     /// Azure's IP flow verify: is this packet allowed, and by which rule?
     #[command(name = "test-ip-flow")]
     TestIpFlow(TestIpFlow),
@@ -107,9 +109,9 @@ pub struct Check {
     /// The published service-tag file that the documents' rules refer to.
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     pub service_tags: Option<PathBuf>,
-    /// The parameters of a template.
-    #[arg(long, value_name = "FILE", conflicts_with = "config")]
-    pub parameters: Option<PathBuf>,
+    /// What templates are given: a parameter file, or a parameter as name=value. May stand more than once.
+    #[arg(long, short, value_name = "FILE|NAME=VALUE", num_args = 1.., conflicts_with = "config")]
+    pub parameters: Vec<String>,
     /// How the answer is written.
     #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
     pub output: Output,
@@ -140,6 +142,20 @@ pub struct Diff {
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     pub limit: usize,
     /// How the answer is written.
+    #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// `nsgate expand`.
+#[derive(Debug, Args)]
+pub struct Expand {
+    /// The templates.
+    #[arg(value_name = "FILE", required = true)]
+    pub documents: Vec<PathBuf>,
+    /// What they are given: a parameter file, or a parameter as name=value. May stand more than once.
+    #[arg(long, short, value_name = "FILE|NAME=VALUE", num_args = 1..)]
+    pub parameters: Vec<String>,
+    /// How the answer is written: as a table, or as the resources in JSON.
     #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
     pub output: Output,
 }

@@ -180,7 +180,6 @@ fn questions_that_cannot_be_answered_exit_2_and_say_why() {
         ),
         (nsgate(&["frobnicate"]), "frobnicate"),
         (nsgate(&["check"]), "--config"),
-        (nsgate(&["check", "config/azure/network.json", "--parameters", "p.json"]), "not built yet"),
         (nsgate(&["run", "--config", "config/nowhere.yaml"]), "nowhere.yaml"),
         (nsgate(&["run", "--config", "config/files.yaml"]), "there are no attachments"),
     ] {

@@ -51,7 +51,9 @@ pub(crate) trait Scope {
     fn reference(&self, question: Question, arguments: &[Node]) -> Result<Node, Fault>;
 
     /// The value that was given for an expression that cannot be known, by its text.
-    fn given(&self, text: &str) -> Option<Node>;
+    fn given(&self, _text: &str) -> Option<Node> {
+        None
+    }
 
     /// The time of the deployment in seconds since 1970, where it is given.
     fn now(&self) -> Option<i64>;

@@ -4,7 +4,6 @@ use crate::cli::{Check, Output};
 use crate::daemon::HAND_OVER;
 use crate::print::{self, Colour};
 use ::io::{Backend, Interfaces, Ports, Wanted, Wire};
-use anyhow::bail;
 use gateway::{Host, Ids, Settings};
 use model::{Diagnostic, Network, Severity};
 use pipeline::{Attachment, Engine, Names, Snapshot};
@@ -14,9 +13,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 pub(super) fn check(args: &Check, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    if args.parameters.is_some() {
-        bail!("--parameters is not built yet: templates come later");
-    }
     let (found, about) = match &args.config {
         Some(file) => check_gateway(file),
         None => check_documents(args),
@@ -76,7 +72,8 @@ fn memory(settings: &Settings, wires: &[Wire]) -> String {
 }
 
 fn check_documents(args: &Check) -> (Vec<Diagnostic>, String) {
-    let (network, mut found) = gateway::load_documents(&args.documents, args.service_tags.as_deref());
+    let (network, mut found) =
+        gateway::load_templates(&args.documents, &args.parameters, args.service_tags.as_deref());
     found.extend(network.iter().flat_map(|network| idle_rules(network, &[])));
     (found, network.as_ref().map(inventory).unwrap_or_default())
 }

@@ -3,6 +3,7 @@
 mod ask;
 mod check;
 mod diff;
+mod expand;
 mod explain;
 mod offline;
 mod policy;
@@ -55,6 +56,7 @@ fn run(command: &Command, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         Command::TestIpFlow(args) => policy::test_ip_flow(args, out)?,
         Command::ListEffectiveNsg(args) => policy::list_effective_nsg(args, out)?,
         Command::RunConfigurationDiagnostic(args) => policy::run_configuration_diagnostic(args, out)?,
+        Command::Expand(args) => return expand::expand(args, out),
         Command::Explain(args) => explain::explain(args, out)?,
         Command::Replay(args) => return replay::replay(args, out),
         Command::Status(args) => ask::status(args, out)?,

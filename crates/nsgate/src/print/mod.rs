@@ -10,7 +10,7 @@ mod walk;
 pub use diagnostics::{diagnostics, diagnostics_in, diagnostics_json};
 pub use differences::{Differences, differences};
 pub use replayed::replayed;
-pub use tables::{drops, flows, ip_flow, reloaded, snat, status, trial};
+pub use tables::{deployed, drops, flows, ip_flow, reloaded, snat, status, trial};
 pub use walk::walk;
 
 use serde::Serialize;

@@ -10,6 +10,18 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// What templates come to.
+///
+/// # Errors
+/// Those of the writer.
+pub fn deployed(out: &mut impl Write, deployed: &[gateway::Deployed]) -> io::Result<()> {
+    let mut rows = table(&["type", "name", "declared at", "path"]);
+    for one in deployed {
+        rows.add_row([one.kind.clone(), one.name.clone(), one.at.to_string(), one.path.clone()]);
+    }
+    writeln!(out, "{rows}")
+}
+
 /// What the daemon is doing.
 ///
 /// # Errors

@@ -1,0 +1,157 @@
+//! What templates are given, and what they come to.
+
+use crate::codes;
+use crate::fields::{Fields, Known};
+use Known::Built;
+use arm::{Deployment, Facts};
+use document::{Entry, Node, Value, read_json, read_json_file};
+use model::{Diagnostic, Location};
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use std::path::{Path, PathBuf};
+
+/// A resource that a template deploys, for printing.
+#[derive(Clone, Debug)]
+pub struct Deployed {
+    /// Its JSON path in the template.
+    pub path: String,
+    /// Where it is declared.
+    pub at: Location,
+    /// The full type.
+    pub kind: String,
+    /// The name, or the expression that has no value.
+    pub name: String,
+    node: Node,
+}
+
+impl Serialize for Deployed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Json(&self.node).serialize(serializer)
+    }
+}
+
+/// What the templates among `files` come to with `parameters`, each a parameter file or `name=value`, and everything that was found.
+pub fn expand_documents(files: &[PathBuf], parameters: &[String]) -> (Vec<Deployed>, Vec<Diagnostic>) {
+    let mut found = Vec::new();
+    let deployment = given(parameters, &mut found);
+    let mut nodes = Vec::new();
+    for file in files {
+        match read_json_file(file) {
+            Ok(node) => nodes.push(node),
+            Err(errors) => found.extend(errors),
+        }
+    }
+    let plain = deployment.expand(&nodes);
+    found.extend(plain.diagnostics);
+    let deployed = |it: arm::Resource| Deployed {
+        path: it.path,
+        at: it.node.at.clone(),
+        kind: it.kind,
+        name: match it.node.get("name").map(|it| &it.value) {
+            Some(Value::String(name)) => name.clone(),
+            Some(Value::Unknown(unknown)) => format!("[{}]", unknown.expression),
+            _ => String::new(),
+        },
+        node: it.node,
+    };
+    (plain.resources.into_iter().map(deployed).collect(), found)
+}
+
+/// What the command line gives templates; what cannot be read goes to `found`.
+pub(crate) fn given(parameters: &[String], found: &mut Vec<Diagnostic>) -> Deployment {
+    let mut deployment = Deployment::default();
+    for argument in parameters {
+        let file = argument.strip_prefix('@').unwrap_or(argument);
+        match argument.split_once('=').filter(|(name, _)| is_name(name) && !Path::new(file).exists()) {
+            Some((name, value)) => match single(name, value) {
+                Ok(entries) => deployment.overrides.extend(entries),
+                Err(errors) => found.extend(errors),
+            },
+            None => match read_json_file(Path::new(file)) {
+                Ok(node) => deployment.parameters.push(node),
+                Err(errors) => found.extend(errors),
+            },
+        }
+    }
+    deployment
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|it| it.is_alphanumeric() || it == '_' || it == '-')
+}
+
+/// One parameter of the command line: JSON where it is an array or an object, else a text, which the template's type makes a
+/// number or a truth value.
+fn single(name: &str, value: &str) -> Result<Vec<Entry>, Vec<Diagnostic>> {
+    let place = format!("--parameters {name}");
+    let is_json = value.trim_start().starts_with(['{', '[']) && read_json(&place, value).is_ok();
+    let text = |text: &str| serde_json::Value::from(text).to_string();
+    let value = if is_json { value.to_owned() } else { text(value) };
+    let node = read_json(&place, &format!("{{{}: {value}}}", text(name)))?;
+    Ok(node.entries().to_vec())
+}
+
+/// Reads `network.deployment`.
+pub(crate) fn read_facts(node: Option<&Node>, out: &mut Vec<Diagnostic>) -> Facts {
+    let keys =
+        [Built("resourceGroup"), Built("location"), Built("subscription"), Built("tenant"), Built("name")];
+    let fields = Fields::read(node, "network.deployment", &keys, out);
+    let mut facts = Facts::default();
+    for (key, fact) in [
+        ("resourceGroup", &mut facts.resource_group),
+        ("location", &mut facts.location),
+        ("subscription", &mut facts.subscription),
+        ("tenant", &mut facts.tenant),
+        ("name", &mut facts.deployment),
+    ] {
+        let text = |text: &str| (!text.is_empty() && !text.contains('/')).then(|| text.to_owned());
+        if let Some(given) = fields.parsed(key, "a name", text, out) {
+            *fact = given.value;
+        }
+    }
+    facts
+}
+
+/// Reads `network.values`.
+pub(crate) fn read_values(node: Option<&Node>, out: &mut Vec<Diagnostic>) -> Vec<Entry> {
+    match node.map(|node| (&node.value, &node.at)) {
+        None => Vec::new(),
+        Some((Value::Object(entries), _)) => entries.clone(),
+        Some((_, at)) => {
+            let error =
+                Diagnostic::error(codes::INVALID_VALUE, at, "network.values: expected keys and values");
+            out.push(
+                error.help("write expressions as keys, such as \"reference('ip').ipAddress\": 203.0.113.7"),
+            );
+            Vec::new()
+        }
+    }
+}
+
+/// A value as JSON; what is not known stays an expression.
+struct Json<'a>(&'a Node);
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0.value {
+            Value::Null => serializer.serialize_unit(),
+            Value::Bool(value) => serializer.serialize_bool(*value),
+            Value::Number(text) => match (text.parse::<i64>(), text.parse::<f64>()) {
+                (Ok(number), _) => serializer.serialize_i64(number),
+                (_, Ok(number)) if number.is_finite() => serializer.serialize_f64(number),
+                _ => serializer.serialize_str(text),
+            },
+            Value::String(text) => serializer.serialize_str(text),
+            Value::Unknown(unknown) => serializer.serialize_str(&format!("[{}]", unknown.expression)),
+            Value::Array(items) => {
+                let mut list = serializer.serialize_seq(Some(items.len()))?;
+                items.iter().try_for_each(|item| list.serialize_element(&Json(item)))?;
+                list.end()
+            }
+            Value::Object(entries) => {
+                let mut map = serializer.serialize_map(Some(entries.len()))?;
+                entries.iter().try_for_each(|it| map.serialize_entry(&it.key.value, &Json(&it.value)))?;
+                map.end()
+            }
+        }
+    }
+}

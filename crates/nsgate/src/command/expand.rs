@@ -1,0 +1,18 @@
+//! `nsgate expand`: the plain resources that templates come to.
+
+use crate::cli::{Expand, Output};
+use crate::print::{self, Colour};
+use model::Severity;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+pub(super) fn expand(args: &Expand, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let (deployed, found) = gateway::expand_documents(&args.documents, &args.parameters);
+    print::diagnostics(&mut io::stderr().lock(), &found, Colour::of(&io::stderr()))?;
+    match args.output {
+        Output::Json => print::json(out, &deployed)?,
+        Output::Text => print::deployed(out, &deployed)?,
+    }
+    let broken = found.iter().any(|one| one.severity == Severity::Error);
+    Ok(if broken { ExitCode::from(super::NO) } else { ExitCode::SUCCESS })
+}
