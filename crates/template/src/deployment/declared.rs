@@ -65,9 +65,10 @@ impl Inside<'_, '_> {
         let Some(value) = self.of_type(name, expected, value, way) else {
             return self.hole(&declaration.at, name);
         };
-        let allowed = self.is_allowed(name, rules, &value, secret, way);
-        let bounded = self.is_within(name, rules, &value, way);
-        if allowed && bounded { value } else { self.hole(&value.at, name) }
+        // What does not fit is reported and used all the same, so that what comes after it is looked at too.
+        self.check_allowed(name, rules, &value, secret, way);
+        self.check_bounds(name, rules, &value, way);
+        value
     }
 
     fn of_type(&self, name: &str, expected: Type, value: Node, way: &Way<'_>) -> Option<Node> {
@@ -112,13 +113,13 @@ impl Inside<'_, '_> {
         Some(Node::new(value, at))
     }
 
-    fn is_allowed(&self, name: &str, rules: &Node, value: &Node, secret: bool, way: &Way<'_>) -> bool {
-        let Some(Node { value: Value::Array(allowed), .. }) = rules.get("allowedValues") else { return true };
+    fn check_allowed(&self, name: &str, rules: &Node, value: &Node, secret: bool, way: &Way<'_>) {
+        let Some(Node { value: Value::Array(allowed), .. }) = rules.get("allowedValues") else { return };
         let is_one = |value: &Node| allowed.iter().any(|one| same(one, value));
         // A list may also choose several of them.
         let several = matches!(&value.value, Value::Array(items) if items.iter().all(is_one));
         if is_one(value) || several {
-            return true;
+            return;
         }
         let words: Vec<String> = allowed.iter().take(20).filter_map(shown).collect();
         let said = shown(value).filter(|_| !secret).map(|it| format!(" '{it}'")).unwrap_or_default();
@@ -130,34 +131,44 @@ impl Inside<'_, '_> {
             Some(near) => format!("did you mean '{near}'?"),
             None => format!("it allows {}", words.join(", ")),
         };
-        self.invalid(&value.at, message, &help, way);
-        false
+        self.misfit(value, message, &help, way);
     }
 
-    fn is_within(&self, name: &str, rules: &Node, value: &Node, way: &Way<'_>) -> bool {
+    fn check_bounds(&self, name: &str, rules: &Node, value: &Node, way: &Way<'_>) {
         let (size, what, least, most) = match &value.value {
             Value::Number(text) => (text.parse::<i64>().ok(), "the value", "minValue", "maxValue"),
             Value::String(text) => (size(text.chars().count()), "the length", "minLength", "maxLength"),
             Value::Array(items) => (size(items.len()), "the length", "minLength", "maxLength"),
-            _ => return true,
+            _ => return,
         };
         let bound = |key: &str| match rules.get(key).map(|it| &it.value) {
             Some(Value::Number(text)) => text.parse::<i64>().ok(),
             _ => None,
         };
-        let (Some(size), least, most) = (size, bound(least), bound(most)) else { return true };
+        let (Some(size), least, most) = (size, bound(least), bound(most)) else { return };
         if least.is_none_or(|least| size >= least) && most.is_none_or(|most| size <= most) {
-            return true;
+            return;
         }
         let range = match (least, most) {
             (Some(least), Some(most)) => format!("between {least} and {most}"),
             (Some(least), None) => format!("{least} or more"),
             (None, Some(most)) => format!("{most} or less"),
-            (None, None) => return true,
+            (None, None) => return,
         };
         let message = format!("{what} of the parameter '{name}' is {size}, and the template wants {range}");
-        self.invalid(&value.at, message, &format!("give one of {range}"), way);
-        false
+        self.misfit(value, message, &format!("give one of {range}"), way);
+    }
+
+    /// Reports a value that its declaration does not allow. The published templates have words that stand for a value until
+    /// somebody deploys them; those are only worth a warning.
+    fn misfit(&self, value: &Node, message: String, help: &str, way: &Way<'_>) {
+        let stands_for_another = |text: &str| ["GEN-", "GET-"].iter().any(|it| text.starts_with(it));
+        let placeholder = value.as_str().is_some_and(stands_for_another);
+        let severity = if placeholder { Severity::Warning } else { Severity::Error };
+        let help =
+            Some(if placeholder { "it stands for a value of your own".to_owned() } else { help.to_owned() });
+        let found = Found { severity, code: codes::INVALID_TEMPLATE, at: &value.at, message, help };
+        self.all.found.borrow_mut().push(found, way);
     }
 
     /// Reports what Azure calls an invalid template.

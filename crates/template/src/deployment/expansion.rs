@@ -120,6 +120,11 @@ impl<'g> Expansion<'g> {
         Ok(Entered(&self.waiting))
     }
 
+    /// Whether something is being evaluated right now.
+    pub(super) fn waits(&self, wanted: &Wanted) -> bool {
+        self.waiting.borrow().contains(wanted)
+    }
+
     /// Writes a fault down. That the budget is used up is said once.
     pub(super) fn report(&self, fault: Fault, way: &Way<'_>) {
         if fault.is_limit() && self.limited.replace(true) {

@@ -324,6 +324,12 @@ impl Inside<'_, '_> {
         Node::new(Value::String(format!("{prefix}/providers/{provider}{pairs}")), name.at.clone())
     }
 
+    /// Whether the whole resource is being evaluated right now.
+    pub(super) fn is_under_way(&self, instance: &Instance) -> bool {
+        let wanted = Wanted::Resource(self.deployment.number, instance.number, instance.path.clone());
+        self.all.waits(&wanted)
+    }
+
     /// The whole resource in REST shape, evaluated once.
     ///
     /// # Errors
@@ -343,8 +349,11 @@ impl Inside<'_, '_> {
             Entry { key: At::new(key, at), value }
         };
         let kind = Node::new(Value::String(instance.kind.value.clone()), instance.kind.at.clone());
-        let mut entries =
-            vec![entry("type", kind), entry("name", instance.name.clone()), entry("id", instance.id.clone())];
+        let mut entries = vec![entry("type", kind), entry("name", instance.name.clone())];
+        // Of a name that is not known, the name tells.
+        if !matches!(instance.id.value, Value::Unknown(_)) {
+            entries.push(entry("id", instance.id.clone()));
+        }
         let is_own = |entry: &&Entry| {
             !NOT_OF_THE_RESOURCE.iter().any(|key| key.eq_ignore_ascii_case(&entry.key.value))
         };

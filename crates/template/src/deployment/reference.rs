@@ -39,7 +39,10 @@ impl Inside<'_, '_> {
                 };
                 match question {
                     Question::ResourceInfo => Ok(information(instance)),
-                    _ if instance.existing => Ok(self.unknown(question, name)),
+                    // A resource that asks about itself means what is there before the deployment.
+                    _ if instance.existing || inside.is_under_way(instance) => {
+                        Ok(self.unknown(question, name))
+                    }
                     _ => inside.said_of(instance, full),
                 }
             }

@@ -111,14 +111,17 @@ fn is_declared(entry: &Entry, template: &Node, found: &mut Findings) -> bool {
     let name = &entry.key.value;
     let message = format!("the template {} has no parameter '{name}'", template.at.file);
     let names = || declared.iter().map(|it| it.key.value.as_str());
-    let help = match model::nearest(name, names()) {
-        Some(near) => format!("did you mean '{near}'?"),
-        None if declared.is_empty() => "it has no parameters".to_owned(),
-        None => format!("its parameters are {}", names().take(20).collect::<Vec<_>>().join(", ")),
+    // A misspelt parameter would silently be left at its default; one too many changes nothing here.
+    let (severity, help) = match model::nearest(name, names()) {
+        Some(near) => (Severity::Error, format!("did you mean '{near}'?")),
+        None if declared.is_empty() => (Severity::Warning, "it has none; Azure refuses this".to_owned()),
+        None => {
+            let some = names().take(20).collect::<Vec<_>>().join(", ");
+            (Severity::Warning, format!("take it away, Azure refuses it; the parameters are {some}"))
+        }
     };
-    let at = &entry.key.at;
-    let code = codes::INVALID_TEMPLATE;
-    found.push(Found { severity: Severity::Error, code, at, message, help: Some(help) }, &Way::Root(""));
+    let (code, at) = (codes::INVALID_TEMPLATE, &entry.key.at);
+    found.push(Found { severity, code, at, message, help: Some(help) }, &Way::Root(""));
     false
 }
 
