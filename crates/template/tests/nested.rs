@@ -84,3 +84,82 @@ fn a_template_that_links_to_itself_ends() {
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(found[0].contains("error[TemplateLimitExceeded]"), "{found:#?}");
 }
+
+#[test]
+fn resources_ask_about_each_other() {
+    let expanded = expanded(
+        r#""resources": [
+            {"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
+                "subnets": [{"name": "a", "properties": {"addressPrefix": "10.0.1.0/24"}}]}},
+            {"type": "Microsoft.Network/publicIPAddresses", "name": "ip", "properties": {"method": "Static"}},
+            {"type": "Microsoft.Network/x", "name": "x", "properties": {
+                "prefix": "[reference(resourceId('Microsoft.Network/virtualNetworks', 'v')).addressSpace.addressPrefixes[0]]",
+                "subnet": "[reference(resourceId('Microsoft.Network/virtualNetworks/subnets', 'v', 'a'), '2020-05-01').addressPrefix]",
+                "method": "[reference('ip').method]",
+                "tail": "[reference('Microsoft.Network/publicIPAddresses/ip', '2020-05-01', 'full').properties.method]",
+                "address": "[reference('ip').ipAddress]",
+                "own": "[reference('x').own]",
+                "elsewhere": "[reference('nowhere').a.b]"
+            }}
+        ]"#,
+    );
+    assert_eq!(said(&expanded), Vec::<String>::new());
+    assert_eq!(
+        json(get(&expanded.resources[2].node, "properties")),
+        r#"{"prefix":"10.0.0.0/16","subnet":"10.0.1.0/24","method":"Static","tail":"Static","address":?reference('ip').ipAddress,"own":?reference('x').own,"elsewhere":?reference('nowhere').a.b}"#
+    );
+}
+
+#[test]
+fn values_are_given_by_the_text_of_a_reference() {
+    let values = r#"{"reference('ip').ipAddress": "203.0.113.7", "reference(variables('id'), '2020-05-01')": {"prefix": "10.0.0.0/8"}}"#;
+    let expanded = With::default().values(values).expand(
+        r#""variables": {"id": "[resourceId('g2', 'Microsoft.Network/virtualNetworks', 'v')]"},
+        "resources": [{"type": "Microsoft.Network/x", "name": "x", "properties": {
+            "address": "[concat(reference( 'ip' ).ipAddress, '/32')]", "prefix": "[reference(variables('id'),'2020-05-01').prefix]"}}]"#,
+    );
+    assert_eq!(
+        json(get(&expanded.resources[0].node, "properties")),
+        r#"{"address":"203.0.113.7/32","prefix":"10.0.0.0/8"}"#
+    );
+}
+
+#[test]
+fn outputs_of_nested_deployments_are_values() {
+    let expanded = expanded(
+        r#""resources": [
+            {"type": "Microsoft.Network/x", "name": "[reference('d').outputs.name.value]",
+             "properties": {"ip": "[reference('d').outputs.ip.value]"}},
+            {"type": "Microsoft.Resources/deployments", "name": "d", "properties": {
+                "expressionEvaluationOptions": {"scope": "inner"}, "parameters": {"n": {"value": "made"}},
+                "template": {"parameters": {"n": {"type": "string"}}, "resources": [],
+                    "outputs": {"name": {"type": "string", "value": "[concat(parameters('n'), '-x')]"},
+                                "ip": {"type": "string", "value": "[reference('ip').ipAddress]"}}}}}
+        ],
+        "outputs": {"all": {"type": "string", "value": "[reference('d').outputs.name.value]"}}"#,
+    );
+    assert_eq!(json(&expanded.outputs[0].1), "\"made-x\"");
+    assert_eq!(json(get(&expanded.resources[0].node, "properties.ip")), "?reference('ip').ipAddress");
+}
+
+#[test]
+fn symbolic_names_tell_about_their_resources() {
+    let expanded = expanded(
+        r#""languageVersion": "2.0", "resources": {
+            "old": {"existing": true, "type": "Microsoft.Network/virtualNetworks", "name": "v", "apiVersion": "2020-05-01"},
+            "ips": {"type": "Microsoft.Network/publicIPAddresses", "name": "[concat('ip', copyIndex())]", "copy": {"name": "loop", "count": 2},
+                    "properties": {"nth": "[copyIndex()]"}},
+            "x": {"type": "Microsoft.Network/x", "name": "x", "properties": {
+                "id": "[resourceInfo('old').id]", "old": "[reference('old').addressSpace]",
+                "all": "[references('ips')]", "one": "[reference('ips[1]').nth]"}}
+        }"#,
+    );
+    assert_eq!(said(&expanded), Vec::<String>::new());
+    let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v";
+    assert_eq!(
+        json(get(&expanded.resources[2].node, "properties")),
+        format!(
+            r#"{{"id":"{id}","old":?reference('old').addressSpace,"all":[{{"nth":0}},{{"nth":1}}],"one":1}}"#
+        )
+    );
+}
