@@ -1,4 +1,5 @@
 //! Where packets come in, what captured ones are, and why earlier rules did not match: held against the reference.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use explain::{Arrivals, Asked, Captured, NotJudged, Nowhere, Words, earlier};
 use model::VnetIndex;

@@ -23,13 +23,9 @@ pub(crate) struct Documents {
 
 /// Reads and validates Azure's documents without a gateway file.
 ///
-/// Returns the network where there are no errors, and everything that was found.
-pub fn load_documents(files: &[PathBuf], service_tags: Option<&Path>) -> (Option<Network>, Vec<Diagnostic>) {
-    load_templates(files, &[], service_tags)
-}
-
-/// The same, with what the templates among the documents are given: parameter files, and parameters as `name=value`.
-pub fn load_templates(
+/// `parameters` are what templates among them are given: parameter files, and parameters as `name=value`. Returns the network
+/// where there are no errors, and everything that was found.
+pub fn load_documents(
     files: &[PathBuf],
     parameters: &[String],
     service_tags: Option<&Path>,

@@ -65,7 +65,7 @@ mod templates;
 mod written;
 mod yaml;
 
-pub use documents::{load_documents, load_templates};
+pub use documents::load_documents;
 pub use host::{Find, Host, Ids};
 pub use later::{needs_a_start, no_attachments, policy_too_large, unseen_rules};
 pub use peek::{interfaces_of, socket_of};

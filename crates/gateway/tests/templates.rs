@@ -1,7 +1,7 @@
 //! Templates under `network.files`, and what they are given.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use gateway::{Host, Ids, expand_documents, load, load_templates};
+use gateway::{Host, Ids, expand_documents, load, load_documents};
 use model::{Diagnostic, Severity};
 use std::path::PathBuf;
 
@@ -82,7 +82,7 @@ fn the_command_line_gives_files_and_single_parameters() {
     );
 
     let given = ["name=Web".to_owned(), "cuont=2".to_owned()];
-    let (network, found) = load_templates(&files, &given, None);
+    let (network, found) = load_documents(&files, &given, None);
     let errors: Vec<_> = found.iter().filter(|it| it.severity == Severity::Error).collect();
     assert!(network.is_none() || !errors.is_empty());
     assert!(
@@ -92,7 +92,7 @@ fn the_command_line_gives_files_and_single_parameters() {
         "{:#?}",
         shown(&found)
     );
-    let (_, found) = load_templates(&files, &[path("nowhere.json")], None);
+    let (_, found) = load_documents(&files, &[path("nowhere.json")], None);
     assert_eq!(found[0].code, "UnreadableFile");
 }
 

@@ -110,7 +110,7 @@ pub struct Check {
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     pub service_tags: Option<PathBuf>,
     /// What templates are given: a parameter file, or a parameter as name=value. May stand more than once.
-    #[arg(long, short, value_name = "FILE|NAME=VALUE", num_args = 1.., conflicts_with = "config")]
+    #[arg(long, short, value_name = "FILE|NAME=VALUE", conflicts_with = "config")]
     pub parameters: Vec<String>,
     /// How the answer is written.
     #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
@@ -135,9 +135,9 @@ pub struct Diff {
     /// The published service-tag file that the documents' rules refer to.
     #[arg(long, value_name = "FILE")]
     pub service_tags: Option<PathBuf>,
-    /// The parameters of templates.
-    #[arg(long, value_name = "FILE")]
-    pub parameters: Option<PathBuf>,
+    /// What templates among the documents are given: a parameter file, or name=value; may be given several times.
+    #[arg(long, value_name = "FILE|NAME=VALUE")]
+    pub parameters: Vec<String>,
     /// The most regions to answer; the others are counted.
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     pub limit: usize,
@@ -153,7 +153,7 @@ pub struct Expand {
     #[arg(value_name = "FILE", required = true)]
     pub documents: Vec<PathBuf>,
     /// What they are given: a parameter file, or a parameter as name=value. May stand more than once.
-    #[arg(long, short, value_name = "FILE|NAME=VALUE", num_args = 1..)]
+    #[arg(long, short, value_name = "FILE|NAME=VALUE")]
     pub parameters: Vec<String>,
     /// How the answer is written: as a table, or as the resources in JSON.
     #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
@@ -183,6 +183,9 @@ pub struct Policy {
     /// The published service-tag file that the documents' rules refer to.
     #[arg(long, value_name = "FILE", requires = "documents")]
     pub service_tags: Option<PathBuf>,
+    /// What templates among the documents are given: a parameter file, or name=value; may be given several times.
+    #[arg(long, value_name = "FILE|NAME=VALUE", requires = "documents")]
+    pub parameters: Vec<String>,
     /// The control socket of a running daemon [default: /run/nsgate/control.sock where one runs].
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
@@ -404,6 +407,9 @@ pub struct Replay {
     /// The published service-tag file that the rules of documents refer to.
     #[arg(long, value_name = "FILE")]
     pub service_tags: Option<PathBuf>,
+    /// What templates among the documents are given: a parameter file, or name=value; may be given several times.
+    #[arg(long, value_name = "FILE|NAME=VALUE")]
+    pub parameters: Vec<String>,
     /// Captures (pcap, pcapng) and flow logs in Azure's formats; patterns such as `logs/**/PT1H.json` are allowed.
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<String>,

@@ -1,7 +1,5 @@
 //! A cold start with the published service tags and 1,000 rules that name 200 of them. Says how long it takes and what it
 //! holds; with `--release --nocapture` these are the figures that count.
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -36,7 +34,7 @@ fn made_up() -> String {
         (0..count).map(|_| one()).collect()
     };
     let mut tag = |nth: usize| {
-        let prefixes = prefixes(if nth == 0 { 13_000 } else { 26 + usize::from(nth % 3 == 0) });
+        let prefixes = prefixes(if nth == 0 { 13_000 } else { 26 + usize::from(nth.is_multiple_of(3)) });
         json!({ "name": format!("Service{nth}"), "id": format!("Service{nth}"), "properties": {
             "changeNumber": 1, "region": "", "regionId": 0, "platform": "Azure", "systemService": "",
             "addressPrefixes": prefixes, "networkFeatures": ["API", "NSG", "UDR", "FW"],

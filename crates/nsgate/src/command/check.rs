@@ -73,7 +73,7 @@ fn memory(settings: &Settings, wires: &[Wire]) -> String {
 
 fn check_documents(args: &Check) -> (Vec<Diagnostic>, String) {
     let (network, mut found) =
-        gateway::load_templates(&args.documents, &args.parameters, args.service_tags.as_deref());
+        gateway::load_documents(&args.documents, &args.parameters, args.service_tags.as_deref());
     found.extend(network.iter().flat_map(|network| idle_rules(network, &[])));
     (found, network.as_ref().map(inventory).unwrap_or_default())
 }

@@ -15,15 +15,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 pub(super) fn run(args: &cli::Diff, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    if args.parameters.is_some() {
-        bail!("--parameters is not built yet: templates come later");
-    }
     let files = |first: &Option<PathBuf>, more: &[PathBuf]| -> Vec<PathBuf> {
         first.iter().chain(more).cloned().collect()
     };
-    let tags = args.service_tags.as_deref();
-    let old = Side::load(&files(&args.old, &args.more_old), tags, "OLD")?;
-    let new = Side::load(&files(&args.new, &args.more_new), tags, "NEW")?;
+    let besides = (args.parameters.as_slice(), args.service_tags.as_deref());
+    let old = Side::load(&files(&args.old, &args.more_old), besides, "OLD")?;
+    let new = Side::load(&files(&args.new, &args.more_new), besides, "NEW")?;
     let limits = Limits { regions: args.limit, ..Limits::default() };
     let found = diff(&old.network(), &new.network(), &limits)?;
     match args.output {
@@ -41,7 +38,11 @@ struct Side {
 
 impl Side {
     /// A gateway file, or documents.
-    fn load(files: &[PathBuf], service_tags: Option<&Path>, name: &str) -> anyhow::Result<Self> {
+    fn load(
+        files: &[PathBuf],
+        (parameters, tags): (&[String], Option<&Path>),
+        name: &str,
+    ) -> anyhow::Result<Self> {
         match files {
             [] => bail!("{name} is missing: give OLD and NEW, or --old FILE and --new FILE"),
             [file] if is_gateway_file(file) => {
@@ -52,7 +53,7 @@ impl Side {
                 bail!("{name}: a gateway file names its documents itself, so it stands alone")
             }
             files => {
-                let (network, found) = gateway::load_documents(files, service_tags);
+                let (network, found) = gateway::load_documents(files, parameters, tags);
                 Ok(Self::new(Arc::new(network.ok_or(Broken(found)).with_context(|| name.to_owned())?), &[]))
             }
         }

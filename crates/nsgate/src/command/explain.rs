@@ -87,7 +87,7 @@ impl Asker {
         Ok(match place(&args.whom)? {
             Place::Daemon(socket) => Self::Daemon(socket),
             Place::File(file) => {
-                let (gateway, capacity) = offline::policy(&[file], None)?;
+                let (gateway, capacity) = offline::policy(&[file], &[], None)?;
                 let trial = Trial::new(gateway, capacity, Seeds::default()).map_err(|why| anyhow!(why))?;
                 Self::Trial(Box::new(trial))
             }

@@ -24,7 +24,11 @@ pub(super) fn complete(gateway: Gateway) -> Gateway {
 }
 
 /// The gateway of a gateway file, or one that is imagined around documents of Azure's; with room for how many flows.
-pub(super) fn policy(files: &[PathBuf], service_tags: Option<&Path>) -> anyhow::Result<(Gateway, usize)> {
+pub(super) fn policy(
+    files: &[PathBuf],
+    parameters: &[String],
+    service_tags: Option<&Path>,
+) -> anyhow::Result<(Gateway, usize)> {
     let is_document =
         |file: &PathBuf| file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
     if let [file] = files
@@ -36,7 +40,7 @@ pub(super) fn policy(files: &[PathBuf], service_tags: Option<&Path>) -> anyhow::
     if let Some(other) = files.iter().find(|file| !is_document(file)) {
         bail!("{}: several files are documents of Azure's, whose names end in .json", other.display());
     }
-    Ok((complete(load_documents(files, service_tags)?), CAPACITY))
+    Ok((complete(load_documents(files, parameters, service_tags)?), CAPACITY))
 }
 
 pub(super) fn load(file: &Path) -> anyhow::Result<Gateway> {
@@ -45,8 +49,12 @@ pub(super) fn load(file: &Path) -> anyhow::Result<Gateway> {
 }
 
 /// A gateway of Azure's documents alone: nothing is attached, and all else is as a gateway file that says nothing.
-pub(super) fn load_documents(files: &[PathBuf], service_tags: Option<&Path>) -> anyhow::Result<Gateway> {
-    let (network, found) = gateway::load_documents(files, service_tags);
+pub(super) fn load_documents(
+    files: &[PathBuf],
+    parameters: &[String],
+    service_tags: Option<&Path>,
+) -> anyhow::Result<Gateway> {
+    let (network, found) = gateway::load_documents(files, parameters, service_tags);
     match network.filter(|_| found.iter().all(|one| one.severity != Severity::Error)) {
         Some(network) => Ok(gateway::without_file(network)),
         None => Err(Broken(found).into()),

@@ -28,7 +28,8 @@ pub(super) fn judge(policy: &Policy) -> anyhow::Result<Judge> {
         return Ok(Judge::Compiled(offline::compile(&offline::load(file)?)?));
     }
     if !policy.documents.is_empty() {
-        let gateway = offline::load_documents(&policy.documents, policy.service_tags.as_deref())?;
+        let gateway =
+            offline::load_documents(&policy.documents, &policy.parameters, policy.service_tags.as_deref())?;
         return Ok(Judge::Compiled(offline::compile(&gateway)?));
     }
     match &policy.socket {

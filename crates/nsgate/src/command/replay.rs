@@ -19,9 +19,9 @@ const MAX_INPUTS: usize = 100_000;
 const NAMED: usize = 20;
 
 pub(super) fn replay(args: &Replay, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let tags = args.service_tags.as_deref();
-    let now = trial(&args.config, tags)?;
-    let against = if args.against.is_empty() { None } else { Some(trial(&args.against, tags)?) };
+    let besides = (args.parameters.as_slice(), args.service_tags.as_deref());
+    let now = trial(&args.config, besides)?;
+    let against = if args.against.is_empty() { None } else { Some(trial(&args.against, besides)?) };
     let pair = |trial: &Trial| (trial.gateway().clone(), std::sync::Arc::clone(trial.snapshot()));
     let (now_pair, old_pair) = (pair(&now), against.as_ref().map(pair));
     let logs =
@@ -46,8 +46,8 @@ pub(super) fn replay(args: &Replay, out: &mut impl Write) -> anyhow::Result<Exit
     })
 }
 
-fn trial(files: &[PathBuf], service_tags: Option<&Path>) -> anyhow::Result<Trial> {
-    let (mut gateway, capacity): (Gateway, usize) = offline::policy(files, service_tags)?;
+fn trial(files: &[PathBuf], (parameters, tags): (&[String], Option<&Path>)) -> anyhow::Result<Trial> {
+    let (mut gateway, capacity): (Gateway, usize) = offline::policy(files, parameters, tags)?;
     gateway.attachments.iter_mut().for_each(|attachment| attachment.mtu = LARGEST);
     Trial::new(gateway, capacity, Seeds::default()).map_err(|why| anyhow!(why))
 }
