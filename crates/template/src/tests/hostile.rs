@@ -46,10 +46,9 @@ fn what_repeats_is_stopped() {
     let rows = [
         (each(&each("1")), "values"),
         (
-            format!(
-                "map(createArray(range(0, 1000)), lambda('r', map(lambdaVariables('r'), \
-                 lambda('x', contains(lambdaVariables('r'), 'x')))))"
-            ),
+            "map(createArray(range(0, 1000)), lambda('r', map(lambdaVariables('r'), \
+             lambda('x', contains(lambdaVariables('r'), 'x')))))"
+                .to_owned(),
             "steps",
         ),
         (each(&format!("contains({ten_thousand}, 'x')")), "values"),
