@@ -76,20 +76,16 @@ pub enum Request {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         from: Option<String>,
         /// The packet.
-        #[serde(flatten)]
         packet: Packet,
     },
 }
 
 /// A packet that is asked about.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(untagged, rename_all_fields = "camelCase")]
+#[serde(untagged, rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Packet {
-    /// In words.
-    Words {
-        /// Such as `tcp 10.0.1.4:40000 8.8.8.8:443`.
-        packet: String,
-    },
+    /// In words, such as `tcp 10.0.1.4:40000 8.8.8.8:443`.
+    Words(String),
     /// As it was captured.
     Captured {
         /// The first bytes of the IP packet, in hexadecimal digits.
@@ -227,7 +223,7 @@ mod tests {
             Request::Flows { from: 3, limit: 10 },
             Request::Explain {
                 from: Some("internet".into()),
-                packet: Packet::Words { packet: "icmp 1.2.3.4 5.6.7.8".into() },
+                packet: Packet::Words("icmp 1.2.3.4 5.6.7.8".into()),
             },
             Request::Explain {
                 from: None,

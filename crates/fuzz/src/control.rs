@@ -80,7 +80,7 @@ fn request(line: &[u8]) {
     written["version"] = VERSION.into();
     let again = read_request(&serde_json::to_vec(&written).expect("a value can be written"));
     assert_eq!(again.as_ref(), Ok(&request));
-    if let Request::Explain { packet: control::Packet::Words { packet }, .. } = &request {
+    if let Request::Explain { packet: control::Packet::Words(packet), .. } = &request {
         words(packet);
     }
 }

@@ -42,7 +42,7 @@ fn in_words(args: &Explain) -> anyhow::Result<Walk> {
     let words = Words::parse(&args.words).map_err(|why| anyhow!(why))?;
     match place(&args.whom)? {
         Place::Daemon(socket) => {
-            let packet = Packet::Words { packet: args.words.join(" ") };
+            let packet = Packet::Words(args.words.join(" "));
             Ok(ask(&socket, &Request::Explain { from: args.from.clone(), packet })?)
         }
         Place::File(file) => {

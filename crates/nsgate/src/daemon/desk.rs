@@ -150,7 +150,7 @@ impl Desk {
         let shown = self.shown.load();
         let gateway = &shown.gateway;
         let asked = match packet {
-            Packet::Words { packet } => Asked::in_words(gateway, from, &Words::parse(&[packet])?)?,
+            Packet::Words(packet) => Asked::in_words(gateway, from, &Words::parse(&[packet])?)?,
             Packet::Captured { captured, length } => {
                 let bytes = hexadecimal(captured).ok_or("the captured bytes are no hexadecimal digits")?;
                 Asked::captured(gateway, from, &bytes, *length as usize)?

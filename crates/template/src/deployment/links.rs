@@ -104,7 +104,7 @@ mod tests {
             from("azuredeploy.json", "https://NSGATE.invalid/nested/a%20b.json?sas=1"),
             "nested/a b.json"
         );
-        assert_eq!(from("nested/vnet.json", "../shared/nsg.json"), "shared/nsg.json");
+        assert_eq!(from("nested/vnet.json", "../common/nsg.json"), "common/nsg.json");
         assert_eq!(from("nested/vnet.json", "./nsg.json"), "nested/nsg.json");
         for outside in [
             "../secret.json",
