@@ -2,7 +2,7 @@
 //!
 //! With `NSGATE_DATA` set to a folder that holds `service-tags/ServiceTags_Public_*.json`, the tags are those of the
 //! newest of these files; without it, of a made-up file of the same size.
-#![allow(clippy::unwrap_used)] // A benchmark may panic.
+#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 mod made;
 

@@ -1,5 +1,5 @@
 //! The flow table: what a packet of a known flow costs, what a new flow costs, what an end costs.
-#![allow(clippy::expect_used)] // A benchmark that cannot set up its table has nothing to measure.
+#![allow(clippy::expect_used, reason = "a benchmark that cannot set up its table has nothing to measure")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use flow::{NewFlow, Segment, Side, Table, Timeouts};

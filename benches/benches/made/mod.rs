@@ -1,6 +1,6 @@
 //! Made-up rules that look like real ones.
-// Each benchmark uses its own part, and may panic.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, reason = "each file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use ipnet::{IpNet, Ipv4Net};
 use model::*;

@@ -1,5 +1,5 @@
 //! The difference of two networks against every packet of a small universe.
-#![allow(clippy::unwrap_used, clippy::panic)] // A test may panic.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 

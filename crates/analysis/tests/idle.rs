@@ -1,5 +1,5 @@
 //! Shadowed and redundant rules against every packet of a small universe.
-#![allow(clippy::unwrap_used)] // A test may panic.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

@@ -1,7 +1,7 @@
 //! The system calls and the mapped memory behind the attachments: the only code of the workspace that says `unsafe`.
 //!
 //! What leaves these modules is safe to call with any argument.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "system calls and mapped memory; each block says why it is sound")]
 
 pub(crate) mod bpf;
 pub(crate) mod device;

@@ -1,6 +1,6 @@
 //! A universe small enough to try every packet: one value for each place where any rule of it can tell a difference.
-// Each test file uses its own part, and a test may panic.
-#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
+#![allow(dead_code, reason = "each file uses its own part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use ipnet::IpNet;
 use model::*;

@@ -1,6 +1,6 @@
 //! Random packets of every kind that the path knows, of both families.
-// Each test file uses its own part, and a test may panic.
-#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
+#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use packet::{Address, Offload, Packet, Parsed, parse};
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! A VM that has nothing to do with an attack and whose traffic goes on.
-// Each test file uses its own part, and a test may panic.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use testkit::build::ipv4;
 use testkit::lab::Lab;

@@ -1,6 +1,6 @@
 //! Random policies and packets, and what the reference evaluator says of them.
-// Each test file uses its own part, and a test may panic.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use model::{Access, Direction, IpConfiguration, Network, NicIndex, PublicIpSku, SecurityRule};
 use packet::Protocol;

@@ -1,6 +1,6 @@
 //! Small words for writing networks, rules and packets.
-// Each test file uses its own part, and a test may panic.
-#![allow(dead_code, unused_imports, clippy::unwrap_used)]
+#![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ipnet::IpNet;
 use model::*;
@@ -11,7 +11,7 @@ pub(crate) use model::Access::{Allow, Deny};
 pub(crate) use model::Direction::{Inbound, Outbound};
 
 /// A rule in one line: `rule(100, Inbound, Allow, RuleProtocol::Tcp, any(), "*", prefix("10.0.0.0/8"), "80,443")`.
-#[allow(clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments, reason = "a rule has eight parts, and one line for each rule reads best")]
 pub(crate) fn rule(
     priority: u16,
     direction: Direction,

@@ -12,7 +12,7 @@
 //! | `reference` | what one resource may ask about another |
 
 mod declared;
-#[allow(clippy::module_inception)]
+#[allow(clippy::module_inception, reason = "the room is called after what it is about, and this is that")]
 mod deployment;
 mod expansion;
 mod facts;
