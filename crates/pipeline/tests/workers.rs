@@ -3,7 +3,6 @@
 
 use nat::PORTS;
 use packet::home;
-use pipeline::{DropReason, Ending};
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -119,12 +118,6 @@ fn without_number_after(mark: &str, line: &str) -> String {
     parts.fold(first, |out, part| out + mark + part.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
-fn endings(lab: &Lab) -> Vec<(&'static str, u64)> {
-    let others = [Ending::Forwarded, Ending::Answered, Ending::Consumed, Ending::PassedToHost];
-    let all = others.into_iter().chain(DropReason::ALL.iter().map(|&reason| Ending::Dropped(reason)));
-    all.map(|ending| (ending.slug(), lab.ended(ending))).collect()
-}
-
 /// The directory has exactly the tuples of live flows that are not at home where their flow is.
 fn assert_directory(lab: &Lab) {
     let workers = lab.engines().len();
@@ -219,8 +212,9 @@ proptest! {
 fn do_what_one_does(capacity: usize, others: &[(usize, Steering)], steps: &[Step]) {
     let mut race = Race::new(capacity, &[&[(1, Steering::Home)][..], others].concat());
     steps.iter().for_each(|step| race.take(step));
-    let counted: HashSet<_> = race.labs.iter().map(endings).collect();
-    assert_eq!(counted.len(), 1, "{counted:?}");
+    // Not how often neighbours were asked again: that depends on which worker looked them up last.
+    let moved: HashSet<_> = race.labs.iter().map(Lab::moved).collect();
+    assert_eq!(moved.len(), 1, "{moved:#?}");
     race.take(&Step::Wait(250_000));
     for lab in &race.labs {
         assert_eq!((lab.held(), lab.shared().waiting(), lab.pools().used_total()), ([0, 0, 0], 0, 0));

@@ -39,6 +39,7 @@ pub use blueprint::Blueprint;
 pub use frames::address;
 pub use outcome::{Departed, Outcome};
 pub use steering::{Steering, in_every_arrangement};
+pub use tally::Tally;
 
 use crate::build::OwnedFrame;
 use blueprint::gateway_mac;
@@ -48,7 +49,7 @@ use pipeline::{Count, DropReason, Ending, Engine, Explanation, FlowView, Names, 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tally::{Tally, assert_foretold};
+use tally::assert_foretold;
 
 /// The step in which the lab's clock goes on; shorter than any timer of the gateway.
 const STEP: Duration = Duration::from_millis(100);
@@ -154,14 +155,18 @@ impl Lab {
     /// Checks how every counter moved since this was last asked; `received` need not be said.
     #[track_caller]
     pub fn expect<const N: usize>(&mut self, moved: [(&str, i64); N]) {
-        let now = Tally::of(&self.engines);
-        let really = now.since(&self.before).since(&self.own);
         let mut said = Tally::default();
         said.add("received", self.sent);
         moved.into_iter().for_each(|(name, count)| said.add(name, count));
-        let difference = really.difference(&said);
+        let difference = self.moved().difference(&said);
         assert!(difference.is_empty(), "the counters moved otherwise:\n{difference}");
-        (self.before, self.own, self.sent) = (now, Tally::default(), 0);
+        (self.before, self.own, self.sent) = (Tally::of(&self.engines), Tally::default(), 0);
+    }
+
+    /// How every counter moved since [`Self::expect`] was last asked, but for the gateway's questions about its neighbours
+    /// that they answered.
+    pub fn moved(&self) -> Tally {
+        Tally::of(&self.engines).since(&self.before).since(&self.own)
     }
 
     /// Lets time pass, with the gateway's clockwork running. Returns what came out meanwhile.

@@ -4,8 +4,8 @@ use pipeline::{DropReason, Ending, Engine, Explanation};
 use std::collections::BTreeMap;
 
 /// Every counter that is not zero, by name: endings, denying rules as `nsg/rule`, `received`, `originated`, `waiting`.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Tally(BTreeMap<String, i64>);
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Tally(BTreeMap<String, i64>);
 
 impl Tally {
     /// The sum over all workers.
