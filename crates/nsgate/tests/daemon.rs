@@ -230,7 +230,8 @@ fn an_interface_that_comes_and_goes_leaves_nothing_behind() {
         let back = eventually(PATIENCE, || is_answered(&site.try_tcp(&site.vm3, OUTSIDE)).then_some(()));
         assert!(back.is_some(), "{}", daemon.log());
     }
-    let after = eventually(PATIENCE, || (descriptors(&daemon) == before).then_some(()));
+    // A connection to the control socket may have been open still at the first look; five rounds would leave more.
+    let after = eventually(PATIENCE, || (descriptors(&daemon) <= before).then_some(()));
     assert!(after.is_some(), "{} descriptors, {before} before", descriptors(&daemon));
     site.gateway.mtu("vm3", 1400);
     let followed = eventually(PATIENCE, || {
