@@ -1,6 +1,7 @@
 //! The known word that an unknown one was probably meant to be.
 
-/// The candidate nearest to `word` whatever the case, or `None` where none is near.
+/// The candidate nearest to `word` whatever the case, or `None` where none is near. Of several the first by name, in
+/// whatever order they come.
 ///
 /// Near is an edit distance of at most a third of the word, and at most three.
 ///
@@ -11,7 +12,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     if word.len() > MAX_LENGTH {
         return None;
     }
-    let reach = (word.len() / 3).clamp(1, 3);
+    let reach = (word.len() / 3).min(3);
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
         let other: Vec<char> =
@@ -19,8 +20,10 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         if other.len().abs_diff(word.len()) > reach {
             continue;
         }
-        let within = best.map_or(reach, |(least, _)| least.saturating_sub(1));
-        if let Some(distance) = distance(&word, &other, within) {
+        let within = best.map_or(reach, |(least, _)| least);
+        if let Some(distance) = distance(&word, &other, within)
+            && best.is_none_or(|least| (distance, candidate) < least)
+        {
             best = Some((distance, candidate));
         }
     }
@@ -66,6 +69,14 @@ mod tests {
         assert_eq!(nearest("web-subnet", tags), None);
         assert_eq!(nearest("Itnernet", tags), Some("Internet"));
         assert_eq!(nearest("", tags), None);
+        assert_eq!(nearest("b", ["a", "c"]), None, "everything is near to a letter");
         assert_eq!(nearest(&"x".repeat(100_000), tags), None);
+    }
+
+    #[test]
+    fn of_equally_near_ones_it_is_always_the_same() {
+        for names in [["vm2", "vm1", "vm3"], ["vm3", "vm2", "vm1"]] {
+            assert_eq!(nearest("vm4", names), Some("vm1"));
+        }
     }
 }
