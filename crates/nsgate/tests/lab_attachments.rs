@@ -235,3 +235,19 @@ fn an_interface_that_vanishes_again_is_reported_again() {
         assert_eq!(is_taken_for_gone, None, "{}", daemon.log());
     }
 }
+
+#[test]
+fn an_address_that_the_host_takes_behind_the_rules_is_told_at_once() {
+    let Some(site) = site() else { return };
+    let machines = ["vm1", "vm3"].map(|name| nic("interface", name, &format!("{name}-nic")));
+    let daemon = start(&site, &file(&machines));
+    site.gateway.address("vm1", "10.0.1.1/24");
+    let told = || daemon.log().matches("the host has an address behind the rules").count();
+    assert!(soon(|| told() == 1), "{}", daemon.log());
+    assert!(daemon.log().contains("10.0.1.1"), "{}", daemon.log());
+    // Other changes do not tell it again.
+    site.gateway.mtu("vm1", 1400);
+    assert!(soon(|| daemon.log().matches("followed a change").count() >= 2), "{}", daemon.log());
+    assert_eq!(told(), 1, "{}", daemon.log());
+    assert!(is_answered(&site, &site.vm1), "{}", daemon.log());
+}
