@@ -217,8 +217,9 @@ fn loader_conditions(rules: &mut Rules) -> Result<(), BackendError> {
     let families = [libc::AF_NETLINK, libc::AF_INET, libc::AF_UNIX];
     let families = families.map(|family| equals(0, family as u64));
     rules.insert(libc::SYS_socket, families.into_iter().collect::<Result<_, _>>()?);
-    let questions =
-        [libc::SIOCGIFINDEX, libc::SIOCGIFMTU, libc::SIOCGIFFLAGS].map(|question| equals(1, question));
+    // Of the device's features, too: without a capability ethtool only tells.
+    let questions = [libc::SIOCGIFINDEX, libc::SIOCGIFMTU, libc::SIOCGIFFLAGS, libc::SIOCETHTOOL]
+        .map(|question| equals(1, question));
     rules.insert(libc::SYS_ioctl, questions.into_iter().collect::<Result<_, _>>()?);
     Ok(())
 }

@@ -24,6 +24,8 @@
 //! * A RST is believed only if its number is exactly the next expected: the last acknowledged, or the end of
 //!   what was sent in order since (RFC 5961, section 3.2, whose receivers answer any other RST with a
 //!   challenge). In `SynSent`, a RST of the responder must acknowledge the SYN (RFC 9293, section 3.10.7.3).
+//! * An acknowledgement is believed only from a segment that begins where its sender's next is expected, or where the
+//!   last that was acknowledged ends. A forger who knows no number of either end moves nothing by it.
 //! * An error about a segment is believed only if that may be under way (RFC 5927, section 4.1), see `is_under_way`.
 //! * A SYN in a synchronised state changes nothing (RFC 5961, section 4).
 //! * A RST never prolongs a flow's life (RFC 7857, section 3.1, forbids it to one that answers an inbound packet).
@@ -154,15 +156,15 @@ impl Tcp {
     /// A segment without SYN and RST, the initiator's SYN having been answered or never been seen.
     #[inline]
     fn pass(&mut self, from: Side, header: &Header) {
+        let is_in_order = self.advance(from, header);
         if header.has(ACK) {
             if self.state == State::SynReceived {
                 self.acknowledge_syn(from.other(), header.ack);
-            } else {
+            } else if is_in_order {
                 self.senders[from.other().index()].una = header.ack;
                 self.known[from.other().index()] |= ACKED;
             }
         }
-        self.advance(from, header);
         if header.has(FIN) {
             self.finish(from, header);
         }
@@ -214,20 +216,29 @@ impl Tcp {
         self.knows(side, ACKED | FINISHED) && sender.una == sender.fin
     }
 
-    /// Moves the end of what was sent in order; a segment beyond a gap does not count.
+    /// Moves the end of what was sent in order; a segment beyond a gap does not count. Returns whether the segment begins where
+    /// its sender's next is expected.
     #[inline]
-    fn advance(&mut self, from: Side, header: &Header) {
+    fn advance(&mut self, from: Side, header: &Header) -> bool {
         let resent = self.knows(from, ACKED);
         let sender = &mut self.senders[from.index()];
         let known = &mut self.known[from.index()];
         let end = header.end();
         let is_ahead = end.wrapping_sub(sender.next) as i32 > 0;
+        let is_resent = resent && header.seq == sender.una;
         if *known & SENT == 0 {
             // Until the far end acknowledges something, nothing before this was ever sent as far as anybody here knows.
             *sender = Sender { una: if resent { sender.una } else { header.seq }, next: end, ..*sender };
             *known |= SENT;
-        } else if header.seq == sender.next || resent && header.seq == sender.una && is_ahead {
+            true
+        } else if header.seq == sender.next {
             sender.next = end;
+            true
+        } else {
+            if is_resent && is_ahead {
+                sender.next = end;
+            }
+            is_resent
         }
     }
 

@@ -467,4 +467,18 @@ fn errors_are_believed_only_about_what_is_under_way() {
     let una = talk.next[0].wrapping_add(50_000);
     talk.sends(Responder, tcp(ACK, talk.next[1], una, 0));
     assert!(believes(&talk, Initiator, una) && !believes(&talk, Initiator, una.wrapping_add(1)));
+
+    // But not whoever knows none of its numbers; and of one that sends again what nobody has acknowledged it is believed.
+    let mut talk = Talk::established();
+    for off in [1, 1_000, 0x7000_0000, 0x9000_0000] {
+        let forged = talk.next[0].wrapping_sub(off);
+        talk.sends(Responder, tcp(ACK, talk.next[1].wrapping_sub(off), forged, 100));
+        assert!(!believes(&talk, Initiator, forged), "{off}");
+    }
+    let [start, again] = talk.next;
+    talk.says(Responder, ACK, 500);
+    talk.sends(Initiator, tcp(ACK, start, again, 300));
+    let end = start.wrapping_add(300);
+    talk.sends(Responder, tcp(ACK, again, end, 500));
+    assert!(believes(&talk, Initiator, end) && !believes(&talk, Initiator, start));
 }

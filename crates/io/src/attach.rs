@@ -61,6 +61,8 @@ pub enum LinkState {
 pub struct Event {
     /// Which attachment.
     pub attachment: AttachmentId,
+    /// The kernel's number for its interface when it was opened; another one that has come in its place has another.
+    pub interface: u32,
     /// What it has become.
     pub state: LinkState,
 }

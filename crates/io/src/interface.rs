@@ -1,6 +1,6 @@
 //! The network interfaces of this network namespace.
 
-use crate::{Backend, Error, Wire, sys, tap};
+use crate::{Backend, Error, Wire, pnet, sys, tap};
 use pnet_datalink::NetworkInterface;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -84,12 +84,16 @@ impl Interfaces {
     /// The gateway's end of what an attachment asks for; a TAP device that is to be made as it would be, its index zero.
     ///
     /// # Errors
-    /// As [`Self::find`], and those of [`tap::describe`] and [`tap::find`].
+    /// As [`Self::find`], and those of [`tap::describe`] and [`tap::find`]; [`Error::OffloadsOn`] where pnet would lose frames.
     pub fn describe(&self, wanted: &Wanted<'_>) -> Result<Interface, Error> {
         match wanted.wire {
             Wire::Made => tap::describe(wanted.name, wanted.queues),
             Wire::Existing(Backend::Tap) => tap::find(self, wanted.name, wanted.queues),
-            Wire::Existing(_) => self.find(wanted.name),
+            Wire::Existing(Backend::Pnet) => {
+                let found = self.find(wanted.name)?;
+                pnet::refuse_offloads(wanted.name).map(|()| found)
+            }
+            Wire::Existing(Backend::Auto | Backend::AfPacket) => self.find(wanted.name),
         }
     }
 }

@@ -216,7 +216,7 @@ fn pair(
 }
 
 /// Fails with the features of an interface that are on and must not be.
-fn refuse_offloads(name: &str) -> Result<(), Error> {
+pub(crate) fn refuse_offloads(name: &str) -> Result<(), Error> {
     let active = sys::device::active_features(name)
         .map_err(|source| Error::OffloadsUnknown { name: name.into(), source })?;
     let features: Vec<_> =

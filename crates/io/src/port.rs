@@ -14,6 +14,8 @@ use std::os::fd::RawFd;
 #[derive(Debug)]
 pub struct Port {
     name: String,
+    /// The kernel's number for its interface when it was opened.
+    interface: u32,
     kind: Kind,
     statistics: Statistics,
     state: LinkState,
@@ -164,33 +166,36 @@ pub fn open(
     reception: Reception,
     queues: usize,
 ) -> Result<Vec<Port>, Error> {
-    let name = &interface.name;
     match backend {
         Backend::Auto | Backend::AfPacket => {
             let links = af_packet::open(interface, reception, queues)?;
-            Ok(links.into_iter().map(|link| Port::new(name, Kind::AfPacket(link))).collect())
+            Ok(links.into_iter().map(|link| Port::new(interface, Kind::AfPacket(link))).collect())
         }
         Backend::Tap => tap::open(interface, reception, queues),
         Backend::Pnet => {
             let channel = pnet::Channel::open(interface, reception, queues)?;
-            Ok(vec![Port::new(name, Kind::Pnet(channel))])
+            Ok(vec![Port::new(interface, Kind::Pnet(channel))])
         }
     }
 }
 
 impl Port {
-    fn new(name: &str, kind: Kind) -> Self {
+    fn new(Interface { name, index, .. }: &Interface, kind: Kind) -> Self {
         let (statistics, state) = (Statistics::default(), LinkState::Up);
-        Self { name: name.into(), kind, statistics, state, told: state }
+        Self { name: name.clone(), interface: *index, kind, statistics, state, told: state }
     }
 
-    pub(crate) fn of_tap(name: &str, queue: tap::Queue) -> Self {
-        Self::new(name, Kind::Tap(queue))
+    pub(crate) fn of_tap(interface: &Interface, queue: tap::Queue) -> Self {
+        Self::new(interface, Kind::Tap(queue))
     }
 
     /// The interface's name when it was opened.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn interface(&self) -> u32 {
+        self.interface
     }
 
     pub(crate) fn descriptor(&self) -> RawFd {

@@ -109,8 +109,9 @@ impl Ports {
     pub fn next_event(&mut self) -> Option<Event> {
         let mut ports = self.ports.iter_mut().enumerate();
         ports.find_map(|(index, port)| {
-            let state = port.as_mut()?.take_change()?;
-            Some(Event { attachment: AttachmentId(index as u16), state })
+            let port = port.as_mut()?;
+            let state = port.take_change()?;
+            Some(Event { attachment: AttachmentId(index as u16), interface: port.interface(), state })
         })
     }
 

@@ -142,7 +142,7 @@ fn open_queues(name: &str, queues: usize) -> Result<Vec<Tap>, Error> {
 
 fn ports_of(interface: &Interface, taps: Vec<Tap>, reception: Reception) -> Vec<Port> {
     let mac = interface.mac;
-    taps.into_iter().map(|tap| Port::of_tap(&interface.name, Queue { tap, reception, mac })).collect()
+    taps.into_iter().map(|tap| Port::of_tap(interface, Queue { tap, reception, mac })).collect()
 }
 
 /// `02:6e` and four bytes of the name's FNV-1a sum.

@@ -254,12 +254,16 @@ fn a_wait_ends_by_a_frame_a_call_or_the_clock() {
     }
 }
 
-fn expect(links: &mut Ports, state: LinkState, when: &str) {
+/// Waits for the right port to tell of a state; the number of its interface.
+fn expect(links: &mut Ports, state: LinkState, when: &str) -> u32 {
     let event = eventually(PATIENCE, || {
         links.wait(Duration::from_millis(1)).unwrap();
         links.next_event()
     });
-    assert_eq!(event, Some(Event { attachment: R, state }), "{when}");
+    assert!(event.is_some(), "{when}: nothing is told");
+    let event = event.unwrap();
+    assert_eq!(event, Event { attachment: R, state, ..event }, "{when}");
+    event.interface
 }
 
 #[test]
@@ -276,7 +280,10 @@ fn a_link_that_goes_down_or_away_leaves_the_others_alone() {
             (0..10).for_each(|nth| left.send(&numbered(mac, nth, 60)));
             relay_all(&mut links, L, 10, |_| Some(R));
             assert_eq!(links.statistics(R).send_failures, 10, "{wire:?}");
-            expect(&mut links, LinkState::Down, "down");
+            let interface = expect(&mut links, LinkState::Down, "down");
+            if wire != Wire::Tap {
+                assert_eq!(interface, io::interface::find("vr").unwrap().index, "{wire:?}");
+            }
             owner.ip(&format!("link set {name} up"));
             expect(&mut links, LinkState::Up, "up");
             let right = Raw::open(&site.right, "eth0");
@@ -285,7 +292,7 @@ fn a_link_that_goes_down_or_away_leaves_the_others_alone() {
             let heard = right.hear(PATIENCE, |frame| number(frame).is_some());
             assert_eq!(heard.as_deref().and_then(number), Some(77), "{wire:?}");
             owner.ip(&format!("link delete {name}"));
-            expect(&mut links, LinkState::Gone, "gone");
+            assert_eq!(expect(&mut links, LinkState::Gone, "gone"), interface, "{wire:?}");
             // The one that is gone takes no more than its share of time.
             let start = Instant::now();
             links.wait(Duration::from_millis(30)).unwrap();

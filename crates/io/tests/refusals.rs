@@ -5,7 +5,7 @@ mod common;
 use common::Site;
 use io::guard::{self, HostAddresses};
 use io::lock::Lock;
-use io::{Backend, Error, Interface, Reception, interface};
+use io::{Backend, Error, Interface, Interfaces, Reception, Wanted, Wire, interface};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -39,6 +39,21 @@ fn an_interface_is_described_as_it_is() {
     assert!(!site.interface("vr").is_up);
     let names = site.gateway.enter(interface::names);
     assert!(["lo", "vl", "vr"].iter().all(|name| names.iter().any(|found| found == name)), "{names:?}");
+}
+
+/// Whoever asks beforehand is told what opening would say.
+#[test]
+fn offloads_that_pnet_can_not_bear_are_told_beforehand() {
+    let site = Site::new();
+    let wanted = |backend| Wanted { name: "vl", wire: Wire::Existing(backend), queues: 1 };
+    site.gateway.enter(|| {
+        let described = Interfaces::look().describe(&wanted(Backend::Pnet));
+        let Err(Error::OffloadsOn { name, features }) = described else { panic!("{described:?}") };
+        assert!(name == "vl" && features.iter().any(|one| one.starts_with("tx-checksum")), "{features:?}");
+        let interface = Interfaces::look().describe(&wanted(Backend::AfPacket)).unwrap();
+        let opened = io::open(&interface, Backend::Pnet, Reception::Own, 1);
+        assert!(matches!(opened, Err(Error::OffloadsOn { .. })), "{opened:?}");
+    });
 }
 
 /// Runs itself again as nobody, who has no capabilities.

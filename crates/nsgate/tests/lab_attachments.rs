@@ -199,3 +199,55 @@ fn a_renamed_interface_keeps_its_guard_under_its_new_name() {
     assert!(detached.status.success(), "{}", stderr(&detached));
     assert_eq!(guard(&site.gateway, "vm9"), None, "now it is the host's again");
 }
+
+#[test]
+fn an_interface_that_vanishes_again_is_reported_again() {
+    let Some(site) = site() else { return };
+    let machines = ["vm1", "vm3"].map(|name| nic("interface", name, &format!("{name}-nic")));
+    let daemon = start(&site, &file(&machines));
+    let state = || {
+        let status = daemon.ask("status");
+        let attachments = status["attachments"].as_array().cloned().unwrap_or_default();
+        let vm3 = attachments.iter().find(|attachment| attachment["interface"] == "vm3");
+        vm3.and_then(|attachment| attachment["state"].as_str().map(str::to_owned))
+    };
+    let is = |wanted: &str| state().as_deref() == Some(wanted);
+    let vanish = || site.gateway.ip("link delete vm3");
+    let come_back = || {
+        site.gateway.ip(&format!("link add vm3 type veth peer name eth0 netns {}", site.vm3.name()));
+        site.gateway.ip("link set vm3 up");
+    };
+    for times in 1..=2 {
+        vanish();
+        let told = || daemon.log().matches("the interface is gone").count() == times && is("missing");
+        assert!(soon(told), "{times}: {}", daemon.log());
+        come_back();
+        assert!(soon(|| is("attached")), "{}", daemon.log());
+    }
+    // What the workers have noticed of the one before is nothing against the one that is there.
+    let opened = || daemon.log().matches("attached=[\"vm3\"]").count();
+    for _ in 0..10 {
+        let before = opened();
+        vanish();
+        come_back();
+        assert!(soon(|| opened() > before && is("attached")), "{}", daemon.log());
+        let is_taken_for_gone = eventually(Duration::from_millis(300), || is("missing").then_some(()));
+        assert_eq!(is_taken_for_gone, None, "{}", daemon.log());
+    }
+}
+
+#[test]
+fn an_address_that_the_host_takes_behind_the_rules_is_told_at_once() {
+    let Some(site) = site() else { return };
+    let machines = ["vm1", "vm3"].map(|name| nic("interface", name, &format!("{name}-nic")));
+    let daemon = start(&site, &file(&machines));
+    site.gateway.address("vm1", "10.0.1.1/24");
+    let told = || daemon.log().matches("the host has an address behind the rules").count();
+    assert!(soon(|| told() == 1), "{}", daemon.log());
+    assert!(daemon.log().contains("10.0.1.1"), "{}", daemon.log());
+    // Other changes do not tell it again.
+    site.gateway.mtu("vm1", 1400);
+    assert!(soon(|| daemon.log().matches("followed a change").count() >= 2), "{}", daemon.log());
+    assert_eq!(told(), 1, "{}", daemon.log());
+    assert!(is_answered(&site, &site.vm1), "{}", daemon.log());
+}

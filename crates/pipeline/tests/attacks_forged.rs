@@ -79,6 +79,23 @@ fn a_forged_error_must_quote_what_is_under_way() {
     it.goes_on();
 }
 
+/// Whoever knows no number of the connection can not make one up by an acknowledgement first.
+#[test]
+fn a_forged_acknowledgement_makes_no_forged_error_believed() {
+    let mut it = connected();
+    for sequence in [500, 2_002, 70_000, 0x7000_0000, 0x9000_0000] {
+        it.lab.send("internet", it.outside().seq(sequence ^ 0x5555_5555).ack(sequence));
+        it.lab.expect([("forwarded", 1)]);
+        let quoted = ipv4(SHARED, FAR).tcp(it.port, 443).seq(sequence).ack(9_001).bytes();
+        it.lab.send("internet", ipv4(ROUTER, SHARED).fragmentation_needed(1_400).quoting(&quoted, 8));
+        it.lab.expect([("error-out-of-window", 1)]);
+    }
+    let true_one = ipv4(ROUTER, SHARED).fragmentation_needed(1_400).quoting(&it.data, 8);
+    assert_eq!(it.lab.send("internet", true_one).only().to, "vm1");
+    it.lab.expect([("forwarded", 1)]);
+    it.goes_on();
+}
+
 #[test]
 fn an_error_from_inside_is_measured_too() {
     let mut it = connected();

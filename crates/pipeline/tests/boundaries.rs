@@ -138,6 +138,31 @@ fn from_outside_nobody_may_be_us_or_nobody() {
     }
 }
 
+/// RFC 4787, REQ-7: the link outside has the very prefix of a subnet inside, and nothing goes to the wrong one.
+#[test]
+fn an_outside_link_with_a_prefix_of_ours_is_kept_apart() {
+    let blueprint = Blueprint::default().internet("10.0.1.2/24", Some("10.0.1.1")).public("vm1", PUBLIC);
+    let mut lab = blueprint.build();
+    assert_eq!(lab.send("vm1", ipv4(VM1, "10.0.1.5").udp(5000, 53)).only().to, "vm2");
+    assert_eq!(lab.send("vm3", ipv4("10.0.2.4", VM1).udp(5000, 53)).only().to, "vm1");
+    assert_eq!(lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53)).only().to, "internet");
+    assert_eq!(lab.send("internet", ipv4(FAR, PUBLIC).udp(53, 5000)).only().to, "vm1");
+    lab.expect([("forwarded", 4)]);
+    assert_eq!(
+        lab.send("vm1", ipv4(VM1, "10.0.1.77").udp(5000, 53)).lines(),
+        [""; 0],
+        "nobody's, though near"
+    );
+    lab.expect([("unknown-destination", 1)]);
+    for source in ["10.0.1.5", "10.0.1.77", "10.0.1.1", "10.0.2.4"] {
+        assert_eq!(lab.send("internet", ipv4(source, PUBLIC).udp(53, 5001)).lines(), [""; 0], "{source}");
+        let reason = if source == "10.0.2.4" { "martian" } else { "spoofed-source" };
+        lab.expect([(reason, 1)]);
+        assert_eq!(lab.send("internet", ipv4(source, VM1).udp(53, 5000)).lines(), [""; 0], "{source}");
+        lab.expect([(if source == "10.0.2.4" { "martian" } else { "spoofed-source" }, 1)]);
+    }
+}
+
 #[test]
 fn land_is_refused_on_both_sides() {
     let mut lab = Blueprint::default().public("vm1", PUBLIC).build();

@@ -186,6 +186,22 @@ fn quotes_with_options_and_extensions_are_translated() {
     lab.expect([("forwarded", 4)]);
 }
 
+/// RFC 5508, REQ-3: extensions behind a quote of 128 bytes (RFC 4884) are no part of it, and stay as they are.
+#[test]
+fn what_an_error_says_behind_its_quote_stays_as_it_is() {
+    let mut lab = Blueprint::default().build();
+    let sent = lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53).data(300));
+    let quoted = sent.only().on_the_wire().remove(0);
+    // An MPLS label that holds what could be taken for the addresses and ports.
+    let extension = [&[0x20, 0, 0, 0, 0, 20, 1, 1], &quoted[26..42]].concat();
+    let payload = [&quoted[14..142], &extension].concat();
+    let told = lab.send("internet", ipv4("192.0.2.1", SHARED).icmp(11, 0, 32 << 16).payload(&payload));
+    let line = "vm1: icmp 192.0.2.1 > 10.0.1.4 time exceeded [udp 10.0.1.4:5000 > 198.51.100.7:53] ttl 63";
+    assert_eq!(told.lines(), [line]);
+    assert!(told.only().seen().ip().checksums_hold());
+    assert!(told.only().bytes.ends_with(&extension));
+}
+
 /// RFC 4890, 4.3.1: errors (types 1 to 4) and echo (128, 129) pass with their flow, and never without one.
 #[test]
 fn icmpv6_errors_and_echo_pass_with_state_only() {

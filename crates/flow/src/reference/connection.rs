@@ -76,9 +76,11 @@ impl Plain {
         let Segment::Tcp { flags, seq, ack, .. } = segment else { return };
         let end = seq.wrapping_add(length(segment));
         let was_half_open = self.state == State::SynReceived;
+        let near = self.ends.of(side);
+        let is_expected = near.next.is_none_or(|next| next == seq) || near.acked == Some(seq);
         if was_half_open {
             self.acknowledge(side, segment);
-        } else if flags & ACK != 0 {
+        } else if flags & ACK != 0 && is_expected {
             end_mut(&mut self.ends, side.other()).acked = Some(ack);
         }
         let near = end_mut(&mut self.ends, side);

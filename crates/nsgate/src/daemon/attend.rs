@@ -165,13 +165,17 @@ impl Main {
     /// Takes note of what a worker has noticed.
     fn note(&mut self, notice: Notice) {
         match notice {
+            // A worker may tell late of an interface in whose place another is attached by now.
+            Notice::Link(event) if !self.state.is_of(event.attachment, event.interface) => {}
             Notice::Link(event) => {
                 // Each worker notices by itself.
                 let before = self.links.insert(event.attachment, event.state).unwrap_or_default();
-                if event.state == LinkState::Gone && self.state.missing.insert(event.attachment) {
+                // One that has been attached again since it went goes anew.
+                let has_gone = event.state == LinkState::Gone && self.state.missing.insert(event.attachment);
+                if has_gone {
                     self.show();
                 }
-                if event.state != before {
+                if has_gone || event.state != before {
                     self.log_link(event);
                 }
             }
@@ -188,7 +192,8 @@ impl Main {
             if let Change::Gone { index, .. } = change
                 && let Some(id) = self.state.attached_at(index)
             {
-                self.note(Notice::Link(io::Event { attachment: id, state: LinkState::Gone }));
+                let gone = io::Event { attachment: id, interface: index, state: LinkState::Gone };
+                self.note(Notice::Link(gone));
             }
         }
         self.look_at_interfaces();
@@ -244,8 +249,6 @@ impl Main {
         if !self.state.missing.is_empty() {
             let missing = self.state.missing.clone();
             self.look_again(|id| missing.contains(&id));
-            // A link that is attached anew begins as one against which nothing is known.
-            self.links.retain(|id, _| !missing.contains(id) || self.state.missing.contains(id));
         }
     }
 

@@ -96,6 +96,11 @@ impl State {
         present.find(|one| one.interface.index == index).map(|one| one.attachment.id)
     }
 
+    /// Whether an attachment's interface has this number.
+    pub(super) fn is_of(&self, id: AttachmentId, index: u32) -> bool {
+        attached(&self.loaded).any(|one| one.attachment.id == id && one.interface.index == index)
+    }
+
     /// What a reload needs to know of this state.
     pub(super) fn job(&self) -> Job {
         let is_away = |one: &Attached<'_>| self.missing.contains(&one.attachment.id);

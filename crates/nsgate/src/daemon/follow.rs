@@ -11,7 +11,7 @@ use io::{Interface, Interfaces, Wanted};
 use packet::AttachmentId;
 use pipeline::{Attachment, AttachmentKind};
 use std::net::IpAddr;
-use tracing::info;
+use tracing::{info, warn};
 
 /// What a look at the interfaces has brought.
 #[derive(Debug, Default)]
@@ -49,6 +49,7 @@ impl State {
             let step = steps.remove(&id).unwrap_or(Step::Away);
             match nth_of(&next, nth).map(|one| self.take(&next.gateway, &one, step, workers.count())) {
                 Some(Ok((before, ports))) => {
+                    warn_of_host_addresses(&next.gateway.attachments[nth], &known.1, &next.interfaces[nth]);
                     followed.push(Followed { id, step, before });
                     opened.extend(ports);
                 }
@@ -179,6 +180,26 @@ fn replace(loaded: &mut Loaded, nth: usize, found: Interface) -> (Attachment, Op
         *host_addresses = addresses(&found);
     }
     (known, loaded.interfaces[nth].replace(found))
+}
+
+/// Says which addresses the host has got behind the rules. While the guard is on they bypass nothing, but with them no start
+/// and no reload is taken, and whoever hears of it only then has no gateway meanwhile.
+fn warn_of_host_addresses(attachment: &Attachment, known: &Option<Interface>, found: &Option<Interface>) {
+    let (AttachmentKind::Nic { .. } | AttachmentKind::Subnet { .. }, Some(found)) = (&attachment.kind, found)
+    else {
+        return;
+    };
+    let had = |address: &IpAddr| known.as_ref().is_some_and(|known| addresses(known).contains(address));
+    for address in addresses(found).into_iter().filter(|address| !had(address)) {
+        if matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local()) {
+            continue;
+        }
+        warn!(
+            interface = %attachment.interface, %address,
+            "the host has an address behind the rules: packets to it are dropped, and the next start or reload is refused; \
+             take it off with `ip address del`"
+        );
+    }
 }
 
 /// Whether everything that the pipeline or the guard knows of an interface is as it was.
