@@ -24,8 +24,10 @@
 //! * A RST is believed only if its number is exactly the next expected: the last acknowledged, or the end of
 //!   what was sent in order since (RFC 5961, section 3.2, whose receivers answer any other RST with a
 //!   challenge). In `SynSent`, a RST of the responder must acknowledge the SYN (RFC 9293, section 3.10.7.3).
-//! * An acknowledgement is believed only from a segment that begins where its sender's next is expected, or where the
-//!   last that was acknowledged ends. A forger who knows no number of either end moves nothing by it.
+//! * An acknowledgement is believed from a segment that begins where its sender's next is expected, or where the last that
+//!   was acknowledged ends; and where something was lost on its way here, from one within [`NEAR`] beyond that whose
+//!   acknowledgement is as near. A forger who knows no number of either end guesses so in one of 2^24 tries.
+//!   What was acknowledged has been sent, so expectations do not stay before a gap for ever.
 //! * An error about a segment is believed only if that may be under way (RFC 5927, section 4.1), see `is_under_way`.
 //! * A SYN in a synchronised state changes nothing (RFC 5961, section 4).
 //! * A RST never prolongs a flow's life (RFC 7857, section 3.1, forbids it to one that answers an inbound packet).
@@ -48,6 +50,9 @@ struct Sender {
     /// The number after its FIN.
     fin: u32,
 }
+
+/// How far beyond a gap segments and their acknowledgements are believed, in bytes: most windows are smaller.
+const NEAR: u32 = 1 << 20;
 
 // Which of a sender's numbers are known.
 const SENT: u8 = 1;
@@ -160,9 +165,8 @@ impl Tcp {
         if header.has(ACK) {
             if self.state == State::SynReceived {
                 self.acknowledge_syn(from.other(), header.ack);
-            } else if is_in_order {
-                self.senders[from.other().index()].una = header.ack;
-                self.known[from.other().index()] |= ACKED;
+            } else if is_in_order || self.is_near(from, header) {
+                self.acknowledge(from.other(), header.ack);
             }
         }
         if header.has(FIN) {
@@ -174,6 +178,26 @@ impl Tcp {
         if self.state == State::FinWait && Side::BOTH.into_iter().all(|side| self.is_finished(side)) {
             self.state = State::Closing;
         }
+    }
+
+    /// Whether a segment, and what it acknowledges, lie not far beyond what was seen in order.
+    fn is_near(&self, from: Side, header: &Header) -> bool {
+        let (near, far) = (&self.senders[from.index()], &self.senders[from.other().index()]);
+        self.knows(from.other(), ACKED)
+            && header.seq.wrapping_sub(near.next) <= NEAR
+            && header.ack.wrapping_sub(far.una) <= NEAR
+    }
+
+    /// What was acknowledged has been sent.
+    #[inline]
+    fn acknowledge(&mut self, sender: Side, ack: u32) {
+        let is_sent = self.knows(sender, SENT);
+        let sent = &mut self.senders[sender.index()];
+        sent.una = ack;
+        if is_sent && ack.wrapping_sub(sent.next) as i32 > 0 {
+            sent.next = ack;
+        }
+        self.known[sender.index()] |= ACKED;
     }
 
     fn open(&mut self, from: Side, syn: &Header) {

@@ -413,6 +413,24 @@ fn a_syn_and_its_challenge_change_nothing() {
     }
 }
 
+/// Data of both ends that was lost on its way here, at the same time: what they acknowledge goes on counting.
+#[test]
+fn gaps_on_both_sides_are_left_behind() {
+    let mut talk = Talk::established();
+    for side in [Initiator, Responder] {
+        talk.next[side as usize] = talk.next[side as usize].wrapping_add(1_448);
+    }
+    for _ in 0..1_000 {
+        talk.says(Initiator, ACK, 1_448);
+        talk.says(Responder, ACK, 1_448);
+    }
+    let (id, _) = talk.table.find(&key(0)).unwrap();
+    let last = talk.next[0];
+    assert!(talk.table.is_under_way(id, Initiator, last), "acknowledged just now");
+    assert!(!talk.table.is_under_way(id, Initiator, last.wrapping_sub(1_448)), "long acknowledged");
+    assert_eq!(talk.says(Initiator, RST, 0), State::Closed);
+}
+
 /// RFC 5961, section 5: data and acknowledgements out of nowhere move nothing that a reset is measured by.
 #[test]
 fn blind_data_moves_no_expectation() {

@@ -4,6 +4,9 @@ use super::Plain;
 use crate::{Both, Segment, Side, State};
 use packet::parse::{ACK, FIN, RST, SYN};
 
+/// How far beyond a gap segments and what they acknowledge are believed, in bytes.
+const NEAR: u32 = 1 << 20;
+
 /// What is known of one end's numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Known {
@@ -77,11 +80,18 @@ impl Plain {
         let end = seq.wrapping_add(length(segment));
         let was_half_open = self.state == State::SynReceived;
         let near = self.ends.of(side);
-        let is_expected = near.next.is_none_or(|next| next == seq) || near.acked == Some(seq);
+        let far = self.ends.of(side.other());
+        let is_near =
+            |from: Option<u32>, number: u32| from.is_some_and(|from| number.wrapping_sub(from) <= NEAR);
+        let is_expected = near.next.is_none_or(|next| next == seq)
+            || near.acked == Some(seq)
+            || is_near(near.next, seq) && is_near(far.acked, ack);
         if was_half_open {
             self.acknowledge(side, segment);
         } else if flags & ACK != 0 && is_expected {
-            end_mut(&mut self.ends, side.other()).acked = Some(ack);
+            let far = end_mut(&mut self.ends, side.other());
+            far.acked = Some(ack);
+            far.next = far.next.map(|next| if (ack.wrapping_sub(next) as i32) > 0 { ack } else { next });
         }
         let near = end_mut(&mut self.ends, side);
         near.first = near.first.or(Some(seq));
