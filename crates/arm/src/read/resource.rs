@@ -2,7 +2,7 @@
 
 use super::kind::Kind;
 use super::{Reader, keys, shape};
-use document::{Place, Report};
+use document::{Node, Place, Report, Value};
 use model::{At, Location, codes, raw};
 
 /// The id and the name of a resource.
@@ -56,6 +56,9 @@ impl Reader {
                 return self.report.push(answer);
             }
             self.ignore(name.clone(), &head.name.value, &place.node.at);
+            if name.eq_ignore_ascii_case("Microsoft.Compute/virtualMachines") {
+                return self.virtual_machine(place, head);
+            }
             return self.interfaces_of_a_scale_set(place, &head);
         }
         for child in place.get("resources").iter().flat_map(Place::elements) {
@@ -88,6 +91,19 @@ impl Reader {
             }
             Kind::Other(_) => {}
         }
+    }
+
+    /// Takes down whose network interfaces are whose: a template says it at the machine, an answer at both.
+    fn virtual_machine(&mut self, place: &Place<'_>, head: Head) {
+        let properties = place.get("properties");
+        let profile = properties.as_ref().unwrap_or(place).get("networkProfile").map(|it| it.node);
+        let listed = profile.and_then(|it| it.get("networkInterfaces")).map(|it| &it.value);
+        let Some(Value::Array(interfaces)) = listed else { return };
+        let id = |item: &Node| Some(item.get("id")?.as_str()?.to_owned());
+        self.network.virtual_machines.push(raw::VirtualMachine {
+            id_or_name: head.id.map_or(head.name.value, |id| id.value),
+            network_interfaces: interfaces.iter().filter_map(id).collect(),
+        });
     }
 
     /// Lists the network interfaces that a scale set describes without their being resources.
