@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 /// One sentence for whoever asked; so with everything that is read here.
 pub(crate) fn target(network: &Network, nic: Option<&str>, vm: Option<&str>) -> Result<NicIndex, String> {
     match (nic, vm) {
-        (Some(nic), _) => network.find_nic(nic).map_err(|missing| missing.to_string()),
+        (Some(nic), _) => network.find_nic(nic).map_err(|missing| missing.sentence()),
         (None, Some(vm)) => network.find_nic_of_machine(vm),
         (None, None) => Err("no network interface is named".into()),
     }

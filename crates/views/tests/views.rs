@@ -143,7 +143,8 @@ fn every_rule_of_both_groups_is_listed_as_azure_writes_it() {
     assert_eq!(tags.into_iter().collect::<Vec<_>>(), ["AzureLoadBalancer", "Internet", "VirtualNetwork"]);
     assert_eq!(view["nextLink"], Value::Null);
     assert_eq!(effective("bare1")["value"], json!([]));
-    assert!(views::effective_nsgs(&snapshot(), "web2").unwrap_err().contains("web2"));
+    let missing = views::effective_nsgs(&snapshot(), "web2").unwrap_err();
+    assert_eq!(missing, "there is no network interface 'web2'; did you mean 'web1'?");
 }
 
 #[test]
@@ -255,7 +256,8 @@ fn a_machine_with_one_network_interface_is_enough() {
     let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/VM-web1";
     assert_eq!(asked(None, Some(id)), Ok(by_nic.clone()));
     assert_eq!(asked(None, Some("vm-web1")), Ok(by_nic));
-    assert!(asked(None, Some("vm-web2")).unwrap_err().contains("vm-web2"));
+    assert!(asked(None, Some("vm-web2")).unwrap_err().ends_with("vm-web2's; did you mean 'vm-web1'?"));
+    assert!(asked(Some("web2"), None).unwrap_err().ends_with("did you mean 'web1'?"));
     assert!(asked(None, None).is_err());
 }
 
