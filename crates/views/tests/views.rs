@@ -327,12 +327,17 @@ fn tables_are_short_and_fit_the_terminal() {
         assert!(plain.contains(text), "{text} is not in\n{plain}");
     }
     assert!(!plain.contains('\x1b'));
-    let narrow = shown(Some(100), false);
-    assert!(narrow.lines().all(|line| line.chars().count() <= 100), "{narrow}");
+    for width in [70, 80, 100] {
+        let narrow = shown(Some(width), false);
+        assert!(narrow.lines().all(|line| line.chars().count() <= usize::from(width)), "{narrow}");
+        let names = nsgs.iter().flat_map(|nsg| &nsg.rules).map(|rule| rule.name.as_str());
+        for whole in names.chain(["VirtualNetwork", "10.0.2.0/24", "8000-8100"]) {
+            assert!(narrow.contains(whole), "{whole} is cut in\n{narrow}");
+        }
+    }
     let rows = nsgs.iter().map(|nsg| nsg.rules.len()).sum::<usize>();
-    assert_eq!(
-        shown(None, true).matches("\x1b[0m").count(),
-        rows,
-        "each rule's access is coloured, nothing else"
-    );
+    for width in [None, Some(80)] {
+        let painted = shown(width, true).matches("\x1b[0m").count();
+        assert_eq!(painted, rows, "each rule's access is coloured, nothing else");
+    }
 }

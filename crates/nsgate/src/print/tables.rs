@@ -1,7 +1,7 @@
 //! Tables for people.
 
 use super::Colour;
-use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use control::answer::{
     Confinement, Drop, Flow, FlowRule, IpFlow, Landlock, NotAdmitted, Region, Reloaded, SnatPool, Status,
     TagsInForce, TagsRefused, Trial, Tuple,
@@ -281,6 +281,9 @@ pub fn ip_flow(out: &mut impl Write, answer: &IpFlow, colour: Colour) -> io::Res
 pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_header(header);
+    if let Some(width) = super::width() {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
     table
 }
 
