@@ -177,6 +177,12 @@ fn a_file_that_ends_too_soon_hides_nothing_else() {
     for why in ["growing.json:8: EOF", "cut.pcap: ", "nowhere.json: No such file"] {
         assert!(said.contains(why), "{why}: {said}");
     }
+    let explained = nsgate(&["explain", "--config", TWO, "-o", "json", "--pcap", &cut]);
+    assert_eq!(explained.status.code(), Some(2));
+    assert_eq!(json_of(&explained).as_array().unwrap().len(), 4);
+    assert!(text(&explained.stderr).contains("cut.pcap: "), "{}", text(&explained.stderr));
+    let beyond = nsgate(&["explain", "--config", TWO, "--packet", "5", "--pcap", &cut]);
+    assert_eq!((beyond.status.code(), beyond.stdout.len()), (Some(2), 0));
 }
 
 #[test]
