@@ -283,6 +283,33 @@ fn check_takes_azures_documents_alone() {
     assert!(err(&nowhere).contains("nowhere.json"), "{}", err(&nowhere));
 }
 
+/// Azure's own commands ask for the machine, and a template names its network interfaces there alone.
+#[test]
+fn a_templates_machine_can_be_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let template = r#"{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+      "contentVersion": "1.0.0.0", "variables": {"nic": "[concat('web', '-nic')]"}, "resources": [
+        {"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {
+          "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
+          "subnets": [{"name": "s", "properties": {"addressPrefix": "10.0.1.0/24"}}]}},
+        {"type": "Microsoft.Network/networkInterfaces", "name": "[variables('nic')]", "properties": {
+          "ipConfigurations": [{"name": "one", "properties": {"privateIPAddress": "10.0.1.4",
+            "subnet": {"id": "[resourceId('Microsoft.Network/virtualNetworks/subnets', 'v', 's')]"}}}]}},
+        {"type": "Microsoft.Compute/virtualMachines", "name": "web", "properties": {"networkProfile": {
+          "networkInterfaces": [{"id": "[resourceId('Microsoft.Network/networkInterfaces', variables('nic'))]"}]}}}]}"#;
+    let file = written(&directory, "template.json", template).display().to_string();
+    let flow = ["--protocol", "TCP", "--local", "10.0.1.4:443", "--remote", "8.8.8.8:*", "--vm", "web"];
+    let answer = nsgate(&[&["test-ip-flow", "--file", &file, "--direction", "Inbound"], &flow[..]].concat());
+    assert_eq!(answer.status.code(), Some(0), "{}", err(&answer));
+    let packets =
+        ["--protocol", "TCP", "--source", "8.8.8.8", "--destination", "10.0.1.4", "--resource", "web"];
+    let asked = [&["run-configuration-diagnostic", "--file", &file, "--direction", "Inbound"], &packets[..]];
+    for more in [&[][..], &["--resource-type", "virtualMachines", "--parent", ""]] {
+        let answer = nsgate(&[asked.concat(), more.to_vec()].concat());
+        assert_eq!(answer.status.code(), Some(0), "{}", err(&answer));
+    }
+}
+
 #[test]
 fn a_packet_from_on_premises_is_explained() {
     let hybrid = "config/hybrid.yaml";

@@ -259,6 +259,9 @@ fn a_machine_with_one_network_interface_is_enough() {
     assert!(asked(None, Some("vm-web2")).unwrap_err().ends_with("vm-web2's; did you mean 'vm-web1'?"));
     assert!(asked(Some("web2"), None).unwrap_err().ends_with("did you mean 'web1'?"));
     assert!(asked(None, None).is_err());
+    // One name for both is that of either; two names are a network interface and whose it is.
+    assert_eq!(asked(Some("vm-web1"), Some("vm-web1")).unwrap().access, "Deny");
+    assert!(asked(Some("web2"), Some("vm-web1")).unwrap_err().contains("'web2'"));
 }
 
 /// Azure's published example answers, where the reference data is at hand (`NSGATE_DATA`).

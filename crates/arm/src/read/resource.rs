@@ -56,9 +56,7 @@ impl Reader {
                 return self.report.push(answer);
             }
             self.ignore(name.clone(), &head.name.value, &place.node.at);
-            if name.eq_ignore_ascii_case("Microsoft.Compute/virtualMachines") {
-                return self.virtual_machine(place, head);
-            }
+            self.virtual_machine(name, place.node);
             return self.interfaces_of_a_scale_set(place, &head);
         }
         for child in place.get("resources").iter().flat_map(Place::elements) {
@@ -94,16 +92,20 @@ impl Reader {
     }
 
     /// Takes down whose network interfaces are whose: a template says it at the machine, an answer at both.
-    fn virtual_machine(&mut self, place: &Place<'_>, head: Head) {
-        let properties = place.get("properties");
-        let profile = properties.as_ref().unwrap_or(place).get("networkProfile").map(|it| it.node);
+    pub(super) fn virtual_machine(&mut self, kind: &str, machine: &Node) {
+        if !kind.eq_ignore_ascii_case("Microsoft.Compute/virtualMachines") {
+            return;
+        }
+        let profile = machine.get("properties").unwrap_or(machine).get("networkProfile");
         let listed = profile.and_then(|it| it.get("networkInterfaces")).map(|it| &it.value);
-        let Some(Value::Array(interfaces)) = listed else { return };
-        let id = |item: &Node| Some(item.get("id")?.as_str()?.to_owned());
-        self.network.virtual_machines.push(raw::VirtualMachine {
-            id_or_name: head.id.map_or(head.name.value, |id| id.value),
-            network_interfaces: interfaces.iter().filter_map(id).collect(),
-        });
+        let word = |node: &Node, key: &str| Some(node.get(key)?.as_str()?.to_owned());
+        let (Some(Value::Array(interfaces)), Some(id_or_name)) =
+            (listed, word(machine, "id").or_else(|| word(machine, "name")))
+        else {
+            return;
+        };
+        let network_interfaces = interfaces.iter().filter_map(|it| word(it, "id")).collect();
+        self.network.virtual_machines.push(raw::VirtualMachine { id_or_name, network_interfaces });
     }
 
     /// Lists the network interfaces that a scale set describes without their being resources.
