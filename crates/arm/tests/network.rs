@@ -66,6 +66,28 @@ fn resources_are_found_by_what_people_write() {
     assert!(matches!(network.find_subnet("vnet2/db"), Err(NotFound::Missing { .. })));
 }
 
+/// A template says at the machine which network interfaces it has, and nothing at them.
+#[test]
+fn a_machine_names_its_network_interfaces() {
+    let machine = r#"{"type": "Microsoft.Compute/virtualMachines", "name": "web-vm", "properties": {
+        "networkProfile": {"networkInterfaces": [
+            {"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkInterfaces/WEB-NIC"},
+            {"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkInterfaces/elsewhere"},
+            {"id": 7}]}}}"#;
+    let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/db-vm";
+    let flattened = format!(
+        r#"{{"id": "{id}", "name": "db-vm", "type": "Microsoft.Compute/virtualMachines", "resourceGroup": "g",
+            "networkProfile": {{"networkInterfaces": [{{"id": "networkInterfaces/db-nic", "primary": true}}]}}}}"#
+    );
+    let network = check(&NETWORK.replacen("[\n", &format!("[\n{machine}, {flattened},"), 1)).clean();
+    assert_eq!(network.find_nic_of_machine("WEB-vm"), Ok(NicIndex(0)));
+    let by_id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/web-vm";
+    assert_eq!(network.find_nic_of_machine(by_id), Ok(NicIndex(0)));
+    assert_eq!(network.find_nic_of_machine(&id.to_uppercase()), Ok(NicIndex(1)));
+    let missing = network.find_nic_of_machine("web-mv").unwrap_err();
+    assert!(missing.ends_with("'s; did you mean 'web-vm'?"), "{missing}");
+}
+
 #[test]
 fn references_lead_somewhere() {
     let code = codes::INVALID_RESOURCE_REFERENCE;

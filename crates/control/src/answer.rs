@@ -416,7 +416,7 @@ impl Trial {
     }
 }
 
-/// Packets that two policies decide differently, by one of them.
+/// Packets that two policies decide differently: one of them, and the region around it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
@@ -432,18 +432,47 @@ pub struct Difference {
     pub protocol: String,
     /// Its sender.
     pub source: IpAddr,
-    /// The sender's port, where the protocol has any.
-    pub source_port: Option<u16>,
+    /// The sender's port, or `*` where the protocol has none.
+    pub source_port: String,
     /// Its receiver.
     pub destination: IpAddr,
     /// The receiver's port, likewise.
-    pub destination_port: Option<u16>,
-    /// What the old policy says: `Allow` or `Deny`.
+    pub destination_port: String,
+    /// What the old policy says of it: `Allow` or `Deny`.
     pub old: String,
     /// What the new policy says.
     pub new: String,
-    /// All packets of the kind, in words.
-    pub region: String,
+    /// The rule that decides in the old policy, as `nsg/rule`.
+    pub old_rule_name: Option<String>,
+    /// The rule that decides in the new policy.
+    pub new_rule_name: Option<String>,
+    /// What is supposed of the packet where the documents leave it open, such as `source in VirtualNetwork`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<String>,
+    /// All packets around it that are decided in the same two ways.
+    pub region: Region,
+}
+
+/// Packets of any protocol, address and port that is named.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Region {
+    /// Protocols: `*`, or a list such as `Tcp,Udp`.
+    pub protocol: String,
+    /// The senders: `*`, a service tag, or a list of prefixes.
+    pub source: String,
+    /// What is supposed of the senders where the documents leave it open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_given: Option<String>,
+    /// The senders' ports: `*`, or a list such as `80,1024-65535`.
+    pub source_port: String,
+    /// The receivers.
+    pub destination: String,
+    /// What is supposed of the receivers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_given: Option<String>,
+    /// The receivers' ports.
+    pub destination_port: String,
 }
 
 /// A live flow that another policy would not admit.

@@ -147,7 +147,7 @@ pub fn named<'a>(gateway: &'a Gateway, from: &str, source: IpAddr) -> Result<&'a
         let fits = gateway.attachments.iter().find(holds).or_else(|| attachments.find(site));
         return fits.ok_or_else(|| "there is no on-premises attachment".into());
     }
-    let wanted = gateway.network.find_nic(from).map_err(|missing| missing.to_string())?;
+    let wanted = gateway.network.find_nic(from).map_err(|missing| missing.sentence())?;
     let nic = gateway.network.network_interfaces.get(wanted.0);
     let is_in = |wanted: &SubnetIndex| {
         nic.is_some_and(|nic| nic.ip_configurations.iter().any(|it| it.subnet == *wanted))

@@ -24,7 +24,7 @@ impl Network {
     /// # Errors
     /// One sentence: no network interface names that machine, or several do.
     pub fn find_nic_of_machine(&self, name_or_id: &str) -> Result<NicIndex, String> {
-        let name = |id: &str| id.rsplit('/').next().unwrap_or(id).to_ascii_lowercase();
+        let name = |id: &str| last_word(id).to_ascii_lowercase();
         let is_it = |machine: &str| match name_or_id.contains('/') && machine.contains('/') {
             true => machine.eq_ignore_ascii_case(name_or_id),
             false => name(machine) == name(name_or_id),
@@ -37,7 +37,14 @@ impl Network {
                 "virtual machine {name_or_id} has several network interfaces, such as {} and {}: name one",
                 one.name, other.name
             )),
-            (None, _) => Err(format!("no network interface says that it is virtual machine {name_or_id}'s")),
+            (None, _) => {
+                let machines =
+                    self.network_interfaces.iter().filter_map(|nic| nic.virtual_machine.as_deref());
+                let names: Vec<&str> = machines.map(last_word).collect();
+                let near = crate::nearest(last_word(name_or_id), names);
+                let meant = near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
+                Err(format!("no network interface says that it is virtual machine {name_or_id}'s{meant}"))
+            }
         }
     }
 
@@ -73,4 +80,9 @@ impl Network {
         }
         directory.find(name_or_id)
     }
+}
+
+/// The name in a resource id, or the name itself.
+fn last_word(id: &str) -> &str {
+    id.rsplit('/').next().unwrap_or(id)
 }

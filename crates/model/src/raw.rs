@@ -24,6 +24,17 @@ pub struct Network {
     pub application_security_groups: Vec<ApplicationSecurityGroup>,
     /// Public addresses.
     pub public_ips: Vec<PublicIpAddress>,
+    /// Virtual machines, for the sake of their names.
+    pub virtual_machines: Vec<VirtualMachine>,
+}
+
+/// A virtual machine, of which only its network interfaces count.
+#[derive(Clone, Debug)]
+pub struct VirtualMachine {
+    /// The resource id, where one is written, or else the name.
+    pub id_or_name: String,
+    /// The ids of its network interfaces.
+    pub network_interfaces: Vec<String>,
 }
 
 /// A child resource that stands by itself; where its parent has one of that name, this one counts.

@@ -97,6 +97,14 @@ impl NotFound {
             Self::OtherType { kind, .. } => format!("refer to a {kind}"),
         }
     }
+
+    /// All of it in one sentence, for somebody who asked by that name and wrote no document.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Missing { nearest: None, .. } => self.to_string(),
+            _ => format!("{self}; {}", self.help()),
+        }
+    }
 }
 
 impl fmt::Display for NotFound {

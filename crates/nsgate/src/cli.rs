@@ -277,6 +277,9 @@ pub struct RunConfigurationDiagnostic {
     /// What the resource is: networkInterfaces or virtualMachines. A resource id says it by itself.
     #[arg(long, value_name = "TYPE")]
     pub resource_type: Option<String>,
+    /// Where Azure's CLI finds the resource; here its name says enough.
+    #[arg(long, hide = true)]
+    pub parent: Option<String>,
     /// Which way the packets go, seen from the network interface.
     #[arg(long, ignore_case = true, value_enum, required_unless_present = "queries")]
     pub direction: Option<Way>,

@@ -14,6 +14,7 @@
 pub mod cli;
 mod command;
 pub mod daemon;
+mod difference;
 mod logs;
 pub mod print;
 

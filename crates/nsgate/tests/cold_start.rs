@@ -1,5 +1,5 @@
-//! A cold start with the published service tags and 1,000 rules that name 200 of them. Says how long it takes and what it
-//! holds; with `--release --nocapture` these are the figures that count.
+//! A cold start with the published service tags and 1,000 rules that name 200 of them: less than a second of work. Says how
+//! long it takes and what it holds; with `--release --nocapture` these are the figures that count.
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -87,6 +87,7 @@ fn all_published_tags_and_a_thousand_rules_that_name_two_hundred_of_them() {
         path("gateway.yaml").display()
     );
     let log = || fs::read_to_string(path("nsgate.log")).unwrap_or_default();
+    let mut least = u64::MAX;
     for _ in 0..3 {
         let begun = Instant::now();
         let mut daemon = site.gateway.start(&run, &path("nsgate.log"));
@@ -106,6 +107,7 @@ fn all_published_tags_and_a_thousand_rules_that_name_two_hundred_of_them() {
             .map(|it| it.parse::<u64>().unwrap())
             .sum();
         eprintln!("ready after {took:?}, of it {} ms of CPU; {}", 10 * cpu, Holdings::of(daemon.id()));
+        least = least.min(10 * cpu);
         let peak = fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
         eprintln!("{}", peak.lines().find(|line| line.starts_with("VmHWM")).unwrap());
         daemon.signal("TERM");
@@ -114,4 +116,6 @@ fn all_published_tags_and_a_thousand_rules_that_name_two_hundred_of_them() {
         manager.set_nonblocking(false).unwrap();
         fs::remove_file(path("nsgate.log")).unwrap();
     }
+    // On a busy machine more time passes; what the start takes of it does not depend on the others.
+    assert!(least < 1000, "the quickest start took {least} ms of CPU");
 }

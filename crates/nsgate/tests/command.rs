@@ -283,6 +283,33 @@ fn check_takes_azures_documents_alone() {
     assert!(err(&nowhere).contains("nowhere.json"), "{}", err(&nowhere));
 }
 
+/// Azure's own commands ask for the machine, and a template names its network interfaces there alone.
+#[test]
+fn a_templates_machine_can_be_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let template = r#"{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+      "contentVersion": "1.0.0.0", "variables": {"nic": "[concat('web', '-nic')]"}, "resources": [
+        {"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {
+          "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
+          "subnets": [{"name": "s", "properties": {"addressPrefix": "10.0.1.0/24"}}]}},
+        {"type": "Microsoft.Network/networkInterfaces", "name": "[variables('nic')]", "properties": {
+          "ipConfigurations": [{"name": "one", "properties": {"privateIPAddress": "10.0.1.4",
+            "subnet": {"id": "[resourceId('Microsoft.Network/virtualNetworks/subnets', 'v', 's')]"}}}]}},
+        {"type": "Microsoft.Compute/virtualMachines", "name": "web", "properties": {"networkProfile": {
+          "networkInterfaces": [{"id": "[resourceId('Microsoft.Network/networkInterfaces', variables('nic'))]"}]}}}]}"#;
+    let file = written(&directory, "template.json", template).display().to_string();
+    let flow = ["--protocol", "TCP", "--local", "10.0.1.4:443", "--remote", "8.8.8.8:*", "--vm", "web"];
+    let answer = nsgate(&[&["test-ip-flow", "--file", &file, "--direction", "Inbound"], &flow[..]].concat());
+    assert_eq!(answer.status.code(), Some(0), "{}", err(&answer));
+    let packets =
+        ["--protocol", "TCP", "--source", "8.8.8.8", "--destination", "10.0.1.4", "--resource", "web"];
+    let asked = [&["run-configuration-diagnostic", "--file", &file, "--direction", "Inbound"], &packets[..]];
+    for more in [&[][..], &["--resource-type", "virtualMachines", "--parent", ""]] {
+        let answer = nsgate(&[asked.concat(), more.to_vec()].concat());
+        assert_eq!(answer.status.code(), Some(0), "{}", err(&answer));
+    }
+}
+
 #[test]
 fn a_packet_from_on_premises_is_explained() {
     let hybrid = "config/hybrid.yaml";
@@ -338,16 +365,23 @@ fn a_difference_is_said_exactly() {
     assert_eq!(different.status.code(), Some(1), "{}", err(&different));
     let answer = json_of(&different);
     assert_eq!(answer["equal"], json!(false));
-    for region in answer["differences"].as_array().unwrap() {
-        assert_eq!((&region["nsg"], &region["direction"]), (&json!("web"), &json!("Inbound")));
-        assert_eq!((&region["old"], &region["new"]), (&json!("Deny"), &json!("Allow")));
-        assert_eq!((&region["protocol"], &region["destinationPort"]), (&json!("Tcp"), &json!("8080")));
+    for one in answer["differences"].as_array().unwrap() {
+        assert_eq!((&one["nsg"], &one["direction"]), (&json!("web"), &json!("Inbound")));
+        assert_eq!((&one["old"], &one["new"]), (&json!("Deny"), &json!("Allow")));
+        // The fields of the difference are one packet …
+        assert_eq!((&one["protocol"], &one["destinationPort"]), (&json!("Tcp"), &json!("8080")));
+        let address = |end: &str| one[end].as_str().unwrap().parse::<std::net::Ipv4Addr>().unwrap().octets();
         assert_eq!(
-            (&region["source"], &region["destination"]),
-            (&json!("203.0.113.0/24"), &json!("10.0.1.0/24"))
+            (&address("source")[..3], &address("destination")[..3]),
+            (&[203, 0, 113][..], &[10, 0, 1][..])
         );
-        assert_eq!(region["newRuleName"], json!("web/AllowWeb"));
-        assert_eq!(region["witness"]["destinationPort"], json!(8080));
+        assert!(one["sourcePort"].as_str().unwrap().parse::<u16>().is_ok(), "{one}");
+        assert_eq!(one["newRuleName"], json!("web/AllowWeb"));
+        // … and its region all of them.
+        let region = &one["region"];
+        assert_eq!((&region["protocol"], &region["destinationPort"]), (&json!("Tcp"), &json!("8080")));
+        assert_eq!((&region["source"], &region["sourcePort"]), (&json!("203.0.113.0/24"), &json!("*")));
+        assert_eq!(region["destination"], json!("10.0.1.0/24"));
     }
     let text = nsgate(&["diff", &old, &wider]);
     assert!(out(&text).contains("8080") && out(&text).contains("DenyAllInBound"), "{}", out(&text));

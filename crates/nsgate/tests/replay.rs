@@ -158,3 +158,51 @@ fn what_cannot_be_read_is_an_error_with_its_place() {
         assert!(text(&output.stderr).contains(why), "{why}: {}", text(&output.stderr));
     }
 }
+
+#[test]
+fn a_file_that_ends_too_soon_hides_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name, bytes: &[u8]| written(&directory, name, bytes).display().to_string();
+    let whole = file("whole.json", LOG.as_bytes());
+    // Two records, the second of them still being written.
+    let growing = file("growing.json", format!("{LOG}\n{}", &LOG[..200]).as_bytes());
+    let capture = std::fs::read(capture(&directory)).unwrap();
+    let cut = file("cut.pcap", &capture[..capture.len() - 10]);
+    let output = nsgate(&["replay", "--config", TWO, "-o", "json", &growing, &cut, "nowhere.json", &whole]);
+    assert_eq!(output.status.code(), Some(2));
+    let answer = json_of(&output);
+    // Of each log two flows are judged, and of the capture three packets of ours.
+    assert_eq!([&answer["judged"], &answer["different"]], [&json!(2 + 2 + 4), &json!(2)], "{answer:#}");
+    let said = text(&output.stderr);
+    for why in ["growing.json:8: EOF", "cut.pcap: ", "nowhere.json: No such file"] {
+        assert!(said.contains(why), "{why}: {said}");
+    }
+    let explained = nsgate(&["explain", "--config", TWO, "-o", "json", "--pcap", &cut]);
+    assert_eq!(explained.status.code(), Some(2));
+    assert_eq!(json_of(&explained).as_array().unwrap().len(), 4);
+    assert!(text(&explained.stderr).contains("cut.pcap: "), "{}", text(&explained.stderr));
+    let beyond = nsgate(&["explain", "--config", TWO, "--packet", "5", "--pcap", &cut]);
+    assert_eq!((beyond.status.code(), beyond.stdout.len()), (Some(2), 0));
+}
+
+#[test]
+fn a_file_without_flows_or_packets_is_no_proof() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name, bytes: &[u8]| written(&directory, name, bytes).display().to_string();
+    for (input, why) in [
+        (
+            file("nsg.json", br#"{"name": "g", "properties": {"securityRules": []}}"#),
+            "neither a flow nor a packet",
+        ),
+        (file("empty.json", b""), "neither a flow nor a packet"),
+        (
+            file("none.pcap", &pcap::Writer::new(Vec::new()).unwrap().into_inner()),
+            "neither a flow nor a packet",
+        ),
+        (file("PT1H.json.gz", b"\x1f\x8b\x08\0\0\0\0\0"), "packed with gzip"),
+    ] {
+        let output = nsgate(&["replay", "--config", TWO, &input]);
+        assert_eq!(output.status.code(), Some(2), "{input}");
+        assert!(text(&output.stderr).contains(why), "{input}: {}", text(&output.stderr));
+    }
+}

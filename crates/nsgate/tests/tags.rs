@@ -230,7 +230,12 @@ fn a_trial_names_the_flows_that_would_not_be_admitted_and_changes_nothing() {
     assert_eq!(trial["flows"].as_array().unwrap().len(), 1);
     assert_eq!(trial["equal"], false);
     let closes = |it: &Value| {
-        it["nic"] == "vm2-nic" && it["direction"] == "Inbound" && it["old"] == "Allow" && it["new"] == "Deny"
+        it["nic"] == "vm2-nic"
+            && it["direction"] == "Inbound"
+            && it["old"] == "Allow"
+            && it["new"] == "Deny"
+            && it["region"]["destination"].is_string()
+            && it["newRuleName"] == "vm2-nsg/DenyAll"
     };
     assert!(trial["differences"].as_array().unwrap().iter().any(closes), "{trial:#}");
     let flow = &trial["flows"][0];

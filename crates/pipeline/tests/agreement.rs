@@ -1,10 +1,11 @@
-//! The reference evaluator, `test_ip_flow`, the diagnostic, `explain` and the dataplane say the same of every first packet.
+//! The reference evaluator, `test_ip_flow`, the diagnostic, the effective rules, `explain` and the dataplane say the same
+//! of every first packet.
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests: what cannot be had ends the test.
 
 mod common;
 
 use common::*;
-use control::answer::Profile;
+use control::answer::{EffectiveRule, Expansion, Profile, Side};
 use control::{Diagnostic, Verbosity};
 use model::{Access, Direction, NicIndex};
 use packet::{AttachmentId, Frame, Protocol, Time};
@@ -12,6 +13,7 @@ use pipeline::{DropReason, Ending, Engine, Names, Settings, Shared, Snapshot, Wa
 use policy::Tuple;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use testkit::lab::Blueprint;
 
@@ -41,12 +43,80 @@ fn ask(
     let name = verified.rule.map(|rule| format!("{}/{}", rule.nsg, rule.rule));
     assert_eq!((access, &rule), (verified.access, &name), "test_ip_flow of {tuple:?}");
     diagnose(snapshot, nic, direction, tuple, access, rule.as_deref());
+    if let Some(listed) = by_view(snapshot, nic, direction, tuple) {
+        assert_eq!((access, &rule), (listed.0, &listed.1), "the effective rules and {tuple:?}");
+    }
     match (access, direction, &rule) {
         (Access::Allow, ..) => Ok(()),
         (Access::Deny, Direction::Inbound, None) => Err((DropReason::SecureByDefault, rule)),
         (Access::Deny, Direction::Inbound, _) => Err((DropReason::DeniedInbound, rule)),
         (Access::Deny, Direction::Outbound, _) => Err((DropReason::DeniedOutbound, rule)),
     }
+}
+
+/// What a reader of the effective rules makes of a packet, with nothing else at hand. `None` where no rule is listed, or
+/// what is listed is not all: of the platform's services and addresses.
+fn by_view(
+    snapshot: &Snapshot,
+    nic: NicIndex,
+    direction: Direction,
+    tuple: &Tuple,
+) -> Option<(Access, Option<String>)> {
+    let mut nsgs = views::effective_nsgs(snapshot, &snapshot.network.network_interfaces[nic.0].id).unwrap();
+    let is_platform = policy::PLATFORM.iter().any(|address| tuple.destination.ip() == *address);
+    let services = nsgs.iter().flat_map(|nsg| &nsg.expansions).filter_map(|it| it.tag.as_deref());
+    if nsgs.is_empty() || is_platform || services.into_iter().any(|tag| tag.starts_with("AzurePlatform")) {
+        return None;
+    }
+    if direction == Direction::Outbound {
+        nsgs.reverse();
+    }
+    let mut verdict = (Access::Allow, None);
+    for nsg in &nsgs {
+        let ways = nsg.rules.iter().filter(|rule| rule.direction == format!("{direction:?}"));
+        let rule = ways.into_iter().find(|rule| listed_holds(rule, &nsg.expansions, tuple)).unwrap();
+        let access = if rule.access == "Allow" { Access::Allow } else { Access::Deny };
+        verdict = (access, Some(format!("{}/{}", nsg.name, rule.name)));
+        if access == Access::Deny {
+            break;
+        }
+    }
+    Some(verdict)
+}
+
+/// Whether a listed rule holds a packet.
+fn listed_holds(rule: &EffectiveRule, expansions: &[Expansion], tuple: &Tuple) -> bool {
+    let speaks = match rule.protocol.as_str() {
+        "All" => true,
+        "Tcp" => tuple.protocol == Protocol::TCP,
+        "Udp" => tuple.protocol == Protocol::UDP,
+        "Icmp" => tuple.protocol == Protocol::ICMP,
+        "Esp" => tuple.protocol == Protocol::ESP,
+        _ => tuple.protocol == Protocol::AH,
+    };
+    let address = |side: &Side, address: IpAddr| {
+        let among = |prefixes: &[String]| {
+            prefixes.iter().any(|prefix| prefix.parse::<ipnet::IpNet>().unwrap().contains(&address))
+        };
+        match side {
+            Side::Any => true,
+            Side::Prefixes(prefixes) => among(prefixes),
+            Side::Tag(number) | Side::Groups(_, number) => among(&expansions[*number].prefixes),
+        }
+    };
+    let port = |ranges: &[String], port: Option<u16>| match port.filter(|_| tuple.protocol.has_ports()) {
+        Some(port) => ranges.iter().any(|range| {
+            let (from, to) = range.split_once('-').unwrap();
+            (from.parse().unwrap()..=to.parse().unwrap()).contains(&port)
+        }),
+        None => ranges == ["0-65535"],
+    };
+    let has_ports = matches!(rule.protocol.as_str(), "All" | "Tcp" | "Udp");
+    speaks
+        && address(&rule.source, tuple.source.ip())
+        && address(&rule.destination, tuple.destination.ip())
+        && (!has_ports || port(&rule.source_ports, tuple.source_port))
+        && (!has_ports || port(&rule.destination_ports, tuple.destination_port))
 }
 
 /// Asks the diagnostic, which is about every source port, and holds it against the verdict on one of them.
@@ -201,7 +271,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn four_ways_to_ask_one_answer(
+    fn every_way_to_ask_one_answer(
         blueprint in blueprints(),
         firsts in proptest::collection::vec(firsts(), 16),
     ) {

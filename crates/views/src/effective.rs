@@ -16,7 +16,7 @@ use std::collections::HashMap;
 /// Azure "Network Interfaces - List Effective Network Security Groups".
 pub fn effective_nsgs(snapshot: &Snapshot, nic: &str) -> Result<Vec<EffectiveNsg>, String> {
     let network = &snapshot.network;
-    let index = network.find_nic(nic).map_err(|missing| missing.to_string())?;
+    let index = network.find_nic(nic).map_err(|missing| missing.sentence())?;
     let nic = network.network_interfaces.get(index.0).ok_or("no such network interface")?;
     let mut answer: Vec<EffectiveNsg> = Vec::new();
     for (nth, configuration) in nic.ip_configurations.iter().enumerate() {

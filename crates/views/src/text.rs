@@ -42,11 +42,20 @@ pub fn effective_nsgs(out: &mut impl Write, nsgs: &[EffectiveNsg], look: &Look) 
                 "destination",
                 "to port",
             ];
-            let mut table = table(&header, look);
-            for rule in nsg.rules.iter().filter(|rule| rule.direction == direction) {
+            let rules = nsg.rules.iter().filter(|rule| rule.direction == direction);
+            let mut table = table(&header, &Look { width: None, ..*look });
+            for rule in rules.clone() {
                 table.add_row(row(rule, &nsg.expansions));
             }
-            painted(out, &table, look)?;
+            if fits(&table, look) {
+                painted(out, &table, look)?;
+                continue;
+            }
+            // Names cut into columns of seven letters are no names.
+            writeln!(out, "{direction}")?;
+            for rule in rules {
+                line(out, rule, &nsg.expansions, look)?;
+            }
         }
     }
     let guards = |at: fn(&AppliedTo) -> bool| nsgs.iter().find(|nsg| at(&nsg.applied_to));
@@ -56,6 +65,43 @@ pub fn effective_nsgs(out: &mut impl Write, nsgs: &[EffectiveNsg], look: &Look) 
         writeln!(out, "Both must allow: inbound {} is asked first, outbound {}.", subnet.name, nic.name)?;
     }
     Ok(())
+}
+
+/// Whether the terminal is as wide as the table.
+fn fits(table: &Table, look: &Look) -> bool {
+    let widest = || table.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+    look.width.is_none_or(|width| widest() <= usize::from(width))
+}
+
+/// A rule without a table: what the terminal has no room for goes on in the next line.
+fn line(out: &mut impl Write, rule: &EffectiveRule, expansions: &[Expansion], look: &Look) -> io::Result<()> {
+    let port = |ranges: &[String]| match &*ports(ranges) {
+        "*" => String::new(),
+        ports => format!(" port {ports}"),
+    };
+    let protocol = if rule.protocol == "All" { "any protocol" } else { &rule.protocol };
+    let words = format!(
+        "{}: {protocol} from {}{} to {}{}",
+        rule.name,
+        side(&rule.source, expansions),
+        port(&rule.source_ports),
+        side(&rule.destination, expansions),
+        port(&rule.destination_ports)
+    );
+    write!(out, "{:>5} {}", rule.priority, coloured(&rule.access, &format!("{:5}", rule.access), look))?;
+    let indent = "            ";
+    let mut used = indent.len() - 1;
+    for word in words.split(' ') {
+        let length = word.chars().count() + 1;
+        if used >= indent.len() && used + length > usize::from(look.width.unwrap_or(u16::MAX)) {
+            write!(out, "\n{indent}{word}")?;
+            used = indent.len() + length - 1;
+        } else {
+            write!(out, " {word}")?;
+            used += length;
+        }
+    }
+    writeln!(out)
 }
 
 fn row(rule: &EffectiveRule, expansions: &[Expansion]) -> Vec<Cell> {

@@ -6,13 +6,17 @@ use packet::Protocol;
 use policy::Tuple;
 use std::net::{IpAddr, SocketAddr};
 
-/// Finds the network interface that a question is about, by itself or by its virtual machine.
+/// Finds the network interface that a question is about, by itself or by its virtual machine. One name given for both is
+/// that of either.
 ///
 /// # Errors
 /// One sentence for whoever asked; so with everything that is read here.
 pub(crate) fn target(network: &Network, nic: Option<&str>, vm: Option<&str>) -> Result<NicIndex, String> {
     match (nic, vm) {
-        (Some(nic), _) => network.find_nic(nic).map_err(|missing| missing.to_string()),
+        (Some(nic), vm) => network.find_nic(nic).or_else(|missing| {
+            let machine = vm.filter(|vm| *vm == nic).and_then(|vm| network.find_nic_of_machine(vm).ok());
+            machine.ok_or_else(|| missing.sentence())
+        }),
         (None, Some(vm)) => network.find_nic_of_machine(vm),
         (None, None) => Err("no network interface is named".into()),
     }

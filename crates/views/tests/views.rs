@@ -143,7 +143,8 @@ fn every_rule_of_both_groups_is_listed_as_azure_writes_it() {
     assert_eq!(tags.into_iter().collect::<Vec<_>>(), ["AzureLoadBalancer", "Internet", "VirtualNetwork"]);
     assert_eq!(view["nextLink"], Value::Null);
     assert_eq!(effective("bare1")["value"], json!([]));
-    assert!(views::effective_nsgs(&snapshot(), "web2").unwrap_err().contains("web2"));
+    let missing = views::effective_nsgs(&snapshot(), "web2").unwrap_err();
+    assert_eq!(missing, "there is no network interface 'web2'; did you mean 'web1'?");
 }
 
 #[test]
@@ -255,8 +256,12 @@ fn a_machine_with_one_network_interface_is_enough() {
     let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/VM-web1";
     assert_eq!(asked(None, Some(id)), Ok(by_nic.clone()));
     assert_eq!(asked(None, Some("vm-web1")), Ok(by_nic));
-    assert!(asked(None, Some("vm-web2")).unwrap_err().contains("vm-web2"));
+    assert!(asked(None, Some("vm-web2")).unwrap_err().ends_with("vm-web2's; did you mean 'vm-web1'?"));
+    assert!(asked(Some("web2"), None).unwrap_err().ends_with("did you mean 'web1'?"));
     assert!(asked(None, None).is_err());
+    // One name for both is that of either; two names are a network interface and whose it is.
+    assert_eq!(asked(Some("vm-web1"), Some("vm-web1")).unwrap().access, "Deny");
+    assert!(asked(Some("web2"), Some("vm-web1")).unwrap_err().contains("'web2'"));
 }
 
 /// Azure's published example answers, where the reference data is at hand (`NSGATE_DATA`).
@@ -325,12 +330,17 @@ fn tables_are_short_and_fit_the_terminal() {
         assert!(plain.contains(text), "{text} is not in\n{plain}");
     }
     assert!(!plain.contains('\x1b'));
-    let narrow = shown(Some(100), false);
-    assert!(narrow.lines().all(|line| line.chars().count() <= 100), "{narrow}");
+    for width in [70, 80, 100] {
+        let narrow = shown(Some(width), false);
+        assert!(narrow.lines().all(|line| line.chars().count() <= usize::from(width)), "{narrow}");
+        let names = nsgs.iter().flat_map(|nsg| &nsg.rules).map(|rule| rule.name.as_str());
+        for whole in names.chain(["VirtualNetwork", "10.0.2.0/24", "8000-8100"]) {
+            assert!(narrow.contains(whole), "{whole} is cut in\n{narrow}");
+        }
+    }
     let rows = nsgs.iter().map(|nsg| nsg.rules.len()).sum::<usize>();
-    assert_eq!(
-        shown(None, true).matches("\x1b[0m").count(),
-        rows,
-        "each rule's access is coloured, nothing else"
-    );
+    for width in [None, Some(80)] {
+        let painted = shown(width, true).matches("\x1b[0m").count();
+        assert_eq!(painted, rows, "each rule's access is coloured, nothing else");
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::kind::Kind;
 use super::{Reader, keys, shape};
-use document::{Place, Report};
+use document::{Node, Place, Report, Value};
 use model::{At, Location, codes, raw};
 
 /// The id and the name of a resource.
@@ -56,6 +56,7 @@ impl Reader {
                 return self.report.push(answer);
             }
             self.ignore(name.clone(), &head.name.value, &place.node.at);
+            self.virtual_machine(name, place.node);
             return self.interfaces_of_a_scale_set(place, &head);
         }
         for child in place.get("resources").iter().flat_map(Place::elements) {
@@ -88,6 +89,23 @@ impl Reader {
             }
             Kind::Other(_) => {}
         }
+    }
+
+    /// Takes down whose network interfaces are whose: a template says it at the machine, an answer at both.
+    pub(super) fn virtual_machine(&mut self, kind: &str, machine: &Node) {
+        if !kind.eq_ignore_ascii_case("Microsoft.Compute/virtualMachines") {
+            return;
+        }
+        let profile = machine.get("properties").unwrap_or(machine).get("networkProfile");
+        let listed = profile.and_then(|it| it.get("networkInterfaces")).map(|it| &it.value);
+        let word = |node: &Node, key: &str| Some(node.get(key)?.as_str()?.to_owned());
+        let (Some(Value::Array(interfaces)), Some(id_or_name)) =
+            (listed, word(machine, "id").or_else(|| word(machine, "name")))
+        else {
+            return;
+        };
+        let network_interfaces = interfaces.iter().filter_map(|it| word(it, "id")).collect();
+        self.network.virtual_machines.push(raw::VirtualMachine { id_or_name, network_interfaces });
     }
 
     /// Lists the network interfaces that a scale set describes without their being resources.

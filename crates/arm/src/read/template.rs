@@ -125,6 +125,7 @@ impl Reader {
         for resource in expanded.resources {
             if let Kind::Other(kind) = Kind::named(&resource.kind) {
                 let name = resource.node.get("name").and_then(Node::as_str).unwrap_or_default();
+                self.virtual_machine(&kind, &resource.node);
                 self.ignore(kind, name, &resource.node.at);
                 continue;
             }

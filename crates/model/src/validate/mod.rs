@@ -7,6 +7,7 @@ mod addresses;
 mod children;
 mod group;
 mod lint;
+mod machine;
 mod nic;
 mod peering;
 mod ports;
@@ -21,8 +22,8 @@ pub use tag::retag;
 
 use crate::reference::{Directory, Kind, is_full};
 use crate::{
-    ApplicationSecurityGroup, AsgIndex, At, Diagnostic, Network, NsgIndex, PublicIpIndex, ServiceTags,
-    Severity, SubnetIndex, TagUse, VnetIndex, codes, raw,
+    ApplicationSecurityGroup, AsgIndex, At, Diagnostic, Network, NicIndex, NsgIndex, PublicIpIndex,
+    ServiceTags, Severity, SubnetIndex, TagUse, VnetIndex, codes, raw,
 };
 use std::sync::Arc;
 
@@ -45,8 +46,9 @@ pub fn validate(mut raw: raw::Network, tags: Arc<ServiceTags>) -> (Option<Networ
         raw.virtual_networks.iter().map(|vnet| vnet::build(vnet, &directories, &mut report)).collect();
     peering::build_all(&raw.virtual_networks, &mut virtual_networks, &directories, &mut report);
     let public_ips = public_ip::build_all(&raw.public_ips, &mut report);
-    let (network_interfaces, asg_vnets) =
+    let (mut network_interfaces, asg_vnets) =
         nic::build_all(&raw, &virtual_networks, &public_ips, &directories, &mut report);
+    machine::name_all(&raw.virtual_machines, &directories.nics, &mut network_interfaces);
     let asg_names: Vec<&str> =
         raw.application_security_groups.iter().map(|asg| asg.name.value.as_str()).collect();
     let scope = rule::Scope {
@@ -129,6 +131,7 @@ struct Directories {
     nsgs: Directory<NsgIndex>,
     asgs: Directory<AsgIndex>,
     public_ips: Directory<PublicIpIndex>,
+    nics: Directory<NicIndex>,
 }
 
 impl Directories {
@@ -139,8 +142,7 @@ impl Directories {
         let asg_heads = heads(&raw.application_security_groups);
         let asgs = directory(Kind::ApplicationSecurityGroup, AsgIndex, asg_heads, report);
         let public_ips = directory(Kind::PublicIp, PublicIpIndex, heads(&raw.public_ips), report);
-        let nics = heads(&raw.network_interfaces);
-        directory(Kind::NetworkInterface, crate::NicIndex, nics, report);
+        let nics = directory(Kind::NetworkInterface, NicIndex, heads(&raw.network_interfaces), report);
         children::merge(raw, &vnets, &nsgs, report);
 
         let mut subnets = Directory::new(Kind::Subnet);
@@ -160,7 +162,7 @@ impl Directories {
                 subnets.add(index, &vnet::subnet_id(vnet, it), &name);
             }
         }
-        Self { vnets, subnets, nsgs, asgs, public_ips }
+        Self { vnets, subnets, nsgs, asgs, public_ips, nics }
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn run(args: &cli::Diff, out: &mut impl Write) -> anyhow::Result<Exit
     let found = diff(&old.network(), &new.network(), &limits)?;
     match args.output {
         Output::Json => print::json(out, &print::Differences::from(&found))?,
-        Output::Text => print::differences(out, &found, Colour::of(&std::io::stdout()))?,
+        Output::Text => print::differences(out, &found, Colour::of(&std::io::stdout()), print::width())?,
     }
     Ok(if found.is_equal() { ExitCode::SUCCESS } else { ExitCode::from(NO) })
 }

@@ -23,14 +23,19 @@ pub(super) fn explain(args: &Explain, out: &mut impl Write) -> anyhow::Result<()
         let walk = in_words(args)?;
         return answer(out, args.output, &walk, |out, it| print::walk(out, it, args.all_rules, colour()));
     };
-    let walks = captured(args, file)?;
-    if let (Some(number), []) = (args.packet, &walks[..]) {
-        bail!("{}: there is no packet {number}", file.display());
+    let (walks, fault) = captured(args, file)?;
+    match (fault, args.packet, &walks[..]) {
+        (Some(fault), _, []) => Err(fault),
+        (None, Some(number), []) => bail!("{}: there is no packet {number}", file.display()),
+        (fault, ..) => told(args, &walks, out).and(fault.map_or(Ok(()), Err)),
     }
+}
+
+fn told(args: &Explain, walks: &[Walk], out: &mut impl Write) -> anyhow::Result<()> {
     match args.output {
         Output::Json => print::json(out, &walks)?,
         Output::Text => {
-            for walk in &walks {
+            for walk in walks {
                 print::walk(out, walk, args.all_rules, colour())?;
             }
         }
@@ -56,14 +61,18 @@ fn in_words(args: &Explain) -> anyhow::Result<Walk> {
     }
 }
 
-/// The walks of a capture's packets, those that cannot be asked about among them.
-fn captured(args: &Explain, file: &Path) -> anyhow::Result<Vec<Walk>> {
+/// The walks of a capture's packets, those that cannot be asked about among them, and why the capture ends too soon if it
+/// does.
+fn captured(args: &Explain, file: &Path) -> anyhow::Result<(Vec<Walk>, Option<anyhow::Error>)> {
     let named = || file.display().to_string();
     let capture = File::open(file).with_context(named)?;
     let mut asker = Asker::new(args)?;
     let mut walks = Vec::new();
     for record in pcap::Reader::new(BufReader::new(capture)).with_context(named)? {
-        let record = record.with_context(named)?;
+        let record = match record.with_context(named) {
+            Ok(record) => record,
+            Err(fault) => return Ok((walks, Some(fault))),
+        };
         let is_wanted = args.packet.is_none_or(|number| number == record.number);
         let walk = asker.ask(args.from.as_deref(), &record, is_wanted)?;
         walks.extend(walk.map(|walk| Walk { number: Some(record.number), ..walk }));
@@ -71,7 +80,7 @@ fn captured(args: &Explain, file: &Path) -> anyhow::Result<Vec<Walk>> {
             break;
         }
     }
-    Ok(walks)
+    Ok((walks, None))
 }
 
 /// Who is asked about captured packets.

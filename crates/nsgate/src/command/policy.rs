@@ -87,7 +87,12 @@ pub(super) fn run_configuration_diagnostic(
     let of_type = args.resource_type.as_ref().map(|it| it.to_ascii_lowercase()).unwrap_or_default();
     let is_machine = id.contains("/virtualmachines/") || of_type.ends_with("virtualmachines");
     let resource = Some(args.resource.clone());
-    let (nic, vm) = if is_machine { (None, resource) } else { (resource, None) };
+    let (nic, vm) = match is_machine {
+        true => (None, resource),
+        // A name alone may be that of either.
+        false if of_type.is_empty() && !id.contains('/') => (resource.clone(), resource),
+        false => (resource, None),
+    };
     let verbosity = match args.verbosity_level {
         Level::Minimum => Verbosity::Minimum,
         Level::Normal => Verbosity::Normal,

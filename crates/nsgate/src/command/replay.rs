@@ -15,8 +15,10 @@ use std::process::ExitCode;
 const LARGEST: u32 = 65_535;
 /// The most inputs, after patterns are spelled out.
 const MAX_INPUTS: usize = 100_000;
-/// The most tuples that cannot be read which are named one by one.
+/// The most tuples and files that cannot be read which are named one by one.
 const NAMED: usize = 20;
+/// How a file begins that gzip has packed.
+const GZIP: &[u8] = b"\x1f\x8b";
 
 pub(super) fn replay(args: &Replay, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let besides = (args.parameters.as_slice(), args.service_tags.as_deref());
@@ -29,8 +31,9 @@ pub(super) fn replay(args: &Replay, out: &mut impl Write) -> anyhow::Result<Exit
     let mut replayed =
         Inputs { logs, captures: Captures::new(now, against), tally: Tally::new(args.limit), faults: 0 };
     for input in &args.inputs {
-        for file in spelled_out(input)? {
-            replayed.file(&file)?;
+        match spelled_out(input) {
+            Ok(files) => files.iter().for_each(|file| replayed.file(file)),
+            Err(why) => replayed.fault(&format!("{why:#}")),
         }
     }
     let (is_different, faults) = (replayed.tally.is_different(), replayed.faults);
@@ -57,41 +60,61 @@ struct Inputs {
     logs: Logs,
     captures: Captures,
     tally: Tally,
-    /// Tuples that could not be read.
+    /// Tuples and files that could not be read.
     faults: usize,
 }
 
 impl Inputs {
-    fn file(&mut self, path: &Path) -> anyhow::Result<()> {
+    /// Reads a file as far as it can be read: a log that is being written, or a capture that was cut off, hides neither
+    /// what stands before its end nor the other files.
+    fn file(&mut self, path: &Path) {
         let name = path.display().to_string();
-        let file = File::open(path).with_context(|| name.clone())?;
+        match self.read(&name, path) {
+            Ok(0) => self.fault(&format!("{name}: neither a flow nor a packet is in it")),
+            Ok(_) => {}
+            Err(why) => self.fault(&format!("{why:#}")),
+        }
+    }
+
+    /// Says what is wrong with the input, as long as that is not said too often.
+    fn fault(&mut self, why: &str) {
+        self.faults += 1;
+        if self.faults <= NAMED {
+            // There is nobody left to tell where stderr fails.
+            let _ = writeln!(std::io::stderr(), "nsgate: {why}");
+        }
+    }
+
+    /// How many tuples or packets a file has.
+    fn read(&mut self, name: &str, path: &Path) -> anyhow::Result<u64> {
+        let file = File::open(path).with_context(|| name.to_owned())?;
         let mut first = Vec::new();
-        (&file).take(4).read_to_end(&mut first).with_context(|| name.clone())?;
+        (&file).take(4).read_to_end(&mut first).with_context(|| name.to_owned())?;
+        if first.starts_with(GZIP) {
+            bail!("{name}: it is packed with gzip; unpack it first");
+        }
         let whole = BufReader::with_capacity(1 << 16, first.as_slice().chain(file));
-        if is_json(&first) { self.log(&name, whole) } else { self.capture(&name, whole) }
+        if is_json(&first) { self.log(name, whole) } else { self.capture(name, whole) }
     }
 
-    fn log(&mut self, name: &str, log: impl std::io::BufRead) -> anyhow::Result<()> {
-        let Self { logs, tally, faults, .. } = self;
+    fn log(&mut self, name: &str, log: impl std::io::BufRead) -> anyhow::Result<u64> {
+        let mut tuples = 0;
         flowlog::read(name, log, |record| {
-            logs.record(name, &record, tally);
-            for fault in &record.faults {
-                *faults += 1;
-                if *faults <= NAMED {
-                    // There is nobody left to tell where stderr fails.
-                    let _ = writeln!(std::io::stderr(), "nsgate: {fault}");
-                }
-            }
+            tuples += (record.entries.len() + record.faults.len()) as u64;
+            self.logs.record(name, &record, &mut self.tally);
+            record.faults.iter().for_each(|fault| self.fault(&fault.to_string()));
         })?;
-        Ok(())
+        Ok(tuples)
     }
 
-    fn capture(&mut self, name: &str, capture: impl Read) -> anyhow::Result<()> {
+    fn capture(&mut self, name: &str, capture: impl Read) -> anyhow::Result<u64> {
+        let mut packets = 0;
         for record in pcap::Reader::new(capture).with_context(|| name.to_owned())? {
             let record = record.with_context(|| name.to_owned())?;
+            packets += 1;
             self.captures.packet(name, &record, &mut self.tally);
         }
-        Ok(())
+        Ok(packets)
     }
 }
 

@@ -6,7 +6,8 @@
 use super::desk::Shown;
 use super::link::{Command, Workers};
 use super::views;
-use analysis::{Limits, OnlyIn, Subject, text};
+use crate::difference;
+use analysis::{Limits, OnlyIn};
 use control::answer::{Difference, FlowRule, NotAdmitted, Trial};
 use explain::{Arrivals, Words};
 use ipnet::IpNet;
@@ -92,7 +93,7 @@ fn differences(old: &Gateway, new: &Gateway) -> Result<Differences, String> {
         equal: found.is_equal(),
         more: found.differences.iter().map(|one| one.more).sum(),
         only: only.collect(),
-        listed: found.differences.iter().flat_map(told).collect(),
+        listed: found.differences.iter().flat_map(difference::told).collect(),
     })
 }
 
@@ -100,27 +101,6 @@ fn differences(old: &Gateway, new: &Gateway) -> Result<Differences, String> {
 fn virtual_networks(gateway: &Gateway) -> Vec<Vec<IpNet>> {
     let all = (0..gateway.network.virtual_networks.len()).map(VnetIndex);
     all.map(|vnet| pipeline::virtual_network_tag(&gateway.network, &gateway.attachments, vnet)).collect()
-}
-
-/// Each region by its witness.
-fn told(difference: &analysis::Difference) -> impl Iterator<Item = Difference> + '_ {
-    let (nic, nsg) = match &difference.subject {
-        Subject::Nic(nic) => (Some(nic.to_string()), None),
-        Subject::Nsg(nsg) => (None, Some(nsg.to_string())),
-    };
-    difference.regions.iter().map(move |region| Difference {
-        direction: format!("{:?}", difference.direction),
-        nic: nic.clone(),
-        nsg: nsg.clone(),
-        protocol: text::protocol(region.witness.protocol).to_owned(),
-        source: region.witness.source.ip(),
-        source_port: region.witness.source_port,
-        destination: region.witness.destination.ip(),
-        destination_port: region.witness.destination_port,
-        old: format!("{:?}", region.old),
-        new: format!("{:?}", region.new),
-        region: region.to_string(),
-    })
 }
 
 /// An engine that judges first packets and keeps nothing of them.

@@ -2,65 +2,30 @@
 
 use super::Colour;
 use super::tables::{painted, plural, table};
-use analysis::{Decider, Diff, Difference, OnlyIn, Region, Subject, text};
-use comfy_table::Cell;
-use model::{Access, Direction};
-use packet::Protocol;
-use policy::Tuple;
+use crate::difference::{access, decider, told, way, word};
+use analysis::{Decider, Diff, OnlyIn, Region, Subject, text};
+use comfy_table::{Cell, Table};
+use control::answer;
+use model::Access;
+use policy::{Ranges, Tuple};
 use serde::Serialize;
 use std::io::{self, Write};
-use std::net::IpAddr;
 
 /// How many prefixes or ports a cell of a table shows.
 const SHOWN: usize = 6;
+/// The columns that a table with names of some length takes.
+const TABLE: u16 = 150;
 
 /// The answer for programs.
 #[derive(Serialize)]
 pub struct Differences {
     equal: bool,
-    differences: Vec<Entry>,
+    differences: Vec<answer::Difference>,
     /// What only one side has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     only: Vec<OneSided>,
     /// How many more regions there are.
     more: u64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry {
-    direction: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nic: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nsg: Option<String>,
-    protocol: String,
-    source: String,
-    /// What is supposed of the source, where the documents leave it open.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source_given: Option<String>,
-    source_port: String,
-    destination: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    destination_given: Option<String>,
-    destination_port: String,
-    old: &'static str,
-    new: &'static str,
-    old_rule_name: Option<String>,
-    new_rule_name: Option<String>,
-    witness: Witness,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Witness {
-    protocol: String,
-    source: IpAddr,
-    source_port: Option<u16>,
-    destination: IpAddr,
-    destination_port: Option<u16>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    given: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -73,11 +38,7 @@ impl From<&Diff> for Differences {
     fn from(found: &Diff) -> Self {
         Self {
             equal: found.is_equal(),
-            differences: found
-                .differences
-                .iter()
-                .flat_map(|one| one.regions.iter().map(|region| Entry::new(one, region)))
-                .collect(),
+            differences: found.differences.iter().flat_map(told).collect(),
             only: found
                 .only
                 .iter()
@@ -88,45 +49,11 @@ impl From<&Diff> for Differences {
     }
 }
 
-impl Entry {
-    fn new(one: &Difference, region: &Region) -> Self {
-        let (nic, nsg) = match &one.subject {
-            Subject::Nic(name) => (Some(name.to_string()), None),
-            Subject::Nsg(name) => (None, Some(name.to_string())),
-        };
-        let Tuple { protocol, source, source_port, destination, destination_port } = region.witness;
-        Self {
-            direction: way(one.direction),
-            nic,
-            nsg,
-            protocol: text::protocols(region.protocols),
-            source: region.source.to_string(),
-            source_given: region.source.given.clone(),
-            source_port: text::ports(&region.source_ports),
-            destination: region.destination.to_string(),
-            destination_given: region.destination.given.clone(),
-            destination_port: text::ports(&region.destination_ports),
-            old: access(region.old),
-            new: access(region.new),
-            old_rule_name: region.old_rule.as_ref().map(decider),
-            new_rule_name: region.new_rule.as_ref().map(decider),
-            witness: Witness {
-                protocol: word(protocol),
-                source: source.ip(),
-                source_port,
-                destination: destination.ip(),
-                destination_port,
-                given: suppositions(region),
-            },
-        }
-    }
-}
-
-/// The difference of two policies.
+/// The difference of two policies, for a terminal of so many columns, or for none.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn differences(out: &mut impl Write, found: &Diff, colour: Colour) -> io::Result<()> {
+pub fn differences(out: &mut impl Write, found: &Diff, colour: Colour, width: Option<u16>) -> io::Result<()> {
     if found.is_equal() {
         return writeln!(out, "{}: both decide alike over every packet", painted("equal", true, colour));
     }
@@ -139,28 +66,61 @@ pub fn differences(out: &mut impl Write, found: &Diff, colour: Colour) -> io::Re
             Subject::Nsg(name) => format!("network security group {name}"),
         };
         writeln!(out, "{name}, {}", way(one.direction).to_lowercase())?;
-        let mut table =
-            table(&["protocol", "source", "port", "destination", "port", "old", "new", "for example"]);
-        for region in &one.regions {
-            table.add_row(vec![
-                Cell::new(text::protocols(region.protocols)),
-                Cell::new(place(&region.source)),
-                Cell::new(short(&text::ports(&region.source_ports))),
-                Cell::new(place(&region.destination)),
-                Cell::new(short(&text::ports(&region.destination_ports))),
-                Cell::new(decided(region.old, region.old_rule.as_ref())),
-                Cell::new(decided(region.new, region.new_rule.as_ref())),
-                Cell::new(example(region)),
-            ]);
+        match width.filter(|width| *width < TABLE) {
+            Some(_) => one.regions.iter().try_for_each(|region| in_words(out, region))?,
+            None => writeln!(out, "{}", in_columns(&one.regions))?,
         }
-        writeln!(out, "{table}")?;
         if one.more > 0 {
             writeln!(out, "and {} more region{}", one.more, plural(one.more))?;
         }
     }
     let shown: usize = found.differences.iter().map(|one| one.regions.len()).sum();
     let all = (shown as u64).saturating_add(more(found));
-    writeln!(out, "{}: {all} region{} of packets", painted("different", false, colour), plural(all))
+    let different = painted("different", false, colour);
+    match all {
+        0 => writeln!(out, "{different}: what both have decides alike"),
+        _ => writeln!(out, "{different}: {all} region{} of packets", plural(all)),
+    }
+}
+
+fn in_columns(regions: &[Region]) -> Table {
+    let mut table =
+        table(&["protocol", "source", "port", "destination", "port", "old", "new", "for example"]);
+    for region in regions {
+        table.add_row(vec![
+            Cell::new(text::protocols(region.protocols)),
+            Cell::new(place(&region.source)),
+            Cell::new(short(&text::ports(&region.source_ports))),
+            Cell::new(place(&region.destination)),
+            Cell::new(short(&text::ports(&region.destination_ports))),
+            Cell::new(decided(region.old, region.old_rule.as_ref())),
+            Cell::new(decided(region.new, region.new_rule.as_ref())),
+            Cell::new(example(region)),
+        ]);
+    }
+    table
+}
+
+/// A region for a terminal that is too narrow for the table.
+fn in_words(out: &mut impl Write, region: &Region) -> io::Result<()> {
+    let flat = |cell: String| cell.lines().map(str::trim).collect::<Vec<_>>().join(", ");
+    let port = |ports: &Ranges| match flat(short(&text::ports(ports))) {
+        any if any == "*" => String::new(),
+        ports => format!(" port {ports}"),
+    };
+    let protocol = text::protocols(region.protocols);
+    writeln!(
+        out,
+        "  {} from {}{} to {}{}",
+        if protocol == "*" { "any protocol" } else { &protocol },
+        flat(place(&region.source)),
+        port(&region.source_ports),
+        flat(place(&region.destination)),
+        port(&region.destination_ports)
+    )?;
+    writeln!(out, "    old: {}", flat(decided(region.old, region.old_rule.as_ref())))?;
+    writeln!(out, "    new: {}", flat(decided(region.new, region.new_rule.as_ref())))?;
+    writeln!(out, "    for example {}", example(region).replace('\n', " "))
 }
 
 fn more(found: &Diff) -> u64 {
@@ -172,44 +132,6 @@ fn side(side: OnlyIn) -> &'static str {
         OnlyIn::Old => "old",
         OnlyIn::New => "new",
     }
-}
-
-fn way(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Inbound => "Inbound",
-        Direction::Outbound => "Outbound",
-    }
-}
-
-fn access(access: Access) -> &'static str {
-    match access {
-        Access::Allow => "Allow",
-        Access::Deny => "Deny",
-    }
-}
-
-fn decider(by: &Decider) -> String {
-    format!("{}/{}", by.nsg, by.rule)
-}
-
-/// A protocol's word, or its number.
-fn word(protocol: Protocol) -> String {
-    match text::protocol(protocol) {
-        "Other" => protocol.0.to_string(),
-        word => word.to_owned(),
-    }
-}
-
-fn suppositions(region: &Region) -> Vec<String> {
-    let inside = |name: &Option<std::sync::Arc<str>>| {
-        name.as_deref().filter(|name| *name != "Internet").map(|name| format!("in {name}"))
-    };
-    let sides = [("source", &region.source), ("destination", &region.destination)];
-    let said = sides.into_iter().filter_map(|(side, place)| {
-        let given = place.given.clone().or_else(|| inside(&place.name))?;
-        Some(format!("{side} {given}"))
-    });
-    said.collect()
 }
 
 fn place(place: &analysis::Place) -> String {
@@ -249,4 +171,70 @@ fn example(region: &Region) -> String {
         None => address.to_string(),
     };
     format!("{} {}\n> {}", word(protocol), end(source, source_port), end(destination, destination_port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use analysis::{Only, Place};
+    use model::Direction;
+    use packet::Protocol;
+
+    fn shown(found: &Diff, width: Option<u16>) -> String {
+        let mut out = Vec::new();
+        differences(&mut out, found, Colour::No, width).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_narrow_terminal_is_told_in_words() {
+        let [anybody, site] = ["0.0.0.0/0", "10.0.1.0/24"].map(|text| {
+            let addresses = Ranges::of_prefixes([&text.parse::<ipnet::IpNet>().unwrap()]);
+            Place { addresses, name: None, given: None }
+        });
+        let port = |port| Ranges::of_ports(&model::PortSet::from_ranges([port]));
+        let decider = |rule: &str| Some(Decider { nsg: "web".into(), rule: rule.into() });
+        let region = Region {
+            protocols: 1,
+            source: Place { given: Some("outside VirtualNetwork".into()), ..anybody },
+            source_ports: port(0..=u16::MAX),
+            destination: site,
+            destination_ports: port(22..=22),
+            old: Access::Deny,
+            new: Access::Allow,
+            witness: Tuple {
+                protocol: Protocol::TCP,
+                source: std::net::IpAddr::from([203, 0, 113, 9]).into(),
+                source_port: Some(50_000),
+                destination: std::net::IpAddr::from([10, 0, 1, 4]).into(),
+                destination_port: Some(22),
+            },
+            old_rule: decider("DenyAllInBound"),
+            new_rule: decider("AllowSsh"),
+        };
+        let one = analysis::Difference {
+            subject: Subject::Nic("web1-nic".into()),
+            direction: Direction::Inbound,
+            regions: vec![region],
+            more: 0,
+        };
+        let found = Diff { differences: vec![one], only: Vec::new() };
+        assert!(shown(&found, None).contains("│ Tcp "));
+        let narrow = "network interface web1-nic, inbound\n  \
+                      Tcp from 0.0.0.0/0, outside VirtualNetwork to 10.0.1.0/24 port 22\n    \
+                      old: Deny, web/DenyAllInBound\n    \
+                      new: Allow, web/AllowSsh\n    \
+                      for example Tcp 203.0.113.9:50000 > 10.0.1.4:22\n\
+                      different: 1 region of packets\n";
+        assert_eq!(shown(&found, Some(80)), narrow);
+    }
+
+    #[test]
+    fn what_only_one_has_is_no_region() {
+        let only = Only { what: "network interface web2-nic".into(), side: OnlyIn::New };
+        let found = Diff { differences: Vec::new(), only: vec![only] };
+        let said =
+            "only in the new one: network interface web2-nic\ndifferent: what both have decides alike\n";
+        assert_eq!(shown(&found, None), said);
+    }
 }

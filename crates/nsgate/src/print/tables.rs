@@ -1,9 +1,9 @@
 //! Tables for people.
 
 use super::Colour;
-use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use control::answer::{
-    Confinement, Drop, Flow, FlowRule, IpFlow, Landlock, NotAdmitted, Reloaded, SnatPool, Status,
+    Confinement, Drop, Flow, FlowRule, IpFlow, Landlock, NotAdmitted, Region, Reloaded, SnatPool, Status,
     TagsInForce, TagsRefused, Trial, Tuple,
 };
 use std::io::{self, Write};
@@ -195,6 +195,21 @@ pub fn reloaded(out: &mut impl Write, reloaded: &Reloaded) -> io::Result<()> {
     Ok(())
 }
 
+fn region(region: &Region) -> String {
+    let side = |addresses: &str, given: &Option<String>| match given {
+        Some(given) => format!("{addresses} ({given})"),
+        None => addresses.to_owned(),
+    };
+    format!(
+        "{} from {} port {} to {} port {}",
+        region.protocol,
+        side(&region.source, &region.source_given),
+        region.source_port,
+        side(&region.destination, &region.destination_given),
+        region.destination_port
+    )
+}
+
 /// What a reload would change.
 ///
 /// # Errors
@@ -211,10 +226,12 @@ pub fn trial(out: &mut impl Write, trial: &Trial) -> io::Result<()> {
         let whose = difference.nic.as_ref().or(difference.nsg.as_ref());
         writeln!(
             out,
-            "{} {}: {}",
+            "{} {}: {}: {} becomes {}",
             whose.map_or("", |it| it),
             difference.direction.to_lowercase(),
-            difference.region
+            region(&difference.region),
+            difference.old,
+            difference.new
         )?;
     }
     for only in &trial.only {
@@ -264,6 +281,9 @@ pub fn ip_flow(out: &mut impl Write, answer: &IpFlow, colour: Colour) -> io::Res
 pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_header(header);
+    if let Some(width) = super::width() {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
     table
 }
 

@@ -1,0 +1,90 @@
+//! What two policies decide differently, as answers carry it.
+
+use analysis::{Decider, Place, Subject, text};
+use control::answer::{Difference, Region};
+use model::{Access, Direction};
+use packet::Protocol;
+use policy::Tuple;
+
+/// Each region of a difference, with its packet.
+pub(crate) fn told(one: &analysis::Difference) -> impl Iterator<Item = Difference> + '_ {
+    one.regions.iter().map(|region| {
+        let (nic, nsg) = match &one.subject {
+            Subject::Nic(name) => (Some(name.to_string()), None),
+            Subject::Nsg(name) => (None, Some(name.to_string())),
+        };
+        let Tuple { protocol, source, source_port, destination, destination_port } = region.witness;
+        Difference {
+            direction: way(one.direction).into(),
+            nic,
+            nsg,
+            protocol: word(protocol),
+            source: source.ip(),
+            source_port: port(source_port),
+            destination: destination.ip(),
+            destination_port: port(destination_port),
+            old: access(region.old).into(),
+            new: access(region.new).into(),
+            old_rule_name: region.old_rule.as_ref().map(decider),
+            new_rule_name: region.new_rule.as_ref().map(decider),
+            given: suppositions(region),
+            region: Region {
+                protocol: text::protocols(region.protocols),
+                source: region.source.to_string(),
+                source_given: region.source.given.clone(),
+                source_port: text::ports(&region.source_ports),
+                destination: region.destination.to_string(),
+                destination_given: region.destination.given.clone(),
+                destination_port: text::ports(&region.destination_ports),
+            },
+        }
+    })
+}
+
+/// `Inbound` or `Outbound`.
+pub(crate) fn way(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Inbound => "Inbound",
+        Direction::Outbound => "Outbound",
+    }
+}
+
+/// `Allow` or `Deny`.
+pub(crate) fn access(access: Access) -> &'static str {
+    match access {
+        Access::Allow => "Allow",
+        Access::Deny => "Deny",
+    }
+}
+
+/// A rule with its group.
+pub(crate) fn decider(by: &Decider) -> String {
+    format!("{}/{}", by.nsg, by.rule)
+}
+
+/// A protocol's word, or its number.
+pub(crate) fn word(protocol: Protocol) -> String {
+    match text::protocol(protocol) {
+        "Other" => protocol.0.to_string(),
+        word => word.to_owned(),
+    }
+}
+
+fn port(port: Option<u16>) -> String {
+    port.map_or_else(|| "*".to_owned(), |port| port.to_string())
+}
+
+/// What is supposed of a region's packet where the documents leave it open.
+fn suppositions(region: &analysis::Region) -> Vec<String> {
+    // The name of a published tag says which addresses; one that stands for every address says what is supposed of them.
+    let is_supposed =
+        |place: &Place| matches!(&*text::addresses(&place.addresses), "*" | "0.0.0.0/0" | "::/0");
+    let inside =
+        |place: &Place| place.name.as_deref().filter(|_| is_supposed(place)).map(|name| format!("in {name}"));
+    let sides = [("source", &region.source), ("destination", &region.destination)];
+    let said = sides.into_iter().filter_map(|(side, place)| {
+        let given = place.given.clone().or_else(|| inside(place))?;
+        Some(format!("{side} {given}"))
+    });
+    said.collect()
+}
