@@ -303,3 +303,38 @@ fn ten_mistakes_are_ten_messages_and_each_is_said_once() {
     assert_eq!(expanded.resources.len(), 50);
     assert!(said(&expanded)[3].starts_with("t.json:9:"), "{}", said(&expanded)[3]);
 }
+
+#[test]
+fn resources_of_extensions_need_no_name() {
+    let expanded = expanded(
+        r#""languageVersion": "2.0", "resources": {
+            "group": {"import": "microsoftGraph", "type": "Microsoft.Graph/groups@v1.0", "properties": {"uniqueName": "a"}},
+            "there": {"existing": true, "extension": "graph", "type": "Microsoft.Graph/groups/members@v1.0", "properties": {}},
+            "call": {"extension": "http", "type": "Request", "properties": {"uri": "x"}}
+        }"#,
+    );
+    assert_eq!(said(&expanded), Vec::<String>::new());
+    let kinds: Vec<&str> = expanded.resources.iter().map(|it| it.kind.as_str()).collect();
+    assert_eq!(kinds, ["Microsoft.Graph/groups", "Request"]);
+}
+
+#[test]
+fn the_tags_of_the_resource_group_are_not_known() {
+    let expanded = expanded(
+        r#""resources": [{"type": "Microsoft.Network/x", "name": "x", "tags": {"env": "[resourceGroup().tags.env]"}}]"#,
+    );
+    assert_eq!(said(&expanded), Vec::<String>::new());
+    assert_eq!(json(get(&expanded.resources[0].node, "tags")), r#"{"env":?resourceGroup().tags.env}"#);
+}
+
+#[test]
+fn what_is_not_known_is_said_once_however_much_it_decides() {
+    let expanded = expanded(
+        r#""parameters": {"count": {"type": "int"}}, "resources": [
+            {"type": "Microsoft.Network/x", "name": "a", "copy": {"name": "c", "count": "[parameters('count')]"}},
+            {"type": "Microsoft.Network/x", "name": "b", "condition": "[greater(parameters('count'), 1)]"}
+        ]"#,
+    );
+    assert_eq!(said(&expanded).len(), 1, "{:#?}", said(&expanded));
+    assert!(expanded.not_known.contains(&("t.json".into(), "parameters('count')".to_owned())));
+}
