@@ -225,3 +225,23 @@ fn there_are_not_too_many_deployments() {
         said[0]
     );
 }
+
+#[test]
+fn there_are_not_too_many_resources_in_all() {
+    let copies = |kind: &str, name: &str, count: u32, more: &str| {
+        format!(
+            r#"[{{"type": "{kind}", "name": "[concat('{name}', copyIndex())]", "copy": {{"name": "{name}", "count": {count}}}{more}}}]"#
+        )
+    };
+    let inner = copies("Microsoft.Network/x", "x", 800, "");
+    let more = format!(r#", "properties": {{"template": {{"resources": {inner}}}}}"#);
+    let expanded =
+        expanded(&format!("\"resources\": {}", copies("Microsoft.Resources/deployments", "d", 250, &more)));
+    let said = said(&expanded);
+    assert_eq!(said.len(), 1, "{said:#?}");
+    assert!(
+        said[0].contains("TemplateLimitExceeded") && said[0].contains("more than 2000000 values"),
+        "{}",
+        said[0]
+    );
+}

@@ -19,6 +19,8 @@ use std::sync::Arc;
 /// # Source
 /// Azure "Template limits": 800 resources, copies included.
 const MOST_RESOURCES: usize = 800;
+/// How many values a resource takes the room of, besides those in it.
+const ROOM: usize = 8;
 /// The type of a deployment.
 pub(super) const DEPLOYMENTS: &str = "Microsoft.Resources/deployments";
 /// The type of a resource group.
@@ -193,6 +195,9 @@ impl Inside<'_, '_> {
                     );
                 }
             }
+        }
+        if let Err(fault) = self.all.budget.nodes(ROOM) {
+            return self.all.report(fault.or_at(&declared.at), &way);
         }
         let Some(kind) = self.kind(declared, parent, &way) else { return };
         let is_foreign = is_foreign(declared);
