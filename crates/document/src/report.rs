@@ -22,6 +22,11 @@ impl Report {
         self.diagnostics.push(diagnostic);
     }
 
+    /// Takes it that these expressions, each with its file, have been said not to be known.
+    pub fn told(&mut self, not_known: impl IntoIterator<Item = (Arc<str>, String)>) {
+        self.unknown.extend(not_known);
+    }
+
     /// How many errors there are so far: more of them later say that something in between was unreadable.
     pub fn errors(&self) -> usize {
         self.errors

@@ -5,6 +5,12 @@
 
 use crate::{At, Location};
 
+/// Whether a name stands for one that could not be read, such as `[parameters('name')]`. Whoever reads the documents reports
+/// that, and every name of Azure's that begins like this; nothing else is said of it, and there is no network.
+pub fn is_unread(name: &str) -> bool {
+    name.starts_with('[')
+}
+
 /// All resources of all documents.
 #[derive(Clone, Debug, Default)]
 pub struct Network {

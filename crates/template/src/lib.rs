@@ -19,12 +19,12 @@
 //! | times | `dateTimeAdd`, `dateTimeFromEpoch`, `dateTimeToEpoch`; `utcNow` where the time is given |
 //! | deployment | `copyIndex`, `deployer`, `deployment`, `environment`, `managementGroup`, `parameters`, `resourceGroup`, `subscription`, `tenant`, `variables`, and functions of the template's own |
 //! | lambdas | `filter`, `groupBy`, `lambda`, `lambdaVariables`, `map`, `mapValues`, `reduce`, `sort`, `toObject` |
-//! | logic | `and`, `bool`, `false`, `if`, `not`, `or`, `true` |
+//! | logic | `and`, `bool`, `fail`, `false`, `if`, `not`, `or`, `true` |
 //! | numbers | `add`, `div`, `float`, `int`, `max`, `min`, `mod`, `mul`, `sub` |
 //! | objects | `createObject`, `intersection`, `items`, `json`, `null`, `objectKeys`, `shallowMerge`, `union` |
 //! | resources | `extensionResourceId`, `managementGroupResourceId`, `resourceId`, `subscriptionResourceId`, `tenantResourceId`; `reference`, `references` and `resourceInfo` as far as the deployment knows |
 //! | texts | `base64`, `base64ToJson`, `base64ToString`, `dataUri`, `dataUriToString`, `endsWith`, `format`, `guid`, `join`, `padLeft`, `replace`, `split`, `startsWith`, `string`, `substring`, `toLower`, `toUpper`, `trim`, `uniqueString`, `uri`, `uriComponent`, `uriComponentToString` |
-//! | never known | `getSecret`, `list` and what begins with it, `newGuid`, `pickZones`, `providers` |
+//! | never known | `getSecret`, `list` and what begins with it, `newGuid`, `pickZones`, `providers`, `toLogicalZone`, `toLogicalZones`, `toPhysicalZone`, `toPhysicalZones` |
 //!
 //! # Where it is not sure to be Azure's
 //!

@@ -303,3 +303,75 @@ fn ten_mistakes_are_ten_messages_and_each_is_said_once() {
     assert_eq!(expanded.resources.len(), 50);
     assert!(said(&expanded)[3].starts_with("t.json:9:"), "{}", said(&expanded)[3]);
 }
+
+#[test]
+fn resources_of_extensions_need_no_name() {
+    let expanded = expanded(
+        r#""languageVersion": "2.0", "resources": {
+            "group": {"import": "microsoftGraph", "type": "Microsoft.Graph/groups@v1.0", "properties": {"uniqueName": "a"}},
+            "there": {"existing": true, "extension": "graph", "type": "Microsoft.Graph/groups/members@v1.0", "properties": {}},
+            "call": {"extension": "http", "type": "Request", "properties": {"uri": "x"}}
+        }"#,
+    );
+    assert_eq!(said(&expanded), Vec::<String>::new());
+    let kinds: Vec<&str> = expanded.resources.iter().map(|it| it.kind.as_str()).collect();
+    assert_eq!(kinds, ["Microsoft.Graph/groups", "Request"]);
+}
+
+#[test]
+fn the_tags_of_the_resource_group_are_not_known() {
+    let expanded = expanded(
+        r#""resources": [{"type": "Microsoft.Network/x", "name": "x", "tags": {"env": "[resourceGroup().tags.env]"}}]"#,
+    );
+    assert_eq!(said(&expanded), Vec::<String>::new());
+    assert_eq!(json(get(&expanded.resources[0].node, "tags")), r#"{"env":?resourceGroup().tags.env}"#);
+}
+
+#[test]
+fn what_is_not_known_is_said_once_however_much_it_decides() {
+    let expanded = expanded(
+        r#""parameters": {"count": {"type": "int"}}, "resources": [
+            {"type": "Microsoft.Network/x", "name": "a", "copy": {"name": "c", "count": "[parameters('count')]"}},
+            {"type": "Microsoft.Network/x", "name": "b", "condition": "[greater(parameters('count'), 1)]"}
+        ]"#,
+    );
+    assert_eq!(said(&expanded).len(), 1, "{:#?}", said(&expanded));
+    assert!(expanded.not_known.contains(&("t.json".into(), "parameters('count')".to_owned())));
+}
+
+#[test]
+fn arrays_and_objects_of_the_command_line_are_json() {
+    let sections = r#""parameters": {"ports": {"type": "array"}, "tags": {"type": "object"}}, "resources": [
+        {"type": "Microsoft.Network/x", "name": "x", "properties": {"ports": "[parameters('ports')]", "tags": "[parameters('tags')]"}}]"#;
+    let with = With::default().overrides(r#"{"ports": "['80', '443']", "tags": "{'a': {\"b\": 1}}"}"#);
+    let expanded = with.expand(sections);
+    assert_eq!(said(&expanded), Vec::<String>::new());
+    let properties = get(&expanded.resources[0].node, "properties");
+    assert_eq!(json(properties), r#"{"ports":["80","443"],"tags":{"a":{"b":1}}}"#);
+    let refused = With::default().overrides(r#"{"ports": "80,443", "tags": "['a']"}"#).expand(sections);
+    let said = said(&refused);
+    assert!(
+        said[0].contains("the parameter 'ports' is a string, and the template expects an array"),
+        "{}",
+        said[0]
+    );
+    assert!(said[0].ends_with(r#"help: give an array, such as ["80", "443"]"#), "{}", said[0]);
+    assert!(said[1].ends_with(r#"help: give an object, such as {"name": "value"}"#), "{}", said[1]);
+}
+
+#[test]
+fn a_type_may_be_a_part_of_another() {
+    let expanded = expanded(
+        r##""languageVersion": "2.0",
+        "definitions": {"all": {"type": "object", "properties": {"a/b": {"type": "int", "maxValue": 4, "nullable": true}}}},
+        "parameters": {
+            "none": {"$ref": "#/definitions/all/properties/a~1b"},
+            "many": {"$ref": "#/definitions/all/properties/a~1b", "defaultValue": 5}
+        },
+        "resources": {"x": {"type": "Microsoft.Network/x", "name": "x", "properties": {
+            "none": "[parameters('none')]", "many": "[parameters('many')]"}}}"##,
+    );
+    assert_eq!(json(get(&expanded.resources[0].node, "properties")), r#"{"none":null,"many":5}"#);
+    let said = said(&expanded);
+    assert!(said.len() == 1 && said[0].contains("the parameter 'many' is 5"), "{said:#?}");
+}

@@ -163,3 +163,85 @@ fn symbolic_names_tell_about_their_resources() {
         )
     );
 }
+
+#[test]
+fn the_parts_of_a_network_resource_have_ids() {
+    let expanded = expanded(
+        r#""resources": [
+            {"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {
+                "subnets": [{"name": "a", "properties": {"addressPrefix": "10.0.0.0/24"}}, {"name": "b", "properties": {}, "id": "own"}]}},
+            {"type": "Microsoft.Other/things", "name": "t", "properties": {"parts": [{"name": "a", "properties": {}}]}},
+            {"type": "Microsoft.Network/x", "name": "x", "properties": {
+                "first": "[reference('v').subnets[0].id]",
+                "full": "[reference(resourceId('Microsoft.Network/virtualNetworks', 'v'), '2020-05-01', 'Full').properties.subnets[0].id]",
+                "own": "[reference('v').subnets[1].id]", "other": "[reference('t').parts[0].id]"}}
+        ]"#,
+    );
+    let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/a";
+    assert_eq!(
+        json(get(&expanded.resources[2].node, "properties")),
+        format!(r#"{{"first":"{id}","full":"{id}","own":"own","other":?reference('t').parts[0].id}}"#)
+    );
+}
+
+#[test]
+fn what_is_elsewhere_has_the_id_that_it_has_there() {
+    let expanded = expanded(
+        r#""languageVersion": "2.0", "resources": {
+            "old": {"existing": true, "type": "Microsoft.Network/virtualNetworks", "name": "v", "apiVersion": "2020-05-01",
+                    "subscriptionId": "other", "resourceGroup": "hub"},
+            "d": {"type": "Microsoft.Resources/deployments", "name": "d", "resourceGroup": "hub", "properties": {"template": {
+                "resources": {}, "outputs": {"name": {"type": "string", "value": "made"}}}}},
+            "x": {"type": "Microsoft.Network/x", "name": "x", "properties": {
+                "info": "[resourceInfo('old').id]", "id": "[reference('old', '2020-05-01', 'full').id]",
+                "place": "[reference('old', '2020-05-01', 'full').location]",
+                "made": "[reference(extensionResourceId(format('/subscriptions/{0}/resourceGroups/{1}', subscription().subscriptionId, 'hub'), 'Microsoft.Resources/deployments', 'd'), '2022-09-01').outputs.name.value]"}}
+        }"#,
+    );
+    assert_eq!(said(&expanded), Vec::<String>::new());
+    let id = "/subscriptions/other/resourceGroups/hub/providers/Microsoft.Network/virtualNetworks/v";
+    assert_eq!(
+        json(get(&expanded.resources[0].node, "properties")),
+        format!(
+            r#"{{"info":"{id}","id":"{id}","place":?reference('old', '2020-05-01', 'full').location,"made":"made"}}"#
+        )
+    );
+}
+
+#[test]
+fn there_are_not_too_many_deployments() {
+    let level = |name: &str, resources: &str| {
+        format!(
+            r#"[{{"type": "Microsoft.Resources/deployments", "name": "[concat('{name}', copyIndex())]", "copy": {{"name": "{name}", "count": 800}},
+                "properties": {{"template": {{"resources": {resources}}}}}}}]"#
+        )
+    };
+    let expanded = expanded(&format!("\"resources\": {}", level("a", &level("b", "[]"))));
+    let said = said(&expanded);
+    assert_eq!(said.len(), 1, "{said:#?}");
+    assert!(
+        said[0].contains("TemplateLimitExceeded") && said[0].contains("more than 10000 deployments"),
+        "{}",
+        said[0]
+    );
+}
+
+#[test]
+fn there_are_not_too_many_resources_in_all() {
+    let copies = |kind: &str, name: &str, count: u32, more: &str| {
+        format!(
+            r#"[{{"type": "{kind}", "name": "[concat('{name}', copyIndex())]", "copy": {{"name": "{name}", "count": {count}}}{more}}}]"#
+        )
+    };
+    let inner = copies("Microsoft.Network/x", "x", 800, "");
+    let more = format!(r#", "properties": {{"template": {{"resources": {inner}}}}}"#);
+    let expanded =
+        expanded(&format!("\"resources\": {}", copies("Microsoft.Resources/deployments", "d", 250, &more)));
+    let said = said(&expanded);
+    assert_eq!(said.len(), 1, "{said:#?}");
+    assert!(
+        said[0].contains("TemplateLimitExceeded") && said[0].contains("more than 2000000 values"),
+        "{}",
+        said[0]
+    );
+}

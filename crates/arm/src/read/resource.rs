@@ -3,20 +3,26 @@
 use super::kind::Kind;
 use super::{Reader, keys, shape};
 use document::{Node, Place, Report, Value};
-use model::{At, Location, codes, raw};
+use model::{At, Diagnostic, Location, codes, raw};
 
 /// The id and the name of a resource.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     pub(super) id: Option<At<String>>,
-    /// As written, or the last word of the id, or empty.
+    /// As written, or the last word of the id, or empty; the expression in brackets where it is not known.
     pub(super) name: At<String>,
 }
 
 impl Head {
     pub(super) fn read(place: &Place<'_>, report: &mut Report) -> Self {
         let id = report.string(place, "id");
-        let name = report.string(place, "name").or_else(|| {
+        let written = report.string(place, "name");
+        if let Some(name) = written.as_ref().filter(|it| raw::is_unread(&it.value)) {
+            let message = format!("'{}' is no name", name.value);
+            let error = Diagnostic::error(codes::INVALID_RESOURCE_NAME, &name.at, message);
+            report.push(error.help("a name begins with a letter or a digit"));
+        }
+        let name = written.or_else(|| unread(place)).or_else(|| {
             let id = id.as_ref()?;
             Some(At::new(id.value.rsplit('/').find(|word| !word.is_empty())?, &id.at))
         });
@@ -27,6 +33,9 @@ impl Head {
     /// Takes the parent out of a child's name `parent/child`, else out of its id.
     fn split_parent(&mut self) -> Option<At<String>> {
         let At { value, at } = self.name.clone();
+        if raw::is_unread(&value) {
+            return Some(self.name.clone());
+        }
         let in_name = value.split_once('/');
         if let Some((_, child)) = in_name {
             self.name = At::new(child, &at);
@@ -39,6 +48,18 @@ impl Head {
         }
         in_name.map(|(parent, _)| At::new(parent, &at))
     }
+}
+
+/// What stands for a name that is there and could not be read, which has been reported.
+fn unread(place: &Place<'_>) -> Option<At<String>> {
+    let name = place.get("name")?;
+    let what = match &name.node.value {
+        Value::Unknown(unknown) => unknown.expression.as_str(),
+        Value::String(text) => text,
+        other => other.kind(),
+    };
+    let what = if raw::is_unread(what) { what.to_owned() } else { format!("[{what}]") };
+    Some(At::new(what, &name.node.at))
 }
 
 /// Whether an id says its subscription, and so its parent's whole id.
@@ -126,7 +147,7 @@ impl Reader {
         let found = around.or(written);
         if found.is_none() {
             let message = format!("the child resource '{}' does not name its parent", head.name.value);
-            let error = model::Diagnostic::error(codes::INVALID_RESOURCE_NAME, at, message);
+            let error = Diagnostic::error(codes::INVALID_RESOURCE_NAME, at, message);
             self.report.push(error.help("write its name as parent/child, or its id"));
         }
         found

@@ -122,11 +122,16 @@ impl Reader {
     /// What a template comes to.
     pub(super) fn template(&mut self, expanded: template::Expanded) {
         expanded.diagnostics.into_iter().for_each(|it| self.report.push(it));
+        self.report.told(expanded.not_known);
         for resource in expanded.resources {
             if let Kind::Other(kind) = Kind::named(&resource.kind) {
-                let name = resource.node.get("name").and_then(Node::as_str).unwrap_or_default();
+                let name = match resource.node.get("name").map(|it| &it.value) {
+                    Some(Value::String(name)) => name.clone(),
+                    Some(Value::Unknown(unknown)) => format!("[{}]", unknown.expression),
+                    _ => String::new(),
+                };
                 self.virtual_machine(&kind, &resource.node);
-                self.ignore(kind, name, &resource.node.at);
+                self.ignore(kind, &name, &resource.node.at);
                 continue;
             }
             let mut node = resource.node;

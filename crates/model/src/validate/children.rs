@@ -50,7 +50,7 @@ pub(super) fn names_differ<'a>(
     report: &mut Report,
 ) {
     let mut seen: HashMap<String, &At<String>> = HashMap::new();
-    for name in names {
+    for name in names.filter(|name| !raw::is_unread(&name.value)) {
         if let Some(first) = seen.get(&name.value.to_ascii_lowercase()) {
             let message = format!("'{parent}' has two {what}s '{}'", name.value);
             let help = "names compare without regard to case; rename one";
@@ -68,6 +68,10 @@ fn parent<I: Copy>(
     child: &At<String>,
     report: &mut Report,
 ) -> Option<I> {
+    if raw::is_unread(&reference.value) {
+        report.unread = true;
+        return None;
+    }
     match directory.find(&reference.value) {
         Ok(index) => Some(index),
         Err(error) => {
@@ -86,6 +90,9 @@ fn is_repeated(
     name: &At<String>,
     report: &mut Report,
 ) -> bool {
+    if raw::is_unread(&name.value) {
+        return false;
+    }
     let key = (what, parent, name.value.to_ascii_lowercase());
     let Some(first) = seen.get(&key) else {
         seen.insert(key, name.clone());

@@ -89,6 +89,8 @@ struct Report {
     diagnostics: Vec<Diagnostic>,
     /// Where rules name published tags.
     tag_uses: Vec<TagUse>,
+    /// Whether the name of something could not be read.
+    unread: bool,
 }
 
 impl Report {
@@ -119,7 +121,7 @@ impl Report {
     /// Everything in the order of the files, and the network only where nothing is wrong.
     fn finish(mut self, network: Network) -> (Option<Network>, Vec<Diagnostic>) {
         self.diagnostics.sort_by(|a, b| a.at.cmp(&b.at));
-        let sound = self.diagnostics.iter().all(|found| found.severity != Severity::Error);
+        let sound = !self.unread && self.diagnostics.iter().all(|found| found.severity != Severity::Error);
         (sound.then_some(network), self.diagnostics)
     }
 }
@@ -197,7 +199,8 @@ fn directory<'a, I: Copy>(
     let mut places: Vec<&At<String>> = Vec::new();
     for (nth, (id, name)) in heads.enumerate() {
         text::name(name, kind.words(), report);
-        if let Some(other) = directory.add(nth, &id_of(kind, id, &name.value), &name.value) {
+        let other = directory.add(nth, &id_of(kind, id, &name.value), &name.value);
+        if let Some(other) = other.filter(|_| !raw::is_unread(&name.value)) {
             let message = format!("there are two {}s '{}'", kind.words(), name.value);
             let help = "take one away, or give both the ids of their resource groups";
             let error = Diagnostic::error(codes::DUPLICATE_RESOURCE_NAME, &name.at, message).help(help);

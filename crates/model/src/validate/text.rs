@@ -1,13 +1,17 @@
 //! Names and white space.
 
 use super::Report;
-use crate::{At, Diagnostic, codes, limits};
+use crate::{At, Diagnostic, codes, limits, raw};
 
-/// Reports a name outside Azure's grammar of names.
+/// Reports a name outside Azure's grammar of names, unless its reader did.
 ///
 /// # Source
 /// Azure "Naming rules and restrictions for Azure resources", *Microsoft.Network*.
 pub(super) fn name(name: &At<String>, what: &str, report: &mut Report) {
+    if raw::is_unread(&name.value) {
+        report.unread = true;
+        return;
+    }
     if is_name(&name.value) {
         return;
     }

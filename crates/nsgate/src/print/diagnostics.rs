@@ -14,6 +14,9 @@ const TOGETHER: u32 = 60;
 /// So many related places are shown; more would say nothing new.
 const RELATED: usize = 8;
 
+/// So many errors are written, and so many warnings; a hundred thousand more would say nothing new.
+const MOST: usize = 1000;
+
 /// Writes each diagnostic with the line of the file that it speaks of, where that can be read.
 ///
 /// # Errors
@@ -37,12 +40,21 @@ pub fn diagnostics_in(
         Colour::No => Renderer::plain(),
     };
     let mut sources = Sources { files: HashMap::new(), text };
+    let (mut errors, mut warnings) = (0_usize, 0_usize);
     for diagnostic in list {
+        let count = if diagnostic.severity == Severity::Error { &mut errors } else { &mut warnings };
+        *count += 1;
+        if *count > MOST {
+            continue;
+        }
         sources.read(diagnostic);
         writeln!(out, "{}", renderer.render(&groups(diagnostic, &sources.files)))?;
         writeln!(out)?;
     }
-    Ok(())
+    match errors.saturating_sub(MOST) + warnings.saturating_sub(MOST) {
+        0 => Ok(()),
+        more => writeln!(out, "… and {more} more\n"),
+    }
 }
 
 /// Writes the diagnostics as a JSON list. An end is the character after the last one, where it is known.
@@ -220,6 +232,16 @@ mod tests {
         assert!(text.contains(&format!("{file}:2:5")), "{text}");
         assert!(text.contains("^^^^^^^^\n"), "{text}");
         assert!(text.contains("help: did you mean"), "{text}");
+    }
+
+    #[test]
+    fn not_all_of_very_many_are_written() {
+        let at = Location::new("/nowhere/x.json", 1, 1);
+        let mut list = vec![Diagnostic::warning("Odd", &at, "odd"); MOST + 5];
+        list.push(Diagnostic::error("Wrong", &at, "wrong"));
+        let text = written(&list);
+        assert_eq!(text.matches("warning[Odd]").count(), MOST);
+        assert!(text.contains("error[Wrong]") && text.ends_with("… and 5 more\n\n"), "{text}");
     }
 
     #[test]

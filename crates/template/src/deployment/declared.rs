@@ -20,13 +20,15 @@ enum Type {
     Object,
 }
 
-/// The declaration's own words, or those of the type it refers to (`"$ref": "#/definitions/…"`).
+/// The declaration's own words, or those of the type it refers to (`"$ref": "#/definitions/…"`), which may be a part of another.
 pub(super) fn resolved<'n>(template: &'n Node, declaration: &'n Node) -> &'n Node {
     let mut resolved = declaration;
     for _ in 0..MOST_REFS {
         let Some(name) = resolved.get("$ref").and_then(Node::as_str) else { break };
-        let Some(name) = name.strip_prefix("#/definitions/") else { break };
-        let Some(next) = template.get("definitions").and_then(|it| it.get(name)) else { break };
+        let Some(way) = name.strip_prefix("#/definitions/") else { break };
+        let part = |node: &'n Node, step: &str| node.get(&step.replace("~1", "/").replace("~0", "~"));
+        let definitions = template.get("definitions");
+        let Some(next) = definitions.and_then(|it| way.split('/').try_fold(it, part)) else { break };
         resolved = next;
     }
     resolved
@@ -106,7 +108,12 @@ impl Inside<'_, '_> {
                 };
                 let message =
                     format!("the parameter '{name}' is {}, and the template expects {word}", value.kind());
-                self.invalid(&at, message, &format!("give {word}"), way);
+                let help = match expected {
+                    Type::Array => r#"give an array, such as ["80", "443"]"#.to_owned(),
+                    Type::Object => r#"give an object, such as {"name": "value"}"#.to_owned(),
+                    _ => format!("give {word}"),
+                };
+                self.invalid(&at, message, &help, way);
                 return None;
             }
         };

@@ -63,7 +63,7 @@ impl Facts {
                 ("type", text("Microsoft.Resources/resourceGroups")),
                 ("location", text(&self.location)),
                 ("managedBy", text("")),
-                ("tags", made.object([])),
+                ("tags", made.unknown("resourceGroup().tags", "is known only where it is deployed")),
                 ("properties", made.object([("provisioningState", text("Succeeded"))])),
             ]),
             Fact::Subscription => made.object([

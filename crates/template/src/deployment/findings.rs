@@ -5,6 +5,7 @@ use crate::codes;
 use model::{Diagnostic, Location, Severity};
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 /// So many are kept; more would say nothing new.
 const MOST: usize = 1000;
@@ -14,6 +15,8 @@ pub(super) struct Findings {
     diagnostics: Vec<Diagnostic>,
     /// What has been said of which place, whatever way led there.
     said: HashSet<(Location, &'static str, String)>,
+    /// The expressions that have been said not to be known, each with its file.
+    pub(super) not_known: HashSet<(Arc<str>, String)>,
     /// Whether what is wrong now is wrong with something that does not matter.
     pub(super) lenient: bool,
 }
@@ -48,8 +51,8 @@ impl Findings {
         self.diagnostics.extend(diagnostics.into_iter().take(room));
     }
 
-    pub(super) fn into_diagnostics(self) -> Vec<Diagnostic> {
-        self.diagnostics
+    pub(super) fn into_parts(self) -> (Vec<Diagnostic>, HashSet<(Arc<str>, String)>) {
+        (self.diagnostics, self.not_known)
     }
 }
 

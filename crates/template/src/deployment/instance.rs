@@ -2,6 +2,7 @@
 
 use super::deployment::{Loop, Loops};
 use super::expansion::{Wanted, truth};
+use super::facts::Facts;
 use super::findings::Found;
 use super::inside::Inside;
 use super::way::Way;
@@ -11,18 +12,21 @@ use document::{Entry, Node, Value, codes};
 use model::{At, Severity};
 use std::cell::OnceCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The most resources of one template.
 ///
 /// # Source
 /// Azure "Template limits": 800 resources, copies included.
 const MOST_RESOURCES: usize = 800;
+/// How many values a resource takes the room of, besides those in it.
+const ROOM: usize = 8;
 /// The type of a deployment.
 pub(super) const DEPLOYMENTS: &str = "Microsoft.Resources/deployments";
 /// The type of a resource group.
 const GROUPS: &str = "Microsoft.Resources/resourceGroups";
 /// What of a resource says how it is deployed, and is no part of it.
-const NOT_OF_THE_RESOURCE: [&str; 16] = [
+const NOT_OF_THE_RESOURCE: [&str; 17] = [
     "type",
     "name",
     "id",
@@ -39,6 +43,7 @@ const NOT_OF_THE_RESOURCE: [&str; 16] = [
     "subscriptionId",
     "resourceGroup",
     "import",
+    "extension",
 ];
 
 /// One resource.
@@ -191,8 +196,14 @@ impl Inside<'_, '_> {
                 }
             }
         }
+        if let Err(fault) = self.all.budget.nodes(ROOM) {
+            return self.all.report(fault.or_at(&declared.at), &way);
+        }
         let Some(kind) = self.kind(declared, parent, &way) else { return };
-        let Some(own) = declared.get("name").map(|name| self.value(name, &way.key("name"))) else {
+        let is_foreign = is_foreign(declared);
+        let named = declared.get("name").map(|name| self.value(name, &way.key("name")));
+        let unnamed = || Node::new(Value::String(String::new()), declared.at.clone());
+        let Some(own) = named.or_else(|| is_foreign.then(unnamed)) else {
             let help = "write its name, or an expression that makes it";
             return self.invalid(&declared.at, "the resource has no name".to_owned(), help, &way);
         };
@@ -201,7 +212,8 @@ impl Inside<'_, '_> {
             Some(parent) => joined(&parent.name, own),
             None => own,
         };
-        let id = self.id_of(declared, &kind, &name, &way);
+        let id =
+            if is_foreign { self.hole(&name.at, "id") } else { self.id_of(declared, &kind, &name, &way) };
         let child = Parent { kind: kind.value.clone(), name: name.clone() };
         found.push(Instance {
             path: path.to_owned(),
@@ -238,6 +250,7 @@ impl Inside<'_, '_> {
                 let own = own.split('@').next().unwrap_or_default();
                 Some(At { value: own.to_owned(), at: value.at })
             }
+            (Value::String(own), _) if is_foreign(declared) => Some(At { value: own, at: value.at }),
             (Value::Unknown(_), _) => None,
             (Value::String(own), _) => {
                 let message = format!("the type '{own}' has no provider");
@@ -276,6 +289,10 @@ impl Inside<'_, '_> {
         if !does || unknown.help.is_empty() {
             return;
         }
+        let key = (Arc::clone(&value.at.file), unknown.expression.clone());
+        if !self.all.found.borrow_mut().not_known.insert(key) {
+            return;
+        }
         let (code, severity) = (codes::VALUE_NOT_KNOWN, Severity::Error);
         let message = format!("'{}' {}", unknown.expression, unknown.why);
         let help = Some(unknown.help.clone());
@@ -305,23 +322,40 @@ impl Inside<'_, '_> {
             self.invalid(&name.at, message, "a child's name is parent/child", &way.key("name"));
             return self.hole(&name.at, text);
         }
-        let facts = &self.deployment.facts;
+        let (facts, level) = self.place_of(declared, way);
         let prefix = match declared.get("scope").map(|it| self.value(it, &way.key("scope"))) {
             Some(Node { value: Value::String(scope), .. }) if scope.starts_with('/') => {
                 scope.trim_end_matches('/').to_owned()
             }
             Some(Node { value: Value::String(scope), .. }) => {
-                format!("{}/providers/{scope}", facts.prefix(self.deployment.level))
+                format!("{}/providers/{scope}", facts.prefix(level))
             }
             Some(node @ Node { value: Value::Unknown(_), .. }) => return node,
             _ if kind.value.eq_ignore_ascii_case(GROUPS) => {
                 let id = format!("{}/resourceGroups/{text}", facts.prefix(Level::Subscription));
                 return Node::new(Value::String(id), name.at.clone());
             }
-            _ => facts.prefix(self.deployment.level),
+            _ => facts.prefix(level),
         };
         let pairs: String = types.iter().zip(&names).map(|(kind, name)| format!("/{kind}/{name}")).collect();
         Node::new(Value::String(format!("{prefix}/providers/{provider}{pairs}")), name.at.clone())
+    }
+
+    /// Where a resource is: elsewhere, if it is a deployment or one that is there already and says so.
+    fn place_of(&self, declared: &Node, way: &Way<'_>) -> (Facts, Level) {
+        let mut facts = self.deployment.facts.clone();
+        let mut level = self.deployment.level;
+        let text = |key: &str| {
+            let value = self.value(declared.get(key)?, &way.key(key));
+            value.as_str().map(str::to_owned)
+        };
+        if let Some(subscription) = text("subscriptionId") {
+            (facts.subscription, level) = (subscription, Level::Subscription);
+        }
+        if let Some(group) = text("resourceGroup") {
+            (facts.resource_group, level) = (group, Level::ResourceGroup);
+        }
+        (facts, level)
     }
 
     /// Whether the whole resource is being evaluated right now.
@@ -364,6 +398,12 @@ impl Inside<'_, '_> {
         let body = Node::new(Value::Object(entries), instance.declared.at.clone());
         Ok(instance.body.get_or_init(|| body))
     }
+}
+
+/// Whether an extension of the language makes the resource, and not Azure's resource manager: it needs no name.
+fn is_foreign(declared: &Node) -> bool {
+    let is_versioned = declared.get("type").and_then(Node::as_str).is_some_and(|it| it.contains('@'));
+    is_versioned || declared.get("import").is_some() || declared.get("extension").is_some()
 }
 
 /// The name of a child: its parent's and its own.

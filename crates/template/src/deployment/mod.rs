@@ -38,7 +38,9 @@ use document::{Node, Value};
 use expansion::Expansion;
 use inside::Inside;
 use model::{At, Diagnostic};
+use std::collections::HashSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// What a template comes to.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +51,8 @@ pub struct Expanded {
     pub outputs: Vec<(At<String>, Node)>,
     /// What is wrong with the template, each fault once.
     pub diagnostics: Vec<Diagnostic>,
+    /// The expressions that are among the diagnostics because they are not known, each with its file.
+    pub not_known: HashSet<(Arc<str>, String)>,
 }
 
 /// A resource that a template deploys.
@@ -106,6 +110,6 @@ pub fn expand(template: &Node, given: &Given<'_>) -> Expanded {
             node: node.clone(),
         }));
     });
-    expanded.diagnostics = all.found.into_inner().into_diagnostics();
+    (expanded.diagnostics, expanded.not_known) = all.found.into_inner().into_parts();
     expanded
 }

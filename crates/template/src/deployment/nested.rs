@@ -19,6 +19,8 @@ use std::rc::Rc;
 
 /// How many deployments stand in each other.
 const MOST_DEPTH: usize = 16;
+/// How many there are in all: templates of people have a few dozen.
+const MOST_DEPLOYMENTS: usize = 10_000;
 
 impl Inside<'_, '_> {
     /// The deployment that a resource makes, or `None` for other resources and for what cannot be had.
@@ -35,6 +37,11 @@ impl Inside<'_, '_> {
         let way = Way::Root(&instance.path);
         if self.deployment.depth >= MOST_DEPTH {
             let message = format!("deployments stand more than {MOST_DEPTH} deep in each other");
+            self.all.report(Fault::limit(message).or_at(&instance.declared.at), &way);
+            return None;
+        }
+        if self.all.deployment(MOST_DEPLOYMENTS).is_some() {
+            let message = format!("the template makes more than {MOST_DEPLOYMENTS} deployments");
             self.all.report(Fault::limit(message).or_at(&instance.declared.at), &way);
             return None;
         }

@@ -6,7 +6,8 @@ use super::inside::Inside;
 use super::instance::Instance;
 use crate::fault::Fault;
 use crate::scope::Question;
-use document::{Node, Unknown, Value};
+use document::{Entry, Node, Unknown, Value};
+use model::At;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ use std::sync::Arc;
 pub(crate) const AFTER_DEPLOYMENT: &str = "is known only after deployment";
 /// What to do about it.
 pub(crate) const SUPPLY: &str = "give its value under network.values, by the text of the expression";
+/// The provider whose resources have parts with ids, in small letters.
+const NETWORK: &str = "microsoft.network/";
 
 impl Inside<'_, '_> {
     /// The answer to a question about a resource.
@@ -39,6 +42,7 @@ impl Inside<'_, '_> {
                 };
                 match question {
                     Question::ResourceInfo => Ok(information(instance)),
+                    _ if instance.existing && full => Ok(information(instance)),
                     // A resource that asks about itself means what is there before the deployment.
                     _ if instance.existing || inside.is_under_way(instance) => {
                         Ok(self.unknown(question, name))
@@ -69,12 +73,47 @@ impl Inside<'_, '_> {
             return self.said_of_deployment(instance, full);
         }
         let body = self.body(instance)?;
-        let node = match (full, body.get("properties")) {
-            (true, _) => body,
-            (false, Some(properties)) => properties,
+        let mut said = match (full, body.get("properties")) {
+            (true, _) => self.all.budget.copy(body)?,
+            (false, Some(properties)) => self.all.budget.copy(properties)?,
             (false, None) => return Ok(Made(&body.at).object([])),
         };
-        self.all.budget.copy(node)
+        let is_network = instance.kind.value.to_ascii_lowercase().starts_with(NETWORK);
+        if let Some(id) = instance.id.as_str().filter(|_| is_network) {
+            let parts = match &mut said.value {
+                Value::Object(entries) if full => {
+                    let properties =
+                        entries.iter_mut().find(|it| it.key.value.eq_ignore_ascii_case("properties"));
+                    properties.map(|it| &mut it.value)
+                }
+                _ => Some(&mut said),
+            };
+            parts.map_or(Ok(()), |parts| self.name_parts(parts, id))?;
+        }
+        Ok(said)
+    }
+
+    /// Gives the parts in the lists of a network resource, such as its subnets, the ids that Azure answers with.
+    fn name_parts(&self, properties: &mut Node, parent: &str) -> Result<(), Fault> {
+        let Value::Object(lists) = &mut properties.value else { return Ok(()) };
+        for Entry { key, value } in lists {
+            let Value::Array(items) = &mut value.value else { continue };
+            for item in items {
+                let is_part = item.get("properties").is_some() && item.get("id").is_none();
+                let Some(name) = item.get("name").and_then(Node::as_str).filter(|_| is_part) else {
+                    continue;
+                };
+                let id = format!("{parent}/{}/{name}", key.value);
+                self.all.budget.nodes(1)?;
+                self.all.budget.text(id.len())?;
+                let id = Made(&item.at).text(id);
+                if let Value::Object(entries) = &mut item.value {
+                    entries.retain(|it| !it.key.value.eq_ignore_ascii_case("id"));
+                    entries.push(Entry { key: At::new("id", &id.at), value: id });
+                }
+            }
+        }
+        Ok(())
     }
 
     fn said_of_deployment(&self, instance: &Instance, full: bool) -> Result<Node, Fault> {

@@ -5,6 +5,7 @@ use super::findings::{Findings, Found};
 use super::given::Given;
 use super::way::Way;
 use crate::codes;
+use crate::value::from_json;
 use document::{Entry, Node, Unknown, Value};
 use model::Severity;
 use std::collections::HashMap;
@@ -42,7 +43,8 @@ pub(super) fn read(given: &Given<'_>, template: &Node, found: &mut Findings) -> 
     supplied
 }
 
-/// A value of the command line, which is a text where the template wants a number or a truth value.
+/// A value of the command line, which is a text where the template wants a number, a truth value, or an array or object; those may
+/// have single quotes, as Azure's command line reads them.
 fn as_declared(name: &str, value: &Node, template: &Node) -> Node {
     let declared = template.get("parameters").and_then(|it| it.get(name));
     let kind = declared.map(|it| resolved(template, it)).and_then(|it| it.get("type")).and_then(Node::as_str);
@@ -51,9 +53,16 @@ fn as_declared(name: &str, value: &Node, template: &Node) -> Node {
         Some("int") if text.parse::<i64>().is_ok() => Value::Number(text.to_owned()),
         Some("bool") if text.eq_ignore_ascii_case("true") => Value::Bool(true),
         Some("bool") if text.eq_ignore_ascii_case("false") => Value::Bool(false),
+        Some("array") if text.starts_with('[') => read_value(text, value),
+        Some("object" | "secureobject") if text.starts_with('{') => read_value(text, value),
         _ => return value.clone(),
     };
     Node::new(typed, value.at.clone())
+}
+
+/// The JSON that a text is, or the text where it is none.
+fn read_value(text: &str, node: &Node) -> Value {
+    from_json(text, &node.at).map_or_else(|_| node.value.clone(), |read| read.value)
 }
 
 /// The names that a parameter file gives values to.

@@ -1,7 +1,7 @@
 //! Truth values, and functions that look only at what decides.
 
 use super::{Call, Function, Written, lazy, plain};
-use crate::evaluate::{Frame, Lent};
+use crate::evaluate::{Frame, Lent, shortened};
 use crate::fault::Stop;
 use document::{Node, Value};
 use std::borrow::Cow;
@@ -10,6 +10,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     lazy("if", 3, 3, choose),
     lazy("and", 2, super::ANY, |call, frame| junction(call, frame, false)),
     lazy("or", 2, super::ANY, |call, frame| junction(call, frame, true)),
+    lazy("fail", 1, 1, fail),
     lazy("coalesce", 1, super::ANY, coalesce),
     plain("not", 1, 1, |call| call.node(Value::Bool(!call.truth(0)?))),
     plain("true", 0, 0, |call| call.node(Value::Bool(true))),
@@ -37,6 +38,16 @@ fn junction<'v>(call: Written<'v>, frame: &'v Frame<'v>, decides: bool) -> Resul
     match unknown {
         Some(why) => Err(Stop::Unknown(why)),
         None => Ok(Cow::Owned(call.node(Value::Bool(!decides)))),
+    }
+}
+
+/// The template itself says that it must not be deployed like this.
+fn fail<'v>(call: Written<'v>, frame: &'v Frame<'v>) -> Result<Lent<'v>, Stop> {
+    let node = call.value(0, frame)?;
+    match &node.value {
+        Value::String(message) => Err(call.fault(shortened(message)).into()),
+        Value::Unknown(unknown) => Err(Stop::Unknown(unknown.clone())),
+        _ => Err(call.wrong(0, &node, "a message")),
     }
 }
 

@@ -72,7 +72,7 @@ const fn lazy(
 
 /// Azure's function of a name, whatever its case.
 pub(crate) fn find(name: &str) -> Option<&'static Function> {
-    let listing = name.len() > 4 && name.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case("list"));
+    let listing = name.len() >= 4 && name.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case("list"));
     let found = all().find(|function| function.name.eq_ignore_ascii_case(name));
     found.or(if listing { Some(&resource::LIST) } else { None })
 }

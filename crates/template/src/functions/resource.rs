@@ -27,14 +27,20 @@ pub(super) const FUNCTIONS: &[Function] = &[
             "write the API version or the location itself",
         )
     }),
-    lazy("pickZones", 3, 5, |call, _| {
-        unknown(call, "depends on which zones Azure has there", "write the zones, as in [\"1\"]")
-    }),
+    lazy("pickZones", 3, 5, zones),
+    lazy("toLogicalZone", 3, 3, zones),
+    lazy("toLogicalZones", 3, 3, zones),
+    lazy("toPhysicalZone", 3, 3, zones),
+    lazy("toPhysicalZones", 3, 3, zones),
     lazy("getSecret", 1, 3, |call, _| secret(call)),
 ];
 
 /// The functions whose names begin with `list`; there is one for each thing that a resource lists.
 pub(super) const LIST: Function = lazy("list", 1, 3, |call, _| secret(call));
+
+fn zones<'v>(call: Written<'v>, _: &'v Frame<'v>) -> Result<Lent<'v>, Stop> {
+    unknown(call, "depends on which zones Azure has there", "write the zones, as in [\"1\"]")
+}
 
 fn secret(call: Written<'_>) -> Result<Lent<'_>, Stop> {
     unknown(call, "is known only to the deployed resource", "write the value itself in its place")

@@ -373,6 +373,17 @@ fn resources() {
             "? providers('A.B', 'c').apiVersions[0] depends on what Azure offers at the time",
         ),
         (
+            "list('x', '2016-08-01').user",
+            "? list('x', '2016-08-01').user is known only to the deployed resource",
+        ),
+        (
+            "toLogicalZone('s', 'westeurope', '1')",
+            "? toLogicalZone('s', 'westeurope', '1') depends on which zones Azure has there",
+        ),
+        ("if(true(), 1, fail('no'))", "1"),
+        ("fail(concat('no ', 'way'))", "! fail: no way"),
+        ("fail(1)", "! fail: argument 1 is the number 1, and it takes a message"),
+        (
             "pickZones('A.B', 'c', 'westeurope')",
             "? pickZones('A.B', 'c', 'westeurope') depends on which zones Azure has there",
         ),
