@@ -1,57 +1,117 @@
-//! Azure's template language: expressions and their functions, evaluated on values that keep their places.
+//! Azure's templates: a whole one with its parameters, loops, conditions and nested deployments becomes plain resources.
 //!
-//! [`expand`] makes plain resources of a whole template. Whatever the template holds, it ends within a [`Budget`], and what
-//! is wrong is said with its place: a mistake in an expression with the function, the text and the character.
+//! [`expand`] makes them. Whatever the template holds, it ends within a [`Budget`], and what is wrong is said with its
+//! place. What the expressions in it mean is the business of `expression`; here is what they may ask.
 //!
-//! A value keeps the place where it was written, so that a bad priority from a parameter file is reported there. What
-//! cannot be known before the deployment is a value too: it is carried along, and a function of it is not known either,
-//! unless something else decides (`if`, `and`, `or`, `contains`).
-//!
-//! `scope` is the border between the language and deployments: what an expression may ask about where it stands.
-//!
-//! # The functions
-//!
-//! | kind | functions |
+//! | file | question |
 //! |---|---|
-//! | arrays | `array`, `concat`, `contains`, `createArray`, `empty`, `first`, `flatten`, `indexFromEnd`, `indexOf`, `intersection`, `last`, `lastIndexOf`, `length`, `max`, `min`, `range`, `skip`, `take`, `tryGet`, `tryIndexFromEnd`, `union` |
-//! | prefixes | `cidrHost`, `cidrSubnet`, `parseCidr` |
-//! | comparison | `coalesce`, `equals`, `greater`, `greaterOrEquals`, `less`, `lessOrEquals` |
-//! | times | `dateTimeAdd`, `dateTimeFromEpoch`, `dateTimeToEpoch`; `utcNow` where the time is given |
-//! | deployment | `copyIndex`, `deployer`, `deployment`, `environment`, `managementGroup`, `parameters`, `resourceGroup`, `subscription`, `tenant`, `variables`, and functions of the template's own |
-//! | lambdas | `filter`, `groupBy`, `lambda`, `lambdaVariables`, `map`, `mapValues`, `reduce`, `sort`, `toObject` |
-//! | logic | `and`, `bool`, `fail`, `false`, `if`, `not`, `or`, `true` |
-//! | numbers | `add`, `div`, `float`, `int`, `max`, `min`, `mod`, `mul`, `sub` |
-//! | objects | `createObject`, `intersection`, `items`, `json`, `null`, `objectKeys`, `shallowMerge`, `union` |
-//! | resources | `extensionResourceId`, `managementGroupResourceId`, `resourceId`, `subscriptionResourceId`, `tenantResourceId`; `reference`, `references` and `resourceInfo` as far as the deployment knows |
-//! | texts | `base64`, `base64ToJson`, `base64ToString`, `dataUri`, `dataUriToString`, `endsWith`, `format`, `guid`, `join`, `padLeft`, `replace`, `split`, `startsWith`, `string`, `substring`, `toLower`, `toUpper`, `trim`, `uniqueString`, `uri`, `uriComponent`, `uriComponentToString` |
-//! | never known | `getSecret`, `list` and what begins with it, `newGuid`, `pickZones`, `providers`, `toLogicalZone`, `toLogicalZones`, `toPhysicalZone`, `toPhysicalZones` |
-//!
-//! # Where it is not sure to be Azure's
-//!
-//! - `uniqueString` is not documented; ours agrees with published results.
-//! - `dateTimeAdd` counts months and years by the calendar, and without a format writes the sum as the time was given.
-//! - `format` writes numbers as `D`, `F`, `G`, `N`, `P`, `X` and patterns of `0` and `#`, arrays and objects as JSON.
-//! - `first` and `last` of an empty array are null.
+//! | `given`, `facts`, `supplied`, `links` | what is known besides the template |
+//! | `expansion`, `deployment` | which deployments there are, and what of them has been evaluated |
+//! | `inside`, `members` | what names mean where an expression stands |
+//! | `values` | trees with expressions and loops in them |
+//! | `declared` | whether a parameter's value is one that its declaration allows |
+//! | `instance` | which resources there will be, and what each is |
+//! | `nested` | deployments in deployments |
+//! | `reference` | what one resource may ask about another |
 
-mod budget;
-pub mod codes;
+mod declared;
 mod deployment;
-mod encode;
-mod evaluate;
-mod expression;
-mod fault;
-mod format;
-mod functions;
-mod hash;
-mod parse;
-mod scope;
-#[cfg(test)]
-mod tests;
-mod text;
-mod time;
-mod value;
+mod expansion;
+mod facts;
+mod findings;
+mod given;
+mod inside;
+mod instance;
+mod links;
+mod members;
+mod nested;
+mod reference;
+mod supplied;
+mod values;
+mod way;
 
-pub use budget::{Budget, Limits};
-pub use deployment::{
-    Expanded, FOLDER_URI, Facts, Folder, Given, Links, NoLinks, Resource, expand, parameter_names,
-};
+pub use expression::{Budget, Limits, codes};
+pub use facts::Facts;
+pub use given::Given;
+pub use links::{FOLDER_URI, Folder, Links, NoLinks};
+pub use supplied::parameter_names;
+
+use document::{Node, Value};
+use expansion::Expansion;
+use inside::Inside;
+use model::{At, Diagnostic};
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What a template comes to.
+#[derive(Clone, Debug, Default)]
+pub struct Expanded {
+    /// The resources, in the order of the template; those of a nested deployment after all of the one around it.
+    pub resources: Vec<Resource>,
+    /// The outputs that can be known.
+    pub outputs: Vec<(At<String>, Node)>,
+    /// What is wrong with the template, each fault once.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The expressions that are among the diagnostics because they are not known, each with its file.
+    pub not_known: HashSet<(Arc<str>, String)>,
+}
+
+/// A resource that a template deploys.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Resource {
+    /// The JSON path in its template, such as `resources[3]`; of the second turn of a loop, `resources[3][1]`.
+    pub path: String,
+    /// The full type.
+    pub kind: String,
+    /// The resource in the shape of Azure's REST interface: full type and name, id, and no expressions.
+    pub node: Node,
+}
+
+/// Evaluates a template with everything nested in it.
+///
+/// A value that cannot be known is a [`Value::Unknown`] in its place; where an expression is wrong, one without help,
+/// because the reason is among the diagnostics.
+///
+/// # Cost
+/// At most what a [`Budget`] allows.
+///
+/// # Source
+/// Azure "Understand the structure and syntax of ARM templates" and the pages it leads to.
+pub fn expand(template: &Node, given: &Given<'_>) -> Expanded {
+    let budget = Budget::default();
+    let all = Expansion::new(given, &budget);
+    let first = all.first(template);
+    let inside = Inside { all: &all, deployment: first.clone(), loops: Rc::new([]), own: false };
+    inside.check_supplied();
+    all.declare_all(&first);
+    // What does not matter comes last, so that whatever also matters to something that does has been said by then.
+    for matters in [true, false] {
+        all.found.borrow_mut().lenient = !matters;
+        all.each_instance(|inside, instance| {
+            let is_next = (given.is_modelled)(&instance.kind.value) == matters && instance.is_deployed();
+            if is_next && let Err(fault) = inside.body(instance) {
+                all.report(fault.or_at(&instance.declared.at), &way::Way::Root(&instance.path));
+            }
+        });
+    }
+    let mut expanded = Expanded::default();
+    match inside.outputs() {
+        Ok(outputs) => {
+            let known =
+                outputs.iter().filter_map(|it| Some((it.key.clone(), it.value.get("value")?.clone())));
+            expanded.outputs = known.filter(|(_, value)| !matches!(value.value, Value::Unknown(_))).collect();
+        }
+        Err(fault) => all.report(fault.or_at(&template.at), &way::Way::Root("outputs")),
+    }
+    all.each_instance(|_, instance| {
+        let body = instance.body.get().filter(|_| instance.is_deployed());
+        expanded.resources.extend(body.map(|node| Resource {
+            path: instance.path.clone(),
+            kind: instance.kind.value.clone(),
+            node: node.clone(),
+        }));
+    });
+    (expanded.diagnostics, expanded.not_known) = all.found.into_inner().into_parts();
+    expanded
+}

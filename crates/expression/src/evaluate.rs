@@ -1,16 +1,20 @@
 //! Expressions become values.
 
 use crate::budget::Budget;
-use crate::deployment::reference::{AFTER_DEPLOYMENT, SUPPLY};
-use crate::expression::{self, Expr, Key, Kind, Step};
 use crate::fault::{Fault, Stop};
 use crate::functions::{self, Call, Run};
 use crate::parse::{Meaning, meaning};
 use crate::scope::Scope;
+use crate::syntax::{self, Expr, Key, Kind, Step};
 use document::{Node, Unknown, Value};
 use model::{Location, nearest};
 use std::borrow::Cow;
 use std::sync::Arc;
+
+/// Why what only the deployment decides is not known.
+pub const AFTER_DEPLOYMENT: &str = "is known only after deployment";
+/// What to do about it.
+pub const SUPPLY: &str = "give its value under network.values, by the text of the expression";
 
 /// A value that may belong to the deployment.
 pub(crate) type Lent<'a> = Cow<'a, Node>;
@@ -22,12 +26,7 @@ pub(crate) type Lent<'a> = Cow<'a, Node>;
 ///
 /// # Errors
 /// The expression is wrong, with the place of the character; or the budget is used up.
-pub(crate) fn evaluate_text(
-    text: &str,
-    at: &Location,
-    scope: &dyn Scope,
-    budget: &Budget,
-) -> Result<Node, Fault> {
+pub fn evaluate_text(text: &str, at: &Location, scope: &dyn Scope, budget: &Budget) -> Result<Node, Fault> {
     let text = match meaning(text) {
         Meaning::Expression(text) => text,
         Meaning::Literal(text) => {
@@ -215,7 +214,7 @@ impl<'e> Evaluator<'e> {
     fn call<'v>(
         &'v self,
         expr: &'v Expr,
-        call: &'v expression::Call,
+        call: &'v syntax::Call,
         frame: &'v Frame<'v>,
     ) -> Result<Lent<'v>, Stop> {
         if let Some(namespace) = &call.namespace {
@@ -299,7 +298,7 @@ pub(crate) fn own(value: Lent<'_>, budget: &Budget) -> Result<Node, Fault> {
 }
 
 /// A text for a message: its beginning, where it is long.
-pub(crate) fn shortened(text: &str) -> String {
+pub fn shortened(text: &str) -> String {
     const MOST: usize = 120;
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

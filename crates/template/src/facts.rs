@@ -1,8 +1,8 @@
 //! What a deployment knows of itself: where it goes and what it is called.
 
-use super::links::FOLDER_URI;
-use crate::scope::{Fact, Level};
+use crate::links::FOLDER_URI;
 use document::{Entry, Node, Unknown, Value};
+use expression::{Fact, Level};
 use model::{At, Location};
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ impl Default for Facts {
 
 impl Facts {
     /// What stands before `/providers/…` in the id of a resource.
-    pub(super) fn prefix(&self, level: Level) -> String {
+    pub(crate) fn prefix(&self, level: Level) -> String {
         match level {
             Level::ResourceGroup => {
                 format!("/subscriptions/{}/resourceGroups/{}", self.subscription, self.resource_group)
@@ -50,7 +50,7 @@ impl Facts {
     }
 
     /// The value of a function without arguments, or `None` where the level has none. `file` is the path of the template below its folder.
-    pub(super) fn node(&self, fact: Fact, level: Level, template: &Node, file: &str) -> Option<Node> {
+    pub(crate) fn node(&self, fact: Fact, level: Level, template: &Node, file: &str) -> Option<Node> {
         let made = Made(&template.at);
         let text = |text: &str| made.text(text);
         Some(match fact {
@@ -167,19 +167,19 @@ fn environment(made: &Made<'_>) -> Node {
 }
 
 /// Makes nodes that all have one place.
-pub(super) struct Made<'a>(pub(super) &'a Location);
+pub(crate) struct Made<'a>(pub(crate) &'a Location);
 
 impl Made<'_> {
-    pub(super) fn text(&self, text: impl Into<String>) -> Node {
+    pub(crate) fn text(&self, text: impl Into<String>) -> Node {
         Node::new(Value::String(text.into()), self.0.clone())
     }
 
-    pub(super) fn object<'k>(&self, entries: impl IntoIterator<Item = (&'k str, Node)>) -> Node {
+    pub(crate) fn object<'k>(&self, entries: impl IntoIterator<Item = (&'k str, Node)>) -> Node {
         let entry = |(key, value): (&str, Node)| Entry { key: At::new(key, self.0), value };
         Node::new(Value::Object(entries.into_iter().map(entry).collect()), self.0.clone())
     }
 
-    pub(super) fn unknown(&self, expression: &str, why: &str) -> Node {
+    pub(crate) fn unknown(&self, expression: &str, why: &str) -> Node {
         let unknown = Unknown {
             expression: expression.to_owned(),
             why: why.to_owned(),

@@ -7,43 +7,43 @@ use std::sync::Arc;
 
 /// An error without a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Fault {
+pub struct Fault {
     /// Azure's code, or ours.
-    pub(crate) code: &'static str,
+    pub code: &'static str,
     /// Where; `None` until whoever knows the expression has placed it.
-    pub(crate) at: Option<Location>,
+    pub at: Option<Location>,
     /// What is wrong.
-    pub(crate) message: String,
+    pub message: String,
     /// What to do about it.
-    pub(crate) help: Option<String>,
+    pub help: Option<String>,
 }
 
 impl Fault {
     /// An error in the language, not yet placed.
-    pub(crate) fn new(message: impl Into<String>) -> Self {
+    pub fn new(message: impl Into<String>) -> Self {
         Self { code: codes::INVALID_TEMPLATE, at: None, message: message.into(), help: None }
     }
 
     /// More than the budget allows.
-    pub(crate) fn limit(message: impl Into<String>) -> Self {
+    pub fn limit(message: impl Into<String>) -> Self {
         let help = "split the template, or give the network as it is deployed";
         Self { code: codes::TEMPLATE_LIMIT, ..Self::new(message).help(help) }
     }
 
     /// Whether the budget is used up, so that nothing else can be evaluated either.
-    pub(crate) fn is_limit(&self) -> bool {
+    pub fn is_limit(&self) -> bool {
         self.code == codes::TEMPLATE_LIMIT
     }
 
     /// The same with a word on what to do.
     #[must_use]
-    pub(crate) fn help(self, help: impl Into<String>) -> Self {
+    pub fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
     }
 
     /// The same at a place, if it has none yet.
     #[must_use]
-    pub(crate) fn or_at(self, at: &Location) -> Self {
+    pub fn or_at(self, at: &Location) -> Self {
         Self { at: self.at.or_else(|| Some(at.clone())), ..self }
     }
 }

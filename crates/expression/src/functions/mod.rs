@@ -14,8 +14,8 @@ mod string;
 
 use crate::budget::Budget;
 use crate::evaluate::{Evaluator, Frame, Lent, own, shortened};
-use crate::expression::Expr;
 use crate::fault::{Fault, Stop};
+use crate::syntax::Expr;
 use document::{Entry, Node, Value};
 use model::nearest;
 use std::borrow::Cow;

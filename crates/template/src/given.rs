@@ -1,7 +1,7 @@
 //! What the caller knows besides the template.
 
-use super::facts::Facts;
-use super::links::Links;
+use crate::facts::Facts;
+use crate::links::Links;
 use document::{Entry, Node};
 
 /// What a template is expanded with.

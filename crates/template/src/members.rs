@@ -1,13 +1,13 @@
 //! Functions that a template defines: they see their own parameters and nothing else.
 
-use super::deployment::entries;
-use super::expansion::Wanted;
-use super::inside::Inside;
-use super::way::Way;
-use crate::budget::Budget;
-use crate::fault::Fault;
-use crate::scope::{Fact, Level, Question, Scope};
+use crate::deployment::entries;
+use crate::expansion::Wanted;
+use crate::inside::Inside;
+use crate::way::Way;
 use document::{Node, Value};
+use expression::Budget;
+use expression::Fault;
+use expression::{Fact, Level, Question, Scope};
 use std::borrow::Cow;
 
 /// Inside one call.
@@ -19,7 +19,7 @@ struct Member<'a, 'e, 'g> {
 
 impl Inside<'_, '_> {
     /// Calls a function of this template.
-    pub(super) fn call_own(
+    pub(crate) fn call_own(
         &self,
         namespace: &str,
         name: &str,

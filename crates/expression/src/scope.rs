@@ -9,7 +9,7 @@ use std::borrow::Cow;
 ///
 /// A fault without a place gets that of the expression that asked. What cannot be known is no fault but a
 /// [`Value::Unknown`](document::Value::Unknown) that says why and how to supply it.
-pub(crate) trait Scope {
+pub trait Scope {
     /// The value of a parameter, with the place where it was given.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ pub(crate) trait Scope {
 
 /// A function without arguments that tells about the deployment.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum Fact {
+pub enum Fact {
     /// `deployment()`
     Deployment,
     /// `deployer()`
@@ -80,7 +80,7 @@ pub(crate) enum Fact {
 
 /// What a deployment is made to; `resourceId` means something else in each.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum Level {
+pub enum Level {
     /// A resource group.
     ResourceGroup,
     /// A subscription.
@@ -93,7 +93,7 @@ pub(crate) enum Level {
 
 /// A function that asks about a resource.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum Question {
+pub enum Question {
     /// `reference(name or id, [API version], ['Full'])`
     Reference,
     /// `references(symbolic name of a copy, ['Full'])`

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A path of keys and indexes; it costs nothing until it is printed.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Way<'a> {
+pub(crate) enum Way<'a> {
     /// Where the walk began.
     Root(&'a str),
     /// Under a key.
@@ -14,11 +14,11 @@ pub(super) enum Way<'a> {
 }
 
 impl<'a> Way<'a> {
-    pub(super) fn key(&'a self, key: &'a str) -> Way<'a> {
+    pub(crate) fn key(&'a self, key: &'a str) -> Way<'a> {
         Way::Key(self, key)
     }
 
-    pub(super) fn nth(&'a self, nth: usize) -> Way<'a> {
+    pub(crate) fn nth(&'a self, nth: usize) -> Way<'a> {
         Way::Nth(self, nth)
     }
 }

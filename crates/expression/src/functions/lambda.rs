@@ -2,8 +2,8 @@
 
 use super::{Function, Written, described, lazy};
 use crate::evaluate::{Frame, Lent, own};
-use crate::expression::{Expr, Kind};
 use crate::fault::Stop;
+use crate::syntax::{Expr, Kind};
 use document::{Entry, Node, Value};
 use model::{At, nearest};
 use std::borrow::Cow;

@@ -1,14 +1,14 @@
 //! Resources as they will be: each turn of each loop, with its full type, name and id.
 
-use super::deployment::{Loop, Loops};
-use super::expansion::{Wanted, truth};
-use super::facts::Facts;
-use super::findings::Found;
-use super::inside::Inside;
-use super::way::Way;
-use crate::fault::Fault;
-use crate::scope::Level;
+use crate::deployment::{Loop, Loops};
+use crate::expansion::{Wanted, truth};
+use crate::facts::Facts;
+use crate::findings::Found;
+use crate::inside::Inside;
+use crate::way::Way;
 use document::{Entry, Node, Value, codes};
+use expression::Fault;
+use expression::Level;
 use model::{At, Severity};
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -22,7 +22,7 @@ const MOST_RESOURCES: usize = 800;
 /// How many values a resource takes the room of, besides those in it.
 const ROOM: usize = 8;
 /// The type of a deployment.
-pub(super) const DEPLOYMENTS: &str = "Microsoft.Resources/deployments";
+pub(crate) const DEPLOYMENTS: &str = "Microsoft.Resources/deployments";
 /// The type of a resource group.
 const GROUPS: &str = "Microsoft.Resources/resourceGroups";
 /// What of a resource says how it is deployed, and is no part of it.
@@ -47,28 +47,28 @@ const NOT_OF_THE_RESOURCE: [&str; 17] = [
 ];
 
 /// One resource.
-pub(super) struct Instance {
+pub(crate) struct Instance {
     /// The JSON path in its file, with the turn of its loop.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// As it is declared.
-    pub(super) declared: Rc<Node>,
-    pub(super) loops: Loops,
+    pub(crate) declared: Rc<Node>,
+    pub(crate) loops: Loops,
     /// The full type.
-    pub(super) kind: At<String>,
+    pub(crate) kind: At<String>,
     /// The full name, as far as it is known.
-    pub(super) name: Node,
+    pub(crate) name: Node,
     /// The id, as far as it is known.
-    pub(super) id: Node,
+    pub(crate) id: Node,
     /// The symbolic name; of a loop, `name[3]`.
-    pub(super) symbol: Option<String>,
+    pub(crate) symbol: Option<String>,
     /// Whether it is there already and only referred to.
-    pub(super) existing: bool,
+    pub(crate) existing: bool,
     /// Its place among its deployment's.
-    pub(super) number: usize,
+    pub(crate) number: usize,
     /// The whole resource.
-    pub(super) body: OnceCell<Node>,
+    pub(crate) body: OnceCell<Node>,
     /// For a deployment, the number of the one it makes.
-    pub(super) nested: OnceCell<Option<usize>>,
+    pub(crate) nested: OnceCell<Option<usize>>,
 }
 
 /// What a resource that stands in another one has from it.
@@ -80,18 +80,18 @@ struct Parent {
 
 impl Instance {
     /// Whether it becomes a resource of its own.
-    pub(super) fn is_deployed(&self) -> bool {
+    pub(crate) fn is_deployed(&self) -> bool {
         !self.existing && !self.is_deployment()
     }
 
-    pub(super) fn is_deployment(&self) -> bool {
+    pub(crate) fn is_deployment(&self) -> bool {
         self.kind.value.eq_ignore_ascii_case(DEPLOYMENTS)
     }
 }
 
 impl Inside<'_, '_> {
     /// The resources of the deployment; none while they are being found.
-    pub(super) fn instances(&self) -> &[Instance] {
+    pub(crate) fn instances(&self) -> &[Instance] {
         if let Some(instances) = self.deployment.instances.get() {
             return instances;
         }
@@ -359,7 +359,7 @@ impl Inside<'_, '_> {
     }
 
     /// Whether the whole resource is being evaluated right now.
-    pub(super) fn is_under_way(&self, instance: &Instance) -> bool {
+    pub(crate) fn is_under_way(&self, instance: &Instance) -> bool {
         let wanted = Wanted::Resource(self.deployment.number, instance.number, instance.path.clone());
         self.all.waits(&wanted)
     }
@@ -368,7 +368,7 @@ impl Inside<'_, '_> {
     ///
     /// # Errors
     /// It needs itself.
-    pub(super) fn body<'i>(&self, instance: &'i Instance) -> Result<&'i Node, Fault> {
+    pub(crate) fn body<'i>(&self, instance: &'i Instance) -> Result<&'i Node, Fault> {
         if let Some(body) = instance.body.get() {
             return Ok(body);
         }

@@ -1,26 +1,21 @@
 //! What `reference` and its kin can say offline: what the template itself writes of its resources.
 
-use super::deployment::Deployment;
-use super::facts::Made;
-use super::inside::Inside;
-use super::instance::Instance;
-use crate::fault::Fault;
-use crate::scope::Question;
+use crate::deployment::Deployment;
+use crate::facts::Made;
+use crate::inside::Inside;
+use crate::instance::Instance;
 use document::{Entry, Node, Unknown, Value};
+use expression::{AFTER_DEPLOYMENT, Fault, Question, SUPPLY};
 use model::At;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Why anything else is not known.
-pub(crate) const AFTER_DEPLOYMENT: &str = "is known only after deployment";
-/// What to do about it.
-pub(crate) const SUPPLY: &str = "give its value under network.values, by the text of the expression";
 /// The provider whose resources have parts with ids, in small letters.
 const NETWORK: &str = "microsoft.network/";
 
 impl Inside<'_, '_> {
     /// The answer to a question about a resource.
-    pub(super) fn referred(&self, question: Question, arguments: &[Node]) -> Result<Node, Fault> {
+    pub(crate) fn referred(&self, question: Question, arguments: &[Node]) -> Result<Node, Fault> {
         let Some(name) = arguments.first().and_then(Node::as_str) else {
             return Err(
                 Fault::new("the first argument is no text").help("give the name or the id of a resource")

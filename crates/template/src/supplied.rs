@@ -1,18 +1,18 @@
 //! Parameter files and single values, as they were given, held against what the template declares.
 
-use super::declared::resolved;
-use super::findings::{Findings, Found};
-use super::given::Given;
-use super::way::Way;
-use crate::codes;
-use crate::value::from_json;
+use crate::declared::resolved;
+use crate::findings::{Findings, Found};
+use crate::given::Given;
+use crate::way::Way;
 use document::{Entry, Node, Unknown, Value};
+use expression::codes;
+use expression::from_json;
 use model::Severity;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The values by their parameters' names in small letters.
-pub(super) fn read(given: &Given<'_>, template: &Node, found: &mut Findings) -> HashMap<String, Node> {
+pub(crate) fn read(given: &Given<'_>, template: &Node, found: &mut Findings) -> HashMap<String, Node> {
     let mut supplied = HashMap::new();
     for file in given.parameters {
         let (entries, wrapped) = entries_of(file);
@@ -94,7 +94,7 @@ fn is_wrapped(node: &Node) -> bool {
 }
 
 /// The value in `{"value": …}`, or what nobody knows of `{"reference": …}`.
-pub(super) fn unwrapped(name: &str, node: &Node, way: &Way<'_>, found: &mut Findings) -> Option<Node> {
+pub(crate) fn unwrapped(name: &str, node: &Node, way: &Way<'_>, found: &mut Findings) -> Option<Node> {
     if let Some(entry) = node.entries().iter().find(|entry| entry.key.value.eq_ignore_ascii_case("value")) {
         return Some(entry.value.clone());
     }

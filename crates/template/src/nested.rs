@@ -1,18 +1,18 @@
 //! Deployments in deployments: templates nested and linked, and their outputs.
 
-use super::deployment::{Deployment, Loop, Start, Supplied, Template, entries, level_of};
-use super::expansion::{Wanted, truth};
-use super::facts::Made;
-use super::findings::Found;
-use super::inside::Inside;
-use super::instance::Instance;
-use super::links::resolve;
-use super::supplied::unwrapped;
-use super::way::Way;
-use crate::codes;
-use crate::fault::Fault;
-use crate::scope::Level;
+use crate::deployment::{Deployment, Loop, Start, Supplied, Template, entries, level_of};
+use crate::expansion::{Wanted, truth};
+use crate::facts::Made;
+use crate::findings::Found;
+use crate::inside::Inside;
+use crate::instance::Instance;
+use crate::links::resolve;
+use crate::supplied::unwrapped;
+use crate::way::Way;
 use document::{Entry, Node, Value};
+use expression::Fault;
+use expression::Level;
+use expression::codes;
 use model::Severity;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -24,7 +24,7 @@ const MOST_DEPLOYMENTS: usize = 10_000;
 
 impl Inside<'_, '_> {
     /// The deployment that a resource makes, or `None` for other resources and for what cannot be had.
-    pub(super) fn nested(&self, instance: &Instance) -> Option<Rc<Deployment>> {
+    pub(crate) fn nested(&self, instance: &Instance) -> Option<Rc<Deployment>> {
         if !instance.is_deployment() || instance.existing {
             return None;
         }
@@ -87,7 +87,7 @@ impl Inside<'_, '_> {
     }
 
     /// Where a nested deployment goes.
-    fn target(&self, instance: &Instance, template: &Node, way: &Way<'_>) -> (super::Facts, Level) {
+    fn target(&self, instance: &Instance, template: &Node, way: &Way<'_>) -> (crate::Facts, Level) {
         let mut facts = self.deployment.facts.clone();
         if let Some(name) = instance.name.as_str() {
             facts.deployment = name.to_owned();
@@ -173,7 +173,7 @@ impl Inside<'_, '_> {
         }
         let said = match &value.value {
             Value::String(text) => {
-                format!("the linked template '{}' is not at hand", crate::evaluate::shortened(text))
+                format!("the linked template '{}' is not at hand", expression::shortened(text))
             }
             Value::Unknown(unknown) if unknown.help.is_empty() => return None,
             Value::Unknown(unknown) => {
@@ -223,7 +223,7 @@ impl Inside<'_, '_> {
     ///
     /// # Errors
     /// They need themselves.
-    pub(super) fn outputs(&self) -> Result<&[Entry], Fault> {
+    pub(crate) fn outputs(&self) -> Result<&[Entry], Fault> {
         if let Some(outputs) = self.deployment.outputs.get() {
             return Ok(outputs);
         }

@@ -1,7 +1,7 @@
 //! What is found while a template is expanded: each fault once, however many loops reach it.
 
-use super::way::Way;
-use crate::codes;
+use crate::way::Way;
+use expression::codes;
 use model::{Diagnostic, Location, Severity};
 use std::collections::HashSet;
 use std::fmt;
@@ -11,29 +11,29 @@ use std::sync::Arc;
 const MOST: usize = 1000;
 
 #[derive(Debug, Default)]
-pub(super) struct Findings {
+pub(crate) struct Findings {
     diagnostics: Vec<Diagnostic>,
     /// What has been said of which place, whatever way led there.
     said: HashSet<(Location, &'static str, String)>,
     /// The expressions that have been said not to be known, each with its file.
-    pub(super) not_known: HashSet<(Arc<str>, String)>,
+    pub(crate) not_known: HashSet<(Arc<str>, String)>,
     /// Whether what is wrong now is wrong with something that does not matter.
-    pub(super) lenient: bool,
+    pub(crate) lenient: bool,
 }
 
 /// One fault before it has its way.
 #[derive(Debug)]
-pub(super) struct Found<'a> {
-    pub(super) severity: Severity,
-    pub(super) code: &'static str,
-    pub(super) at: &'a Location,
-    pub(super) message: String,
-    pub(super) help: Option<String>,
+pub(crate) struct Found<'a> {
+    pub(crate) severity: Severity,
+    pub(crate) code: &'static str,
+    pub(crate) at: &'a Location,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
 }
 
 impl Findings {
     /// Takes one in, unless the same has been said of the same place.
-    pub(super) fn push(&mut self, found: Found<'_>, way: &Way<'_>) {
+    pub(crate) fn push(&mut self, found: Found<'_>, way: &Way<'_>) {
         let Found { severity, code, at, message, help } = found;
         if self.diagnostics.len() >= MOST || !self.said.insert((at.clone(), code, message.clone())) {
             return;
@@ -46,12 +46,12 @@ impl Findings {
     }
 
     /// Takes in what has its way already.
-    pub(super) fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
+    pub(crate) fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
         let room = MOST.saturating_sub(self.diagnostics.len());
         self.diagnostics.extend(diagnostics.into_iter().take(room));
     }
 
-    pub(super) fn into_parts(self) -> (Vec<Diagnostic>, HashSet<(Arc<str>, String)>) {
+    pub(crate) fn into_parts(self) -> (Vec<Diagnostic>, HashSet<(Arc<str>, String)>) {
         (self.diagnostics, self.not_known)
     }
 }

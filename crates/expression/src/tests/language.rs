@@ -2,8 +2,8 @@
 
 use super::{Fixed, evaluated, place, shown, shown_in, table};
 use crate::budget::Budget;
-use crate::expression::{Call, Expr, Key, Kind, Step};
 use crate::parse::{Meaning, meaning, parse};
+use crate::syntax::{Call, Expr, Key, Kind, Step};
 use document::Value;
 use proptest::prelude::*;
 

@@ -1,15 +1,15 @@
 //! One expansion: all deployments of it, what it may cost, and what has been found.
 
-use super::deployment::{Deployment, Place, Start, Supplied, Template, level_of};
-use super::findings::{Findings, Found};
-use super::given::Given;
-use super::inside::Inside;
-use super::way::Way;
-use super::{instance::Instance, supplied};
-use crate::budget::Budget;
-use crate::fault::Fault;
-use crate::scope::Level;
+use crate::deployment::{Deployment, Place, Start, Supplied, Template, level_of};
+use crate::findings::{Findings, Found};
+use crate::given::Given;
+use crate::inside::Inside;
+use crate::way::Way;
+use crate::{instance::Instance, supplied};
 use document::{Node, Value};
+use expression::Budget;
+use expression::Fault;
+use expression::Level;
 use model::Severity;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -21,22 +21,22 @@ const MOST_WAITING: usize = 48;
 /// The name of the first template among the links.
 const FIRST: &str = "azuredeploy.json";
 
-pub(super) struct Expansion<'g> {
-    pub(super) given: &'g Given<'g>,
-    pub(super) budget: &'g Budget,
-    pub(super) found: RefCell<Findings>,
+pub(crate) struct Expansion<'g> {
+    pub(crate) given: &'g Given<'g>,
+    pub(crate) budget: &'g Budget,
+    pub(crate) found: RefCell<Findings>,
     deployments: RefCell<Vec<Rc<Deployment>>>,
     /// What is being evaluated, each for the one before.
     waiting: RefCell<Vec<Wanted>>,
     values: HashMap<String, &'g Node>,
     /// The linked templates that have been read, by their paths.
-    pub(super) linked: RefCell<HashMap<String, Option<Rc<Node>>>>,
+    pub(crate) linked: RefCell<HashMap<String, Option<Rc<Node>>>>,
     limited: Cell<bool>,
 }
 
 /// Something that is evaluated because something else asked for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     Parameter(usize, String),
     Variable(usize, String),
     Function(usize, String),
@@ -45,7 +45,7 @@ pub(super) enum Wanted {
 }
 
 /// Takes the last one off when it is dropped.
-pub(super) struct Entered<'e>(&'e RefCell<Vec<Wanted>>);
+pub(crate) struct Entered<'e>(&'e RefCell<Vec<Wanted>>);
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
@@ -54,7 +54,7 @@ impl Drop for Entered<'_> {
 }
 
 impl<'g> Expansion<'g> {
-    pub(super) fn new(given: &'g Given<'g>, budget: &'g Budget) -> Self {
+    pub(crate) fn new(given: &'g Given<'g>, budget: &'g Budget) -> Self {
         Self {
             given,
             budget,
@@ -68,7 +68,7 @@ impl<'g> Expansion<'g> {
     }
 
     /// The deployment that everything begins with.
-    pub(super) fn first(&self, template: &Node) -> Rc<Deployment> {
+    pub(crate) fn first(&self, template: &Node) -> Rc<Deployment> {
         let supplied = supplied::read(self.given, template, &mut self.found.borrow_mut());
         self.add(Start {
             template: Template::Whole(Rc::new(template.clone())),
@@ -82,18 +82,18 @@ impl<'g> Expansion<'g> {
         })
     }
 
-    pub(super) fn add(&self, start: Start) -> Rc<Deployment> {
+    pub(crate) fn add(&self, start: Start) -> Rc<Deployment> {
         let mut deployments = self.deployments.borrow_mut();
         let deployment = Rc::new(Deployment::new(deployments.len(), start));
         deployments.push(deployment.clone());
         deployment
     }
 
-    pub(super) fn deployment(&self, number: usize) -> Option<Rc<Deployment>> {
+    pub(crate) fn deployment(&self, number: usize) -> Option<Rc<Deployment>> {
         self.deployments.borrow().get(number).cloned()
     }
 
-    pub(super) fn inside(&self, place: &Place) -> Option<Inside<'_, 'g>> {
+    pub(crate) fn inside(&self, place: &Place) -> Option<Inside<'_, 'g>> {
         let deployment = self.deployment(place.deployment)?;
         Some(Inside { all: self, deployment, loops: place.loops.clone(), own: false })
     }
@@ -102,7 +102,7 @@ impl<'g> Expansion<'g> {
     ///
     /// # Errors
     /// It waits for itself, or too many wait already.
-    pub(super) fn enter(&self, wanted: Wanted) -> Result<Entered<'_>, Fault> {
+    pub(crate) fn enter(&self, wanted: Wanted) -> Result<Entered<'_>, Fault> {
         let mut waiting = self.waiting.borrow_mut();
         if let Some(nth) = waiting.iter().position(|it| *it == wanted) {
             let circle = waiting.iter().skip(nth).chain([&wanted]);
@@ -121,12 +121,12 @@ impl<'g> Expansion<'g> {
     }
 
     /// Whether something is being evaluated right now.
-    pub(super) fn waits(&self, wanted: &Wanted) -> bool {
+    pub(crate) fn waits(&self, wanted: &Wanted) -> bool {
         self.waiting.borrow().contains(wanted)
     }
 
     /// Writes a fault down. That the budget is used up is said once.
-    pub(super) fn report(&self, fault: Fault, way: &Way<'_>) {
+    pub(crate) fn report(&self, fault: Fault, way: &Way<'_>) {
         if fault.is_limit() && self.limited.replace(true) {
             return;
         }
@@ -138,12 +138,12 @@ impl<'g> Expansion<'g> {
     }
 
     /// Whether the budget is used up, so that going on makes no sense.
-    pub(super) fn is_limited(&self) -> bool {
+    pub(crate) fn is_limited(&self) -> bool {
         self.limited.get()
     }
 
     /// The value that was given for an expression.
-    pub(super) fn given_value(&self, text: &str) -> Option<Node> {
+    pub(crate) fn given_value(&self, text: &str) -> Option<Node> {
         if self.values.is_empty() {
             return None;
         }
@@ -151,7 +151,7 @@ impl<'g> Expansion<'g> {
     }
 
     /// Every instance of every deployment, with those of nested ones.
-    pub(super) fn declare_all(&self, first: &Rc<Deployment>) {
+    pub(crate) fn declare_all(&self, first: &Rc<Deployment>) {
         let mut next = vec![first.clone()];
         while let Some(deployment) = next.pop() {
             let inside = Inside { all: self, deployment, loops: Rc::new([]), own: false };
@@ -164,7 +164,7 @@ impl<'g> Expansion<'g> {
     }
 
     /// Calls `each` with every instance there is, deployments in the order of their numbers.
-    pub(super) fn each_instance(&self, mut each: impl FnMut(&Inside<'_, 'g>, &Instance)) {
+    pub(crate) fn each_instance(&self, mut each: impl FnMut(&Inside<'_, 'g>, &Instance)) {
         let mut number = 0;
         while let Some(deployment) = self.deployment(number) {
             let inside = Inside { all: self, deployment, loops: Rc::new([]), own: false };
@@ -203,7 +203,7 @@ impl fmt::Display for Wanted {
 }
 
 /// Whether a value is true, false, or neither.
-pub(super) fn truth(node: &Node) -> Option<bool> {
+pub(crate) fn truth(node: &Node) -> Option<bool> {
     match &node.value {
         Value::Bool(value) => Some(*value),
         Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),

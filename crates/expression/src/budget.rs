@@ -1,8 +1,8 @@
 //! What evaluating one template may cost, so that no template can cost more.
 
-use crate::expression::Expr;
 use crate::fault::Fault;
 use crate::parse::{Mistake, parse};
+use crate::syntax::Expr;
 use document::{Node, Value};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -79,7 +79,7 @@ impl Budget {
     ///
     /// # Errors
     /// There are not so many left; then none is.
-    pub(crate) fn nodes(&self, count: usize) -> Result<(), Fault> {
+    pub fn nodes(&self, count: usize) -> Result<(), Fault> {
         let limit = self.limits.nodes;
         take(&self.nodes, count, || format!("the template makes more than {limit} values"))
     }
@@ -88,7 +88,7 @@ impl Budget {
     ///
     /// # Errors
     /// There are not so many left; then none is.
-    pub(crate) fn text(&self, bytes: usize) -> Result<(), Fault> {
+    pub fn text(&self, bytes: usize) -> Result<(), Fault> {
         let limit = self.limits.text;
         take(&self.text, bytes, || format!("the template makes more than {limit} bytes of text"))
     }
@@ -110,7 +110,7 @@ impl Budget {
     ///
     /// # Errors
     /// There is too little left, or arrays and objects stand more than 128 deep in each other.
-    pub(crate) fn copy(&self, node: &Node) -> Result<Node, Fault> {
+    pub fn copy(&self, node: &Node) -> Result<Node, Fault> {
         self.charge(node, MAX_VALUE_DEPTH)?;
         Ok(node.clone())
     }

@@ -1,12 +1,12 @@
 //! A place in a deployment, and what expressions there may ask: parameters, variables, loops, the template's own functions.
 
-use super::deployment::{Deployment, Loop, Loops, Place, Supplied, Written, entries};
-use super::expansion::{Expansion, Wanted};
-use super::way::Way;
-use crate::budget::Budget;
-use crate::fault::Fault;
-use crate::scope::{Fact, Level, Question, Scope};
+use crate::deployment::{Deployment, Loop, Loops, Place, Supplied, Written, entries};
+use crate::expansion::{Expansion, Wanted};
+use crate::way::Way;
 use document::{Node, Unknown, Value};
+use expression::Budget;
+use expression::Fault;
+use expression::{Fact, Level, Question, Scope};
 use model::Location;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -14,33 +14,33 @@ use std::sync::Arc;
 
 /// A place where expressions stand.
 #[derive(Clone)]
-pub(super) struct Inside<'e, 'g> {
-    pub(super) all: &'e Expansion<'g>,
-    pub(super) deployment: Rc<Deployment>,
-    pub(super) loops: Loops,
+pub(crate) struct Inside<'e, 'g> {
+    pub(crate) all: &'e Expansion<'g>,
+    pub(crate) deployment: Rc<Deployment>,
+    pub(crate) loops: Loops,
     /// Whether names mean the deployment's own, even where another's expressions stand in it.
-    pub(super) own: bool,
+    pub(crate) own: bool,
 }
 
 impl<'e, 'g> Inside<'e, 'g> {
     /// The same one turn of a loop deeper.
-    pub(super) fn in_turn(&self, turn: Loop) -> Self {
+    pub(crate) fn in_turn(&self, turn: Loop) -> Self {
         Self { loops: self.loops.iter().cloned().chain([turn]).collect(), ..self.clone() }
     }
 
-    pub(super) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         Place { deployment: self.deployment.number, loops: self.loops.clone() }
     }
 
     /// Where expressions of this deployment are evaluated, if not in itself; its own loops go with them.
-    pub(super) fn outer(&self) -> Option<Self> {
+    pub(crate) fn outer(&self) -> Option<Self> {
         let place = self.deployment.outer.as_ref().filter(|_| !self.own)?;
         let loops = place.loops.iter().chain(self.loops.iter()).cloned().collect();
         Some(Self { all: self.all, deployment: self.all.deployment(place.deployment)?, loops, own: false })
     }
 
     /// A value that is not there because of what has been reported: whoever reads it has nothing to add.
-    pub(super) fn hole(&self, at: &Location, what: &str) -> Node {
+    pub(crate) fn hole(&self, at: &Location, what: &str) -> Node {
         let unknown = Unknown {
             expression: what.to_owned(),
             why: "could not be evaluated".to_owned(),
@@ -50,7 +50,7 @@ impl<'e, 'g> Inside<'e, 'g> {
     }
 
     /// Reports a fault and leaves a hole.
-    pub(super) fn refused(&self, what: &str, at: &Location, fault: Fault, way: &Way<'_>) -> Node {
+    pub(crate) fn refused(&self, what: &str, at: &Location, fault: Fault, way: &Way<'_>) -> Node {
         self.all.report(fault.or_at(at), way);
         self.hole(at, what)
     }
@@ -100,7 +100,7 @@ impl<'e, 'g> Inside<'e, 'g> {
     }
 
     /// Holds every value that was given against its declaration, whether or not anything uses it.
-    pub(super) fn check_supplied(&self) {
+    pub(crate) fn check_supplied(&self) {
         for entry in entries(self.deployment.template.node(), "parameters") {
             let name = &entry.key.value;
             if self.deployment.supplied.contains_key(&name.to_lowercase())
@@ -114,7 +114,7 @@ impl<'e, 'g> Inside<'e, 'g> {
 
     /// Of a parameter that nobody gave a value.
     fn not_given(&self, name: &str, declaration: &Node) -> Node {
-        let rules = super::declared::resolved(self.deployment.template.node(), declaration);
+        let rules = crate::declared::resolved(self.deployment.template.node(), declaration);
         let nullable = [declaration, rules]
             .iter()
             .any(|it| it.get("nullable").is_some_and(|it| it.value == Value::Bool(true)));
@@ -147,7 +147,7 @@ impl<'e, 'g> Inside<'e, 'g> {
         if let Value::Unknown(_) = wrapping.value {
             return Some(wrapping);
         }
-        let inner = super::supplied::unwrapped(name, &wrapping, way, &mut self.all.found.borrow_mut())?;
+        let inner = crate::supplied::unwrapped(name, &wrapping, way, &mut self.all.found.borrow_mut())?;
         Some(match &entry.value.value {
             Value::String(_) => inner,
             _ => self.value(&inner, &way.key(key).key("value")),

@@ -52,7 +52,7 @@ impl Links for Folder {
 }
 
 /// The path below [`FOLDER_URI`] that `link` means in the template at `from`, or `None` where it lies elsewhere.
-pub(super) fn resolve(from: &str, link: &str) -> Option<String> {
+pub(crate) fn resolve(from: &str, link: &str) -> Option<String> {
     let link = link.split(['?', '#']).next().unwrap_or_default().trim();
     let below = match link.get(..FOLDER_URI.len()) {
         Some(start) if start.eq_ignore_ascii_case(FOLDER_URI) => link.get(FOLDER_URI.len()..)?.to_owned(),

@@ -1,35 +1,35 @@
 //! One deployment: a template, what its parameters are given, and what has been evaluated of it so far.
 
-use super::facts::Facts;
-use super::instance::Instance;
-use crate::scope::{Fact, Level};
+use crate::facts::Facts;
+use crate::instance::Instance;
 use document::{Entry, Node, Value};
+use expression::{Fact, Level};
 use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
 /// A loop, and where in it we are.
 #[derive(Clone, Debug)]
-pub(super) struct Loop {
-    pub(super) name: String,
-    pub(super) index: i64,
+pub(crate) struct Loop {
+    pub(crate) name: String,
+    pub(crate) index: i64,
     /// Whether `copyIndex()` without a name means this one.
-    pub(super) of_resources: bool,
+    pub(crate) of_resources: bool,
 }
 
 /// The loops around a value, the innermost last.
-pub(super) type Loops = Rc<[Loop]>;
+pub(crate) type Loops = Rc<[Loop]>;
 
 /// A template, alone in its file or inside a resource of another.
 #[derive(Clone, Debug)]
-pub(super) enum Template {
+pub(crate) enum Template {
     Whole(Rc<Node>),
     /// Under `properties.template` of the resource.
     Inside(Rc<Node>),
 }
 
 impl Template {
-    pub(super) fn node(&self) -> &Node {
+    pub(crate) fn node(&self) -> &Node {
         match self {
             Self::Whole(node) => node,
             Self::Inside(resource) => {
@@ -41,7 +41,7 @@ impl Template {
 
 /// What a parameter is given.
 #[derive(Clone, Debug)]
-pub(super) enum Supplied {
+pub(crate) enum Supplied {
     /// A value.
     Value(Node),
     /// An expression of the deployment around this one.
@@ -50,9 +50,9 @@ pub(super) enum Supplied {
 
 /// A deployment by its number, and the loops of the place where something stands in it.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub(super) deployment: usize,
-    pub(super) loops: Loops,
+pub(crate) struct Place {
+    pub(crate) deployment: usize,
+    pub(crate) loops: Loops,
 }
 
 /// What is evaluated at most once.
@@ -60,47 +60,47 @@ type Once = OnceCell<Node>;
 
 /// Where a variable is written.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Written {
+pub(crate) enum Written {
     /// The nth entry of `variables`.
     Entry(usize),
     /// The nth loop of `variables.copy`.
     Loop(usize),
 }
 
-pub(super) struct Deployment {
+pub(crate) struct Deployment {
     /// Its place among all.
-    pub(super) number: usize,
-    pub(super) template: Template,
+    pub(crate) number: usize,
+    pub(crate) template: Template,
     /// The JSON path of the template in its file.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// The path of that file below the first one's folder.
-    pub(super) file: String,
-    pub(super) facts: Facts,
-    pub(super) level: Level,
+    pub(crate) file: String,
+    pub(crate) facts: Facts,
+    pub(crate) level: Level,
     /// How many deployments it is in.
-    pub(super) depth: usize,
-    pub(super) supplied: HashMap<String, Supplied>,
+    pub(crate) depth: usize,
+    pub(crate) supplied: HashMap<String, Supplied>,
     /// Where its expressions are evaluated, if not in itself.
-    pub(super) outer: Option<Place>,
-    pub(super) parameters: HashMap<String, (usize, Once)>,
-    pub(super) variables: HashMap<String, (Written, Once)>,
-    pub(super) told: [Once; Self::FACTS.len()],
-    pub(super) instances: OnceCell<Vec<Instance>>,
+    pub(crate) outer: Option<Place>,
+    pub(crate) parameters: HashMap<String, (usize, Once)>,
+    pub(crate) variables: HashMap<String, (Written, Once)>,
+    pub(crate) told: [Once; Self::FACTS.len()],
+    pub(crate) instances: OnceCell<Vec<Instance>>,
     /// Whether its instances are being found right now.
-    pub(super) declaring: Cell<bool>,
-    pub(super) outputs: OnceCell<Vec<Entry>>,
+    pub(crate) declaring: Cell<bool>,
+    pub(crate) outputs: OnceCell<Vec<Entry>>,
 }
 
 /// How a deployment begins.
-pub(super) struct Start {
-    pub(super) template: Template,
-    pub(super) path: String,
-    pub(super) file: String,
-    pub(super) facts: Facts,
-    pub(super) level: Level,
-    pub(super) depth: usize,
-    pub(super) supplied: HashMap<String, Supplied>,
-    pub(super) outer: Option<Place>,
+pub(crate) struct Start {
+    pub(crate) template: Template,
+    pub(crate) path: String,
+    pub(crate) file: String,
+    pub(crate) facts: Facts,
+    pub(crate) level: Level,
+    pub(crate) depth: usize,
+    pub(crate) supplied: HashMap<String, Supplied>,
+    pub(crate) outer: Option<Place>,
 }
 
 impl Deployment {
@@ -114,7 +114,7 @@ impl Deployment {
         Fact::Tenant,
     ];
 
-    pub(super) fn new(number: usize, start: Start) -> Self {
+    pub(crate) fn new(number: usize, start: Start) -> Self {
         let Start { template, path, file, facts, level, depth, supplied, outer } = start;
         let parameters = named(entries(template.node(), "parameters")).collect();
         let variables = variables(template.node());
@@ -138,12 +138,12 @@ impl Deployment {
     }
 
     /// A path in the file for something in the template.
-    pub(super) fn path_of(&self, within: &str) -> String {
+    pub(crate) fn path_of(&self, within: &str) -> String {
         if self.path.is_empty() { within.to_owned() } else { format!("{}.{within}", self.path) }
     }
 
     /// What a function without arguments says, or `None` where the level has no such function.
-    pub(super) fn fact(&self, fact: Fact) -> Option<&Node> {
+    pub(crate) fn fact(&self, fact: Fact) -> Option<&Node> {
         let nth = Self::FACTS.iter().position(|it| *it == fact)?;
         let once = self.told.get(nth)?;
         if once.get().is_none() {
@@ -155,7 +155,7 @@ impl Deployment {
 }
 
 /// The entries of a section of a template.
-pub(super) fn entries<'n>(template: &'n Node, section: &str) -> &'n [Entry] {
+pub(crate) fn entries<'n>(template: &'n Node, section: &str) -> &'n [Entry] {
     template.get(section).map(Node::entries).unwrap_or_default()
 }
 
@@ -183,7 +183,7 @@ fn variables(template: &Node) -> HashMap<String, (Written, Once)> {
 }
 
 /// What a template is deployed to, by its schema.
-pub(super) fn level_of(template: &Node) -> Option<Level> {
+pub(crate) fn level_of(template: &Node) -> Option<Level> {
     let schema = template.get("$schema")?.as_str()?.to_ascii_lowercase();
     let is = |word: &str| schema.contains(word);
     if is("subscriptiondeploymenttemplate") {

@@ -1,13 +1,13 @@
 //! Trees with expressions and loops in them become plain values.
 
-use super::deployment::Loop;
-use super::inside::Inside;
-use super::way::Way;
-use crate::budget::Budget;
-use crate::evaluate::evaluate_text;
-use crate::fault::Fault;
-use crate::scope::Scope;
+use crate::deployment::Loop;
+use crate::inside::Inside;
+use crate::way::Way;
 use document::{Entry, Node, Value};
+use expression::Budget;
+use expression::Fault;
+use expression::Scope;
+use expression::evaluate_text;
 use model::At;
 
 /// The most turns of a loop.
@@ -18,7 +18,7 @@ const MOST_TURNS: i64 = 800;
 
 impl Inside<'_, '_> {
     /// The value of a tree; what is wrong is reported and leaves holes.
-    pub(super) fn value(&self, node: &Node, way: &Way<'_>) -> Node {
+    pub(crate) fn value(&self, node: &Node, way: &Way<'_>) -> Node {
         match &node.value {
             Value::Array(items) => {
                 let values = items.iter().enumerate().map(|(nth, item)| self.value(item, &way.nth(nth)));
@@ -33,7 +33,7 @@ impl Inside<'_, '_> {
     }
 
     /// The same for names that mean what `scope` says; there are no loops.
-    pub(super) fn value_in(&self, node: &Node, scope: &dyn Scope, budget: &Budget, way: &Way<'_>) -> Node {
+    pub(crate) fn value_in(&self, node: &Node, scope: &dyn Scope, budget: &Budget, way: &Way<'_>) -> Node {
         match &node.value {
             Value::String(text) => match self.text(text, node, scope, budget) {
                 Ok(value) => value,
@@ -118,7 +118,7 @@ impl Inside<'_, '_> {
     }
 
     /// The array that a loop with `count` and `input` makes.
-    pub(super) fn looped(&self, copy: &Node, way: &Way<'_>) -> Node {
+    pub(crate) fn looped(&self, copy: &Node, way: &Way<'_>) -> Node {
         let name = copy.get("name").and_then(Node::as_str).unwrap_or_default();
         let count = match self.count(copy, way) {
             Ok(count) => count,
@@ -140,7 +140,7 @@ impl Inside<'_, '_> {
     }
 
     /// How often a loop turns, or a hole where that is wrong or not known.
-    pub(super) fn count(&self, copy: &Node, way: &Way<'_>) -> Result<i64, Node> {
+    pub(crate) fn count(&self, copy: &Node, way: &Way<'_>) -> Result<i64, Node> {
         let Some(written) = copy.get("count") else {
             let fault = Fault::new("the loop has no count").help("write how often it turns");
             return Err(self.refused("count", &copy.at, fault, way));

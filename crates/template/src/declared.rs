@@ -1,10 +1,10 @@
 //! A parameter's value held against its declaration.
 
-use super::findings::Found;
-use super::inside::Inside;
-use super::way::Way;
-use crate::codes;
+use crate::findings::Found;
+use crate::inside::Inside;
+use crate::way::Way;
 use document::{Node, Value, codes as loose};
+use expression::codes;
 use model::{Location, Severity};
 
 /// How many `$ref` lead from one to the next.
@@ -21,7 +21,7 @@ enum Type {
 }
 
 /// The declaration's own words, or those of the type it refers to (`"$ref": "#/definitions/…"`), which may be a part of another.
-pub(super) fn resolved<'n>(template: &'n Node, declaration: &'n Node) -> &'n Node {
+pub(crate) fn resolved<'n>(template: &'n Node, declaration: &'n Node) -> &'n Node {
     let mut resolved = declaration;
     for _ in 0..MOST_REFS {
         let Some(name) = resolved.get("$ref").and_then(Node::as_str) else { break };
@@ -36,7 +36,7 @@ pub(super) fn resolved<'n>(template: &'n Node, declaration: &'n Node) -> &'n Nod
 
 impl Inside<'_, '_> {
     /// The value if it is one that the declaration allows, with the right type; else what is wrong is reported, and it is a hole.
-    pub(super) fn held_against(&self, name: &str, declaration: &Node, value: Node, way: &Way<'_>) -> Node {
+    pub(crate) fn held_against(&self, name: &str, declaration: &Node, value: Node, way: &Way<'_>) -> Node {
         let rules = resolved(self.deployment.template.node(), declaration);
         if matches!(value.value, Value::Unknown(_)) {
             return value;
@@ -179,7 +179,7 @@ impl Inside<'_, '_> {
     }
 
     /// Reports what Azure calls an invalid template.
-    pub(super) fn invalid(&self, at: &Location, message: String, help: &str, way: &Way<'_>) {
+    pub(crate) fn invalid(&self, at: &Location, message: String, help: &str, way: &Way<'_>) {
         let found = Found {
             severity: Severity::Error,
             code: codes::INVALID_TEMPLATE,

@@ -114,7 +114,7 @@ pub(crate) fn textual(node: &Node) -> Option<&str> {
 }
 
 /// A value written as JSON, all of it at one place; with single quotes too, as Azure reads it.
-pub(crate) fn from_json(text: &str, at: &Location) -> Result<Node, String> {
+pub fn from_json(text: &str, at: &Location) -> Result<Node, String> {
     let read = read_json("", text).or_else(|errors| match double_quoted(text) {
         Some(text) => read_json("", &text),
         None => Err(errors),

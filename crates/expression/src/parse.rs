@@ -6,8 +6,8 @@
 //! step   = . [?] name | "[" [?] value "]"
 //! ```
 
-use crate::expression::{Call, Expr, Key, Kind, Step};
 use crate::functions;
+use crate::syntax::{Call, Expr, Key, Kind, Step};
 
 /// The longest expression.
 ///
