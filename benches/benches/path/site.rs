@@ -169,7 +169,7 @@ fn gateway(rules: usize) -> Gateway {
         ],
         snat_ports: nat::Ports::ALL,
         ports_per_vm: nat::CAPACITY as u32,
-        default_public_ip: Some(Ipv4Addr::new(203, 0, 113, 10)),
+        default_public_ips: vec![Ipv4Addr::new(203, 0, 113, 10)],
         flow_idle: Duration::from_secs(240),
         snat_idle: Duration::from_secs(240),
     }

@@ -108,7 +108,7 @@ impl Arrivals {
             }
         }
         let public = network.public_ips.iter().filter_map(|public| public.address);
-        let public = public.chain(gateway.default_public_ip.map(IpAddr::V4));
+        let public = public.chain(gateway.default_public_ips.iter().copied().map(IpAddr::V4));
         arrivals.public.extend(public.map(|public| (public, "it is for a public address of ours")));
         for (nth, nic) in network.network_interfaces.iter().enumerate() {
             for it in &nic.ip_configurations {

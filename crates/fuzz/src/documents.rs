@@ -108,7 +108,7 @@ pub fn run(input: &[u8]) {
     let gateway = Gateway {
         network: Arc::new(network),
         attachments: Vec::new(),
-        default_public_ip: None,
+        default_public_ips: Vec::new(),
         snat_ports: nat::Ports::ALL,
         ports_per_vm: 64_511,
         flow_idle: Duration::from_secs(240),

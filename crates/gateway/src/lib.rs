@@ -136,7 +136,7 @@ pub fn without_file(network: model::Network) -> pipeline::Gateway {
     pipeline::Gateway {
         network: Arc::new(network),
         attachments: Vec::new(),
-        default_public_ip: None,
+        default_public_ips: Vec::new(),
         snat_ports: nat::Ports::ALL,
         ports_per_vm: nat::CAPACITY as u32,
         flow_idle: IDLE,
@@ -163,7 +163,7 @@ pub fn load_text(path: &Path, text: &str, ids: &mut Ids, host: &Host<'_>) -> Res
         gateway: pipeline::Gateway {
             network: Arc::new(network),
             attachments: attached.attachments,
-            default_public_ip: written.default_public_ip.as_ref().map(|public| public.value),
+            default_public_ips: written.default_public_ips.iter().map(|public| public.value).collect(),
             snat_ports: written.snat_ports.as_ref().map_or(nat::Ports::ALL, |ports| ports.value),
             ports_per_vm: written.ports_per_vm.unwrap_or(nat::CAPACITY as u32),
             flow_idle: written.flow_idle.unwrap_or(IDLE),

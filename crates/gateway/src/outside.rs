@@ -66,7 +66,7 @@ impl Desk<'_> {
             _ => None,
         });
         let mut internet = internet.peekable();
-        if let Some(public) = &written.default_public_ip
+        if let Some(public) = written.default_public_ips.first()
             && internet.peek().is_none()
             && !written.attachments.is_empty()
         {
@@ -81,26 +81,41 @@ impl Desk<'_> {
     /// No public address may be two things at once.
     pub(crate) fn public_addresses(&mut self, written: &Written) {
         let held = self.host_addresses();
-        if let Some(At { value, at }) = &written.default_public_ip {
-            if let Some(nic) = self.owner(IpAddr::V4(*value)) {
-                let message = format!("defaultPublicIp {value} is the public address of {nic} alone");
-                self.error(
-                    codes::DEFAULT_PUBLIC_IP,
-                    at,
-                    message,
-                    "choose an address that no network interface has",
-                );
-            }
-            if let Some((_, interface)) = held.iter().find(|(address, _)| *address == *value) {
-                self.shared_with_the_host(*value, interface, at, written);
-            }
-        }
+        self.default_public_ips(written, &held);
         for (address, interface) in held {
             let Some(nic) = self.owner(address) else { continue };
             let at = written.attachments.iter().find(|attachment| *attachment.interface.value == *interface);
             let Some(Attachment { interface: At { at, .. }, .. }) = at else { continue };
             let message = format!("interface {interface} holds {address}, the public address of {nic}");
             self.error(codes::INTERNET, at, message, "take it off the host: nsgate answers for it");
+        }
+    }
+
+    fn default_public_ips(&mut self, written: &Written, held: &[(IpAddr, Arc<str>)]) {
+        let mut seen = Vec::new();
+        let mut is_shared = false;
+        for At { value, at } in &written.default_public_ips {
+            if seen.contains(value) {
+                let message = format!("defaultPublicIp {value} stands twice");
+                self.error(codes::DEFAULT_PUBLIC_IP, at, message, "write each address once");
+                continue;
+            }
+            seen.push(*value);
+            if let Some(nic) = self.owner(IpAddr::V4(*value)) {
+                let message = format!("defaultPublicIp {value} is the public address of {nic} alone");
+                let help = "choose an address that no network interface has";
+                self.error(codes::DEFAULT_PUBLIC_IP, at, message, help);
+            }
+            let Some((_, interface)) = held.iter().find(|(address, _)| *address == *value) else { continue };
+            if std::mem::replace(&mut is_shared, true) {
+                let message =
+                    format!("defaultPublicIp {value} is this host's own address, as one before it is");
+                let help =
+                    "only one can be shared with the host; take one of them off the host or out of the list";
+                self.error(codes::DEFAULT_PUBLIC_IP, at, message, help);
+                continue;
+            }
+            self.shared_with_the_host(*value, interface, at, written);
         }
     }
 

@@ -40,7 +40,7 @@ pub(crate) struct Written {
     /// `attachments`.
     pub(crate) attachments: Vec<Attachment>,
     /// `outbound.defaultPublicIp`.
-    pub(crate) default_public_ip: Option<At<Ipv4Addr>>,
+    pub(crate) default_public_ips: Vec<At<Ipv4Addr>>,
     /// `outbound.ports`.
     pub(crate) snat_ports: Option<At<Ports>>,
     /// `outbound.portsPerVm`.
@@ -133,7 +133,7 @@ impl Written {
         self.ports_per_vm = outbound.parsed("portsPerVm", &expected, count, out).map(|count| count.value);
         let public = |text: &str| text.parse().ok().filter(|address: &Ipv4Addr| usable(*address));
         let expected = "an IPv4 address that a host can have";
-        self.default_public_ip = outbound.parsed("defaultPublicIp", expected, public, out);
+        self.default_public_ips = outbound.parsed_list("defaultPublicIp", expected, public, out);
         self.snat_idle = outbound.duration("idleTimeout", out);
     }
 

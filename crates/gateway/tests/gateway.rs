@@ -5,6 +5,7 @@ use gateway::{Host, Ids, Loaded, load, load_text};
 use io::Wanted;
 use model::{Diagnostic, Severity};
 use proptest::prelude::*;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 fn examples() -> PathBuf {
@@ -76,7 +77,7 @@ fn every_key_reaches_its_place() {
     let loaded = read(SOUND).unwrap();
     assert_eq!(loaded.warnings, []);
     let gateway = &loaded.gateway;
-    assert_eq!(gateway.default_public_ip, Some([203, 0, 113, 10].into()));
+    assert_eq!(gateway.default_public_ips, [Ipv4Addr::new(203, 0, 113, 10)]);
     assert_eq!((gateway.snat_idle.as_secs(), gateway.flow_idle.as_secs()), (120, 90));
     assert_eq!(loaded.settings.flow_capacity, 1000);
     assert_eq!(loaded.settings.socket, Path::new("run/control.sock"));
@@ -453,7 +454,10 @@ fn one_address_is_shared_with_the_host_where_the_ports_lie_apart() {
             index: 7,
             mac: [2, 0, 0, 0, 0, 9],
             mtu: 1400,
-            addresses: if name == "wan0" { vec![([203, 0, 113, 10].into(), 24)] } else { Vec::new() },
+            addresses: match name {
+                "wan0" => vec![([203, 0, 113, 10].into(), 24), ([203, 0, 113, 11].into(), 24)],
+                _ => Vec::new(),
+            },
             local_ports: 32_768..=49_151,
             is_up: true,
             is_running: true,
@@ -474,6 +478,16 @@ fn one_address_is_shared_with_the_host_where_the_ports_lie_apart() {
         assert!(found.contains(&expected), "{found}");
     }
     load("ports: 20000-32767").unwrap();
+    let load = |pool: &str| {
+        let text = SOUND.replace("idleTimeout: 2m", "ports: 49152-65535");
+        let text = text.replace("defaultPublicIp: 203.0.113.10", &format!("defaultPublicIp: [{pool}]"));
+        load_text(Path::new("g.yaml"), &text, &mut Ids::default(), &Host::Needed(&shared))
+    };
+    assert_eq!(load("203.0.113.77, 203.0.113.10, 203.0.113.5").unwrap().gateway.default_public_ips.len(), 3);
+    let second = load("203.0.113.10, 203.0.113.11").unwrap_err()[0].to_string();
+    assert!(second.contains("203.0.113.11 is this host's own address, as one before it is"), "{second}");
+    let twice = load("203.0.113.5, 203.0.113.5").unwrap_err()[0].to_string();
+    assert!(twice.contains("defaultPublicIp 203.0.113.5 stands twice"), "{twice}");
 }
 
 #[test]

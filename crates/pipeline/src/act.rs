@@ -11,7 +11,8 @@ use flow::{FlowId, Side};
 use nat::PoolKey;
 use packet::make::{echo_reply, icmp_error};
 use packet::parse::Fragment;
-use packet::{AttachmentId, Frame, Packet, Time, Transport};
+use packet::{Address, AttachmentId, Frame, Packet, Time, Transport};
+use std::net::Ipv4Addr;
 
 /// How a received frame's way goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -234,6 +235,13 @@ impl Engine {
         Some(self.identification.take(&self.shared.identifications, packets))
     }
 
+    /// The shared public address of whoever sends from an address.
+    fn shared_public(&self, on: AttachmentId, source: Address) -> Option<Ipv4Addr> {
+        let scope = self.snapshot.link(on)?.scope;
+        let sender = self.snapshot.private(scope, source)?;
+        self.snapshot.nic(sender.nic).shared_public?.v4()
+    }
+
     /// Ends a packet's way: counts why, tells the sender where that is due, and remembers it for later fragments.
     #[cold]
     fn refuse(&mut self, now: Time, on: AttachmentId, frame: &Frame<'_>, refusal: Refusal) {
@@ -242,7 +250,7 @@ impl Engine {
         let Some(packet) = packet else { return };
         if denial.reason == DropReason::SnatPortsExhausted
             && let (Some(public), Some(destination)) =
-                (self.snapshot.default_public.and_then(|public| public.v4()), packet.destination.v4())
+                (self.shared_public(on, packet.source), packet.destination.v4())
         {
             self.note_exhausted(PoolKey { public, protocol: packet.protocol, destination });
         }

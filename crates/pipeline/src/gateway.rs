@@ -15,9 +15,9 @@ pub struct Gateway {
     pub network: Arc<Network>,
     /// The attachments. An interface keeps its id over reloads.
     pub attachments: Vec<Attachment>,
-    /// `outbound.defaultPublicIp`.
-    pub default_public_ip: Option<Ipv4Addr>,
-    /// `outbound.ports`: those that translated flows get. Where the host itself holds `default_public_ip`, these are the
+    /// `outbound.defaultPublicIp`; each network interface without an address of its own has one of them.
+    pub default_public_ips: Vec<Ipv4Addr>,
+    /// `outbound.ports`: those that translated flows get. Where the host itself holds one of `default_public_ips`, these are the
     /// gateway's of its TCP and UDP ports, and the rest is the host's.
     pub snat_ports: Ports,
     /// `outbound.portsPerVm`: the most ports that one NIC may hold of those there are for one public address, protocol and

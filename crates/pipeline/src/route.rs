@@ -110,7 +110,8 @@ pub(crate) fn outward<O: Observer>(
     if !key.source.is_v4() {
         return Err(DropReason::NoIpv6Snat.into());
     }
-    let public = world.snapshot.default_public.ok_or(DropReason::NoPublicAddress)?;
+    let nic = world.snapshot.nic(sender.nic);
+    let public = nic.shared_public.ok_or(DropReason::NoPublicAddress)?;
     match packet.transport {
         Transport::Udp { .. } | Transport::Query { .. } => {}
         // Without its SYN nobody knows which port the far side knows it by.
@@ -123,7 +124,7 @@ pub(crate) fn outward<O: Observer>(
     };
     let pool = PoolKey { public: from, protocol: key.protocol, destination: to };
     let likes = |port| likes(port, key.destination_port, (world.worker, world.workers));
-    let asker = world.snapshot.asker(world.snapshot.nic(sender.nic).owner);
+    let asker = world.snapshot.asker(nic.owner);
     let port = match world.shared.pools.peek_for(&pool, asker, likes) {
         Ok(free) => free,
         Err(nat::Refused::Share(_)) => return Err(DropReason::SnatShareFull.into()),

@@ -42,9 +42,7 @@ pub struct Snapshot {
     groups: HashMap<GroupId, Rules, Scattered>,
     /// Where the internet is.
     pub(crate) internet: Option<AttachmentId>,
-    /// What NICs without a public address of their own become.
-    pub(crate) default_public: Option<Address>,
-    /// `default_public` where the host itself holds it, and its ports that are the gateway's.
+    /// The shared public address that the host itself holds, if it does, and its ports that are the gateway's.
     pub(crate) lent: Option<(Address, RangeInclusive<u16>)>,
     ports_per_vm: u32,
     pub(crate) flow_idle: Duration,
@@ -57,6 +55,9 @@ pub(crate) struct Nic {
     pub(crate) name: Arc<str>,
     /// Whose its flows are.
     pub(crate) owner: Owner,
+    /// The shared public address that it has outside where it has none of its own: always the same one, whatever the
+    /// protocol (RFC 4787, REQ-2).
+    pub(crate) shared_public: Option<Address>,
     /// Whether any of its addresses is behind an attachment.
     attached: bool,
     /// The NSG at the NIC itself.

@@ -133,7 +133,7 @@ fn reached(reason: DropReason) -> Lab {
         }
         NoMapping => with(build(), "internet", udp(FAR, "203.0.113.10")),
         NoInternet => with(Blueprint::default().without_internet().build(), "vm1", udp(VM1, FAR)),
-        NoPublicAddress => with(Blueprint::default().default_public(None).build(), "vm1", udp(VM1, FAR)),
+        NoPublicAddress => with(Blueprint::default().default_public(&[]).build(), "vm1", udp(VM1, FAR)),
         NoIpv6Snat => with(
             Blueprint::default().dual_stack().build(),
             "vm1",

@@ -114,7 +114,7 @@ fn fragments_of_a_first_one_that_was_refused_are_refused() {
 #[test]
 fn the_host_gets_no_fragments_of_a_datagram_that_is_on_its_way_to_a_worker() {
     let blueprint =
-        Blueprint::default().default_public(Some(HOST)).internet("203.0.113.2/24", Some("203.0.113.1"));
+        Blueprint::default().default_public(&[HOST]).internet("203.0.113.2/24", Some("203.0.113.1"));
     let blueprint = blueprint.host(&[HOST]).snat_ports(50_000..=50_099);
     let mut workers = Workers::new(&blueprint, nat::Ports::new(50_000..=50_099).unwrap(), 2);
     let source = ports_of(1, 53, 2).next().unwrap();

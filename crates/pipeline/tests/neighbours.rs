@@ -355,7 +355,7 @@ fn vm3_becomes_the_internet(lab: &mut Lab) {
     let gateway = Gateway {
         network,
         attachments: vec![attachment(1, vm1), attachment(3, internet)],
-        default_public_ip: None,
+        default_public_ips: Vec::new(),
         snat_ports: nat::Ports::ALL,
         ports_per_vm: nat::CAPACITY as u32,
         flow_idle: Duration::from_secs(240),

@@ -11,8 +11,7 @@ const PORTS: std::ops::RangeInclusive<u16> = 50_000..=50_099;
 
 /// The host's only address is what VMs are translated to.
 fn lab() -> Lab {
-    let lab =
-        Blueprint::default().default_public(Some(SHARED)).internet("203.0.113.2/24", Some("203.0.113.1"));
+    let lab = Blueprint::default().default_public(&[SHARED]).internet("203.0.113.2/24", Some("203.0.113.1"));
     lab.host(&[SHARED]).snat_ports(PORTS).build()
 }
 

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests: what cannot be had ends the test.
 
 use packet::{Checksum, Offload};
-use testkit::build::{Ip, Sum, Transport, ipv4, read};
+use testkit::build::{Ip, Sum, Transport, arp_request, ipv4, read};
 use testkit::lab::{Blueprint, Lab};
 
 const VM1: &str = "10.0.1.4";
@@ -164,7 +164,7 @@ fn who_has_no_way_out_is_told_why() {
     let mut lab = Blueprint::default().build();
     lab.send("vm1", ipv4(VM1, FAR).esp(1, 1).data(40));
     lab.expect([("snat-protocol", 1)]);
-    let mut lab = Blueprint::default().default_public(None).build();
+    let mut lab = Blueprint::default().default_public(&[]).build();
     lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53));
     lab.expect([("no-public-address", 1)]);
     let mut lab = Blueprint::default().without_internet().build();
@@ -177,10 +177,43 @@ fn who_has_no_way_out_is_told_why() {
     lab.expect([("forwarded", 1)]);
 }
 
+/// RFC 4787, REQ-2, and RFC 6888, REQ-2 and REQ-3: addresses anywhere, and each machine has one of them for everything.
+#[test]
+fn a_machine_keeps_one_address_of_a_pool() {
+    const POOL: [&str; 3] = ["203.0.113.5", "203.0.113.77", "203.0.113.9"];
+    let mut lab = Blueprint::default().default_public(&POOL).build();
+    for ((vm, private), public) in [("vm1", VM1), ("vm2", "10.0.1.5"), ("vm3", "10.0.2.4")].iter().zip(POOL) {
+        for nth in 0..67 {
+            let far = format!("198.51.100.{}", 7 + nth % 5);
+            let (there, back) = (ipv4(private, &far), ipv4(&far, public));
+            let begun = [
+                there.clone().udp(2000 + nth, 53).frame(),
+                there.clone().tcp(2000 + nth, 80).syn().frame(),
+                there.echo_request(2000 + nth, 1).frame(),
+            ];
+            for frame in begun {
+                let sent = lab.send(vm, frame).only().seen().ip().clone();
+                assert_eq!(sent.source.to_string(), public, "{vm}");
+                let answer = match (sent.protocol, sent.ports()) {
+                    (6, Some((port, _))) => back.clone().tcp(80, port).syn().ack(1).frame(),
+                    (_, Some((port, _))) => back.clone().udp(53, port).frame(),
+                    _ => back.clone().echo_reply(sent.echo_identifier().unwrap(), 1).frame(),
+                };
+                assert_eq!(lab.send("internet", answer).only().to, *vm);
+            }
+        }
+    }
+    lab.expect([("forwarded", 2 * 3 * 3 * 67)]);
+    for address in POOL {
+        let asked = lab.send("internet", arp_request(lab.host_mac("internet"), "203.0.113.1", address));
+        assert_eq!(asked.frames.len(), 1, "{address} is answered for");
+    }
+}
+
 #[test]
 fn the_gateways_own_address_may_be_the_shared_one() {
     const OWN: &str = "203.0.113.2";
-    let mut lab = Blueprint::default().default_public(Some(OWN)).build();
+    let mut lab = Blueprint::default().default_public(&[OWN]).build();
     let asked = on_the_wire(&mut lab, ipv4(VM1, FAR).echo_request(7, 1));
     let identifier = asked.echo_identifier().unwrap();
     let answer = lab.send("internet", ipv4(FAR, OWN).echo_reply(identifier, 1));

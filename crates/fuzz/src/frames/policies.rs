@@ -214,7 +214,7 @@ impl Choice {
         };
         match self.rest >> 5 {
             0..=3 => base,
-            4 => base.default_public(None),
+            4 => base.default_public(&[]),
             5 => base.without_internet(),
             // Shared with the host: its ports are the gateway's, the others the host's.
             6 => base.host(&["203.0.113.10"]),

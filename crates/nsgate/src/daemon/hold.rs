@@ -188,7 +188,8 @@ fn kept_by_host(gateway: &Gateway, attachment: &Attachment) -> HostAddresses {
         }
     }
     let on_internet = matches!(attachment.kind, AttachmentKind::Internet { .. });
-    let shared = gateway.default_public_ip.filter(|public| on_internet && kept.v4.contains(public));
-    kept.lent = shared.map(|public| (public, gateway.snat_ports.range()));
+    let mut shared =
+        gateway.default_public_ips.iter().filter(|public| on_internet && kept.v4.contains(public));
+    kept.lent = shared.next().map(|public| (*public, gateway.snat_ports.range()));
     kept
 }

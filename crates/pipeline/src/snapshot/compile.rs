@@ -37,13 +37,17 @@ impl Snapshot {
         let mut snapshot_nics = Vec::with_capacity(network.network_interfaces.len());
         let mut private = HashMap::default();
         let mut public = HashMap::default();
+        let shared: Vec<Address> = gateway.default_public_ips.iter().copied().map(Address::from).collect();
         for (nth, (nic, owner)) in network.network_interfaces.iter().zip(owners).enumerate() {
             let group = nic.security_group.zip(nic.vnet()).map(|(nsg, vnet)| groups.add(nsg, vnet));
             let attached =
                 nic.ip_configurations.iter().any(|it| groups.attached.find(nth, it.subnet).is_some());
             let subnets = nic.ip_configurations.iter().map(|it| groups.of_subnet(it.subnet));
             let subnet_groups = subnets.collect();
-            snapshot_nics.push(Nic { name: Arc::clone(&nic.name), owner, attached, group, subnet_groups });
+            // In turn, so that each has as many.
+            let shared_public = shared.get(nth % shared.len().max(1)).copied();
+            let name = Arc::clone(&nic.name);
+            snapshot_nics.push(Nic { name, owner, shared_public, attached, group, subnet_groups });
             for configuration in &nic.ip_configurations {
                 let Some(address) = configuration.private_address else { continue };
                 let entry = groups.private(nth, configuration);
@@ -54,9 +58,8 @@ impl Snapshot {
                 private.insert((scope, Address::from(address)), entry);
             }
         }
-        let default_public = gateway.default_public_ip.map(Address::from);
-        if let Some(address) = default_public {
-            public.entry(address).or_insert(Public::Shared);
+        for address in &shared {
+            public.entry(*address).or_insert(Public::Shared);
         }
         let mut behind: HashMap<AttachmentId, Vec<Address>> = HashMap::new();
         for ((_, address), Private { attachment, .. }) in &private {
@@ -82,10 +85,10 @@ impl Snapshot {
             groups,
             policy,
             names: names.list(),
-            default_public,
             ports_per_vm: gateway.ports_per_vm,
-            lent: default_public
-                .filter(|public| gateway.is_held_by_host(*public))
+            lent: shared
+                .into_iter()
+                .find(|public| gateway.is_held_by_host(*public))
                 .map(|public| (public, gateway.snat_ports.range())),
             flow_idle: gateway.flow_idle,
             snat_idle: gateway.snat_idle,

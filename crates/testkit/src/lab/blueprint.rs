@@ -17,7 +17,7 @@ pub struct Blueprint {
     pub(super) vms: Vec<Vm>,
     pub(super) nsgs: Vec<(String, Vec<String>)>,
     pub(super) asgs: Vec<(String, Vec<String>)>,
-    pub(super) default_public: Option<Ipv4Addr>,
+    pub(super) default_public: Vec<Ipv4Addr>,
     pub(super) snat_ports: nat::Ports,
     pub(super) ports_per_vm: u32,
     pub(super) internet: Option<Internet>,
@@ -88,7 +88,7 @@ impl Default for Blueprint {
             vms: Vec::new(),
             nsgs: Vec::new(),
             asgs: Vec::new(),
-            default_public: Some(ip("203.0.113.10")),
+            default_public: vec![ip("203.0.113.10")],
             snat_ports: nat::Ports::ALL,
             ports_per_vm: nat::CAPACITY as u32,
             internet: Some(internet),
@@ -184,9 +184,9 @@ impl Blueprint {
         self
     }
 
-    /// The default public address, or none.
-    pub fn default_public(mut self, address: Option<&str>) -> Self {
-        self.default_public = address.map(ip);
+    /// The default public addresses, or none.
+    pub fn default_public(mut self, addresses: &[&str]) -> Self {
+        self.default_public = addresses.iter().map(|address| ip(address)).collect();
         self
     }
 

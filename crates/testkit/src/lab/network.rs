@@ -80,7 +80,7 @@ impl Blueprint {
         Gateway {
             network,
             attachments: internet.chain(nics).chain(segments).chain(sites).collect(),
-            default_public_ip: self.default_public,
+            default_public_ips: self.default_public.clone(),
             snat_ports: self.snat_ports,
             ports_per_vm: self.ports_per_vm,
             flow_idle: self.flow_idle,
