@@ -40,7 +40,7 @@ pub(crate) fn attach(
     host: &Host<'_>,
     out: &mut Vec<Diagnostic>,
 ) -> Attached {
-    let Documents { network, nics: known } = documents;
+    let Documents { network, nics: known, .. } = documents;
     let mut desk = Desk {
         network: network.as_mut(),
         known: known.as_deref(),

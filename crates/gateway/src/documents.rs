@@ -6,6 +6,7 @@ use crate::written::Written;
 use arm::{Deployment, Ignored, Resources};
 use document::Node;
 use model::{At, Diagnostic, Network, ServiceTags};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,9 +15,11 @@ const MAX_FILES: usize = 1000;
 
 /// What the documents say.
 #[derive(Debug, Default)]
-pub(crate) struct Documents {
+pub struct Documents {
     /// The network, unless an error in it leaves none.
-    pub(crate) network: Option<Network>,
+    pub network: Option<Network>,
+    /// How many resources of which types say nothing about packets, such as virtual machines.
+    pub ignored: BTreeMap<String, usize>,
     /// The names and ids of all network interfaces; `None` where a document could not be read.
     pub(crate) nics: Option<Vec<String>>,
 }
@@ -24,12 +27,12 @@ pub(crate) struct Documents {
 /// Reads and validates Azure's documents without a gateway file.
 ///
 /// `parameters` are what templates among them are given: parameter files, and parameters as `name=value`. Returns the network
-/// where there are no errors, and everything that was found.
+/// where there are no errors, and everything that is wrong.
 pub fn load_documents(
     files: &[PathBuf],
     parameters: &[String],
     service_tags: Option<&Path>,
-) -> (Option<Network>, Vec<Diagnostic>) {
+) -> (Documents, Vec<Diagnostic>) {
     let mut found = Vec::new();
     let deployment = templates::given(parameters, &mut found);
     let mut nodes = Vec::new();
@@ -55,7 +58,7 @@ pub fn load_documents(
         }
     });
     let documents = judge(&nodes, &deployment, tags.unwrap_or_default(), complete, &mut found);
-    (documents.network, found)
+    (documents, found)
 }
 
 /// Reads the network of a gateway file.
@@ -115,9 +118,12 @@ pub(crate) fn judge(
 ) -> Documents {
     let Resources { network, ignored, diagnostics } = arm::read_documents(nodes, deployment);
     out.extend(diagnostics);
-    out.extend(ignored.iter().filter_map(not_honoured));
+    let (network_parts, others): (Vec<_>, Vec<_>) = ignored.iter().partition(|it| is_of_the_network(it));
+    out.extend(network_parts.into_iter().map(not_honoured));
+    let mut ignored = BTreeMap::new();
+    others.into_iter().for_each(|it| *ignored.entry(it.what.clone()).or_default() += 1);
     if !complete {
-        return Documents::default();
+        return Documents { ignored, ..Documents::default() };
     }
     let mut nics = Vec::with_capacity(2 * network.network_interfaces.len());
     for nic in &network.network_interfaces {
@@ -126,19 +132,21 @@ pub(crate) fn judge(
     }
     let (network, findings) = model::validate(network, Arc::new(tags));
     out.extend(findings);
-    Documents { network, nics: Some(nics) }
+    Documents { network, ignored, nics: Some(nics) }
 }
 
-/// A part of the network that Azure would heed and nsgate does not; resources of other kinds, such as virtual
-/// machines, say nothing about packets.
-fn not_honoured(Ignored { what, name, at }: &Ignored) -> Option<Diagnostic> {
-    let provider = what.split_once('/').map(|(provider, _)| provider);
-    if provider.is_some_and(|provider| !provider.eq_ignore_ascii_case("Microsoft.Network")) {
-        return None;
-    }
+/// Whether something is a part of the network; resources of other kinds, such as virtual machines, say nothing about
+/// packets.
+fn is_of_the_network(ignored: &Ignored) -> bool {
+    let provider = ignored.what.split_once('/').map(|(provider, _)| provider);
+    provider.is_none_or(|provider| provider.eq_ignore_ascii_case("Microsoft.Network"))
+}
+
+/// A part of the network that Azure would heed and nsgate does not.
+fn not_honoured(Ignored { what, name, at }: &Ignored) -> Diagnostic {
     let message = format!("{what} of '{name}' is not honoured yet");
     let warning = Diagnostic::warning(arm::codes::NOT_HONOURED, at, message);
-    Some(warning.help("nsgate acts as though it were not there"))
+    warning.help("nsgate acts as though it were not there")
 }
 
 /// An unreadable file stands where it was named.

@@ -65,7 +65,7 @@ mod templates;
 mod written;
 mod yaml;
 
-pub use documents::load_documents;
+pub use documents::{Documents, load_documents};
 pub use host::{Find, Host, Ids};
 pub use later::{needs_a_start, no_attachments, policy_too_large, unseen_rules};
 pub use peek::{interfaces_of, socket_of};
@@ -75,6 +75,7 @@ pub use templates::{Deployed, expand_documents};
 use control::DEFAULT_SOCKET;
 use model::{Diagnostic, Location, Severity};
 use packet::AttachmentId;
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -101,6 +102,8 @@ pub struct Loaded {
     pub segments: Vec<(AttachmentId, Location)>,
     /// How each comes by its interface, in the same order.
     pub wires: Vec<io::Wire>,
+    /// How many resources of which types say nothing about packets, such as virtual machines.
+    pub ignored: BTreeMap<String, usize>,
     /// What is worth a look.
     pub warnings: Vec<Diagnostic>,
 }
@@ -183,6 +186,7 @@ pub fn load_text(path: &Path, text: &str, ids: &mut Ids, host: &Host<'_>) -> Res
         interfaces: attached.interfaces,
         segments: attached.segments,
         wires: attached.wires,
+        ignored: documents.ignored,
         warnings: found,
     })
 }

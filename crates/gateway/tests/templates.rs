@@ -82,9 +82,9 @@ fn the_command_line_gives_files_and_single_parameters() {
     );
 
     let given = ["name=Web".to_owned(), "cuont=2".to_owned()];
-    let (network, found) = load_documents(&files, &given, None);
+    let (documents, found) = load_documents(&files, &given, None);
     let errors: Vec<_> = found.iter().filter(|it| it.severity == Severity::Error).collect();
-    assert!(network.is_none() || !errors.is_empty());
+    assert!(documents.network.is_none() || !errors.is_empty());
     assert!(
         shown(&found)
             .iter()

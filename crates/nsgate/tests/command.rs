@@ -237,6 +237,17 @@ fn check_counts_errors_and_shows_their_lines() {
     assert!(out(&good).starts_with("ok: "), "{}", out(&good));
 
     let directory = tempfile::tempdir().unwrap();
+    let (machine, disk) = ("Microsoft.Compute/virtualMachines", "Microsoft.Compute/disks");
+    let others = format!(
+        r#"{{"value": [{{"type": "{machine}", "name": "a"}}, {{"type": "{disk}", "name": "d"}}, {{"type": "{machine}", "name": "b"}}]}}"#
+    );
+    let others = nsgate(&["check", written(&directory, "others.json", &others).to_str().unwrap()]);
+    assert!(
+        out(&others).contains(&format!("; ignored: 1 {disk}, 2 {machine}; 0 errors")),
+        "{}",
+        out(&others)
+    );
+
     let wrong =
         written(&directory, "gateway.yaml", "network: { resources: [] }\natachments: []\nmetrics: {}\n");
     let text = nsgate(&["check", "--config", wrong.to_str().unwrap()]);

@@ -4,10 +4,11 @@ use crate::cli::{Check, Output};
 use crate::daemon::HAND_OVER;
 use crate::print::{self, Colour};
 use ::io::{Backend, Interfaces, Ports, Wanted, Wire};
-use gateway::{Host, Ids, Settings};
+use gateway::{Documents, Host, Ids, Settings};
 use model::{Diagnostic, Network, Severity};
 use pipeline::{Attachment, Engine, Names, Snapshot};
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -48,7 +49,7 @@ fn check_gateway(file: &Path) -> (Vec<Diagnostic>, String) {
     }
     found.extend(idle_rules(&loaded.gateway.network, &loaded.gateway.attachments));
     let memory = memory(&loaded.settings, &loaded.wires);
-    (found, format!("{}; {memory}", inventory(&loaded.gateway.network)))
+    (found, format!("{}; {memory}", inventory(&loaded.gateway.network, &loaded.ignored)))
 }
 
 /// What the daemon takes at its start, and what may come on top.
@@ -72,10 +73,11 @@ fn memory(settings: &Settings, wires: &[Wire]) -> String {
 }
 
 fn check_documents(args: &Check) -> (Vec<Diagnostic>, String) {
-    let (network, mut found) =
+    let (documents, mut found) =
         gateway::load_documents(&args.documents, &args.parameters, args.service_tags.as_deref());
+    let Documents { network, ignored, .. } = documents;
     found.extend(network.iter().flat_map(|network| idle_rules(network, &[])));
-    (found, network.as_ref().map(inventory).unwrap_or_default())
+    (found, network.as_ref().map(|network| inventory(network, &ignored)).unwrap_or_default())
 }
 
 /// Warnings of rules that change nothing. A policy that is too large for an answer is refused elsewhere.
@@ -85,10 +87,14 @@ fn idle_rules(network: &Network, attachments: &[Attachment]) -> Vec<Diagnostic> 
     found.map(|found| analysis::diagnostics(network, &found)).unwrap_or_default()
 }
 
-fn inventory(network: &Network) -> String {
+/// What there is, and what of the documents says nothing about packets.
+fn inventory(network: &Network, ignored: &BTreeMap<String, usize>) -> String {
     let rules = network.security_groups.iter().map(|group| group.rules.len()).sum();
+    let ignored: Vec<_> = ignored.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let ignored =
+        if ignored.is_empty() { String::new() } else { format!("; ignored: {}", ignored.join(", ")) };
     format!(
-        "{}, {}, {} with {}",
+        "{}, {}, {} with {}{ignored}",
         counted(network.virtual_networks.len(), "virtual network"),
         counted(network.network_interfaces.len(), "network interface"),
         counted(network.security_groups.len(), "NSG"),

@@ -53,8 +53,11 @@ impl Side {
                 bail!("{name}: a gateway file names its documents itself, so it stands alone")
             }
             files => {
-                let (network, found) = gateway::load_documents(files, parameters, tags);
-                Ok(Self::new(Arc::new(network.ok_or(Broken(found)).with_context(|| name.to_owned())?), &[]))
+                let (documents, found) = gateway::load_documents(files, parameters, tags);
+                Ok(Self::new(
+                    Arc::new(documents.network.ok_or(Broken(found)).with_context(|| name.to_owned())?),
+                    &[],
+                ))
             }
         }
     }

@@ -54,8 +54,8 @@ pub(super) fn load_documents(
     parameters: &[String],
     service_tags: Option<&Path>,
 ) -> anyhow::Result<Gateway> {
-    let (network, found) = gateway::load_documents(files, parameters, service_tags);
-    match network.filter(|_| found.iter().all(|one| one.severity != Severity::Error)) {
+    let (documents, found) = gateway::load_documents(files, parameters, service_tags);
+    match documents.network.filter(|_| found.iter().all(|one| one.severity != Severity::Error)) {
         Some(network) => Ok(gateway::without_file(network)),
         None => Err(Broken(found).into()),
     }

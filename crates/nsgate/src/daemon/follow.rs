@@ -10,6 +10,7 @@ use gateway::Loaded;
 use io::{Interface, Interfaces, Wanted};
 use packet::AttachmentId;
 use pipeline::{Attachment, AttachmentKind};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use tracing::{info, warn};
 
@@ -158,6 +159,7 @@ impl State {
             interfaces: interfaces.clone(),
             segments: segments.clone(),
             wires: wires.clone(),
+            ignored: BTreeMap::new(),
             warnings: Vec::new(),
         }
     }
