@@ -4,9 +4,7 @@ use crate::deployment::{Deployment, Loop, Loops, Place, Supplied, Written, entri
 use crate::expansion::{Expansion, Wanted};
 use crate::way::Way;
 use document::{Node, Unknown, Value};
-use expression::Budget;
-use expression::Fault;
-use expression::{Fact, Level, Question, Scope};
+use expression::{Budget, Fact, Fault, Level, Question, Scope};
 use model::Location;
 use std::borrow::Cow;
 use std::rc::Rc;

@@ -5,9 +5,7 @@ use crate::expansion::Wanted;
 use crate::inside::Inside;
 use crate::way::Way;
 use document::{Node, Value};
-use expression::Budget;
-use expression::Fault;
-use expression::{Fact, Level, Question, Scope};
+use expression::{Budget, Fact, Fault, Level, Question, Scope};
 use std::borrow::Cow;
 
 /// Inside one call.

@@ -4,10 +4,7 @@ use crate::deployment::Loop;
 use crate::inside::Inside;
 use crate::way::Way;
 use document::{Entry, Node, Value};
-use expression::Budget;
-use expression::Fault;
-use expression::Scope;
-use expression::evaluate_text;
+use expression::{Budget, Fault, Scope, evaluate_text};
 use model::At;
 
 /// The most turns of a loop.
