@@ -54,7 +54,13 @@ fn segments() -> impl Strategy<Value = Segment> {
         2 => Just(RST | ACK),
         1 => 0u8..64,
     ];
-    let tcp = (flags, 0u32..4, 0u32..4, 0u32..2).prop_map(|(flags, seq, ack, payload_len)| {
+    let number = || {
+        prop_oneof![
+            16 => 0u32..4,
+            1 => prop::sample::select(vec![1u32 << 20, (1 << 20) + 1, 1 << 30, (1 << 30) + 1, 1 << 31, u32::MAX - 1]),
+        ]
+    };
+    let tcp = (flags, number(), number(), 0u32..2).prop_map(|(flags, seq, ack, payload_len)| {
         let base = u32::MAX - 1;
         Segment::Tcp { flags, seq: base.wrapping_add(seq), ack: base.wrapping_add(ack), payload_len }
     });

@@ -27,7 +27,8 @@
 //! * An acknowledgement is believed from a segment that begins where its sender's next is expected, or where the last that
 //!   was acknowledged ends; and where something was lost on its way here, from one within [`NEAR`] beyond that whose
 //!   acknowledgement is as near. A forger who knows no number of either end guesses so in one of 2^24 tries.
-//!   What was acknowledged has been sent, so expectations do not stay before a gap for ever.
+//!   What was acknowledged has been sent, so expectations do not stay before a gap for ever; but nothing further ahead
+//!   than the largest window (RFC 7323, section 2.3).
 //! * An error about a segment is believed only if that may be under way (RFC 5927, section 4.1), see `is_under_way`.
 //! * A SYN in a synchronised state changes nothing (RFC 5961, section 4).
 //! * A RST never prolongs a flow's life (RFC 7857, section 3.1, forbids it to one that answers an inbound packet).
@@ -53,6 +54,8 @@ struct Sender {
 
 /// How far beyond a gap segments and their acknowledgements are believed, in bytes: most windows are smaller.
 const NEAR: u32 = 1 << 20;
+/// The largest window, in bytes: nobody has sent more than that beyond what was acknowledged (RFC 7323, section 2.3).
+const WINDOW: i32 = 1 << 30;
 
 // Which of a sender's numbers are known.
 const SENT: u8 = 1;
@@ -188,15 +191,19 @@ impl Tcp {
             && header.ack.wrapping_sub(far.una) <= NEAR
     }
 
-    /// What was acknowledged has been sent.
+    /// What was acknowledged has been sent, unless that is more than can be.
     #[inline]
     fn acknowledge(&mut self, sender: Side, ack: u32) {
         let is_sent = self.knows(sender, SENT);
         let sent = &mut self.senders[sender.index()];
-        sent.una = ack;
-        if is_sent && ack.wrapping_sub(sent.next) as i32 > 0 {
+        let ahead = ack.wrapping_sub(sent.next) as i32;
+        if is_sent && ahead > 0 {
+            if ahead > WINDOW {
+                return;
+            }
             sent.next = ack;
         }
+        sent.una = ack;
         self.known[sender.index()] |= ACKED;
     }
 

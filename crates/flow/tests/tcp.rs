@@ -431,16 +431,50 @@ fn gaps_on_both_sides_are_left_behind() {
     assert_eq!(talk.says(Initiator, RST, 0), State::Closed);
 }
 
+/// Beyond a gap, as far as segments and what they acknowledge are believed.
+const NEAR: u32 = 1 << 20;
+
+#[test]
+fn beyond_a_gap_both_numbers_must_be_near() {
+    for (seq, ack, is_believed) in
+        [(1, NEAR, true), (NEAR, 1, true), (NEAR + 1, 1, false), (1, NEAR + 1, false)]
+    {
+        let mut talk = Talk::established();
+        let ack = talk.next[0].wrapping_add(ack);
+        talk.sends(Responder, tcp(ACK, talk.next[1].wrapping_add(seq), ack, 100));
+        let expected = if is_believed { State::Closed } else { State::Established };
+        assert_eq!(talk.sends(Initiator, tcp(RST, ack, 0, 0)), expected, "{seq} {ack}");
+    }
+}
+
 /// RFC 5961, section 5: data and acknowledgements out of nowhere move nothing that a reset is measured by.
 #[test]
 fn blind_data_moves_no_expectation() {
-    let mut talk = Talk::established();
-    for off in [1u32, 9_000, 0x7fff_0000, 0xf000_0000] {
-        let seq = talk.next[1].wrapping_add(off);
-        talk.sends(Responder, tcp(ACK, seq, talk.next[0].wrapping_add(off), 500));
-        assert_eq!(talk.sends(Responder, tcp(RST, seq.wrapping_add(500), 0, 0)), State::Established);
+    for last in [Responder, Initiator] {
+        let mut talk = Talk::established();
+        for off in [1u32, 9_000, NEAR + 1, 0x7fff_0000, 0xf000_0000] {
+            let seq = talk.next[1].wrapping_add(off);
+            // Whoever comes near with one number has guessed, and the other is anywhere.
+            let ack = talk.next[0].wrapping_add(off.max(NEAR + 1));
+            talk.sends(Responder, tcp(ACK, seq, ack, 500));
+            let reset = talk.sends(Responder, tcp(RST, seq.wrapping_add(500), 0, 0));
+            assert_eq!(reset, State::Established);
+            assert_eq!(talk.sends(Initiator, tcp(RST, ack, 0, 0)), State::Established, "{off}");
+        }
+        assert_eq!(talk.says(last, RST, 0), State::Closed);
     }
-    assert_eq!(talk.says(Responder, RST, 0), State::Closed);
+}
+
+/// Not even its peer can make an end believe that it has sent more than any window holds.
+#[test]
+fn nobody_acknowledges_more_than_can_be_sent() {
+    for (ahead, is_believed) in [(1u32 << 30, true), ((1 << 30) + 1, false), (0x7fff_ffff, false)] {
+        let mut talk = Talk::established();
+        let ack = talk.next[0].wrapping_add(ahead);
+        talk.sends(Responder, tcp(ACK, talk.next[1], ack, 0));
+        let expected = if is_believed { State::Closed } else { State::Established };
+        assert_eq!(talk.sends(Initiator, tcp(RST, ack, 0, 0)), expected, "{ahead}");
+    }
 }
 
 /// RFC 5927, section 4.1: an error about a segment that can not be under way is forged or late.

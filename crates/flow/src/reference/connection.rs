@@ -6,6 +6,8 @@ use packet::parse::{ACK, FIN, RST, SYN};
 
 /// How far beyond a gap segments and what they acknowledge are believed, in bytes.
 const NEAR: u32 = 1 << 20;
+/// The largest window, in bytes.
+const WINDOW: i32 = 1 << 30;
 
 /// What is known of one end's numbers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -90,8 +92,11 @@ impl Plain {
             self.acknowledge(side, segment);
         } else if flags & ACK != 0 && is_expected {
             let far = end_mut(&mut self.ends, side.other());
-            far.acked = Some(ack);
-            far.next = far.next.map(|next| if (ack.wrapping_sub(next) as i32) > 0 { ack } else { next });
+            let ahead = far.next.map_or(0, |next| ack.wrapping_sub(next) as i32);
+            if ahead <= WINDOW {
+                far.acked = Some(ack);
+                far.next = far.next.map(|next| if ahead > 0 { ack } else { next });
+            }
         }
         let near = end_mut(&mut self.ends, side);
         near.first = near.first.or(Some(seq));
