@@ -119,12 +119,12 @@ impl<'a> Fields<'a> {
         texts.into_iter().filter_map(|text| parsed(text, &path, expected, &parse, out)).collect()
     }
 
-    /// A duration such as `4m`, between one second and two hours: the span that Azure's idle timeouts may have,
-    /// and a shorter one for tests.
+    /// A duration such as `4m`, between one second and two hours and four minutes: the span that Azure's idle timeouts
+    /// may have, a shorter one for tests, and the one that RFC 5382, REQ-5, asks of established connections.
     pub(crate) fn duration(&self, key: &str, out: &mut Vec<Diagnostic>) -> Option<Duration> {
-        let allowed = Duration::from_secs(1)..=Duration::from_secs(120 * 60);
+        let allowed = Duration::from_secs(1)..=Duration::from_secs(124 * 60);
         let parse = |text: &str| humantime::parse_duration(text).ok().filter(|span| allowed.contains(span));
-        let span = self.parsed(key, "a duration between 1s and 120m, such as 4m or 90s", parse, out)?;
+        let span = self.parsed(key, "a duration between 1s and 124m, such as 4m or 90s", parse, out)?;
         Some(span.value)
     }
 }

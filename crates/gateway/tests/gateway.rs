@@ -339,7 +339,7 @@ fn contradictions_are_found() {
             "InternetAttachment",
         ),
         ("idleTimeout: 2m", "idleTimeout: 500ms", "InvalidValue"),
-        ("idleTimeout: 2m", "idleTimeout: 121m", "InvalidValue"),
+        ("idleTimeout: 2m", "idleTimeout: 125m", "InvalidValue"),
         ("idleTimeout: 2m", "idleTimeout: [2m]", "InvalidValue"),
         ("capacity: 1_000", "capacity: 0", "InvalidValue"),
         ("socket: run/control.sock", "socket: \"\"", "InvalidValue"),
