@@ -237,6 +237,19 @@ fn an_interface_that_vanishes_again_is_reported_again() {
 }
 
 #[test]
+fn a_shared_public_address_that_the_host_takes_is_told_at_once() {
+    let Some(site) = site() else { return };
+    let outbound = json!({ "defaultPublicIp": ["203.0.113.10", "203.0.113.11"] });
+    let daemon = start(&site, &file(&[nic("interface", "vm1", "vm1-nic")]).with("outbound", outbound));
+    assert!(is_answered(&site, &site.vm1), "{}", daemon.log());
+    for (times, address) in [(1, "203.0.113.10/24"), (2, "203.0.113.11/24")] {
+        site.gateway.address("eth0", address);
+        let told = || daemon.log().matches("a public address that machines share").count() == times;
+        assert!(soon(told), "{address}: {}", daemon.log());
+    }
+}
+
+#[test]
 fn an_address_that_the_host_takes_behind_the_rules_is_told_at_once() {
     let Some(site) = site() else { return };
     let machines = ["vm1", "vm3"].map(|name| nic("interface", name, &format!("{name}-nic")));

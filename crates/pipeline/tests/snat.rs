@@ -177,15 +177,17 @@ fn who_has_no_way_out_is_told_why() {
     lab.expect([("forwarded", 1)]);
 }
 
+const POOL: [&str; 3] = ["203.0.113.5", "203.0.113.77", "203.0.113.9"];
+
 /// RFC 4787, REQ-2, and RFC 6888, REQ-2 and REQ-3: addresses anywhere, and each machine has one of them for everything.
 #[test]
 fn a_machine_keeps_one_address_of_a_pool() {
-    const POOL: [&str; 3] = ["203.0.113.5", "203.0.113.77", "203.0.113.9"];
     let mut lab = Blueprint::default().default_public(&POOL).build();
-    for ((vm, private), public) in [("vm1", VM1), ("vm2", "10.0.1.5"), ("vm3", "10.0.2.4")].iter().zip(POOL) {
+    for (vm, private) in [("vm1", VM1), ("vm2", "10.0.1.5"), ("vm3", "10.0.2.4")] {
+        let public = outside_address(&mut lab, vm, private);
         for nth in 0..67 {
             let far = format!("198.51.100.{}", 7 + nth % 5);
-            let (there, back) = (ipv4(private, &far), ipv4(&far, public));
+            let (there, back) = (ipv4(private, &far), ipv4(&far, &public));
             let begun = [
                 there.clone().udp(2000 + nth, 53).frame(),
                 there.clone().tcp(2000 + nth, 80).syn().frame(),
@@ -199,15 +201,39 @@ fn a_machine_keeps_one_address_of_a_pool() {
                     (_, Some((port, _))) => back.clone().udp(53, port).frame(),
                     _ => back.clone().echo_reply(sent.echo_identifier().unwrap(), 1).frame(),
                 };
-                assert_eq!(lab.send("internet", answer).only().to, *vm);
+                assert_eq!(lab.send("internet", answer).only().to, vm);
             }
         }
     }
-    lab.expect([("forwarded", 2 * 3 * 3 * 67)]);
+    lab.expect([("forwarded", 3 * (1 + 2 * 3 * 67))]);
     for address in POOL {
         let asked = lab.send("internet", arp_request(lab.host_mac("internet"), "203.0.113.1", address));
         assert_eq!(asked.frames.len(), 1, "{address} is answered for");
     }
+}
+
+/// The shared address that a machine has now, by a datagram that it sends.
+fn outside_address(lab: &mut Lab, vm: &str, private: &str) -> String {
+    lab.send(vm, ipv4(private, FAR).udp(9, 9)).only().seen().ip().source.to_string()
+}
+
+#[test]
+fn machines_keep_their_address_when_others_come_and_when_the_pool_grows() {
+    let machines: Vec<_> = (10..60).map(|nth| (format!("m{nth}"), format!("10.0.1.{nth}"))).collect();
+    let with = |blueprint: Blueprint, from: usize| {
+        machines[from..].iter().fold(blueprint, |it, (name, address)| it.vm(name, "web", address))
+    };
+    let of = |blueprint: Blueprint| {
+        let mut lab = blueprint.build();
+        machines[10..].iter().map(|(vm, address)| outside_address(&mut lab, vm, address)).collect::<Vec<_>>()
+    };
+    let before = of(with(Blueprint::default().default_public(&POOL), 10));
+    assert!(POOL.iter().all(|address| before.iter().filter(|it| it == address).count() >= 5), "{before:?}");
+    assert_eq!(of(with(Blueprint::default().default_public(&POOL), 0)), before);
+    let more = [&POOL[..], &["203.0.113.40"]].concat();
+    let after = of(with(Blueprint::default().default_public(&more), 10));
+    let moved: Vec<_> = before.iter().zip(&after).filter(|(before, after)| before != after).collect();
+    assert!(moved.len() >= 3 && moved.iter().all(|(_, after)| *after == "203.0.113.40"), "{moved:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::opening::{Opened, note_opened, ports_of, put_in_force};
 use gateway::Loaded;
 use io::{Interface, Interfaces, Wanted};
 use packet::AttachmentId;
-use pipeline::{Attachment, AttachmentKind};
+use pipeline::{Attachment, AttachmentKind, Gateway};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use tracing::{info, warn};
@@ -50,7 +50,7 @@ impl State {
             let step = steps.remove(&id).unwrap_or(Step::Away);
             match nth_of(&next, nth).map(|one| self.take(&next.gateway, &one, step, workers.count())) {
                 Some(Ok((before, ports))) => {
-                    warn_of_host_addresses(&next.gateway.attachments[nth], &known.1, &next.interfaces[nth]);
+                    warn_of_host_addresses(&next.gateway, nth, &known.1, &next.interfaces[nth]);
                     followed.push(Followed { id, step, before });
                     opened.extend(ports);
                 }
@@ -184,24 +184,38 @@ fn replace(loaded: &mut Loaded, nth: usize, found: Interface) -> (Attachment, Op
     (known, loaded.interfaces[nth].replace(found))
 }
 
-/// Says which addresses the host has got behind the rules. While the guard is on they bypass nothing, but with them no start
-/// and no reload is taken, and whoever hears of it only then has no gateway meanwhile.
-fn warn_of_host_addresses(attachment: &Attachment, known: &Option<Interface>, found: &Option<Interface>) {
-    let (AttachmentKind::Nic { .. } | AttachmentKind::Subnet { .. }, Some(found)) = (&attachment.kind, found)
-    else {
-        return;
-    };
+/// Says which addresses the host has got that it may not have. With them no start and no reload is taken, and whoever hears of
+/// it only then has no gateway meanwhile.
+fn warn_of_host_addresses(
+    gateway: &Gateway,
+    nth: usize,
+    known: &Option<Interface>,
+    found: &Option<Interface>,
+) {
+    let (Some(attachment), Some(found)) = (gateway.attachments.get(nth), found) else { return };
     let had = |address: &IpAddr| known.as_ref().is_some_and(|known| addresses(known).contains(address));
+    let is_shared = |address: IpAddr| gateway.default_public_ips.iter().any(|public| *public == address);
     for address in addresses(found).into_iter().filter(|address| !had(address)) {
-        if matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local()) {
-            continue;
+        match attachment.kind {
+            AttachmentKind::Nic { .. } | AttachmentKind::Subnet { .. } if !is_link_local(address) => warn!(
+                // While the guard is on it bypasses nothing.
+                interface = %attachment.interface, %address,
+                "the host has an address behind the rules: packets to it are dropped, and the next start or reload is \
+                 refused; take it off with `ip address del`"
+            ),
+            AttachmentKind::Internet { .. } if is_shared(address) => warn!(
+                interface = %attachment.interface, %address,
+                "the host has taken a public address that machines share: the answers to them are the host's now, but for \
+                 those to outbound.ports of one such address, and the next start or reload may be refused; take it off \
+                 with `ip address del`"
+            ),
+            _ => {}
         }
-        warn!(
-            interface = %attachment.interface, %address,
-            "the host has an address behind the rules: packets to it are dropped, and the next start or reload is refused; \
-             take it off with `ip address del`"
-        );
     }
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
 /// Whether everything that the pipeline or the guard knows of an interface is as it was.

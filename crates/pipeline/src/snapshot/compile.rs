@@ -8,7 +8,9 @@ use crate::reach::{Reaches, virtual_network_tag};
 use model::{Direction, IpConfiguration, Network, NicIndex, NsgIndex, SubnetIndex, VnetIndex};
 use packet::{Address, AttachmentId, Owner, Scope};
 use policy::{GroupId, Policy};
+use siphasher::sip::SipHasher13;
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 impl Snapshot {
@@ -44,8 +46,7 @@ impl Snapshot {
                 nic.ip_configurations.iter().any(|it| groups.attached.find(nth, it.subnet).is_some());
             let subnets = nic.ip_configurations.iter().map(|it| groups.of_subnet(it.subnet));
             let subnet_groups = subnets.collect();
-            // In turn, so that each has as many.
-            let shared_public = shared.get(nth % shared.len().max(1)).copied();
+            let shared_public = one_of(&shared, &nic.id);
             let name = Arc::clone(&nic.name);
             snapshot_nics.push(Nic { name, owner, shared_public, attached, group, subnet_groups });
             for configuration in &nic.ip_configurations {
@@ -95,6 +96,21 @@ impl Snapshot {
             network,
         })
     }
+}
+
+/// The shared address that is a network interface's: the one that with its name makes the greatest hash.
+///
+/// So it keeps it whatever other interfaces come and go, and when addresses come or go only those move that get the new
+/// one or had the old one ("rendezvous hashing").
+fn one_of(shared: &[Address], nic: &str) -> Option<Address> {
+    let weight = |address: &Address| {
+        // No secret: it is the same after every start, and who chooses the names is the operator.
+        let mut hasher = SipHasher13::new_with_keys(0, 0);
+        nic.to_ascii_lowercase().hash(&mut hasher);
+        address.hash(&mut hasher);
+        hasher.finish()
+    };
+    shared.iter().copied().max_by_key(weight)
 }
 
 impl Gateway {
