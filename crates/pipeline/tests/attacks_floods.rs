@@ -6,7 +6,7 @@ mod bystander;
 use bystander::Bystander;
 use pipeline::DropReason;
 use std::time::Duration;
-use testkit::build::ipv4;
+use testkit::build::{Draft, Tcp, ipv4};
 use testkit::lab::{Blueprint, Lab};
 
 const VM1: &str = "10.0.1.4";
@@ -131,6 +131,60 @@ fn closed_connections_leave_the_share() {
     }
     lab.expect([("forwarded", 40)]);
     assert_eq!((lab.pools().used_total(), lab.pools().askers()), (20, 0));
+}
+
+/// vm1 closes a connection with the far side; its last packet, which keeps the record alive.
+fn closed(lab: &mut Lab) -> Draft<Tcp> {
+    let syn = lab.send("vm1", ipv4(VM1, FAR).tcp(4_000, 80).syn().seq(100));
+    let (port, _) = syn.only().seen().ipv4().ports().unwrap();
+    lab.send("internet", ipv4(FAR, SHARED).tcp(80, port).syn().ack(101).seq(500));
+    lab.send("vm1", ipv4(VM1, FAR).tcp(4_000, 80).fin().ack(501).seq(101));
+    lab.send("internet", ipv4(FAR, SHARED).tcp(80, port).fin().ack(102).seq(501));
+    let last = ipv4(VM1, FAR).tcp(4_000, 80).ack(502).seq(102);
+    lab.send("vm1", last.clone());
+    assert_eq!(lab.flows()[0].state, flow::State::Closing);
+    lab.expect([("forwarded", 5)]);
+    last
+}
+
+/// What is kept of connections that are over is bounded by the records that linger, however often those change.
+#[test]
+fn one_connection_is_reset_and_opened_again_for_ever() {
+    let mut lab = Blueprint::default().build();
+    let last = closed(&mut lab);
+    for nth in 0..3_000u32 {
+        lab.send("vm1", ipv4(VM1, FAR).tcp(5_001, 80).syn().seq(nth));
+        lab.send("vm1", ipv4(VM1, FAR).tcp(5_001, 80).rst().seq(nth + 1));
+        if nth % 500 == 499 {
+            lab.send("vm1", last.clone());
+            lab.advance(Duration::from_secs(60));
+            let (places, [flows, _, pools]) = (lab.lingering_places(), lab.held());
+            assert!(flows <= 2 && pools == 1 && places <= 16, "{places} places for {flows} flows");
+        }
+    }
+    lab.expect([("forwarded", 6_006)]);
+    lab.advance(Duration::from_secs(300));
+    assert_eq!((lab.held(), lab.lingering_places()), ([0, 0, 0], 0));
+}
+
+#[test]
+fn memory_for_connections_that_are_over_goes_with_them_though_the_first_stays() {
+    let mut lab = Blueprint::default().build();
+    let last = closed(&mut lab);
+    for nth in 0..900u16 {
+        let sent = lab.send("vm1", ipv4(VM1, FAR).tcp(5_000 + nth, 80).syn().seq(100));
+        let (port, _) = sent.only().seen().ipv4().ports().unwrap();
+        lab.send("internet", ipv4(FAR, SHARED).tcp(80, port).rst().ack(101).seq(0));
+    }
+    let places = lab.lingering_places();
+    assert!((900..=3_600).contains(&places), "{places}");
+    for _ in 0..5 {
+        lab.send("vm1", last.clone());
+        lab.advance(Duration::from_secs(60));
+    }
+    let places = lab.lingering_places();
+    assert!(lab.held() == [1, 0, 1] && places <= 16, "{places}");
+    lab.expect([("forwarded", 1_805)]);
 }
 
 #[test]
