@@ -208,6 +208,44 @@ fn orphan_fragments() {
     bystander.goes_on(&mut lab);
 }
 
+/// From the internet all come by one attachment: what one stranger sends to one machine is its affair alone.
+#[test]
+fn orphan_fragments_from_a_stranger() {
+    let mut lab = Blueprint::default().public("vm1", PUBLIC).public("vm3", "203.0.113.23").build();
+    let mut bystander = Bystander::begin(&mut lab);
+    let orphan = |id| ipv4("198.51.100.66", PUBLIC).protocol(17).id(id).fragment(80, false).data(8);
+    let first = |id| ipv4("198.51.100.66", PUBLIC).udp(1, 2).id(id).fragment(0, true).length(2008).data(1472);
+    let pieces =
+        |to: &str, id| testkit::build::fragments(&ipv4(FAR, to).udp(1, 2).id(id).data(200).bytes(), 80);
+    // What waits halfway stays halfway.
+    lab.send("internet", pieces("203.0.113.23", 9)[0].clone());
+    lab.expect([("forwarded", 1)]);
+    for id in 0..1_500 {
+        lab.send("internet", orphan(id));
+        lab.send("internet", first(10_000 + id));
+    }
+    let waiting = 1_500 - lab.dropped(DropReason::FragmentsFull) as i64;
+    assert!(waiting <= 64, "{waiting}");
+    lab.expect([("forwarded", 1_500), ("fragments-full", 1_500 - waiting), ("waiting", waiting)]);
+    for piece in &pieces("203.0.113.23", 9)[1..] {
+        assert_eq!(lab.send("internet", piece.clone()).only().to, "vm3");
+    }
+    lab.expect([("forwarded", 2)]);
+    // Others reach vm3, and vm1 itself.
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    for (id, order) in (100..).zip(orders) {
+        for to in ["203.0.113.23", PUBLIC] {
+            for nth in order {
+                lab.send("internet", pieces(to, id)[nth].clone());
+            }
+            lab.expect([("forwarded", 3)]);
+        }
+    }
+    bystander.goes_on(&mut lab);
+    lab.advance(Duration::from_secs(2));
+    lab.expect([("fragment-orphan", waiting), ("waiting", -waiting)]);
+}
+
 #[test]
 fn a_scan_of_addresses_that_do_not_answer() {
     let mut lab = Blueprint::default().build();
