@@ -70,6 +70,11 @@ impl OnLink {
 
     /// Takes in a record; the oldest of those who have too many make room.
     pub(super) fn enter(&mut self, datagram: Datagram, record: Record) {
+        // Announced again in the same moment it has its place in the order.
+        if let Some(known) = self.records.get_mut(&datagram).filter(|known| known.since == record.since) {
+            *known = record;
+            return;
+        }
         self.forget(&datagram);
         for whose in Whose::each(&datagram) {
             let is_full = |ages: &Ages| ages.records >= whose.times() * CAPACITY;

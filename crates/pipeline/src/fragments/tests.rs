@@ -66,6 +66,16 @@ fn the_order_of_ages_is_bounded() {
     assert!(fragments.links[&AttachmentId(0)].ages.values().all(|ages| ages.order.len() <= 10));
 }
 
+#[test]
+fn a_datagram_announced_again_and_again_has_one_place() {
+    let mut fragments = Fragments::default();
+    for nth in 0..50_000 {
+        fragments.announce(datagram(nth / 100), 1, at(u64::from(nth) / 100));
+    }
+    assert_eq!(fragments.len(), 500);
+    assert!(fragments.links[&AttachmentId(0)].ages.values().all(|ages| ages.order.len() <= 500));
+}
+
 /// One datagram of each of so many sources, from the nth on, to a destination.
 fn crowd(sources: Range<u32>, to: u32) -> impl Iterator<Item = Datagram> {
     let address = Address::from_v4_bits;
