@@ -32,8 +32,18 @@ pub struct Lease {
     pub(crate) port: u16,
     pub(crate) owner: Owner,
     pub(crate) protocol: Protocol,
-    /// Whether it counts against the asker's limit.
-    pub(crate) counts: bool,
+    pub(crate) standing: Standing,
+}
+
+/// What a lease is to its asker's limit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It counts.
+    Counts,
+    /// There is no limit that it could count against.
+    Unlimited,
+    /// Its flow is over: it counts no longer.
+    Lingers,
 }
 
 impl Lease {
@@ -49,11 +59,19 @@ impl Lease {
         PoolKey { public: self.public, protocol: self.protocol, destination: self.destination }
     }
 
-    /// Its flow is over and the port only rests: it stays leased, and counts for its asker no longer.
-    pub fn linger(&mut self) {
-        if std::mem::take(&mut self.counts) {
+    /// Its flow is over and the port only rests: it stays leased, and counts for its asker no longer. Returns whether it did
+    /// not linger yet.
+    pub fn linger(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.standing, Standing::Lingers);
+        if before == Standing::Counts {
             self.pools.held.give(self.key(), self.owner);
         }
+        before != Standing::Lingers
+    }
+
+    /// Whether its flow is over, as [`linger`](Self::linger) has said.
+    pub fn lingers(&self) -> bool {
+        self.standing == Standing::Lingers
     }
 }
 

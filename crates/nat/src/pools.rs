@@ -1,7 +1,7 @@
 //! The directory of pools that all workers share.
 
 use crate::held::Held;
-use crate::lease::{Asker, Lease};
+use crate::lease::{Asker, Lease, Standing};
 use crate::permutation::Permutation;
 use crate::pool::Pool;
 use crate::{PoolKey, Ports, Refused};
@@ -105,8 +105,9 @@ impl Pools {
         };
         self.used.fetch_add(1, Ordering::Relaxed);
         let PoolKey { public, protocol, destination } = key;
-        let (pools, port, counts) = (Arc::clone(self), order.port(index), limit.is_some());
-        Ok(Lease { pools, public, destination, index, port, owner: asker.owner, protocol, counts })
+        let (pools, port) = (Arc::clone(self), order.port(index));
+        let standing = if limit.is_some() { Standing::Counts } else { Standing::Unlimited };
+        Ok(Lease { pools, public, destination, index, port, owner: asker.owner, protocol, standing })
     }
 
     /// Whether [`lease`](Self::lease) would succeed now; changes nothing.

@@ -381,7 +381,8 @@ proptest! {
                 Deed::Drop(at) if !live.is_empty() => drop(live.swap_remove(at.index(live.len()))),
                 Deed::Linger(at) if !live.is_empty() => {
                     let place = at.index(live.len());
-                    live[place].0.linger();
+                    prop_assert_eq!(live[place].0.lingers(), !live[place].2);
+                    prop_assert_eq!(live[place].0.linger(), live[place].2);
                     live[place].2 = false;
                 }
                 Deed::Drop(_) | Deed::Linger(_) => {}

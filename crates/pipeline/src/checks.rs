@@ -121,22 +121,23 @@ pub(crate) fn not_ours(snapshot: &Snapshot, link: &Link, source: Address) -> Res
     if ours { Err(DropReason::SpoofedSource) } else { Ok(()) }
 }
 
-/// Whether the transport checksum is right, where a wrong one could change what the gateway knows.
+/// Whether the transport checksum is right, of whole packets of TCP with SYN, FIN or RST, and of ICMP.
 ///
-/// Data packets pass unverified, and UDP does: a wrong checksum in them is the receiver's to find, and concerns nobody else.
-/// To sum up a datagram costs as much as all the rest of its way, and whoever wants a record made or kept alive can as well
-/// send a right one.
+/// All other packets pass unverified: a wrong checksum in them is the receiver's to find. To sum up a datagram costs as much
+/// as all the rest of its way, and whoever wants a record made or kept alive can as well send a right one. So can whoever
+/// acknowledges the last SYN or FIN, which completes a handshake or a close; that it does is known only further on, where
+/// the record is read.
 ///
 /// # Source
 /// RFC 5508, REQ-3 for ICMP.
 #[inline]
 pub(crate) fn checksums(frame: &Frame<'_>, packet: &Packet) -> Result<(), DropReason> {
-    let changes_state = match packet.transport {
+    let is_verified = match packet.transport {
         Transport::Tcp(tcp) => tcp.flags & (SYN | FIN | RST) != 0,
         Transport::Query { .. } | Transport::IcmpError { .. } | Transport::OtherIcmp { .. } => true,
         Transport::Udp { .. } | Transport::Bare => false,
     };
-    if !changes_state || packet.fragment != Fragment::Whole || frame.offload.checksum != Checksum::Finished {
+    if !is_verified || packet.fragment != Fragment::Whole || frame.offload.checksum != Checksum::Finished {
         return Ok(());
     }
     let at = usize::from(packet.transport_at);

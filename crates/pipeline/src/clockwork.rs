@@ -65,17 +65,18 @@ impl Engine {
 
     fn expire(&mut self, now: Time) {
         let mut pools = Vec::new();
-        let done = self.flows.expire(now, EXPIRED_EACH, |ended| pools.extend(pool_of(ended)));
+        let done = self.flows.expire(now, EXPIRED_EACH, |ended| pools.extend(lingered_in(ended)));
         self.behind = !done;
         self.prune(pools);
     }
 
-    /// Forgets what lingered in pools that flows have left.
+    /// Forgets what lingered in these pools, each named once for every record that has gone.
     fn prune(&mut self, mut pools: Vec<PoolKey>) {
         pools.sort_unstable();
-        pools.dedup();
-        for pool in pools {
-            self.closing.prune(&self.flows, &pool);
+        for same in pools.chunk_by(PoolKey::eq) {
+            if let [pool, ..] = same {
+                self.closing.prune(&self.flows, pool, same.len());
+            }
         }
     }
 
@@ -90,14 +91,14 @@ impl Engine {
         };
         let mut pools = Vec::new();
         self.sweep =
-            self.flows.remove_where(start, SWEPT_EACH, is_gone, |ended| pools.extend(pool_of(ended)));
+            self.flows.remove_where(start, SWEPT_EACH, is_gone, |ended| pools.extend(lingered_in(ended)));
         self.prune(pools);
     }
 }
 
-/// The pool that an ended flow's port goes back to, where it had one.
-pub(crate) fn pool_of(ended: flow::Flow<Action>) -> Option<PoolKey> {
-    ended.action.lease.as_ref().map(Lease::key)
+/// The pool that an ended flow's port goes back to, where the flow lingered for it.
+pub(crate) fn lingered_in(ended: flow::Flow<Action>) -> Option<PoolKey> {
+    ended.action.lease.filter(Lease::lingers).map(|lease| lease.key())
 }
 
 /// Whether the end that a key was received from is still behind the attachment that answers go to.

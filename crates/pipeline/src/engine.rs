@@ -193,6 +193,11 @@ impl Engine {
         [self.flows.len(), self.closing.len()]
     }
 
+    /// How many lingering connections this worker keeps memory for, to find the one whose port is given up next.
+    pub fn lingering_places(&self) -> usize {
+        self.closing.places()
+    }
+
     /// This worker's flow records, and the most there may be.
     pub fn flow_usage(&self) -> (usize, usize) {
         (self.flows.len(), self.flows.capacity())

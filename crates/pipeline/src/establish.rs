@@ -2,7 +2,7 @@
 
 use crate::DropReason;
 use crate::checks;
-use crate::clockwork::pool_of;
+use crate::clockwork::lingered_in;
 use crate::engine::{Action, Engine, Hop};
 use crate::path::segment_of;
 use crate::route::likes;
@@ -85,8 +85,8 @@ impl Engine {
 
     /// Lets a record go that has left the table: its port and its tuples are free again, and nothing lingers for it.
     fn forget(&mut self, ended: Option<Flow<Action>>) {
-        if let Some(pool) = ended.and_then(pool_of) {
-            self.closing.prune(&self.flows, &pool);
+        if let Some(pool) = ended.and_then(lingered_in) {
+            self.closing.prune(&self.flows, &pool, 1);
         }
     }
 
@@ -111,10 +111,12 @@ impl Engine {
     #[cold]
     fn linger(&mut self, flow: FlowId) {
         let lease = self.flows.get_mut(flow).and_then(|action| action.lease.as_mut());
-        if let Some(lease) = lease {
-            lease.linger();
+        // A connection that has closed may be reset besides.
+        if let Some(lease) = lease
+            && lease.linger()
+        {
             let pool = lease.key();
-            self.closing.push(&self.flows, pool, flow);
+            self.closing.push(pool, flow);
         }
     }
 }

@@ -3,25 +3,28 @@
 //! A datagram's later fragments name no ports, so its first one leaves a record here. Those that come before it wait. No
 //! byte of a datagram passes twice, so what the rules saw can not be overwritten behind them.
 //!
-//! Each attachment has bounds of its own, so nobody's fragments crowd out those of another. All workers share one table: a
-//! datagram's fragments may come in anywhere, and the record of the first one names the worker that they go to.
+//! Each attachment has bounds of its own, and on it each source and each destination, so nobody's fragments crowd out those of
+//! another: behind an attachment may be one machine or the internet. All workers share one table: a datagram's fragments may
+//! come in anywhere, and the record of the first one names the worker that they go to.
 
+mod on_link;
 mod record;
 
 pub(crate) use record::Lead;
 
 use crate::DropReason;
+use on_link::OnLink;
 use packet::{Address, AttachmentId, Offload, Protocol, Time};
 use record::Record;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
 
-/// The most fragmented datagrams on their way at once from one attachment; the oldest makes room for the next.
+/// The most fragmented datagrams on their way at once from one source; the oldest makes room for the next.
 const CAPACITY: usize = 1024;
 /// How long a datagram's record lives (RFC 791 suggests no more for reassembly).
 const LIFE: Duration = Duration::from_secs(30);
-/// The most fragments of one attachment that wait for their first one.
+/// The most fragments of one source that wait for their first one.
 const WAITING: usize = 64;
 /// The most bytes of them: links may carry packets of 64 KiB.
 const WAITING_BYTES: usize = 256 << 10;
@@ -67,15 +70,6 @@ pub(crate) struct Fragments {
     links: HashMap<AttachmentId, OnLink>,
     /// Of the last tick.
     now: Time,
-}
-
-/// Those of one attachment.
-#[derive(Debug, Default)]
-struct OnLink {
-    records: HashMap<Datagram, Record>,
-    /// In the order of their beginning; some of them are through and have no record any more.
-    ages: VecDeque<(Time, Datagram)>,
-    held: VecDeque<Held>,
 }
 
 impl Fragments {
@@ -129,11 +123,7 @@ impl Fragments {
     }
 
     fn enter(&mut self, datagram: Datagram, record: Record) {
-        let link = self.links.entry(datagram.on).or_default();
-        link.records.remove(&datagram);
-        link.make_room();
-        link.ages.push_back((record.since, datagram));
-        link.records.insert(datagram, record);
+        self.links.entry(datagram.on).or_default().enter(datagram, record);
     }
 
     /// The rest of a datagram is dropped: its first fragment was after all, or a fragment overlapped.
@@ -149,7 +139,7 @@ impl Fragments {
     pub(crate) fn pass(&mut self, datagram: &Datagram, bytes: Range<u32>, last: bool) {
         let Some(link) = self.links.get_mut(&datagram.on) else { return };
         if link.records.get_mut(datagram).is_some_and(|record| record.pass(bytes, last)) {
-            link.records.remove(datagram);
+            link.forget(datagram);
         }
     }
 
@@ -159,8 +149,7 @@ impl Fragments {
         if link.records.get(&datagram).is_some_and(|record| !record.is_awaited()) {
             return Wait::NoNeed;
         }
-        let held: usize = link.held.iter().map(|held| held.bytes.len()).sum();
-        if link.held.len() >= WAITING || held + bytes.len() > WAITING_BYTES {
+        if !link.has_room(&datagram, bytes.len()) {
             return Wait::Full;
         }
         link.held.push_back(Held { datagram, since: now, bytes: bytes.to_vec(), offload });
@@ -174,7 +163,7 @@ impl Fragments {
         };
         let (released, held): (Vec<Held>, _) =
             link.held.drain(..).partition(|held| held.datagram == *datagram);
-        link.held = VecDeque::from(held);
+        link.held = held.into();
         released
     }
 
@@ -186,7 +175,7 @@ impl Fragments {
             link.forget_old(now);
             let waited = link.held.partition_point(|held| now.since(held.since) >= PATIENCE);
             late.extend(link.held.drain(..waited));
-            !(link.ages.is_empty() && link.held.is_empty())
+            !(link.records.is_empty() && link.held.is_empty())
         });
         late
     }
@@ -204,32 +193,6 @@ impl Fragments {
     /// How many datagrams have a record.
     pub(crate) fn len(&self) -> usize {
         self.links.values().map(|link| link.records.len()).sum()
-    }
-}
-
-impl OnLink {
-    /// Makes room for one more record, and keeps the list of ages short.
-    fn make_room(&mut self) {
-        while self.records.len() >= CAPACITY && self.forget_oldest() {}
-        if self.ages.len() >= 2 * CAPACITY {
-            let records = &self.records;
-            self.ages.retain(|(since, datagram)| records.get(datagram).is_some_and(|r| r.since == *since));
-        }
-    }
-
-    fn forget_old(&mut self, now: Time) {
-        while self.ages.front().is_some_and(|&(since, _)| now.since(since) >= LIFE) {
-            self.forget_oldest();
-        }
-    }
-
-    /// Forgets the first of the ages. Returns whether there was one.
-    fn forget_oldest(&mut self) -> bool {
-        let Some((since, datagram)) = self.ages.pop_front() else { return false };
-        if self.records.get(&datagram).is_some_and(|record| record.since == since) {
-            self.records.remove(&datagram);
-        }
-        true
     }
 }
 

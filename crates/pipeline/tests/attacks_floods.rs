@@ -6,7 +6,7 @@ mod bystander;
 use bystander::Bystander;
 use pipeline::DropReason;
 use std::time::Duration;
-use testkit::build::ipv4;
+use testkit::build::{Draft, Tcp, ipv4};
 use testkit::lab::{Blueprint, Lab};
 
 const VM1: &str = "10.0.1.4";
@@ -133,6 +133,60 @@ fn closed_connections_leave_the_share() {
     assert_eq!((lab.pools().used_total(), lab.pools().askers()), (20, 0));
 }
 
+/// vm1 closes a connection with the far side; its last packet, which keeps the record alive.
+fn closed(lab: &mut Lab) -> Draft<Tcp> {
+    let syn = lab.send("vm1", ipv4(VM1, FAR).tcp(4_000, 80).syn().seq(100));
+    let (port, _) = syn.only().seen().ipv4().ports().unwrap();
+    lab.send("internet", ipv4(FAR, SHARED).tcp(80, port).syn().ack(101).seq(500));
+    lab.send("vm1", ipv4(VM1, FAR).tcp(4_000, 80).fin().ack(501).seq(101));
+    lab.send("internet", ipv4(FAR, SHARED).tcp(80, port).fin().ack(102).seq(501));
+    let last = ipv4(VM1, FAR).tcp(4_000, 80).ack(502).seq(102);
+    lab.send("vm1", last.clone());
+    assert_eq!(lab.flows()[0].state, flow::State::Closing);
+    lab.expect([("forwarded", 5)]);
+    last
+}
+
+/// What is kept of connections that are over is bounded by the records that linger, however often those change.
+#[test]
+fn one_connection_is_reset_and_opened_again_for_ever() {
+    let mut lab = Blueprint::default().build();
+    let last = closed(&mut lab);
+    for nth in 0..3_000u32 {
+        lab.send("vm1", ipv4(VM1, FAR).tcp(5_001, 80).syn().seq(nth));
+        lab.send("vm1", ipv4(VM1, FAR).tcp(5_001, 80).rst().seq(nth + 1));
+        if nth % 500 == 499 {
+            lab.send("vm1", last.clone());
+            lab.advance(Duration::from_secs(60));
+            let (places, [flows, _, pools]) = (lab.lingering_places(), lab.held());
+            assert!(flows <= 2 && pools == 1 && places <= 16, "{places} places for {flows} flows");
+        }
+    }
+    lab.expect([("forwarded", 6_006)]);
+    lab.advance(Duration::from_secs(300));
+    assert_eq!((lab.held(), lab.lingering_places()), ([0, 0, 0], 0));
+}
+
+#[test]
+fn memory_for_connections_that_are_over_goes_with_them_though_the_first_stays() {
+    let mut lab = Blueprint::default().build();
+    let last = closed(&mut lab);
+    for nth in 0..900u16 {
+        let sent = lab.send("vm1", ipv4(VM1, FAR).tcp(5_000 + nth, 80).syn().seq(100));
+        let (port, _) = sent.only().seen().ipv4().ports().unwrap();
+        lab.send("internet", ipv4(FAR, SHARED).tcp(80, port).rst().ack(101).seq(0));
+    }
+    let places = lab.lingering_places();
+    assert!((900..=3_600).contains(&places), "{places}");
+    for _ in 0..5 {
+        lab.send("vm1", last.clone());
+        lab.advance(Duration::from_secs(60));
+    }
+    let places = lab.lingering_places();
+    assert!(lab.held() == [1, 0, 1] && places <= 16, "{places}");
+    lab.expect([("forwarded", 1_805)]);
+}
+
 #[test]
 fn orphan_fragments() {
     let mut lab = Blueprint::default().build();
@@ -152,6 +206,44 @@ fn orphan_fragments() {
     lab.advance(Duration::from_secs(2));
     lab.expect([("fragment-orphan", 1_000 - full as i64), ("waiting", full as i64 - 1_000)]);
     bystander.goes_on(&mut lab);
+}
+
+/// From the internet all come by one attachment: what one stranger sends to one machine is its affair alone.
+#[test]
+fn orphan_fragments_from_a_stranger() {
+    let mut lab = Blueprint::default().public("vm1", PUBLIC).public("vm3", "203.0.113.23").build();
+    let mut bystander = Bystander::begin(&mut lab);
+    let orphan = |id| ipv4("198.51.100.66", PUBLIC).protocol(17).id(id).fragment(80, false).data(8);
+    let first = |id| ipv4("198.51.100.66", PUBLIC).udp(1, 2).id(id).fragment(0, true).length(2008).data(1472);
+    let pieces =
+        |to: &str, id| testkit::build::fragments(&ipv4(FAR, to).udp(1, 2).id(id).data(200).bytes(), 80);
+    // What waits halfway stays halfway.
+    lab.send("internet", pieces("203.0.113.23", 9)[0].clone());
+    lab.expect([("forwarded", 1)]);
+    for id in 0..1_500 {
+        lab.send("internet", orphan(id));
+        lab.send("internet", first(10_000 + id));
+    }
+    let waiting = 1_500 - lab.dropped(DropReason::FragmentsFull) as i64;
+    assert!(waiting <= 64, "{waiting}");
+    lab.expect([("forwarded", 1_500), ("fragments-full", 1_500 - waiting), ("waiting", waiting)]);
+    for piece in &pieces("203.0.113.23", 9)[1..] {
+        assert_eq!(lab.send("internet", piece.clone()).only().to, "vm3");
+    }
+    lab.expect([("forwarded", 2)]);
+    // Others reach vm3, and vm1 itself.
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    for (id, order) in (100..).zip(orders) {
+        for to in ["203.0.113.23", PUBLIC] {
+            for nth in order {
+                lab.send("internet", pieces(to, id)[nth].clone());
+            }
+            lab.expect([("forwarded", 3)]);
+        }
+    }
+    bystander.goes_on(&mut lab);
+    lab.advance(Duration::from_secs(2));
+    lab.expect([("fragment-orphan", waiting), ("waiting", -waiting)]);
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! TCP's states on the path, and what a reload does to live flows.
 #![allow(clippy::unwrap_used)] // Tests: what cannot be had ends the test.
 
+use flow::State;
 use std::time::Duration;
-use testkit::build::ipv4;
+use testkit::build::{Draft, Tcp, ipv4};
 use testkit::lab::{Blueprint, Lab};
 
 const VM1: &str = "10.0.1.4";
 const VM3: &str = "10.0.2.4";
 const FAR: &str = "198.51.100.7";
 const SHARED: &str = "203.0.113.10";
+const PUBLIC: &str = "203.0.113.20";
 
 /// Opens a connection from `vm1` to the far side; its translated port.
 fn open(lab: &mut Lab, port: u16) -> u16 {
@@ -56,17 +58,55 @@ fn midstream_gets_no_translated_port() {
     lab.expect([("forwarded", 1)]);
 }
 
+/// Sends a packet with a wrong checksum, which changes nothing, and then as it should be.
+#[track_caller]
+fn wrong_and_right(lab: &mut Lab, host: &str, frame: Draft<Tcp>, after: State) {
+    let before: Vec<State> = lab.flows().iter().map(|flow| flow.state).collect();
+    lab.send(host, frame.clone().wrong_checksum());
+    lab.expect([("bad-checksum", 1)]);
+    assert_eq!(lab.flows().iter().map(|flow| flow.state).collect::<Vec<_>>(), before);
+    lab.send(host, frame);
+    lab.expect([("forwarded", 1)]);
+    assert_eq!(lab.flows().iter().map(|flow| flow.state).collect::<Vec<_>>(), [after]);
+}
+
 #[test]
 fn a_wrong_checksum_changes_no_state() {
-    let mut lab = Blueprint::default().build();
-    let translated = open(&mut lab, 5000);
-    lab.send("internet", ipv4(FAR, SHARED).tcp(443, translated).rst().seq(501).wrong_checksum());
-    lab.expect([("forwarded", 3), ("bad-checksum", 1)]);
-    let flows = lab.flows();
-    assert_eq!(flows[0].state, flow::State::Established);
-    // In data it is the receiver's to find, and stays wrong.
-    let sent = lab.send("vm1", ipv4(VM1, FAR).tcp(5000, 443).seq(101).ack(501).data(9).wrong_checksum());
+    for reset in [false, true] {
+        let mut lab = Blueprint::default().public("vm1", PUBLIC).build();
+        let (inside, outside) = (|| ipv4(VM1, FAR).tcp(5000, 443), || ipv4(FAR, PUBLIC).tcp(443, 5000));
+        wrong_and_right(&mut lab, "vm1", inside().syn().seq(100), State::SynSent);
+        wrong_and_right(&mut lab, "internet", outside().syn().seq(500).ack(101), State::SynReceived);
+        lab.send("vm1", inside().seq(101).ack(501));
+        // In data it is the receiver's to find, and stays wrong.
+        let sent = lab.send("vm1", inside().seq(101).ack(501).data(9).wrong_checksum());
+        assert!(sent.lines()[0].ends_with("wrong checksum"));
+        lab.expect([("forwarded", 2)]);
+        if reset {
+            wrong_and_right(&mut lab, "internet", outside().rst().seq(501), State::Closed);
+        } else {
+            wrong_and_right(&mut lab, "vm1", inside().fin().seq(110).ack(501), State::FinWait);
+            wrong_and_right(&mut lab, "internet", outside().fin().seq(501).ack(111), State::FinWait);
+        }
+    }
+}
+
+/// Nobody sums up a packet that carries no sign of its own: where its acknowledgement is the last that was missing, it is
+/// believed.
+#[test]
+fn an_acknowledgement_with_a_wrong_checksum_is_the_receivers_to_find() {
+    let mut lab = Blueprint::default().public("vm1", PUBLIC).build();
+    let (inside, outside) = (|| ipv4(VM1, FAR).tcp(5000, 443), || ipv4(FAR, PUBLIC).tcp(443, 5000));
+    lab.send("vm1", inside().syn().seq(100));
+    lab.send("internet", outside().syn().seq(500).ack(101));
+    lab.send("vm1", inside().seq(101).ack(501).wrong_checksum());
+    assert_eq!(lab.flows()[0].state, State::Established);
+    lab.send("vm1", inside().fin().seq(101).ack(501));
+    lab.send("internet", outside().fin().seq(501).ack(102));
+    let sent = lab.send("vm1", inside().seq(102).ack(502).wrong_checksum());
     assert!(sent.lines()[0].ends_with("wrong checksum"));
+    assert_eq!(lab.flows()[0].state, State::Closing);
+    lab.expect([("forwarded", 6)]);
 }
 
 #[test]
@@ -149,7 +189,7 @@ fn a_syn_on_a_live_connection_changes_nothing() {
     let first = open(&mut lab, 5000);
     let sent = lab.send("vm1", ipv4(VM1, FAR).tcp(5000, 443).syn().seq(7777));
     assert_eq!(sent.only().seen().ipv4().ports(), Some((first, 443)));
-    assert_eq!(lab.flows()[0].state, flow::State::Established);
+    assert_eq!(lab.flows()[0].state, State::Established);
 }
 
 #[test]
@@ -172,7 +212,7 @@ fn both_ends_may_open_at_once_and_one_may_close_alone() {
     lab.send("vm3", vm3().syn().seq(500));
     lab.send("vm1", vm1().syn().seq(100).ack(501));
     lab.send("vm3", vm3().syn().seq(500).ack(101));
-    assert_eq!(lab.flows()[0].state, flow::State::Established);
+    assert_eq!(lab.flows()[0].state, State::Established);
     lab.send("vm1", vm1().fin().seq(101).ack(501));
     for _ in 0..10 {
         lab.advance(Duration::from_secs(200));

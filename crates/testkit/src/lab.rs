@@ -272,6 +272,11 @@ impl Lab {
         [flows, self.shared.datagrams(), lingering]
     }
 
+    /// How many lingering connections there is memory for, to find the one whose port is given up next.
+    pub fn lingering_places(&self) -> usize {
+        self.engines.iter().map(Engine::lingering_places).sum()
+    }
+
     /// The pools of translated ports.
     pub fn pools(&self) -> &nat::Pools {
         self.shared.pools()

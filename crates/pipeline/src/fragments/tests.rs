@@ -55,7 +55,63 @@ fn the_order_of_ages_is_bounded() {
         assert!(fragments.begin(d, DROPPED, at(nth as u64 / 1000), 0..8));
         fragments.pass(&d, 8..16, true);
     }
-    assert!(fragments.links[&AttachmentId(0)].ages.len() <= 2 * CAPACITY);
+    assert!(fragments.links[&AttachmentId(0)].ages.is_empty());
+    // One that stays stands before all that come and go.
+    for nth in 0..10 * CAPACITY {
+        let d = datagram(nth as u32);
+        assert!(fragments.begin(d, DROPPED, at(nth as u64 / 1000), 0..8));
+        fragments.pass(&d, 8..16, nth > 0);
+    }
+    assert_eq!(fragments.len(), 1);
+    assert!(fragments.links[&AttachmentId(0)].ages.values().all(|ages| ages.order.len() <= 10));
+}
+
+#[test]
+fn a_datagram_announced_again_and_again_has_one_place() {
+    let mut fragments = Fragments::default();
+    for nth in 0..50_000 {
+        fragments.announce(datagram(nth / 100), 1, at(u64::from(nth) / 100));
+    }
+    assert_eq!(fragments.len(), 500);
+    assert!(fragments.links[&AttachmentId(0)].ages.values().all(|ages| ages.order.len() <= 500));
+}
+
+/// One datagram of each of so many sources, from the nth on, to a destination.
+fn crowd(sources: Range<u32>, to: u32) -> impl Iterator<Item = Datagram> {
+    let address = Address::from_v4_bits;
+    sources.map(move |nth| Datagram { source: address(nth), destination: address(to), ..datagram(nth) })
+}
+
+#[test]
+fn a_destination_has_its_share_whoever_speaks_to_it() {
+    let mut fragments = Fragments::default();
+    for d in crowd(0..3 * CAPACITY as u32, 1) {
+        assert!(fragments.begin(d, DROPPED, at(0), 0..8));
+    }
+    assert_eq!(fragments.len(), 2 * CAPACITY);
+    for to in 2..20 {
+        assert!(crowd(0..CAPACITY as u32, to).all(|d| fragments.begin(d, DROPPED, at(0), 0..8)));
+    }
+    assert_eq!(fragments.len(), 8 * CAPACITY);
+    let mut waits = |d| fragments.hold(d, at(0), &[0; 60], Offload::default()) == Wait::Waits;
+    assert_eq!(crowd(100_000..101_000, 1).filter(|&d| waits(d)).count(), 2 * WAITING);
+    let all = (2..20).flat_map(|to| crowd(100_000..101_000, to)).filter(|&d| waits(d)).count();
+    assert_eq!(all, 6 * WAITING);
+    fragments.tick(at(30_000));
+    assert_eq!((fragments.len(), fragments.links.len()), (0, 0));
+}
+
+#[test]
+fn a_source_leaves_half_of_its_destination_to_others() {
+    let mut fragments = Fragments::default();
+    let others = || crowd(1..CAPACITY as u32, 7);
+    assert!(others().all(|d| fragments.begin(d, DROPPED, at(0), 0..8)));
+    for nth in 0..5 * CAPACITY as u32 {
+        let flood = Datagram { identification: nth, ..crowd(100_000..100_001, 7).next().unwrap() };
+        assert!(fragments.begin(flood, DROPPED, at(0), 0..8));
+    }
+    assert_eq!(fragments.len(), 2 * CAPACITY - 1);
+    assert!(others().all(|d| fragments.is_under_way(&d)));
 }
 
 #[test]
