@@ -3,6 +3,8 @@
 //! The daemon has one worker, on one processor; the machines, the generator and the server are on the other. The daemon, the
 //! quiet machine and its server have a real-time priority: what is measured is the gateway, neither the generator's share of
 //! the quiet machine's processor nor whatever else this host does.
+//!
+//! Exits with 1 where the slowest hundredth takes [`LIMIT`] times as long as without a flood, or anything is lost.
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
@@ -12,7 +14,7 @@ use serde_json::json;
 use std::env;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 use testkit::flood::{Flood, Sort, keep_on};
@@ -27,6 +29,8 @@ const VARIETY: u32 = 50_000;
 const PAUSE: Duration = Duration::from_micros(300);
 /// An answer that takes longer is lost.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// A p99 of so many times the quiet one is too much.
+const LIMIT: f64 = 2.0;
 
 /// Measures round trips without and with floods, in alternating order, and prints them.
 #[derive(Parser)]
@@ -56,7 +60,7 @@ struct Figures {
     flood: f64,
 }
 
-fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
     let options = Options::parse();
     let mut runs: [Vec<Figures>; CASES.len()] = Default::default();
     for round in 0..options.rounds as usize {
@@ -73,21 +77,63 @@ fn main() -> Result<()> {
             runs[case].push(figures);
         }
     }
-    print(&runs);
-    Ok(())
+    let outcomes: Vec<Outcome> = runs.iter().enumerate().map(|(case, of)| sum_up(name(case), of)).collect();
+    print(&outcomes);
+    let faults = faults(&outcomes);
+    for fault in &faults {
+        eprintln!("FAILED: {fault}");
+    }
+    Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What all runs of one case come to: medians, and the sum of what was lost.
+struct Outcome {
+    name: &'static str,
+    figures: Figures,
+}
+
+fn sum_up(name: &'static str, runs: &[Figures]) -> Outcome {
+    let middle = |of: fn(&Figures) -> f64| {
+        let mut values: Vec<f64> = runs.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    let figures = Figures {
+        median: middle(|run| run.median),
+        p99: middle(|run| run.p99),
+        p999: middle(|run| run.p999),
+        lost: runs.iter().map(|run| run.lost).sum(),
+        flood: middle(|run| run.flood),
+    };
+    Outcome { name, figures }
+}
+
+/// How much longer the slowest hundredth takes than in the first, quiet case.
+fn ratio(outcomes: &[Outcome], of: &Outcome) -> f64 {
+    of.figures.p99 / outcomes[0].figures.p99
+}
+
+/// What is not as promised, one line each.
+fn faults(outcomes: &[Outcome]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for outcome in outcomes {
+        let (name, ratio) = (outcome.name, ratio(outcomes, outcome));
+        if ratio >= LIMIT {
+            faults
+                .push(format!("{name}: p99 is {ratio:.2} times the quiet one, and must stay under {LIMIT}"));
+        }
+        if outcome.figures.lost > 0 {
+            faults.push(format!("{name}: {} round trips were lost", outcome.figures.lost));
+        }
+    }
+    faults
 }
 
 fn name(case: usize) -> &'static str {
     CASES[case].map_or("quiet", |sort| sort.name)
 }
 
-fn print(runs: &[Vec<Figures>]) {
-    let middle = |runs: &[Figures], of: fn(&Figures) -> f64| {
-        let mut values: Vec<f64> = runs.iter().map(of).collect();
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
-    let quiet = middle(&runs[0], |run| run.p99);
+fn print(outcomes: &[Outcome]) {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header([
@@ -99,16 +145,16 @@ fn print(runs: &[Vec<Figures>]) {
         "p99 ratio",
         "lost",
     ]);
-    for (case, runs) in runs.iter().enumerate() {
-        let p99 = middle(runs, |run| run.p99);
+    for outcome in outcomes {
+        let Figures { median, p99, p999, lost, flood } = outcome.figures;
         table.add_row([
-            name(case).to_owned(),
-            format!("{:.1}", middle(runs, |run| run.flood)),
-            format!("{:.1}", middle(runs, |run| run.median)),
+            outcome.name.to_owned(),
+            format!("{flood:.1}"),
+            format!("{median:.1}"),
             format!("{p99:.1}"),
-            format!("{:.1}", middle(runs, |run| run.p999)),
-            format!("{:.2}", p99 / quiet),
-            runs.iter().map(|run| run.lost).sum::<usize>().to_string(),
+            format!("{p999:.1}"),
+            format!("{:.2}", ratio(outcomes, outcome)),
+            lost.to_string(),
         ]);
     }
     println!("{table}");
@@ -210,4 +256,23 @@ fn beside_us(name: &str) -> Result<PathBuf> {
     let path = ours.parent().unwrap_or(Path::new(".")).join(name);
     ensure!(path.exists(), "{} is not built", path.display());
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(name: &'static str, p99: f64, lost: usize) -> Outcome {
+        Outcome { name, figures: Figures { median: 10.0, p99, p999: 90.0, lost, flood: 100.0 } }
+    }
+
+    #[test]
+    fn what_is_slow_or_lost_is_said() {
+        assert!(faults(&[outcome("quiet", 30.0, 0), outcome("SYNs", 59.0, 0)]).is_empty());
+        let said = faults(&[outcome("quiet", 30.0, 1), outcome("SYNs", 60.0, 0), outcome("UDP", 31.0, 2)]);
+        assert_eq!(said.len(), 3, "{said:?}");
+        for (line, word) in said.iter().zip(["quiet: 1 ", "SYNs: p99 is 2.00 ", "UDP: 2 "]) {
+            assert!(line.starts_with(word), "{line}");
+        }
+    }
 }

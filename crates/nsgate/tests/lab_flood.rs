@@ -14,6 +14,8 @@ use testkit::site::{Daemon, Setting, Site};
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 /// Frames a second, as far as the machine gives them.
 const RATE: u32 = 100_000;
+/// Frames a second that a flood must have had, even where this host does much else.
+const LEAST: f64 = 5_000.0;
 /// How many different frames a flood has.
 const VARIETY: u32 = 40_000;
 /// How long each flood lasts at least.
@@ -67,12 +69,13 @@ fn floods(setting: Setting) {
         let connections = goes_on(&site);
         let most = flows_of_vm1(&daemon);
         let sent = flood.stop();
-        let elapsed = start.elapsed();
+        let rate = sent as f64 / start.elapsed().as_secs_f64();
         eprintln!(
-            "{setting:?}: {}: {:.0} a second, {connections} connections meanwhile, {most} flows of the flooder",
-            sort.name,
-            sent as f64 / elapsed.as_secs_f64()
+            "{setting:?}: {}: {rate:.0} a second, {connections} connections meanwhile, {most} flows of the flooder",
+            sort.name
         );
+        assert!(rate >= LEAST, "{}: {rate:.0} a second is no flood", sort.name);
+        assert!(connections > 0, "{}: the neighbour made no connection", sort.name);
         assert!(most <= LENT, "{}: {most} flows", sort.name);
         assert_named(&daemon, reasons, &before);
     }
@@ -102,6 +105,8 @@ fn goes_on(site: &Site) -> u64 {
         });
         let answered = pings.join().unwrap();
         assert!(answered + LOST >= PINGS, "{answered} of {PINGS} pings were answered");
+        // As with connections, what was lost is sent once more.
+        assert!(answered == PINGS || site.ping(&site.vm3, "198.51.100.3"), "lost twice");
         connections
     })
 }

@@ -11,9 +11,19 @@ use testkit::gateway_file::{GatewayFile, Rule};
 use testkit::netns;
 use testkit::probe::Outcome;
 use testkit::raw::Raw;
-use testkit::site::{Daemon, PATIENCE, Site};
+use testkit::site::{Daemon, PATIENCE, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
+
+// An interface of the host's is changed, or given back to it, in most of them; a TAP device is its machine's.
+testkit::on_veth!(
+    what_finds_no_room_at_an_interface_is_dropped_by_name,
+    a_reload_keeps_running_flows_and_judges_new_ones,
+    a_hangup_reloads_too,
+    a_new_hardware_address_of_an_attachment_is_followed,
+    a_killed_daemon_lets_nothing_pass_until_it_is_released,
+    a_stopped_daemon_exits_cleanly_and_keeps_the_door_shut
+);
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -48,10 +58,9 @@ impl Transfer {
 }
 
 /// Forwarded is what has left, and nothing else.
-#[test]
-fn what_finds_no_room_at_an_interface_is_dropped_by_name() {
+fn what_finds_no_room_at_an_interface_is_dropped_by_name(setting: Setting) {
     const COUNT: u64 = 300;
-    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     // It listens and never answers, so nothing else is forwarded.
     let _silent = site.vm3.enter(|| UdpSocket::bind("10.0.2.4:9000")).unwrap();
     let socket = site.vm1.enter(|| UdpSocket::bind("10.0.1.4:9000")).unwrap();
@@ -81,9 +90,11 @@ fn what_finds_no_room_at_an_interface_is_dropped_by_name() {
     assert_every_frame_is_counted(&daemon);
 }
 
-#[test]
-fn a_reload_keeps_running_flows_and_judges_new_ones() {
-    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open().nsg("web", [])) else { return };
+fn a_reload_keeps_running_flows_and_judges_new_ones(setting: Setting) {
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open().nsg("web", []))
+    else {
+        return;
+    };
     site.serve(&site.internet, 80);
     let mut transfer = Transfer::begin(&site, "198.51.100.1:80");
     transfer.go_on();
@@ -110,16 +121,14 @@ fn a_reload_keeps_running_flows_and_judges_new_ones() {
     assert_eq!(denied, Outcome::Silent);
 }
 
-#[test]
-fn a_hangup_reloads_too() {
-    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open().nsg("web", [])) else { return };
+fn a_hangup_reloads_too(setting: Setting) {
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open().nsg("web", []))
+    else {
+        return;
+    };
     site.serve(&site.internet, 80);
     assert!(site.udp(&site.vm1, "198.51.100.1:80").address().is_some());
-    std::fs::write(
-        daemon.config(),
-        GatewayFile::open().nsg("web", [Rule::deny("NoWeb", 100).outbound().port("80")]).text(),
-    )
-    .unwrap();
+    daemon.write(&GatewayFile::open().nsg("web", [Rule::deny("NoWeb", 100).outbound().port("80")]).text());
     daemon.signal("HUP");
     let denied = netns::eventually(PATIENCE, || {
         let outcome = site.try_udp(&site.vm1, "198.51.100.1:80");
@@ -129,9 +138,8 @@ fn a_hangup_reloads_too() {
     assert!(denied.is_some(), "{}", daemon.log());
 }
 
-#[test]
-fn a_new_hardware_address_of_an_attachment_is_followed() {
-    let Some((site, daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn a_new_hardware_address_of_an_attachment_is_followed(setting: Setting) {
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     site.serve(&site.internet, 80);
     assert!(site.udp(&site.vm1, "198.51.100.1:80").address().is_some());
     site.gateway.ip("link set vm1 address 02:00:00:00:77:01");
@@ -179,9 +187,8 @@ fn release(site: &Site, daemon: &Daemon) {
     site.gateway.run(&format!("{NSGATE} release --config {}", config.display()));
 }
 
-#[test]
-fn a_killed_daemon_lets_nothing_pass_until_it_is_released() {
-    let Some((site, mut daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn a_killed_daemon_lets_nothing_pass_until_it_is_released(setting: Setting) {
+    let Some((site, mut daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     serve_both_ends(&site);
     assert!(site.udp(&site.vm1, "198.51.100.1:80").address().is_some());
     let_the_kernel_forward(&site);
@@ -201,9 +208,8 @@ fn a_killed_daemon_lets_nothing_pass_until_it_is_released() {
     assert_eq!(site.tcp(&site.vm1, "198.51.100.1:80").address(), own);
 }
 
-#[test]
-fn a_stopped_daemon_exits_cleanly_and_keeps_the_door_shut() {
-    let Some((site, mut daemon)) = Site::with(NSGATE, &GatewayFile::open()) else { return };
+fn a_stopped_daemon_exits_cleanly_and_keeps_the_door_shut(setting: Setting) {
+    let Some((site, mut daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     serve_both_ends(&site);
     let mut transfer = Transfer::begin(&site, "198.51.100.1:80");
     transfer.go_on();

@@ -7,16 +7,26 @@
 //!   t1 10.0.1.4, network twin ──┤ gateway ── onp ── office 192.168.100.254 and 192.168.7.9
 //!   e1 10.1.1.4, network east ──┘
 //! ```
+//!
+//! On TAP the segment's device becomes a port of the bridge, and those of the others are moved to them. Not on the portable
+//! backend, whose sole difference is how it reads and sends frames; `lab_traffic` has it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Value, json};
 use std::path::Path;
+use std::thread;
 use testkit::gateway_file::GatewayFile;
 use testkit::netns::{Namespace, available, veth};
 use testkit::probe::Outcome;
-use testkit::site::{Daemon, Site};
+use testkit::site::{Daemon, Setting, Site, Wires};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
+
+testkit::on_rings_and_taps!(
+    machines_of_a_segment_share_an_interface,
+    an_office_reaches_private_addresses_and_nothing_else,
+    peers_reach_each_other_and_twins_do_not_mix,
+);
 
 struct Networks {
     site: Site,
@@ -30,32 +40,56 @@ struct Networks {
 }
 
 impl Networks {
-    fn new() -> Self {
-        let site = Site::new();
+    fn new(setting: Setting) -> Self {
+        let site = Site::set(setting);
         let lan = Namespace::new("lan");
         lan.ip("link add br0 type bridge");
         lan.ip("link set br0 up");
-        veth((&lan, "gw"), (&site.gateway, "seg"));
-        lan.ip("link set gw master br0");
         let [v4, v5] = [("v4", "10.0.3.4"), ("v5", "10.0.3.5")].map(|(name, it)| on_segment(&lan, name, it));
-        let alone = |name: &str, address: &str, first_hop: &str| {
-            let machine = Namespace::new(name);
-            veth((&machine, "eth0"), (&site.gateway, name));
-            machine.address("eth0", &format!("{address}/24"));
-            machine.route("default", first_hop);
-            machine
-        };
-        let twin = alone("t1", "10.0.1.4", "10.0.1.1");
-        let east = alone("e1", "10.1.1.4", "10.1.1.1");
-        let office = alone("onp", "192.168.100.254", "192.168.100.1");
-        office.address("lo", "192.168.7.9/32");
+        let [twin, east, office] = ["t1", "e1", "onp"].map(Namespace::new);
         Self { site, lan, v4, v5, twin, east, office }
     }
 
-    fn with_daemon() -> Option<(Self, Daemon)> {
+    /// Who is behind each interface of the gateway that the site does not have, and by which name it has the wire.
+    fn ends(&self) -> [(&'static str, &Namespace, &'static str); 4] {
+        let Self { lan, twin, east, office, .. } = self;
+        [("seg", lan, "gw"), ("t1", twin, "eth0"), ("e1", east, "eth0"), ("onp", office, "eth0")]
+    }
+
+    /// Gives everybody behind a wire of their own addresses and routes, and the bridge its port.
+    fn address(&self) {
+        let Self { lan, twin, east, office, .. } = self;
+        lan.ip("link set gw master br0");
+        let machines = [
+            (twin, "10.0.1.4", "10.0.1.1"),
+            (east, "10.1.1.4", "10.1.1.1"),
+            (office, "192.168.100.254", "192.168.100.1"),
+        ];
+        for (machine, address, first_hop) in machines {
+            machine.address("eth0", &format!("{address}/24"));
+            machine.route("default", first_hop);
+        }
+        office.address("lo", "192.168.7.9/32");
+    }
+
+    fn with_daemon(setting: Setting) -> Option<(Self, Daemon)> {
         available().then(|| {
-            let networks = Self::new();
-            let daemon = networks.site.start(Path::new(NSGATE), &file(&[]));
+            let networks = Self::new(setting);
+            let (site, on_taps) = (&networks.site, setting.wires == Wires::Tap);
+            if !on_taps {
+                for (name, end, inside) in networks.ends() {
+                    veth((end, inside), (&site.gateway, name));
+                }
+                networks.address();
+            }
+            let daemon = site.start(Path::new(NSGATE), &file(&[]));
+            if on_taps {
+                for (name, end, inside) in networks.ends() {
+                    site.gateway.ip(&format!("link set {name} netns {} name {inside}", end.name()));
+                    end.ip(&format!("link set {inside} up"));
+                }
+                networks.address();
+            }
             (networks, daemon)
         })
     }
@@ -133,9 +167,19 @@ fn saw(address: &str) -> Option<String> {
     Some(address.into())
 }
 
-#[test]
-fn machines_of_a_segment_share_an_interface() {
-    let Some((networks, daemon)) = Networks::with_daemon() else { return };
+/// Asserts that none of these gets an answer by UDP; all wait at the same time.
+fn silent(site: &Site, tries: &[(&Namespace, &str)]) {
+    thread::scope(|scope| {
+        for &(from, to) in tries {
+            scope.spawn(move || {
+                assert_eq!(site.try_udp(from, to), Outcome::Silent, "{} to {to}", from.name())
+            });
+        }
+    });
+}
+
+fn machines_of_a_segment_share_an_interface(setting: Setting) {
+    let Some((networks, daemon)) = Networks::with_daemon(setting) else { return };
     let Networks { site, lan, v4, v5, .. } = &networks;
     for machine in [&site.vm1, v4, v5, &site.internet] {
         site.serve(machine, 80);
@@ -163,9 +207,8 @@ fn machines_of_a_segment_share_an_interface() {
     assert_eq!(seen(site.tcp(&v6, "10.0.1.4:80")), saw("10.0.3.6"));
 }
 
-#[test]
-fn an_office_reaches_private_addresses_and_nothing_else() {
-    let Some((networks, daemon)) = Networks::with_daemon() else { return };
+fn an_office_reaches_private_addresses_and_nothing_else(setting: Setting) {
+    let Some((networks, daemon)) = Networks::with_daemon(setting) else { return };
     let Networks { site, v4, office, east, .. } = &networks;
     for machine in [&site.vm1, &site.vm2, v4, office, &site.internet] {
         site.serve(machine, 80);
@@ -177,20 +220,26 @@ fn an_office_reaches_private_addresses_and_nothing_else() {
     assert_eq!(seen(site.tcp(office, "10.0.3.4:80")), saw("192.168.100.254"));
     assert!(site.ping(office, "192.168.100.1"), "the gateway's own address");
     daemon.denies("v4-nsg", "NoTelnet", || assert_eq!(site.try_tcp(office, "10.0.3.4:23"), Outcome::Silent));
-    for elsewhere in ["198.51.100.1:80", "203.0.113.20:80", "10.1.1.4:80"] {
-        let before = daemon.dropped("no-transit", "", "");
-        assert_eq!(site.try_udp(office, elsewhere), Outcome::Silent, "{elsewhere}");
-        assert!(daemon.dropped("no-transit", "", "") > before, "{elsewhere}");
-    }
-    assert_eq!(site.try_udp(east, "192.168.7.9:80"), Outcome::Silent, "the peer does not use the gateway");
+    let before = daemon.dropped("no-transit", "", "");
+    let outside = ["198.51.100.1:80", "203.0.113.20:80", "10.1.1.4:80"];
+    // The peer does not use the gateway to the office.
+    silent(
+        site,
+        &[(office, outside[0]), (office, outside[1]), (office, outside[2]), (east, "192.168.7.9:80")],
+    );
+    assert_eq!(
+        daemon.dropped("no-transit", "", "") - before,
+        outside.len() as u64,
+        "{:#}",
+        daemon.ask("drops")
+    );
     let said = daemon.attempt("explain --from on-premises udp 192.168.7.9:5000 10.0.1.4:53");
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
     assert!(said.contains("forwarded") && said.contains("VnetLocal: vm1-nic"), "{said}");
 }
 
-#[test]
-fn peers_reach_each_other_and_twins_do_not_mix() {
-    let Some((networks, daemon)) = Networks::with_daemon() else { return };
+fn peers_reach_each_other_and_twins_do_not_mix(setting: Setting) {
+    let Some((networks, daemon)) = Networks::with_daemon(setting) else { return };
     let Networks { site, twin, east, .. } = &networks;
     for machine in [&site.vm1, &site.vm2, &site.internet, east] {
         site.serve(machine, 80);
@@ -201,11 +250,9 @@ fn peers_reach_each_other_and_twins_do_not_mix() {
     assert!(!site.vm1.attempt("ping -n -c 1 -W 1 -t 1 10.1.1.4").success);
     assert!(daemon.dropped("ttl-exceeded", "", "") > 0);
     // The twin has vm1's address, and neither its peer nor its neighbours.
-    for other in ["10.1.1.4:80", "10.0.1.5:80"] {
-        assert_eq!(site.try_udp(twin, other), Outcome::Silent, "{other}");
-    }
+    silent(site, &[(twin, "10.1.1.4:80"), (twin, "10.0.1.5:80")]);
     // Both talk to the internet at once, under one public address, and each gets its own answers.
-    let outcomes = std::thread::scope(|scope| {
+    let outcomes = thread::scope(|scope| {
         let ask =
             |machine| move || (0..20).map(|_| seen(site.tcp(machine, "198.51.100.1:80"))).collect::<Vec<_>>();
         [&site.vm1, twin].map(|machine| scope.spawn(ask(machine))).map(|joined| joined.join().unwrap())

@@ -1,8 +1,8 @@
-//! What a running daemon has counted.
+//! What a running daemon has counted, and what the kernel has at the far ends.
 #![expect(clippy::expect_used, reason = "the caller is a test")]
 
-use crate::netns::eventually;
-use crate::site::Daemon;
+use crate::netns::{Namespace, eventually};
+use crate::site::{Daemon, Site};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -24,17 +24,109 @@ pub fn lost(status: &Value) -> u64 {
     attachments.map(at_rings).sum::<u64>() + of_workers(status, "lostBetween")
 }
 
-/// Asserts that every frame received has ended, or waits, and nothing twice; within some seconds, once all is quiet.
+/// The packets that ended so; 0 where none did.
+pub fn ended(status: &Value, ending: &str) -> u64 {
+    let endings = status["endings"].as_array().expect("status has endings").iter();
+    endings.filter(|one| one["ending"] == ending).map(|one| number(one, "/packets")).sum()
+}
+
+/// The daemon's status once no worker receives anything.
 ///
 /// # Panics
-/// Where it is not so, or it does not get quiet.
-pub fn assert_every_frame_is_counted(daemon: &Daemon) {
+/// Where it does not get quiet within some seconds.
+pub fn when_quiet(daemon: &Daemon) -> Value {
     let quiet = eventually(Duration::from_secs(5), || {
         // Workers answer one after the other, so only a quiet moment adds up.
         let (one, other) = (daemon.ask("status"), daemon.ask("status"));
         (one["eachWorker"] == other["eachWorker"]).then_some(other)
     });
-    let status = quiet.expect("it gets quiet");
+    quiet.expect("it gets quiet")
+}
+
+/// Frames at one far end, as its kernel counts them or as the daemon does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Frames {
+    /// From the far end to the gateway.
+    pub to_gateway: u64,
+    /// From the gateway to the far end.
+    pub from_gateway: u64,
+}
+
+impl Frames {
+    fn since(self, before: Self) -> Self {
+        Self {
+            to_gateway: self.to_gateway - before.to_gateway,
+            from_gateway: self.from_gateway - before.from_gateway,
+        }
+    }
+}
+
+/// What the kernel of a machine has counted at its wire.
+fn of_kernel(machine: &Namespace) -> Frames {
+    let count = |name: &str| {
+        let shown = machine.run(&format!("cat /sys/class/net/eth0/statistics/{name}"));
+        shown.trim().parse().expect("a number")
+    };
+    Frames { to_gateway: count("tx_packets"), from_gateway: count("rx_packets") }
+}
+
+/// What the daemon has counted at one of its interfaces, with all that reached it and was not judged.
+fn of_daemon(status: &Value, interface: &str) -> Frames {
+    let attachments = status["attachments"].as_array().expect("status names each attachment");
+    let one = attachments.iter().find(|one| one["interface"] == interface).expect("the attachment");
+    let came = ["/received", "/ringDrops", "/broken", "/foreign"].map(|key| number(one, key));
+    Frames { to_gateway: came.iter().sum(), from_gateway: number(one, "/sent") }
+}
+
+/// Both counts of every wire of a site, taken at one quiet moment.
+#[derive(Debug)]
+pub struct Wirewise {
+    kernel: Vec<Frames>,
+    daemon: Vec<Frames>,
+    status: Value,
+}
+
+impl Wirewise {
+    /// Takes them.
+    pub fn take(site: &Site, daemon: &Daemon) -> Self {
+        let status = when_quiet(daemon);
+        let wired = site.wired();
+        Self {
+            kernel: wired.iter().map(|(machine, _)| of_kernel(machine)).collect(),
+            daemon: wired.iter().map(|(_, interface)| of_daemon(&status, interface)).collect(),
+            status,
+        }
+    }
+
+    /// How many packets ended so since `before`.
+    pub fn ended_since(&self, before: &Self, ending: &str) -> u64 {
+        ended(&self.status, ending) - ended(&before.status, ending)
+    }
+
+    /// Asserts that since `before` the daemon has counted at every wire what the kernel has at its far end; all frames since
+    /// then, over all wires.
+    ///
+    /// # Panics
+    /// Where the two differ.
+    pub fn assert_alike_since(&self, before: &Self) -> Frames {
+        let since = |now: &[Frames], then: &[Frames]| -> Vec<Frames> {
+            now.iter().zip(then).map(|(now, then)| now.since(*then)).collect()
+        };
+        let (kernel, daemon) = (since(&self.kernel, &before.kernel), since(&self.daemon, &before.daemon));
+        assert_eq!(kernel, daemon, "the kernel's count and the daemon's, wire by wire: {:#}", self.status);
+        Frames {
+            to_gateway: kernel.iter().map(|one| one.to_gateway).sum(),
+            from_gateway: kernel.iter().map(|one| one.from_gateway).sum(),
+        }
+    }
+}
+
+/// Asserts that every frame received has ended, or waits, and nothing twice; within some seconds, once all is quiet.
+///
+/// # Panics
+/// Where it is not so, or it does not get quiet.
+pub fn assert_every_frame_is_counted(daemon: &Daemon) {
+    let status = when_quiet(daemon);
     let endings = status["endings"].as_array().expect("status has endings").iter();
     let ended: u64 = endings.map(|ending| number(ending, "/packets")).sum();
     assert_eq!(ended, of_workers(&status, "ended"));

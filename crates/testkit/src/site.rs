@@ -82,7 +82,7 @@ impl Site {
     }
 
     /// The machines and the internet, each with the gateway's interface to it.
-    fn wired(&self) -> [(&Namespace, &'static str); 4] {
+    pub fn wired(&self) -> [(&Namespace, &'static str); 4] {
         [(&self.vm1, "vm1"), (&self.vm2, "vm2"), (&self.vm3, "vm3"), (&self.internet, "eth0")]
     }
 

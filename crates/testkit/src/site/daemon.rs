@@ -74,8 +74,13 @@ impl Daemon {
 
     /// Writes a new gateway file and has it reloaded; the exit status is the answer's.
     pub fn reload(&self, text: &str) -> std::process::Output {
-        fs::write(self.config(), self.setting.apply(text)).expect("writing the gateway file");
+        self.write(text);
         self.attempt("reload")
+    }
+
+    /// Writes a new gateway file and tells nobody.
+    pub fn write(&self, text: &str) {
+        fs::write(self.config(), self.setting.apply(text)).expect("writing the gateway file");
     }
 
     /// Sends the signal `name`, such as `HUP`.
