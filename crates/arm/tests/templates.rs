@@ -1,7 +1,10 @@
 //! Published templates, where they are at hand.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod common;
+
 use arm::{Deployment, read_documents};
+use common::check_all;
 use document::{Node, read_json_file};
 use model::{Diagnostic, Severity};
 use std::collections::BTreeMap;
@@ -40,6 +43,29 @@ fn outcome(file: &Path) -> Outcome {
     }
     let found = read_documents(&documents, &deployment).diagnostics;
     Outcome { name: file.file_name().unwrap().to_string_lossy().into_owned(), resources, found }
+}
+
+#[test]
+fn a_template_is_in_whatever_resource_group_others_say() {
+    let group = "/subscriptions/s/resourceGroups/net/providers/Microsoft.Network";
+    let net = r#"{"resources": [
+        {"type": "Microsoft.Network/networkSecurityGroups", "name": "n", "properties": {"securityRules": []}},
+        {"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
+            "subnets": [{"name": "a", "properties": {"addressPrefix": "10.0.0.0/24",
+                "networkSecurityGroup": {"id": "[resourceId('Microsoft.Network/networkSecurityGroups', 'n')]"}}}]}}]}"#;
+    let nic = |address: &str, id: &str| {
+        format!(
+            r#"{{"type": "Microsoft.Network/networkInterfaces", "name": "nic{address}", {id} "properties": {{"ipConfigurations": [
+                {{"name": "i", "properties": {{"privateIPAddress": "10.0.0.{address}",
+                    "subnet": {{"id": "{group}/virtualNetworks/v/subnets/a"}}}}}}]}}}}"#
+        )
+    };
+    let application = format!(r#"{{"resources": [{}]}}"#, nic("4", ""));
+    let answer = nic("5", &format!(r#""id": "{group}/networkInterfaces/nic5","#));
+    let network = check_all(&[net, &application, &answer]).clean();
+    let subnet = &network.virtual_networks[0].subnets[0];
+    assert_eq!(network.network_interfaces.len(), 2);
+    assert!(subnet.security_group.is_some());
 }
 
 #[test]
