@@ -2,7 +2,7 @@
 
 use crate::links::FOLDER_URI;
 use document::{Entry, Node, Unknown, Value};
-use expression::{Fact, Level};
+use expression::{Fact, Level, SUPPLY};
 use model::{At, Location, NO_RESOURCE_GROUP, NO_SUBSCRIPTION};
 use std::sync::Arc;
 
@@ -180,11 +180,8 @@ impl Made<'_> {
     }
 
     pub(crate) fn unknown(&self, expression: &str, why: &str) -> Node {
-        let unknown = Unknown {
-            expression: expression.to_owned(),
-            why: why.to_owned(),
-            help: "give its value under network.values, by the text of the expression".to_owned(),
-        };
+        let unknown =
+            Unknown { expression: expression.to_owned(), why: why.to_owned(), help: SUPPLY.to_owned() };
         Node::new(Value::Unknown(Arc::new(unknown)), self.0.clone())
     }
 }
