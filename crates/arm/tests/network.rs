@@ -348,6 +348,10 @@ fn child_resources_are_merged_and_win() {
 
     let orphan = check(&rest);
     orphan.one_error(&rest, "\"c\"", codes::PARENT_RESOURCE_NOT_FOUND);
+    // A condition of the parent is none of the child.
+    let parted = r#"{"resources": [{"type": "Microsoft.Network/networkSecurityGroups", "name": "web", "condition": false,
+        "resources": [{"type": "securityRules", "name": "d", "properties": {}}]}]}"#;
+    check(parted).one_error(parted, "\"d\"", codes::PARENT_RESOURCE_NOT_FOUND);
     let twice = format!("[{0}, {0}]", child("web/c", "", "\"22\""));
     assert_eq!(
         check_all(&[&twice, &format!("[{}]", group_of("web", &[]))]).codes(),

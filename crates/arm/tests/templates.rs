@@ -1,11 +1,14 @@
 //! Published templates, where they are at hand.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use arm::{Deployment, read_documents};
+mod common;
+
+use arm::{Deployment, Resources, read_documents};
+use common::check_all;
 use document::{Node, read_json_file};
-use model::{Diagnostic, Severity};
-use std::collections::BTreeMap;
+use model::{Diagnostic, ServiceTags, Severity};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The folder of published documents, if there is one.
 fn data(folder: &str) -> Option<PathBuf> {
@@ -13,43 +16,125 @@ fn data(folder: &str) -> Option<PathBuf> {
     path.is_dir().then_some(path)
 }
 
-/// What became of one template.
-struct Outcome {
-    name: String,
-    resources: BTreeMap<String, usize>,
-    found: Vec<Diagnostic>,
-}
-
-fn outcomes(folder: &Path) -> Vec<Outcome> {
+/// The templates of the folder, without their parameter files.
+fn templates(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();
+    files.retain(|it| !it.to_string_lossy().ends_with(".parameters.json"));
     files.sort();
-    let is_parameters = |file: &&PathBuf| file.to_string_lossy().ends_with(".parameters.json");
-    files.iter().filter(|it| !is_parameters(it)).map(|file| outcome(file)).collect()
+    files
 }
 
-fn outcome(file: &Path) -> Outcome {
-    let document = read_json_file(file).unwrap();
+/// How many security groups, virtual networks and network interfaces a template makes with the parameters beside it, and how
+/// many errors there are with each of the tag files.
+fn outcome(file: &Path, tags: &[Arc<ServiceTags>]) -> ([usize; 3], Vec<usize>) {
     let beside = file.with_extension("parameters.json");
     let parameters: Vec<Node> =
         beside.is_file().then(|| read_json_file(&beside).unwrap()).into_iter().collect();
     let deployment = Deployment { parameters, ..Deployment::default() };
-    let documents = [document];
-    let mut resources = BTreeMap::new();
-    for resource in deployment.expand(&documents).resources {
-        *resources.entry(resource.kind.to_lowercase()).or_insert(0) += 1;
-    }
-    let found = read_documents(&documents, &deployment).diagnostics;
-    Outcome { name: file.file_name().unwrap().to_string_lossy().into_owned(), resources, found }
+    let Resources { network, diagnostics, .. } =
+        read_documents(&[read_json_file(file).unwrap()], &deployment);
+    let made =
+        [network.security_groups.len(), network.virtual_networks.len(), network.network_interfaces.len()];
+    let errors = |tags: &Arc<ServiceTags>| {
+        let (_, found) = model::validate(network.clone(), tags.clone());
+        let found: Vec<&Diagnostic> = diagnostics.iter().chain(&found).collect();
+        let errors = found.iter().filter(|it| it.severity == Severity::Error);
+        errors.inspect(|it| println!("{it}")).count()
+    };
+    (made, tags.iter().map(errors).collect())
 }
+
+#[test]
+fn a_template_is_in_whatever_resource_group_others_say() {
+    let group = "/subscriptions/s/resourceGroups/net/providers/Microsoft.Network";
+    let net = r#"{"resources": [
+        {"type": "Microsoft.Network/networkSecurityGroups", "name": "n", "properties": {"securityRules": []}},
+        {"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
+            "subnets": [{"name": "a", "properties": {"addressPrefix": "10.0.0.0/24",
+                "networkSecurityGroup": {"id": "[resourceId('Microsoft.Network/networkSecurityGroups', 'n')]"}}}]}}]}"#;
+    let nic = |address: &str, id: &str| {
+        format!(
+            r#"{{"type": "Microsoft.Network/networkInterfaces", "name": "nic{address}", {id} "properties": {{"ipConfigurations": [
+                {{"name": "i", "properties": {{"privateIPAddress": "10.0.0.{address}",
+                    "subnet": {{"id": "{group}/virtualNetworks/v/subnets/a"}}}}}}]}}}}"#
+        )
+    };
+    let application = format!(r#"{{"resources": [{}]}}"#, nic("4", ""));
+    let answer = nic("5", &format!(r#""id": "{group}/networkInterfaces/nic5","#));
+    let network = check_all(&[net, &application, &answer]).clean();
+    let subnet = &network.virtual_networks[0].subnets[0];
+    assert_eq!(network.network_interfaces.len(), 2);
+    assert!(subnet.security_group.is_some());
+}
+
+/// Security groups, virtual networks, network interfaces, errors without service tags and errors with those of 2025-10-28.
+const PUBLISHED: &[(&str, [usize; 3], usize, usize)] = &[
+    ("101-AAD-DomainServices__azuredeploy.json", [1, 1, 0], 0, 0),
+    (
+        "101-databricks-all-in-one-template-for-vnet-injection-with-load-balancer__azuredeploy.json",
+        [1, 1, 0],
+        0,
+        0,
+    ),
+    ("101-hdinsight-secure-vnet__azuredeploy.json", [1, 1, 0], 1, 0),
+    ("101-load-balancer-standard-create__azuredeploy.json", [1, 1, 3], 0, 0),
+    ("101-sql-managed-instance-azure-environment__azuredeploy.json", [1, 1, 0], 0, 0),
+    ("201-api-management-create-with-external-vnet__azuredeploy.json", [1, 1, 0], 9, 0),
+    ("201-application-security-group__azuredeploy.json", [1, 1, 1], 0, 0),
+    ("201-nsg-dmz-in-vnet__azuredeploy.json", [3, 1, 0], 0, 0),
+    ("201-redis-vnet-nsg__azuredeploy.json", [1, 0, 0], 2, 2),
+    ("201-sqlmi-new-vnet-w-point-to-site-vpn__azuredeploy.json", [1, 1, 0], 0, 0),
+    ("201-vm-copy-index-loops__azuredeploy.json", [1, 1, 4], 0, 0),
+    ("201-vmss-win-iis-app-ssl__azuredeploy.json", [1, 1, 0], 0, 0),
+    ("301-multi-tier-service-networking__azuredeploy.json", [3, 1, 5], 0, 0),
+    ("App-Service-Environment-AzFirewall__nestedtemplates__vnet.json", [1, 1, 0], 8, 7),
+    ("ag-docs-qs__azuredeploy.json", [2, 1, 2], 0, 0),
+    ("application-gateway-logviewer-goaccess__azuredeploy.json", [1, 1, 1], 0, 0),
+    ("barracuda-waf-iis__azuredeploy.json", [2, 1, 3], 0, 0),
+    ("cloudera-tableau__nested__data-node-ds13.json", [1, 0, 0], 2, 2),
+    ("cloudera-tableau__nested__master-node.json", [1, 0, 0], 2, 2),
+    ("cloudera-tableau__nested__shared-resources-new-vnet.json", [1, 1, 0], 6, 6),
+    ("concourse-ci__azuredeploy.json", [3, 1, 1], 0, 0),
+    ("datameer-trend-chef-riskanalysis__nested__trendp2p-trenddsm.json", [1, 0, 1], 6, 6),
+    ("docker-portainer-traefik-windows-vm__azuredeploy.json", [1, 1, 1], 0, 0),
+    ("elasticsearch-jmeter__azuredeploy.json", [1, 0, 3], 4, 4),
+    ("elasticsearch__nestedtemplates__kibana-resources.json", [1, 0, 1], 2, 2),
+    ("iis-2vm-sql-1vm__azuredeploy.json", [2, 1, 2], 0, 0),
+    ("ipv6-in-vnet-vmss__azuredeploy.json", [1, 1, 0], 0, 0),
+    ("jenkins-cicd-webapp__nested__jenkins.json", [1, 1, 1], 0, 0),
+    ("netapp-ontap-sql__nested__shared-resources.json", [2, 1, 0], 9, 9),
+    ("sap-2-tier-marketplace-image-md__azuredeploy.json", [1, 1, 1], 0, 0),
+    ("sap-3-tier-marketplace-image-multi-sid-apps-md__azuredeploy.json", [1, 1, 1], 0, 0),
+    ("sap-3-tier-marketplace-image-multi-sid-xscs-md__azuredeploy.json", [1, 1, 1], 0, 0),
+    ("sap-lama-apps__azuredeploy.json", [1, 1, 1], 0, 0),
+    ("sap-lama-database__azuredeploy.json", [1, 1, 1], 0, 0),
+    ("sccm-currentbranch__azuredeploy.json", [1, 1, 4], 0, 0),
+    ("service-fabric-secure-nsg-cluster-65-node-3-nodetype__azuredeploy.json", [3, 1, 0], 0, 0),
+    ("solace-message-router__nestedtemplates__security-shared-resources.json", [1, 0, 0], 0, 0),
+    ("splunk-on-ubuntu__nested__clustermaster-resources.json", [1, 0, 0], 2, 2),
+    ("splunk-on-ubuntu__nested__clustersearchhead-resources.json", [1, 0, 0], 2, 2),
+    ("tableau-server-single-node__azuredeploy.json", [1, 1, 1], 0, 0),
+    ("trend-chef-splunk-security__nested__trendp2p-trenddsm.json", [1, 0, 1], 6, 6),
+];
 
 #[test]
 fn published_templates_are_evaluated() {
     let Some(folder) = data("arm") else { return };
-    for Outcome { name, resources, found } in outcomes(&folder) {
-        let errors = found.iter().filter(|it| it.severity == Severity::Error).count();
-        println!("{name}: {} resources, {errors} errors", resources.values().sum::<usize>());
-        for one in &found {
-            println!("    {one}");
+    let tags = data("service-tags").map(|it| it.join("ServiceTags_Public_20251028.json"));
+    let tags = tags.filter(|it| it.is_file()).map(|it| arm::read_service_tags_file(&it).unwrap().0);
+    let tags: Vec<_> = [ServiceTags::default()].into_iter().chain(tags).map(Arc::new).collect();
+    let mut wrong = Vec::new();
+    let files = templates(&folder);
+    for file in &files {
+        let name = file.file_name().unwrap().to_string_lossy();
+        println!("{name}");
+        let (made, errors) = outcome(file, &tags);
+        let expected = PUBLISHED.iter().find(|it| it.0 == name);
+        let is_right = expected.is_some_and(|it| it.1 == made && [it.2, it.3].starts_with(&errors));
+        if !is_right {
+            wrong.push(format!("({name:?}, {made:?}, {errors:?})"));
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(files.len(), PUBLISHED.len());
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Why what only the deployment decides is not known.
 pub const AFTER_DEPLOYMENT: &str = "is known only after deployment";
 /// What to do about it.
-pub const SUPPLY: &str = "give its value under network.values, by the text of the expression";
+pub const SUPPLY: &str = "give its value by the text of the expression: as a key under network.values, or with --parameters \"EXPRESSION=VALUE\"";
 
 /// A value that may belong to the deployment.
 pub(crate) type Lent<'a> = Cow<'a, Node>;

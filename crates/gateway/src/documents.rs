@@ -26,8 +26,8 @@ pub struct Documents {
 
 /// Reads and validates Azure's documents without a gateway file.
 ///
-/// `parameters` are what templates among them are given: parameter files, and parameters as `name=value`. Returns the network
-/// where there are no errors, and everything that is wrong.
+/// `parameters` are what templates among them are given: parameter files, and parameters and expressions as `name=value`. Returns
+/// the network where there are no errors, and everything that is wrong.
 pub fn load_documents(
     files: &[PathBuf],
     parameters: &[String],

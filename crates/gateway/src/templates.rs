@@ -29,7 +29,8 @@ impl Serialize for Deployed {
     }
 }
 
-/// What the templates among `files` come to with `parameters`, each a parameter file or `name=value`, and everything that was found.
+/// What the templates among `files` come to with `parameters`, each a parameter file, `name=value` or
+/// `expression=value`, and everything that was found.
 pub fn expand_documents(files: &[PathBuf], parameters: &[String]) -> (Vec<Deployed>, Vec<Diagnostic>) {
     let mut found = Vec::new();
     let deployment = given(parameters, &mut found);
@@ -61,18 +62,39 @@ pub(crate) fn given(parameters: &[String], found: &mut Vec<Diagnostic>) -> Deplo
     let mut deployment = Deployment::default();
     for argument in parameters {
         let file = argument.strip_prefix('@').unwrap_or(argument);
-        match argument.split_once('=').filter(|(name, _)| is_name(name) && !Path::new(file).exists()) {
-            Some((name, value)) => match single(name, value) {
-                Ok(entries) => deployment.overrides.extend(entries),
-                Err(errors) => found.extend(errors),
-            },
-            None => match read_json_file(Path::new(file)) {
-                Ok(node) => deployment.parameters.push(node),
-                Err(errors) => found.extend(errors),
-            },
+        let read = match assigned(argument).filter(|_| !Path::new(file).exists()) {
+            Some((name, value)) if is_name(name) => {
+                single(name, value).map(|it| deployment.overrides.extend(it))
+            }
+            // Nobody declares its type, so it is whatever JSON it is.
+            Some((text, value)) => entries(text, value, |_| true).map(|it| deployment.values.extend(it)),
+            None => read_json_file(Path::new(file)).map(|it| deployment.parameters.push(it)),
+        };
+        if let Err(errors) = read {
+            found.extend(errors);
         }
     }
     deployment
+}
+
+/// What is before the `=` that gives a parameter or an expression a value, and what is behind it.
+fn assigned(argument: &str) -> Option<(&str, &str)> {
+    let mut depth = 0_usize;
+    let mut quoted = false;
+    for (nth, it) in argument.char_indices() {
+        match it {
+            '\'' => quoted = !quoted,
+            _ if quoted => {}
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth = depth.checked_sub(1)?,
+            '=' if depth == 0 => {
+                let (name, value) = (argument.get(..nth)?, argument.get(nth + 1..)?);
+                return (is_name(name) || name.contains('(')).then_some((name, value));
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 fn is_name(text: &str) -> bool {
@@ -82,8 +104,13 @@ fn is_name(text: &str) -> bool {
 /// One parameter of the command line: JSON where it is an array or an object, else a text, which the template's type makes a
 /// number or a truth value.
 fn single(name: &str, value: &str) -> Result<Vec<Entry>, Vec<Diagnostic>> {
+    entries(name, value, |value| value.trim_start().starts_with(['{', '[']))
+}
+
+/// A name with its value: as JSON, where it is some and `is_json` says so, else as a text.
+fn entries(name: &str, value: &str, is_json: fn(&str) -> bool) -> Result<Vec<Entry>, Vec<Diagnostic>> {
     let place = format!("--parameters {name}");
-    let is_json = value.trim_start().starts_with(['{', '[']) && read_json(&place, value).is_ok();
+    let is_json = is_json(value) && read_json(&place, value).is_ok();
     let text = |text: &str| serde_json::Value::from(text).to_string();
     let value = if is_json { value.to_owned() } else { text(value) };
     let node = read_json(&place, &format!("{{{}: {value}}}", text(name)))?;

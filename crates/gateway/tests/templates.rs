@@ -97,6 +97,38 @@ fn the_command_line_gives_files_and_single_parameters() {
 }
 
 #[test]
+fn the_command_line_gives_what_expressions_come_to() {
+    let folder = folder("");
+    let text = TEMPLATE.replace("concat(resourceGroup().name)", "reference('a=b').list[0].ipAddress");
+    std::fs::write(folder.path().join("t.json"), text).unwrap();
+    let files = [folder.path().join("t.json")];
+    let loaded = |given: &[&str]| {
+        let given: Vec<String> = ["name=web"].iter().chain(given).map(|it| (*it).to_owned()).collect();
+        load_documents(&files, &given, None)
+    };
+    let (_, found) = loaded(&[]);
+    let help = found[0].help.as_deref().unwrap();
+    assert!(help.contains("network.values") && help.contains("--parameters \"EXPRESSION=VALUE\""), "{help}");
+    for given in [
+        "reference('a=b').list[0].ipAddress=10.0.0.1",
+        "[Reference( 'a=b' ).list[0].ipAddress]=10.0.0.1",
+        r#"reference('a=b')={"list": [{"ipAddress": "10.0.0.1"}]}"#,
+        r#"reference('a=b').list=[{"ipAddress": "10.0.0.1"}]"#,
+    ] {
+        let (documents, found) = loaded(&[given]);
+        assert_eq!(shown(&found), Vec::<String>::new(), "{given}");
+        let rule = &documents.network.unwrap().security_groups[0].rules[0];
+        let one = model::AddressMatch::Prefixes(vec!["10.0.0.1/32".parse().unwrap()]);
+        assert_eq!(rule.source, one, "{given}");
+    }
+    // What is no expression is a file.
+    for given in ["reference('a=b'=1", "a b=1", "reference('a)=1", ")=1", "'=1"] {
+        let (_, found) = loaded(&[given]);
+        assert!(found.iter().any(|it| it.code == "UnreadableFile"), "{given}: {:#?}", shown(&found));
+    }
+}
+
+#[test]
 fn parameters_without_a_template_are_an_error() {
     let folder = folder("network: { resources: [], parameters: more.json }\nattachments: []\n");
     let found = load(&folder.path().join("g.yaml"), &mut Ids::default(), &Host::Unseen).unwrap_err();

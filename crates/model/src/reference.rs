@@ -1,7 +1,8 @@
 //! How resources refer to each other: by id, by a short relative id, or by name.
 //!
 //! Ids compare case-insensitively. A resource with an id is found by that id, and by name where the reference
-//! names no resource group. A resource without one is matched by type and name in any subscription and group.
+//! names no resource group. A resource without one is matched by type and name in any subscription and group; so is what
+//! a template makes, and what it refers to, as far as nobody said where the template is deployed.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,6 +11,11 @@ use std::sync::Arc;
 /// The ids that we give to resources without one start with this.
 pub(crate) const LOCAL_GROUP: &str =
     "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local/providers/Microsoft.Network";
+
+/// The subscription of templates of which nobody said where they are deployed.
+pub const NO_SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
+/// The resource group of such templates, unless somebody said that.
+pub const NO_RESOURCE_GROUP: &str = "nsgate";
 
 /// The types of resource that are referred to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -139,6 +145,8 @@ struct Entry<I> {
     name: String,
     /// Whether the document wrote the id.
     given: bool,
+    /// Whether it is in a subscription that nobody said.
+    invented: bool,
 }
 
 impl<I: Copy> Directory<I> {
@@ -165,7 +173,8 @@ impl<I: Copy> Directory<I> {
         namesakes.push(nth);
         self.by_last_name.entry(last).or_default().push(nth);
         self.by_id.entry(canonical(id)).or_insert(nth);
-        self.entries.push(Entry { index, id: id.clone(), name: name.to_owned(), given });
+        let invented = is_invented(id);
+        self.entries.push(Entry { index, id: id.clone(), name: name.to_owned(), given, invented });
         other.map(|nth| self.entries[nth].index)
     }
 
@@ -178,8 +187,13 @@ impl<I: Copy> Directory<I> {
 
     /// The same directory under other indices.
     pub(crate) fn map<J>(self, index: impl Fn(I) -> J) -> Directory<J> {
-        let entry =
-            |it: Entry<I>| Entry { index: index(it.index), id: it.id, name: it.name, given: it.given };
+        let entry = |it: Entry<I>| Entry {
+            index: index(it.index),
+            id: it.id,
+            name: it.name,
+            given: it.given,
+            invented: it.invented,
+        };
         Directory {
             kind: self.kind,
             entries: self.entries.into_iter().map(entry).collect(),
@@ -201,7 +215,11 @@ impl<I: Copy> Directory<I> {
         let (found, names) = match parse(reference, self.kind.path()) {
             Parsed::Full(names) => {
                 let any_group = self.by_name.get(&names.to_ascii_lowercase()).into_iter().flatten();
-                (any_group.filter(|&&nth| !self.entries[nth].given).collect::<Vec<_>>(), names)
+                let open = is_invented(reference);
+                let may_be = |it: &Entry<I>| {
+                    !it.given || ((open || it.invented) && may_be_one_place(&it.id, reference))
+                };
+                (any_group.filter(|&&nth| may_be(&self.entries[nth])).collect::<Vec<_>>(), names)
             }
             Parsed::Names(names) => {
                 (self.by_name.get(&names.to_ascii_lowercase()).into_iter().flatten().collect(), names)
@@ -243,6 +261,28 @@ fn is_given(id: &str) -> bool {
 pub(crate) fn is_full(id: &str) -> bool {
     let mut words = id.split('/').filter(|word| !word.is_empty());
     words.next().is_some_and(|word| word.eq_ignore_ascii_case("subscriptions")) && words.next().is_some()
+}
+
+/// The subscription and the resource group of a whole id.
+fn place(id: &str) -> Option<(&str, &str)> {
+    let mut words = id.split('/').filter(|word| !word.is_empty());
+    let subscription = words.nth(1)?;
+    let is_group = words.next()?.eq_ignore_ascii_case("resourceGroups");
+    Some((subscription, words.next().filter(|_| is_group)?))
+}
+
+/// Whether an id is in a subscription that nobody said; its resource group may have been said all the same.
+fn is_invented(id: &str) -> bool {
+    is_given(id) && place(id).is_some_and(|(subscription, _)| subscription == NO_SUBSCRIPTION)
+}
+
+/// Whether two ids, one of which is invented, agree in the resource groups that somebody said.
+fn may_be_one_place(one: &str, other: &str) -> bool {
+    let (Some((one, group)), Some((other, other_group))) = (place(one), place(other)) else { return false };
+    let is_unsaid = |subscription: &str, group: &str| {
+        subscription == NO_SUBSCRIPTION && group.eq_ignore_ascii_case(NO_RESOURCE_GROUP)
+    };
+    group.eq_ignore_ascii_case(other_group) || is_unsaid(one, group) || is_unsaid(other, other_group)
 }
 
 /// What compares equal where two ids mean the same resource.
@@ -318,6 +358,30 @@ mod tests {
         assert!(matches!(directory.find(&elsewhere), Err(NotFound::Missing { .. })));
         let other_type = A.replace("networkSecurityGroups", "routeTables");
         assert!(matches!(directory.find(&other_type), Err(NotFound::OtherType { .. })));
+    }
+
+    #[test]
+    fn what_nobody_said_of_an_id_may_be_anything() {
+        let id = |subscription: &str, group: &str| {
+            A.replace("/s/", &format!("/{subscription}/")).replace("/a/", &format!("/{group}/"))
+        };
+        let nowhere = id(NO_SUBSCRIPTION, NO_RESOURCE_GROUP);
+        let directory = groups(&[(&nowhere, "web")]);
+        assert_eq!((directory.find(A), directory.find(B)), (Ok(0), Ok(0)));
+        assert!(directory.find(&A.replace("web", "api")).is_err());
+        // The other way round, and only where one is meant.
+        assert_eq!(groups(&[(A, "web")]).find(&nowhere), Ok(0));
+        assert!(matches!(groups(&[(A, "web"), (B, "web")]).find(&nowhere), Err(NotFound::Ambiguous { .. })));
+        // What has that very id comes first.
+        let directory = groups(&[(&nowhere, "web"), (A, "web")]);
+        assert_eq!((directory.find(A), directory.find(&nowhere), directory.find(B)), (Ok(1), Ok(0), Ok(0)));
+        // A group that somebody said is that group, in whatever subscription.
+        let directory = groups(&[(&id(NO_SUBSCRIPTION, "a"), "web")]);
+        assert_eq!(directory.find(A), Ok(0));
+        assert!(directory.find(B).is_err());
+        // And somebody's own resource group may have that name.
+        let directory = groups(&[(&id("s", NO_RESOURCE_GROUP), "web")]);
+        assert!(directory.find(A).is_err());
     }
 
     #[test]

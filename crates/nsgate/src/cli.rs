@@ -109,7 +109,8 @@ pub struct Check {
     /// The published service-tag file that the documents' rules refer to.
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     pub service_tags: Option<PathBuf>,
-    /// What templates are given: a parameter file, or a parameter as name=value. May stand more than once.
+    /// What templates are given: a parameter file, a parameter as name=value, or what an expression comes to that is
+    /// known only after the deployment, as "reference('ip').ipAddress=203.0.113.7". May stand more than once.
     #[arg(long, short, value_name = "FILE|NAME=VALUE", conflicts_with = "config")]
     pub parameters: Vec<String>,
     /// How the answer is written.
@@ -135,7 +136,8 @@ pub struct Diff {
     /// The published service-tag file that the documents' rules refer to.
     #[arg(long, value_name = "FILE")]
     pub service_tags: Option<PathBuf>,
-    /// What templates among the documents are given: a parameter file, or name=value; may be given several times.
+    /// What templates among the documents are given: a parameter file, name=value, or what an expression comes to
+    /// that is known only after the deployment, as "reference('ip').ipAddress=203.0.113.7"; may be given several times.
     #[arg(long, value_name = "FILE|NAME=VALUE")]
     pub parameters: Vec<String>,
     /// The most regions to answer; the others are counted.
@@ -152,7 +154,8 @@ pub struct Expand {
     /// The templates.
     #[arg(value_name = "FILE", required = true)]
     pub documents: Vec<PathBuf>,
-    /// What they are given: a parameter file, or a parameter as name=value. May stand more than once.
+    /// What they are given: a parameter file, a parameter as name=value, or what an expression comes to that is
+    /// known only after the deployment, as "reference('ip').ipAddress=203.0.113.7". May stand more than once.
     #[arg(long, short, value_name = "FILE|NAME=VALUE")]
     pub parameters: Vec<String>,
     /// How the answer is written: as a table, or as the resources in JSON.
@@ -183,7 +186,8 @@ pub struct Policy {
     /// The published service-tag file that the documents' rules refer to.
     #[arg(long, value_name = "FILE", requires = "documents")]
     pub service_tags: Option<PathBuf>,
-    /// What templates among the documents are given: a parameter file, or name=value; may be given several times.
+    /// What templates among the documents are given: a parameter file, name=value, or what an expression comes to
+    /// that is known only after the deployment, as "reference('ip').ipAddress=203.0.113.7"; may be given several times.
     #[arg(long, value_name = "FILE|NAME=VALUE", requires = "documents")]
     pub parameters: Vec<String>,
     /// The control socket of a running daemon [default: /run/nsgate/control.sock where one runs].
@@ -410,7 +414,8 @@ pub struct Replay {
     /// The published service-tag file that the rules of documents refer to.
     #[arg(long, value_name = "FILE")]
     pub service_tags: Option<PathBuf>,
-    /// What templates among the documents are given: a parameter file, or name=value; may be given several times.
+    /// What templates among the documents are given: a parameter file, name=value, or what an expression comes to
+    /// that is known only after the deployment, as "reference('ip').ipAddress=203.0.113.7"; may be given several times.
     #[arg(long, value_name = "FILE|NAME=VALUE")]
     pub parameters: Vec<String>,
     /// Captures (pcap, pcapng) and flow logs in Azure's formats; patterns such as `logs/**/PT1H.json` are allowed.

@@ -2,8 +2,8 @@
 
 use crate::links::FOLDER_URI;
 use document::{Entry, Node, Unknown, Value};
-use expression::{Fact, Level};
-use model::{At, Location};
+use expression::{Fact, Level, SUPPLY};
+use model::{At, Location, NO_RESOURCE_GROUP, NO_SUBSCRIPTION};
 use std::sync::Arc;
 
 /// Where a deployment goes and what it is called.
@@ -25,9 +25,9 @@ impl Default for Facts {
     /// A subscription and tenant of zeros, the resource group `nsgate` in `eastus`, and a deployment called as Azure's command line calls one.
     fn default() -> Self {
         Self {
-            subscription: "00000000-0000-0000-0000-000000000000".to_owned(),
+            subscription: NO_SUBSCRIPTION.to_owned(),
             tenant: "00000000-0000-0000-0000-000000000000".to_owned(),
-            resource_group: "nsgate".to_owned(),
+            resource_group: NO_RESOURCE_GROUP.to_owned(),
             location: "eastus".to_owned(),
             deployment: "azuredeploy".to_owned(),
         }
@@ -180,11 +180,8 @@ impl Made<'_> {
     }
 
     pub(crate) fn unknown(&self, expression: &str, why: &str) -> Node {
-        let unknown = Unknown {
-            expression: expression.to_owned(),
-            why: why.to_owned(),
-            help: "give its value under network.values, by the text of the expression".to_owned(),
-        };
+        let unknown =
+            Unknown { expression: expression.to_owned(), why: why.to_owned(), help: SUPPLY.to_owned() };
         Node::new(Value::Unknown(Arc::new(unknown)), self.0.clone())
     }
 }

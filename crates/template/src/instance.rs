@@ -176,10 +176,13 @@ impl Inside<'_, '_> {
             }
             return;
         }
+        let mut is_there = true;
         if let Some(condition) = declared.get("condition") {
             let value = self.value(condition, &way.key("condition"));
             match (truth(&value), &value.value) {
                 (Some(true), _) => {}
+                // A condition is the resource's own: its children have theirs.
+                (Some(false), _) if declared.get("resources").is_some() => is_there = false,
                 (Some(false), _) => return,
                 (None, Value::Unknown(_)) => {
                     return self.matters(declared, parent, &value, &way.key("condition"));
@@ -211,22 +214,24 @@ impl Inside<'_, '_> {
             Some(parent) => joined(&parent.name, own),
             None => own,
         };
-        let id =
-            if is_foreign { self.hole(&name.at, "id") } else { self.id_of(declared, &kind, &name, &way) };
         let child = Parent { kind: kind.value.clone(), name: name.clone() };
-        found.push(Instance {
-            path: path.to_owned(),
-            declared: declared.clone(),
-            loops: self.loops.clone(),
-            kind,
-            name,
-            id,
-            symbol,
-            existing: declared.get("existing").and_then(truth).unwrap_or(false),
-            number: found.len(),
-            body: OnceCell::new(),
-            nested: OnceCell::new(),
-        });
+        if is_there {
+            let id =
+                if is_foreign { self.hole(&name.at, "id") } else { self.id_of(declared, &kind, &name, &way) };
+            found.push(Instance {
+                path: path.to_owned(),
+                declared: declared.clone(),
+                loops: self.loops.clone(),
+                kind,
+                name,
+                id,
+                symbol,
+                existing: declared.get("existing").and_then(truth).unwrap_or(false),
+                number: found.len(),
+                body: OnceCell::new(),
+                nested: OnceCell::new(),
+            });
+        }
         if let Some(children) = declared.get("resources") {
             self.declare_all(children, &format!("{path}.resources"), Some(&child), found);
         }

@@ -12,6 +12,7 @@
 //! | `declared` | whether a parameter's value is one that its declaration allows |
 //! | `instance` | which resources there will be, and what each is |
 //! | `nested` | deployments in deployments |
+//! | `order` | which of the resources that several deployments write is there in the end |
 //! | `reference` | what one resource may ask about another |
 
 mod declared;
@@ -25,6 +26,7 @@ mod instance;
 mod links;
 mod members;
 mod nested;
+mod order;
 mod reference;
 mod supplied;
 mod values;
@@ -47,7 +49,8 @@ use std::sync::Arc;
 /// What a template comes to.
 #[derive(Clone, Debug, Default)]
 pub struct Expanded {
-    /// The resources, in the order of the template; those of a nested deployment after all of the one around it.
+    /// The resources, in the order of the template; those of a nested deployment after all of the one around it. Of one
+    /// that several deployments write, the last writing.
     pub resources: Vec<Resource>,
     /// The outputs that can be known.
     pub outputs: Vec<(At<String>, Node)>,
@@ -104,13 +107,20 @@ pub fn expand(template: &Node, given: &Given<'_>) -> Expanded {
         }
         Err(fault) => all.report(fault.or_at(&template.at), &way::Way::Root("outputs")),
     }
-    all.each_instance(|_, instance| {
-        let body = instance.body.get().filter(|_| instance.is_deployed());
-        expanded.resources.extend(body.map(|node| Resource {
+    let mut settled = order::settle(&all, &first);
+    all.each_instance(|inside, instance| {
+        let key = (inside.deployment.number, instance.number);
+        let Some(body) = instance.body.get().filter(|_| instance.is_deployed()) else { return };
+        if settled.gone.contains(&key) {
+            return;
+        }
+        let mut node = body.clone();
+        order::add(&mut node, settled.kept.remove(&key).unwrap_or_default());
+        expanded.resources.push(Resource {
             path: instance.path.clone(),
             kind: instance.kind.value.clone(),
-            node: node.clone(),
-        }));
+            node,
+        });
     });
     (expanded.diagnostics, expanded.not_known) = all.found.into_inner().into_parts();
     expanded

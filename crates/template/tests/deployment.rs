@@ -90,12 +90,13 @@ fn a_loop_of_none_makes_nothing_and_one_of_too_many_is_refused() {
 }
 
 #[test]
-fn conditions_leave_resources_out_and_children_with_them() {
+fn conditions_leave_resources_out_and_not_their_children() {
     let expanded = expanded(
         r#""parameters": {"new": {"type": "bool", "defaultValue": false}},
         "resources": [
             {"type": "Microsoft.Network/virtualNetworks", "name": "no", "condition": "[parameters('new')]",
-             "resources": [{"type": "subnets", "name": "a"}]},
+             "resources": [{"type": "subnets", "name": "a"},
+                {"type": "subnets", "name": "b", "condition": "[parameters('new')]"}]},
             {"type": "Microsoft.Network/virtualNetworks", "name": "yes", "condition": "[not(parameters('new'))]",
              "resources": [
                 {"type": "subnets", "name": "a", "resources": [{"type": "parts", "name": "p"}]},
@@ -105,9 +106,11 @@ fn conditions_leave_resources_out_and_children_with_them() {
     );
     let base = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/yes";
     let [a, p, b] = ["a", "a/parts/p", "b"].map(|it| format!("{base}/subnets/{it}"));
+    let orphan = a.replace("yes", "no");
     assert_eq!(
         ids(&expanded),
         [
+            ("resources[0].resources[0]", &*orphan),
             ("resources[1]", base),
             ("resources[1].resources[0]", &*a),
             ("resources[1].resources[0].resources[0]", &*p),
@@ -115,10 +118,10 @@ fn conditions_leave_resources_out_and_children_with_them() {
         ]
     );
     assert_eq!(
-        json(get(&expanded.resources[1].node, "type")),
+        json(get(&expanded.resources[2].node, "type")),
         "\"Microsoft.Network/virtualNetworks/subnets\""
     );
-    assert_eq!(json(get(&expanded.resources[1].node, "name")), "\"yes/a\"");
+    assert_eq!(json(get(&expanded.resources[2].node, "name")), "\"yes/a\"");
 }
 
 #[test]

@@ -245,3 +245,84 @@ fn there_are_not_too_many_resources_in_all() {
         said[0]
     );
 }
+
+/// A deployment that stands in a template.
+fn deployment(name: &str, depends: &str, resources: &str) -> String {
+    format!(
+        r#"{{"type": "Microsoft.Resources/deployments", "name": "{name}", "dependsOn": [{depends}],
+            "properties": {{"mode": "Incremental", "template": {{"resources": [{resources}]}}}}}}"#
+    )
+}
+
+/// A security group that says of itself which one it is.
+fn group(says: &str, depends: &str) -> String {
+    format!(
+        r#"{{"type": "Microsoft.Network/networkSecurityGroups", "name": "n", "dependsOn": [{depends}], "properties": {{"says": "{says}"}}}}"#
+    )
+}
+
+#[test]
+fn of_a_resource_that_several_deployments_write_the_last_is_there() {
+    let says = |resources: &[String]| {
+        let expanded = expanded(&format!(r#""resources": [{}]"#, resources.join(",")));
+        assert!(expanded.diagnostics.is_empty(), "{:#?}", said(&expanded));
+        let says = expanded.resources.iter().map(|it| json(get(&it.node, "properties.says")));
+        says.collect::<Vec<_>>().join(" ")
+    };
+    let nested = |name: &str, depends: &str| deployment(name, depends, &group(name, ""));
+    assert_eq!(says(&[group("own", ""), nested("x", "")]), r#""x""#);
+    assert_eq!(says(&[nested("x", ""), group("own", "")]), r#""own""#);
+    // Whatever way it is said that one is after the other.
+    for after in [
+        r#""Y""#,
+        r#""Microsoft.Resources/deployments/y""#,
+        r#""[resourceId('Microsoft.Resources/deployments', 'y')]""#,
+    ] {
+        assert_eq!(says(&[nested("x", after), nested("y", "")]), r#""x""#, "{after}");
+    }
+    assert_eq!(says(&[group("own", r#""z""#), nested("y", ""), nested("z", r#""y""#)]), r#""own""#);
+    // What needs itself has no order, and ends.
+    assert_eq!(says(&[nested("x", r#""y""#), nested("y", r#""x""#)]), r#""x""#);
+    let deeper = deployment("outer", "", &nested("inner", ""));
+    assert_eq!(says(&[group("own", ""), deeper.clone()]), r#""inner""#);
+    assert_eq!(says(&[group("own", r#""outer""#), deeper]), r#""own""#);
+    // Two in one deployment are a mistake, and whoever reads them says so.
+    assert_eq!(says(&[group("a", ""), group("b", "")]), r#""a" "b""#);
+    assert_eq!(says(&[group("a", ""), group("b", ""), nested("x", "")]), r#""a" "b" "x""#);
+}
+
+#[test]
+fn a_parent_that_is_written_again_replaces_its_children() {
+    let rule = r#"{"type": "Microsoft.Network/networkSecurityGroups/securityRules", "name": "n/r", "dependsOn": ["n"]}"#;
+    let vnet = |more: &str| {
+        format!(
+            r#"{{"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {{"addressSpace": {{}}{more}}}}}"#
+        )
+    };
+    let subnet = r#"{"type": "Microsoft.Network/virtualNetworks/subnets", "name": "v/b"}"#;
+    let shown = |resources: &[String]| {
+        let expanded = expanded(&format!(r#""resources": [{}]"#, resources.join(",")));
+        assert!(expanded.diagnostics.is_empty(), "{:#?}", said(&expanded));
+        let shown = expanded.resources.iter().map(|it| {
+            let subnets = it.node.get("properties").and_then(|it| it.get("subnets"));
+            format!("{}{}", it.path, subnets.map(json).unwrap_or_default())
+        });
+        shown.collect::<Vec<_>>().join(" ")
+    };
+    let inside = |nth: usize| format!("resources[{nth}].properties.template.resources[0]");
+    let again = deployment("x", r#""n/r""#, &group("x", ""));
+    assert_eq!(shown(&[group("a", ""), rule.to_owned(), again]), inside(2));
+    // A rule that is written after the group stays.
+    let late = deployment("y", r#""x""#, rule);
+    let again = deployment("x", "", &group("x", ""));
+    assert_eq!(shown(&[group("a", ""), again, late]), format!("{} {}", inside(1), inside(2)));
+    // A virtual network keeps the subnets that it says nothing about.
+    let first = vnet(r#", "subnets": [{"name": "a"}]"#);
+    let again = deployment("x", r#""v/b""#, &vnet(""));
+    assert_eq!(
+        shown(&[first.clone(), subnet.to_owned(), again]),
+        format!(r#"resources[1] {}[{{"name":"a"}}]"#, inside(2))
+    );
+    let again = deployment("x", r#""v/b""#, &vnet(r#", "subnets": [{"name": "c"}]"#));
+    assert_eq!(shown(&[first, subnet.to_owned(), again]), format!(r#"{}[{{"name":"c"}}]"#, inside(2)));
+}
