@@ -431,3 +431,41 @@ fn rules_that_change_nothing_are_warnings_at_their_line() {
     assert_eq!(found[0]["code"], json!("ShadowedSecurityRule"));
     assert!(found[0].to_string().contains("Office"), "{found:#?}");
 }
+
+/// A subnet whose route table Azure would add to VirtualNetwork.
+const ROUTED: &str = r#"[
+{"type": "Microsoft.Network/networkSecurityGroups", "name": "n", "properties": {"securityRules": []}},
+{"type": "Microsoft.Network/routeTables", "name": "rt", "properties": {"routes": [{"name": "all",
+ "properties": {"addressPrefix": "0.0.0.0/0", "nextHopType": "VirtualAppliance", "nextHopIpAddress": "10.0.1.9"}}]}},
+{"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {
+ "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}, "subnets": [{"name": "a", "properties": {
+ "addressPrefix": "10.0.1.0/24", "networkSecurityGroup": {"id": "n"}, "routeTable": {"id": "rt"}}}]}},
+{"type": "Microsoft.Network/networkInterfaces", "name": "nic", "properties": {"ipConfigurations": [{"name": "i",
+ "properties": {"subnet": {"id": "v/a"}, "privateIPAddress": "10.0.1.4"}}]}}
+]"#;
+
+#[test]
+fn every_answer_says_what_of_the_documents_it_leaves_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let document = written(&directory, "net.json", ROUTED);
+    let gateway = written(&directory, "g.yaml", "network: { files: [net.json] }\n");
+    let capture = written(&directory, "nothing.json", "{\"records\": []}");
+    let [document, gateway, capture] = [&document, &gateway, &capture].map(|path| path.to_str().unwrap());
+    let flow = "--direction Inbound --protocol TCP --local 10.0.1.4:80 --remote 8.8.8.8:*";
+    let profile = "--direction Inbound --protocol * --source 8.8.8.8 --destination 10.0.1.4 --port 80";
+    for question in [
+        format!("test-ip-flow --file {document} --nic nic {flow}"),
+        format!("test-ip-flow --config {gateway} --nic nic {flow}"),
+        format!("list-effective-nsg --file {document} --nic nic"),
+        format!("run-configuration-diagnostic --file {document} --resource nic {profile}"),
+        format!("explain --config {gateway} tcp 8.8.8.8:5 10.0.1.4:80"),
+        format!("replay --config {document} {capture}"),
+        format!("diff {document} {document}"),
+        format!("diff {gateway} {gateway}"),
+    ] {
+        let output = nsgate(&question.split(' ').collect::<Vec<_>>());
+        let said = err(&output);
+        assert!(said.contains("routeTable of 'a' is not honoured yet"), "{question}: {said}");
+        assert!(!out(&output).contains("honoured"), "{question}");
+    }
+}
