@@ -142,7 +142,7 @@ fn idle(
     let (rule, earlier, later) = (&rules[nth], &rules[..nth], &rules[nth + 1..]);
     let numbered = |rules: std::ops::Range<usize>| rules.map(|nth| nth as Outcome);
     let reached = diagram.list(earlier.iter().map(|rule| (rule, DENY)), ALLOW)?;
-    if diagram.is_same([reached; 2], [DENY_ALL; 2])? {
+    if diagram.is_same(ALLOW_ALL, [reached; 2], [DENY_ALL; 2])? {
         if let Some(one) = earlier.iter().position(|rule| diagram.covers(rule)) {
             return Ok(Some((Idle::Shadowed, [one].into())));
         }
@@ -154,7 +154,7 @@ fn idle(
     let others = later.iter().map(|rule| (rule, outcome(rule.access)));
     let without = diagram.list(earlier.iter().map(|rule| (rule, own)).chain(others), own)?;
     let all = if own == ALLOW { ALLOW_ALL } else { DENY_ALL };
-    if !diagram.is_same([without; 2], [all; 2])? {
+    if !diagram.is_same(ALLOW_ALL, [without; 2], [all; 2])? {
         return Ok(None);
     }
     let before = earlier.iter().map(|rule| (rule, OTHERS));

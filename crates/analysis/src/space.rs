@@ -49,6 +49,13 @@ pub(crate) struct Boxed {
     pub(crate) rule: Option<SecurityRule>,
 }
 
+impl Boxed {
+    /// All that counts in deciding; names do not.
+    pub(crate) fn meaning(&self) -> ([u32; FIELDS], bool) {
+        (self.sets, self.access == Access::Allow)
+    }
+}
+
 /// A space while lists are added.
 #[derive(Debug)]
 pub(crate) struct Builder {
