@@ -11,7 +11,7 @@ use crate::symbol::View;
 use ipnet::IpNet;
 use model::{Direction, IpConfiguration, NetworkInterface, NsgIndex, PublicIpSku, VnetIndex};
 use policy::Ranges;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// A network to be compared.
@@ -93,7 +93,7 @@ impl Default for Limits {
 }
 
 impl Diff {
-    /// Whether both networks decide alike over every packet and neither has anything that the other has not.
+    /// Whether the rules of both networks decide alike over every packet and neither has anything that the other has not.
     pub fn is_equal(&self) -> bool {
         self.differences.is_empty() && self.only.is_empty()
     }
@@ -104,8 +104,11 @@ impl Diff {
 /// Where a network has NICs, each is compared with the NIC of its id or name, its subnet's group and its own together,
 /// for the packets to and from its own addresses (of a NIC whose address is open, for all of its subnet). Network
 /// security groups that guard no NIC are compared by themselves: in each virtual network where both guard a subnet, or
-/// else with what VirtualNetwork holds left open, as the members of application security groups without any. Where a
-/// single one on each side has no partner, they are compared whatever their names.
+/// else with what VirtualNetwork holds left open, as the members of application security groups without any. Those without
+/// a partner are paired where their rules are the same in all but name; where then a single one on each side has none,
+/// they are compared whatever their names.
+///
+/// Routes are not compared: peerings and public addresses count as far as rules see them.
 ///
 /// # Errors
 /// [`Error::TooComplex`] where a comparison does not end within the limits, and tags that are not loaded.
@@ -243,6 +246,7 @@ impl Comparison<'_> {
         let (old_guards, new_guards) = (guards(old), guards(new));
         matched.old.retain(|&group| !old_guards.contains(&group));
         matched.new.retain(|&group| !new_guards.contains(&group));
+        self.renamed(&mut matched);
         if let ([old], [new]) = (&matched.old[..], &matched.new[..]) {
             // Names are not meaning.
             matched.pairs.push((*old, *new));
@@ -280,6 +284,33 @@ impl Comparison<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Pairs the groups that are left and whose rules are the same in all but name.
+    fn renamed(&self, matched: &mut Matched) {
+        let mut builder = Builder::new();
+        let mut meaning = |side: &Seen<'_>, group: usize| {
+            let group = &side.network.security_groups[group];
+            // Rules that cannot be read are somebody else's to report.
+            let tables = BOTH.map(|way| builder.add(group, way, side.view.from(None)).ok());
+            let [inbound, outbound] = [tables[0]?, tables[1]?];
+            Some([builder.meaning(inbound), builder.meaning(outbound)])
+        };
+        let mut news: HashMap<_, VecDeque<usize>> = HashMap::new();
+        for &group in &matched.new {
+            if let Some(meaning) = meaning(self.new, group) {
+                news.entry(meaning).or_default().push_back(group);
+            }
+        }
+        let mut taken = HashSet::new();
+        matched.old.retain(|&group| {
+            let partner = meaning(self.old, group).and_then(|it| news.get_mut(&it)?.pop_front());
+            let Some(partner) = partner else { return true };
+            taken.insert(partner);
+            matched.pairs.push((group, partner));
+            false
+        });
+        matched.new.retain(|group| !taken.contains(group));
     }
 
     fn group(

@@ -131,6 +131,14 @@ impl Builder {
         self.address(field, Addresses::known(addresses))
     }
 
+    /// All that counts in a list; two lists of one builder that mean the same in every word have the same.
+    pub(crate) fn meaning(&self, table: usize) -> Vec<([u32; FIELDS], bool)> {
+        self.tables
+            .get(table)
+            .map(|table| table.rules.iter().map(Boxed::meaning).collect())
+            .unwrap_or_default()
+    }
+
     /// Cuts the lines.
     ///
     /// # Errors

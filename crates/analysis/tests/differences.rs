@@ -154,6 +154,28 @@ fn one_change_among_a_thousand_rules_takes_few_steps() {
     }
 }
 
+/// Names are not meaning, however many are left.
+#[test]
+fn renamed_groups_find_each_other() {
+    let all = crossing();
+    let network = |names: [&str; 3], rules: [&[SecurityRule]; 3]| {
+        let groups = names.into_iter().zip(rules).map(|(name, rules)| NetworkSecurityGroup {
+            id: name.into(),
+            name: name.into(),
+            rules: rules.to_vec(),
+        });
+        Network { security_groups: groups.collect(), ..Network::default() }
+    };
+    let old = network(["a", "b", "c"], [&all[..3], &all[3..6], &all[6..9]]);
+    let new = network(["e", "f", "g"], [&all[6..9], &all[..3], &all[3..6]]);
+    assert!(compare(&old, &new, &[]).is_equal());
+    // Who is left is told.
+    let two = network(["e", "f", "g"], [&all[6..9], &all[9..12], &all[12..15]]);
+    let only = compare(&old, &two, &[]).only;
+    let only: Vec<&str> = only.iter().filter_map(|only| only.what.split(' ').next_back()).collect();
+    assert_eq!(only, ["a", "b", "f", "g"]);
+}
+
 fn compare(old: &Network, new: &Network, virtual_networks: &[Vec<IpNet>]) -> Diff {
     let side = |network| analysis::Network { network, virtual_networks };
     diff(&side(old), &side(new), &EVERYTHING).unwrap()
