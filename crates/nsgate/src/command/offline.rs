@@ -16,7 +16,7 @@ const MTU: u32 = 1500;
 /// What a document says and nsgate does not act on, so that Azure's answer may be another.
 const NOT_HONOURED: &str = "NotHonoured";
 /// The most flows of a gateway that no file describes.
-const CAPACITY: usize = 1_000_000;
+pub(super) const CAPACITY: usize = 1_000_000;
 
 /// A gateway whose packets can be asked about: every network interface has an attachment.
 pub(super) fn complete(gateway: Gateway) -> Gateway {
