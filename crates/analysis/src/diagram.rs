@@ -5,6 +5,7 @@
 //! address's family follows from the destination, and whether there are ports from the protocol.
 
 use crate::Error;
+use crate::changed::changed;
 use crate::limits::Steps;
 use crate::line::{DESTINATION, DESTINATION_PORT, FIELDS, FULL, PROTOCOL, SOURCE, SOURCE_PORT};
 use crate::lists::{ALLOW, ALLOW_ALL, ANYTHING, DENY, DENY_ALL, Entry, ListId, Lists, Outcome};
@@ -52,6 +53,13 @@ struct Place {
 /// Lists that must all allow, in one form.
 pub(crate) type Side = [ListId; 2];
 
+/// Two sides, and before them the list that allows where they can differ at all.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct State {
+    changed: ListId,
+    sides: [Side; 2],
+}
+
 /// Classes of a field that leave the same rules.
 struct Part {
     /// `None` is all that the other parts leave.
@@ -72,7 +80,7 @@ pub(crate) struct Diagram<'a> {
     steps: Steps,
     nodes: Vec<Node>,
     numbers: HashMap<Node, NodeId>,
-    known: HashMap<(usize, Place, [Side; 2]), NodeId>,
+    known: HashMap<(usize, Place, State), NodeId>,
     /// For each class of a field the sets that hold it; empty between two nodes.
     holding: Vec<Vec<u32>>,
 }
@@ -207,15 +215,34 @@ impl<'a> Diagram<'a> {
         Ok(both(lists))
     }
 
-    /// The diagram of what two sides decide differently.
+    /// The packets that two sides can decide differently at all: those that a changed rule holds.
+    pub(crate) fn changed(&mut self, old: &[usize], new: &[usize]) -> Result<ListId, Error> {
+        let space = self.space;
+        let rules =
+            |table: &usize| space.tables.get(*table).map(|it| it.rules.as_slice()).unwrap_or_default();
+        if old.len() != new.len() {
+            return Ok(ALLOW_ALL);
+        }
+        let changed: Vec<&Boxed> =
+            old.iter().zip(new).flat_map(|(old, new)| changed(rules(old), rules(new))).collect();
+        let all: usize = old.iter().chain(new).map(|table| rules(table).len()).sum();
+        // Where most have changed, to ask for them costs more than it spares.
+        if changed.len() > all / 2 {
+            return Ok(ALLOW_ALL);
+        }
+        self.list(changed.into_iter().map(|rule| (rule, ALLOW)), DENY)
+    }
+
+    /// The diagram of what two sides decide differently, of which only packets that `changed` allows need be looked at.
     ///
     /// # Errors
     /// [`Error::TooComplex`].
-    pub(crate) fn differ(&mut self, old: Side, new: Side) -> Result<NodeId, Error> {
-        if self.domain.is_empty() { Ok(SAME) } else { self.below(PROTOCOL, Place::default(), [old, new]) }
+    pub(crate) fn differ(&mut self, changed: ListId, old: Side, new: Side) -> Result<NodeId, Error> {
+        let state = State { changed, sides: [old, new] };
+        if self.domain.is_empty() { Ok(SAME) } else { self.below(PROTOCOL, Place::default(), state) }
     }
 
-    fn below(&mut self, field: usize, place: Place, state: [Side; 2]) -> Result<NodeId, Error> {
+    fn below(&mut self, field: usize, place: Place, state: State) -> Result<NodeId, Error> {
         if let Some(leaf) = self.leaf(state) {
             return Ok(leaf);
         }
@@ -223,15 +250,15 @@ impl<'a> Diagram<'a> {
         if let Some(&node) = self.known.get(&key) {
             return Ok(node);
         }
-        let [old, new] = state;
-        let lists = [old[0], old[1], new[0], new[1]];
         let mut edges: Vec<(Vec<u32>, NodeId)> = Vec::new();
         let mut rests: Vec<(usize, NodeId)> = Vec::new();
         let mut named: Vec<u32> = Vec::new();
         let mut targets: Vec<NodeId> = Vec::new();
-        for part in self.split(field, place, &lists)? {
-            let [a, b, c, d] = part.lists[..] else { continue };
-            let next = self.below(field + 1, place.with(field, part.kind), [both([a, b]), both([c, d])])?;
+        for part in self.split(field, place, &state.lists())? {
+            let next = match State::of(&part.lists) {
+                Some(next) => self.below(field + 1, place.with(field, part.kind), next)?,
+                None => SAME,
+            };
             targets.push(next);
             match part.classes {
                 Some(classes) => {
@@ -261,18 +288,19 @@ impl<'a> Diagram<'a> {
         Ok(node)
     }
 
-    /// Whether two sides decide over any packet differently; stops at the first.
-    pub(crate) fn is_same(&mut self, old: Side, new: Side) -> Result<bool, Error> {
+    /// Whether two sides decide over any packet differently that `changed` allows; stops at the first.
+    pub(crate) fn is_same(&mut self, changed: ListId, old: Side, new: Side) -> Result<bool, Error> {
         let mut same = HashSet::new();
-        Ok(self.domain.is_empty() || self.same_below(PROTOCOL, Place::default(), [old, new], &mut same)?)
+        let state = State { changed, sides: [old, new] };
+        Ok(self.domain.is_empty() || self.same_below(PROTOCOL, Place::default(), state, &mut same)?)
     }
 
     fn same_below(
         &mut self,
         field: usize,
         place: Place,
-        state: [Side; 2],
-        same: &mut HashSet<(usize, Place, [Side; 2])>,
+        state: State,
+        same: &mut HashSet<(usize, Place, State)>,
     ) -> Result<bool, Error> {
         if let Some(leaf) = self.leaf(state) {
             return Ok(leaf == SAME);
@@ -280,10 +308,8 @@ impl<'a> Diagram<'a> {
         if same.contains(&(field, place, state)) {
             return Ok(true);
         }
-        let [old, new] = state;
-        for part in self.split(field, place, &[old[0], old[1], new[0], new[1]])? {
-            let [a, b, c, d] = part.lists[..] else { continue };
-            let next = [both([a, b]), both([c, d])];
+        for part in self.split(field, place, &state.lists())? {
+            let Some(next) = State::of(&part.lists) else { continue };
             if !self.same_below(field + 1, place.with(field, part.kind), next, same)? {
                 return Ok(false);
             }
@@ -324,8 +350,8 @@ impl<'a> Diagram<'a> {
     }
 
     /// The end of a way, where nothing more needs to be asked.
-    fn leaf(&self, [old, new]: [Side; 2]) -> Option<NodeId> {
-        if old == new {
+    fn leaf(&self, State { changed, sides: [old, new] }: State) -> Option<NodeId> {
+        if old == new || changed == DENY_ALL {
             return Some(SAME);
         }
         match (decided(old)?, decided(new)?) {
@@ -425,6 +451,10 @@ impl<'a> Diagram<'a> {
     ) -> Result<Vec<ListId>, Error> {
         let mut lists: Vec<ListId> = Vec::with_capacity(all.len());
         for (nth, rules) in all.iter().enumerate() {
+            // Where nothing has changed the sides need not be looked at.
+            if all.len() > 1 && lists.first() == Some(&DENY_ALL) {
+                break;
+            }
             // A side of one list has it twice.
             if nth > 0 && Arc::ptr_eq(rules, &all[nth - 1]) {
                 lists.push(lists[nth - 1]);
@@ -463,6 +493,19 @@ impl Place {
             SOURCE => &ONE[self.family],
             _ => &ONE[self.ports],
         }
+    }
+}
+
+impl State {
+    fn lists(self) -> [ListId; 5] {
+        let [old, new] = self.sides;
+        [self.changed, old[0], old[1], new[0], new[1]]
+    }
+
+    /// What parts of [`State::lists`] come to; none where nothing has changed.
+    fn of(lists: &[ListId]) -> Option<Self> {
+        let &[changed, a, b, c, d] = lists else { return None };
+        Some(Self { changed, sides: [both([a, b]), both([c, d])] })
     }
 }
 

@@ -1,8 +1,9 @@
 //! The difference of two networks.
 
-use crate::diagram::{Diagram, Domain};
+use crate::diagram::{Diagram, Domain, Side};
 use crate::limits::{Error, MAX_STEPS, Steps};
 use crate::line::{DESTINATION, FIELDS, FULL, SOURCE};
+use crate::lists::ListId;
 use crate::matching::{Matched, pair};
 use crate::region::{Region, count, regions, ways};
 use crate::space::{Builder, Space};
@@ -10,7 +11,7 @@ use crate::symbol::View;
 use ipnet::IpNet;
 use model::{Direction, IpConfiguration, NetworkInterface, NsgIndex, PublicIpSku, VnetIndex};
 use policy::Ranges;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// A network to be compared.
@@ -92,7 +93,7 @@ impl Default for Limits {
 }
 
 impl Diff {
-    /// Whether both networks decide alike over every packet and neither has anything that the other has not.
+    /// Whether the rules of both networks decide alike over every packet and neither has anything that the other has not.
     pub fn is_equal(&self) -> bool {
         self.differences.is_empty() && self.only.is_empty()
     }
@@ -103,14 +104,18 @@ impl Diff {
 /// Where a network has NICs, each is compared with the NIC of its id or name, its subnet's group and its own together,
 /// for the packets to and from its own addresses (of a NIC whose address is open, for all of its subnet). Network
 /// security groups that guard no NIC are compared by themselves: in each virtual network where both guard a subnet, or
-/// else with what VirtualNetwork holds left open, as the members of application security groups without any. Where a
-/// single one on each side has no partner, they are compared whatever their names.
+/// else with what VirtualNetwork holds left open, as the members of application security groups without any. Those without
+/// a partner are paired where their rules are the same in all but name; where then a single one on each side has none,
+/// they are compared whatever their names.
+///
+/// Routes are not compared: peerings and public addresses count as far as rules see them.
 ///
 /// # Errors
 /// [`Error::TooComplex`] where a comparison does not end within the limits, and tags that are not loaded.
 ///
 /// # Cost
-/// Two lists of 1,000 rules that differ in one are compared in some milliseconds, beside cutting the prefixes of all tags.
+/// Only packets that a changed rule holds are looked at, one that is not in both lists in the same order. Two lists of 1,000
+/// rules that differ in one are compared in some milliseconds, beside cutting the prefixes of all tags.
 pub fn diff(old: &Network<'_>, new: &Network<'_>, limits: &Limits) -> Result<Diff, Error> {
     let (old, new) = (&Seen::new(*old), &Seen::new(*new));
     let mut comparison = Comparison { old, new, limits, left: limits.regions, found: Diff::default() };
@@ -220,8 +225,8 @@ impl Comparison<'_> {
         // Most of the time nothing has changed for anybody.
         let everything = [FULL; FIELDS];
         let mut diagram = Diagram::new(&space, Domain::new(&space, &everything), Steps(self.limits.steps));
-        if let [Ok(old), Ok(new)] = [&sides[0], &sides[1]].map(|tables| diagram.side(&numbers(tables)))
-            && diagram.is_same(old, new) == Ok(true)
+        if let (Ok(changed), [Ok(old), Ok(new)]) = prepared(&mut diagram, &sides)
+            && diagram.is_same(changed, old, new) == Ok(true)
         {
             return Ok(());
         }
@@ -241,6 +246,7 @@ impl Comparison<'_> {
         let (old_guards, new_guards) = (guards(old), guards(new));
         matched.old.retain(|&group| !old_guards.contains(&group));
         matched.new.retain(|&group| !new_guards.contains(&group));
+        self.renamed(&mut matched);
         if let ([old], [new]) = (&matched.old[..], &matched.new[..]) {
             // Names are not meaning.
             matched.pairs.push((*old, *new));
@@ -280,6 +286,33 @@ impl Comparison<'_> {
         Ok(())
     }
 
+    /// Pairs the groups that are left and whose rules are the same in all but name.
+    fn renamed(&self, matched: &mut Matched) {
+        let mut builder = Builder::new();
+        let mut meaning = |side: &Seen<'_>, group: usize| {
+            let group = &side.network.security_groups[group];
+            // Rules that cannot be read are somebody else's to report.
+            let tables = BOTH.map(|way| builder.add(group, way, side.view.from(None)).ok());
+            let [inbound, outbound] = [tables[0]?, tables[1]?];
+            Some([builder.meaning(inbound), builder.meaning(outbound)])
+        };
+        let mut news: HashMap<_, VecDeque<usize>> = HashMap::new();
+        for &group in &matched.new {
+            if let Some(meaning) = meaning(self.new, group) {
+                news.entry(meaning).or_default().push_back(group);
+            }
+        }
+        let mut taken = HashSet::new();
+        matched.old.retain(|&group| {
+            let partner = meaning(self.old, group).and_then(|it| news.get_mut(&it)?.pop_front());
+            let Some(partner) = partner else { return true };
+            taken.insert(partner);
+            matched.pairs.push((group, partner));
+            false
+        });
+        matched.new.retain(|group| !taken.contains(group));
+    }
+
     fn group(
         &mut self,
         direction: Direction,
@@ -308,8 +341,8 @@ impl Comparison<'_> {
         sides: &[Tables; 2],
     ) -> Result<(), Error> {
         let mut diagram = Diagram::new(space, Domain::new(space, domain), Steps(self.limits.steps));
-        let [old, new] = [&sides[0], &sides[1]].map(|tables| diagram.side(&numbers(tables)));
-        let root = diagram.differ(old?, new?)?;
+        let (changed, [old, new]) = prepared(&mut diagram, sides);
+        let root = diagram.differ(changed?, old?, new?)?;
         let all = count(&diagram, root, &mut HashMap::new());
         if all == 0 {
             return Ok(());
@@ -387,6 +420,15 @@ fn add(builder: &mut Builder, side: &Seen<'_>, direction: Direction, stack: &Sta
         tables.push((builder.add_closed(private), "".into()));
     }
     Ok(tables)
+}
+
+/// Where two sides can differ, and both.
+fn prepared(
+    diagram: &mut Diagram<'_>,
+    sides: &[Tables; 2],
+) -> (Result<ListId, Error>, [Result<Side, Error>; 2]) {
+    let [old, new] = [&sides[0], &sides[1]].map(numbers);
+    (diagram.changed(&old, &new), [&old, &new].map(|tables| diagram.side(tables)))
 }
 
 fn numbers(tables: &Tables) -> Vec<usize> {

@@ -45,11 +45,12 @@
 //! |---|---|
 //! | `symbol` | which addresses a rule names, and what of that the documents leave open |
 //! | `line`, `space` | which values of a field the rules tell apart |
-//! | `lists`, `diagram` | which packets two lists of rules decide differently |
+//! | `lists`, `changed`, `diagram` | which packets two lists of rules decide differently |
 //! | `region`, [`text`] | how that is told |
 //! | `diff`, `matching` | what is compared with what |
 //! | `lint`, `diagnostics` | which rules change nothing, and how that is told |
 
+mod changed;
 pub mod codes;
 mod diagnostics;
 mod diagram;

@@ -46,6 +46,9 @@ pub struct Findings {
     pub too_complex: Vec<(NsgIndex, usize)>,
 }
 
+/// So many times it is asked again which rules can go together; each time fewer are left.
+const PASSES: usize = 8;
+
 /// The most steps for one rule.
 const RULE_STEPS: u64 = MAX_STEPS >> 5;
 
@@ -63,6 +66,9 @@ enum Known {
 /// that repeats the default rule is not reported: to write it down is good style. Rules that can hold no packet at all, such as
 /// those that name a group without members, are not reported either.
 ///
+/// Whoever takes away one of the rules found, or all of them, changes nothing. Of two that could only go one without the
+/// other the later one is found.
+///
 /// # Errors
 /// Tags that are not loaded, and groups whose prefixes overlap too much.
 pub fn lint(network: &Network<'_>) -> Result<Findings, Error> {
@@ -78,11 +84,37 @@ pub fn lint(network: &Network<'_>) -> Result<Findings, Error> {
                 continue;
             }
             let mut known: BTreeMap<usize, Known> = BTreeMap::new();
-            for vnet in vnets(network.network, nth) {
+            let vnets = vnets(network.network, nth);
+            let space = |vnet: &Option<VnetIndex>| {
                 let mut builder = Builder::new();
-                builder.add(group, direction, view.from(vnet))?;
-                let space = builder.build()?;
-                look(&space, places.len(), &mut known, &mut steps);
+                builder.add(group, direction, view.from(*vnet))?;
+                builder.build()
+            };
+            for vnet in &vnets {
+                look(&space(vnet)?, places.len(), &mut known, &mut steps);
+            }
+            known.retain(|&nth, known| {
+                let repeats = matches!(known, Known::Idle(Idle::Redundant, _));
+                !(matches!(known, Known::Needed) || repeats && denies_everything(&group.rules[places[nth]]))
+            });
+            // What a rule of one virtual network's view keeps is not gone in that of another, so ask until all agree.
+            for pass in 0.. {
+                let candidates = idle_ones(&known);
+                if candidates.is_empty() {
+                    break;
+                }
+                if pass == PASSES {
+                    known.retain(|nth, _| !candidates.contains(nth));
+                    break;
+                }
+                let mut together: BTreeMap<usize, Known> = BTreeMap::new();
+                for vnet in &vnets {
+                    look_together(&space(vnet)?, &candidates, &mut together, &mut steps);
+                }
+                known.extend(together);
+                if idle_ones(&known) == candidates {
+                    break;
+                }
             }
             found.add(NsgIndex(nth), group, direction, &places, known);
         }
@@ -100,26 +132,61 @@ fn vnets(network: &model::Network, group: usize) -> Vec<Option<VnetIndex>> {
 
 /// Looks at the first `own` rules of the space's only list, and keeps what is so in every view.
 fn look(space: &Space, own: usize, known: &mut BTreeMap<usize, Known>, steps: &mut Steps) {
-    let rules = space.tables.first().map(|table| table.rules.as_slice()).unwrap_or_default();
+    let none = BTreeSet::new();
     for nth in 0..own {
-        if matches!(known.get(&nth), Some(Known::Needed | Known::TooComplex)) {
-            continue;
-        }
-        let new = judge(space, rules, nth, steps);
-        let both = match (known.remove(&nth), new) {
-            (None, new) => new,
-            (Some(Known::Idle(a, by)), Known::Idle(b, others)) => Known::Idle(a.max(b), &by | &others),
-            (_, new) => new,
-        };
-        known.insert(nth, both);
+        keep(space, nth, &none, known, steps);
     }
 }
 
-fn judge(space: &Space, rules: &[Boxed], nth: usize, steps: &mut Steps) -> Known {
+/// The same of some of them, each in the list without those that can go, the last ones first.
+fn look_together(
+    space: &Space,
+    candidates: &BTreeSet<usize>,
+    known: &mut BTreeMap<usize, Known>,
+    steps: &mut Steps,
+) {
+    let mut gone = BTreeSet::new();
+    for &nth in candidates.iter().rev() {
+        if keep(space, nth, &gone, known, steps) {
+            gone.insert(nth);
+        }
+    }
+}
+
+/// Whether a rule is still idle when it was looked at in one more view, where some others are gone.
+fn keep(
+    space: &Space,
+    nth: usize,
+    gone: &BTreeSet<usize>,
+    known: &mut BTreeMap<usize, Known>,
+    steps: &mut Steps,
+) -> bool {
+    if matches!(known.get(&nth), Some(Known::Needed | Known::TooComplex)) {
+        return false;
+    }
+    let new = judge(space, nth, gone, steps);
+    let both = match (known.remove(&nth), new) {
+        (None, new) => new,
+        (Some(Known::Idle(a, by)), Known::Idle(b, others)) => Known::Idle(a.max(b), &by | &others),
+        (_, new) => new,
+    };
+    let is_idle = matches!(both, Known::Idle(..));
+    known.insert(nth, both);
+    is_idle
+}
+
+fn idle_ones(known: &BTreeMap<usize, Known>) -> BTreeSet<usize> {
+    known.iter().filter(|(_, known)| matches!(known, Known::Idle(..))).map(|(nth, _)| *nth).collect()
+}
+
+fn judge(space: &Space, nth: usize, gone: &BTreeSet<usize>, steps: &mut Steps) -> Known {
+    let rules = space.tables.first().map(|table| table.rules.as_slice()).unwrap_or_default();
     let allowed = steps.0.min(RULE_STEPS);
     let domain = Domain::new(space, &rules[nth].sets);
     let mut diagram = Diagram::new(space, domain, Steps(allowed));
-    let known = idle(&mut diagram, rules, nth);
+    let here = rules.iter().enumerate().filter(|(other, _)| !gone.contains(other));
+    let here: Vec<(Outcome, &Boxed)> = here.map(|(nth, rule)| (nth as Outcome, rule)).collect();
+    let known = idle(&mut diagram, &here, nth as Outcome);
     steps.0 -= allowed - diagram.steps().0;
     match known {
         Ok(Some((idle, by))) => Known::Idle(idle, by),
@@ -128,37 +195,38 @@ fn judge(space: &Space, rules: &[Boxed], nth: usize, steps: &mut Steps) -> Known
     }
 }
 
-/// How a rule is idle over its own packets, and who decides over them instead.
+/// How one of some numbered rules is idle over its own packets, and who decides over them instead.
 fn idle(
     diagram: &mut Diagram<'_>,
-    rules: &[Boxed],
-    nth: usize,
+    rules: &[(Outcome, &Boxed)],
+    number: Outcome,
 ) -> Result<Option<(Idle, BTreeSet<usize>)>, Error> {
     /// Stands for packets that the rule does not decide over, whatever others do.
     const OTHERS: Outcome = Outcome::MAX;
+    let (earlier, rest) = rules.split_at(rules.partition_point(|(other, _)| *other < number));
+    let Some(((_, rule), later)) = rest.split_first() else { return Ok(None) };
     if diagram.domain().is_empty() {
         return Ok(None);
     }
-    let (rule, earlier, later) = (&rules[nth], &rules[..nth], &rules[nth + 1..]);
-    let numbered = |rules: std::ops::Range<usize>| rules.map(|nth| nth as Outcome);
-    let reached = diagram.list(earlier.iter().map(|rule| (rule, DENY)), ALLOW)?;
-    if diagram.is_same([reached; 2], [DENY_ALL; 2])? {
-        if let Some(one) = earlier.iter().position(|rule| diagram.covers(rule)) {
-            return Ok(Some((Idle::Shadowed, [one].into())));
+    let numbered = |&(number, rule): &_| (rule, number);
+    let reached = diagram.list(earlier.iter().map(|(_, rule)| (*rule, DENY)), ALLOW)?;
+    if diagram.is_same(ALLOW_ALL, [reached; 2], [DENY_ALL; 2])? {
+        if let Some((one, _)) = earlier.iter().find(|(_, rule)| diagram.covers(rule)) {
+            return Ok(Some((Idle::Shadowed, [*one as usize].into())));
         }
-        let by = diagram.list(earlier.iter().zip(numbered(0..nth)), OTHERS)?;
+        let by = diagram.list(earlier.iter().map(numbered), OTHERS)?;
         return Ok(Some((Idle::Shadowed, places(diagram.outcomes(by)?))));
     }
     let outcome = |access: Access| if access == Access::Allow { ALLOW } else { DENY };
     let own = outcome(rule.access);
-    let others = later.iter().map(|rule| (rule, outcome(rule.access)));
-    let without = diagram.list(earlier.iter().map(|rule| (rule, own)).chain(others), own)?;
+    let others = later.iter().map(|(_, rule)| (*rule, outcome(rule.access)));
+    let without = diagram.list(earlier.iter().map(|(_, rule)| (*rule, own)).chain(others), own)?;
     let all = if own == ALLOW { ALLOW_ALL } else { DENY_ALL };
-    if !diagram.is_same([without; 2], [all; 2])? {
+    if !diagram.is_same(ALLOW_ALL, [without; 2], [all; 2])? {
         return Ok(None);
     }
-    let before = earlier.iter().map(|rule| (rule, OTHERS));
-    let by = diagram.list(before.chain(later.iter().zip(numbered(nth + 1..rules.len()))), OTHERS)?;
+    let before = earlier.iter().map(|(_, rule)| (*rule, OTHERS));
+    let by = diagram.list(before.chain(later.iter().map(numbered)), OTHERS)?;
     let mut by = diagram.outcomes(by)?;
     by.remove(&OTHERS);
     Ok(Some((Idle::Redundant, places(by))))
@@ -195,9 +263,6 @@ impl Findings {
                 Known::TooComplex => self.too_complex.push((group, rule)),
                 Known::Idle(idle, by) => {
                     let by_default = by.iter().all(|&by| by >= order.len());
-                    if idle == Idle::Redundant && by_default && denies_everything(&nsg.rules[rule]) {
-                        continue;
-                    }
                     let by = by.into_iter().filter_map(name).collect();
                     self.findings.push(Finding { group, rule, idle, by, by_default });
                 }

@@ -49,6 +49,13 @@ pub(crate) struct Boxed {
     pub(crate) rule: Option<SecurityRule>,
 }
 
+impl Boxed {
+    /// All that counts in deciding; names do not.
+    pub(crate) fn meaning(&self) -> ([u32; FIELDS], bool) {
+        (self.sets, self.access == Access::Allow)
+    }
+}
+
 /// A space while lists are added.
 #[derive(Debug)]
 pub(crate) struct Builder {
@@ -122,6 +129,14 @@ impl Builder {
     /// The number of a set of known addresses, for a domain.
     pub(crate) fn local(&mut self, field: usize, addresses: Ranges) -> u32 {
         self.address(field, Addresses::known(addresses))
+    }
+
+    /// All that counts in a list; two lists of one builder that mean the same in every word have the same.
+    pub(crate) fn meaning(&self, table: usize) -> Vec<([u32; FIELDS], bool)> {
+        self.tables
+            .get(table)
+            .map(|table| table.rules.iter().map(Boxed::meaning).collect())
+            .unwrap_or_default()
     }
 
     /// Cuts the lines.

@@ -98,6 +98,84 @@ proptest! {
     }
 }
 
+/// Broad boxes that cross each other, as 1,000 rules of one group.
+fn crossing() -> Vec<SecurityRule> {
+    let mut seed = 5_u64;
+    let mut random = |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    let rules = (0..1000).map(|_| {
+        let source = format!("10.{}.{}.0/24", random(100), random(256));
+        let destination = format!("10.{}.0.0/16", random(256));
+        let port = random(30_000) as u16;
+        SecurityRule {
+            name: "".into(),
+            default: false,
+            priority: 0,
+            direction: Direction::Inbound,
+            access: if random(2) == 0 { Access::Allow } else { Access::Deny },
+            protocol: [RuleProtocol::Any, RuleProtocol::Tcp, RuleProtocol::Udp][random(3) as usize],
+            source: AddressMatch::Prefixes(vec![source.parse().unwrap()]),
+            source_ports: PortSet::full(),
+            destination: AddressMatch::Prefixes(vec![destination.parse().unwrap()]),
+            destination_ports: PortSet::from_ranges([port..=port + 1000 + random(30_000) as u16]),
+        }
+    });
+    common::numbered(rules.collect())
+}
+
+/// What a comparison costs grows with what has changed, not with all that there is.
+#[test]
+fn one_change_among_a_thousand_rules_takes_few_steps() {
+    let all = crossing();
+    let flipped = |nths: &[usize]| {
+        let mut rules = all.clone();
+        for &nth in nths {
+            let rule = &mut rules[nth];
+            rule.access = if rule.access == Access::Allow { Access::Deny } else { Access::Allow };
+        }
+        rules
+    };
+    let (mut without, mut moved) = (all.clone(), all.clone());
+    without.remove(500);
+    let rule = moved.remove(900);
+    moved.insert(100, rule);
+    let limits = Limits { regions: 5, steps: 1 << 24 };
+    let spaces = vec![vec!["10.0.0.0/8".parse::<IpNet>().unwrap()]];
+    for new in [flipped(&[3]), flipped(&[500]), flipped(&[10, 300, 600, 990]), without, moved] {
+        for guarded in [false, true] {
+            let network =
+                |rules: &[SecurityRule]| network(common::numbered(rules.to_vec()), Vec::new(), guarded);
+            let (old, new) = (network(&all), network(&new));
+            let side = |network| analysis::Network { network, virtual_networks: &spaces };
+            diff(&side(&old), &side(&new), &limits).unwrap();
+        }
+    }
+}
+
+/// Names are not meaning, however many are left.
+#[test]
+fn renamed_groups_find_each_other() {
+    let all = crossing();
+    let network = |names: [&str; 3], rules: [&[SecurityRule]; 3]| {
+        let groups = names.into_iter().zip(rules).map(|(name, rules)| NetworkSecurityGroup {
+            id: name.into(),
+            name: name.into(),
+            rules: rules.to_vec(),
+        });
+        Network { security_groups: groups.collect(), ..Network::default() }
+    };
+    let old = network(["a", "b", "c"], [&all[..3], &all[3..6], &all[6..9]]);
+    let new = network(["e", "f", "g"], [&all[6..9], &all[..3], &all[3..6]]);
+    assert!(compare(&old, &new, &[]).is_equal());
+    // Who is left is told.
+    let two = network(["e", "f", "g"], [&all[6..9], &all[9..12], &all[12..15]]);
+    let only = compare(&old, &two, &[]).only;
+    let only: Vec<&str> = only.iter().filter_map(|only| only.what.split(' ').next_back()).collect();
+    assert_eq!(only, ["a", "b", "f", "g"]);
+}
+
 fn compare(old: &Network, new: &Network, virtual_networks: &[Vec<IpNet>]) -> Diff {
     let side = |network| analysis::Network { network, virtual_networks };
     diff(&side(old), &side(new), &EVERYTHING).unwrap()

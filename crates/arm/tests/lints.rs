@@ -68,10 +68,31 @@ fn an_address_of_the_platform() {
         let message = warning(&changes, &quoted, codes::PLATFORM_ADDRESS_DENIED);
         assert!(message.contains(tag), "{message}");
         one(&[outbound, ("destinationAddressPrefix", &quoted)]).1.clean();
-        one(&[deny, ("sourceAddressPrefix", &quoted)]).1.clean();
     }
     for sound in ["\"0.0.0.0/0\"", "\"168.0.0.0/8\"", "\"AzurePlatformDNS\"", "\"168.63.129.17\""] {
         one(&[deny, outbound, ("destinationAddressPrefix", sound)]).1.clean();
+    }
+}
+
+#[test]
+fn where_health_probes_come_from() {
+    let deny = ("access", "\"Deny\"");
+    for source in ["\"168.63.129.16\"", "\"168.63.0.0/16\"", "\"AzureLoadBalancer\"", "\"azureloadbalancer\""]
+    {
+        let message = warning(&[deny, ("sourceAddressPrefix", source)], source, codes::HEALTH_PROBES_DENIED);
+        assert!(message.contains(source.trim_matches('"')), "{message}");
+        one(&[("sourceAddressPrefix", source)]).1.clean();
+        // Some are let in on purpose, and the others are not.
+        let of = |name: &str, access: &str, priority: &str| {
+            rule(name, &[("access", access), ("priority", priority), ("sourceAddressPrefix", source)])
+        };
+        check(&network(&[of("in", "\"Allow\"", "100"), of("not", "\"Deny\"", "200")])).clean();
+        let late = network(&[of("late", "\"Allow\"", "300"), of("not", "\"Deny\"", "200")]);
+        assert_eq!(check(&late).codes(), [codes::HEALTH_PROBES_DENIED]);
+    }
+    // What is denied by the way, and the metadata service, which sends no probes.
+    for sound in ["\"*\"", "\"168.0.0.0/8\"", "\"169.254.169.254\""] {
+        one(&[deny, ("sourceAddressPrefix", sound)]).1.clean();
     }
 }
 

@@ -24,6 +24,28 @@ pub struct IpFlow {
     /// The NSG of that rule. Not in Azure's answer, so not printed as JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nsg: Option<String>,
+    /// Why no rule decided. Not in Azure's answer either.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub without_rule: Option<WithoutRule>,
+}
+
+impl IpFlow {
+    /// What Azure's answer has of it.
+    pub fn azures(&self) -> Self {
+        Self { nsg: None, without_rule: None, ..self.clone() }
+    }
+}
+
+/// Why a verdict has no rule.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WithoutRule {
+    /// No NSG stands before the network interface.
+    NoNsg,
+    /// The traffic is the platform's own, which no rule judges.
+    Platform,
+    /// No NSG stands before a Standard public address, which is closed until one opens it.
+    SecureByDefault,
 }
 
 /// The walk of one packet.

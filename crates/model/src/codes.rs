@@ -82,6 +82,8 @@ codes! {
     OWN_PUBLIC_ADDRESS = "SecurityRuleNamesPublicAddress";
     /// A rule that denies an address of the platform, which it does not judge.
     PLATFORM_ADDRESS_DENIED = "SecurityRuleDeniesPlatformAddress";
+    /// A rule that denies where the load balancer's health probes come from.
+    HEALTH_PROBES_DENIED = "SecurityRuleDeniesHealthProbes";
     /// A rule about an application security group without members.
     ASG_EMPTY = "ApplicationSecurityGroupEmpty";
     /// A network security group that judges nobody.

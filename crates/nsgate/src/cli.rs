@@ -373,10 +373,11 @@ pub enum VerifiedProtocol {
 
 /// `nsgate explain`.
 #[derive(Debug, Args)]
+#[command(mut_arg("documents", |documents| documents.num_args(1)))]
 pub struct Explain {
     /// Whom to ask.
     #[command(flatten)]
-    pub whom: Whom,
+    pub policy: Policy,
     /// Where the packet comes in: a network interface, by name or resource id, `internet` or `on-premises` [default: where
     /// its addresses say].
     #[arg(long, value_name = "NIC|internet|on-premises")]

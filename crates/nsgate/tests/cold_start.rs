@@ -87,7 +87,7 @@ fn all_published_tags_and_a_thousand_rules_that_name_two_hundred_of_them() {
         path("gateway.yaml").display()
     );
     let log = || fs::read_to_string(path("nsgate.log")).unwrap_or_default();
-    let mut least = u64::MAX;
+    let (mut least, mut soonest) = (u64::MAX, Duration::MAX);
     for _ in 0..3 {
         let begun = Instant::now();
         let mut daemon = site.gateway.start(&run, &path("nsgate.log"));
@@ -108,6 +108,7 @@ fn all_published_tags_and_a_thousand_rules_that_name_two_hundred_of_them() {
             .sum();
         eprintln!("ready after {took:?}, of it {} ms of CPU; {}", 10 * cpu, Holdings::of(daemon.id()));
         least = least.min(10 * cpu);
+        soonest = soonest.min(took);
         let peak = fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
         eprintln!("{}", peak.lines().find(|line| line.starts_with("VmHWM")).unwrap());
         daemon.signal("TERM");
@@ -116,6 +117,7 @@ fn all_published_tags_and_a_thousand_rules_that_name_two_hundred_of_them() {
         manager.set_nonblocking(false).unwrap();
         fs::remove_file(path("nsgate.log")).unwrap();
     }
+    eprintln!("the quickest start took {least} ms of CPU, and the soonest was over after {soonest:?}");
     // On a busy machine more time passes; what the start takes of it does not depend on the others.
     assert!(least < 1000, "the quickest start took {least} ms of CPU");
 }

@@ -25,4 +25,4 @@ pub use azure::{Diagnoses, EffectiveNsgs};
 pub use diagnose::diagnose;
 pub use effective::effective_nsgs;
 pub use profiles::profiles;
-pub use verify::test_ip_flow;
+pub use verify::{assume_address, test_ip_flow};

@@ -2,8 +2,8 @@
 
 use crate::words;
 use control::Question;
-use control::answer::IpFlow;
-use model::{Direction, Network, NicIndex};
+use control::answer::{IpFlow, WithoutRule};
+use model::{Access, Direction, IpConfiguration, Network, NetworkInterface, NicIndex, SubnetIndex};
 use packet::{Address, Protocol};
 use pipeline::Snapshot;
 use policy::Tuple;
@@ -49,7 +49,44 @@ pub fn test_ip_flow(snapshot: &Snapshot, asked: &Question) -> Result<IpFlow, Str
         access: words::access(verdict.access).into(),
         rule_name: verdict.rule.as_ref().map(pipeline::RuleName::azure),
         nsg: verdict.rule.as_ref().map(|rule| rule.nsg.to_string()),
+        without_rule: match (&verdict.rule, verdict.access) {
+            (Some(_), _) => None,
+            (None, Access::Deny) => Some(WithoutRule::SecureByDefault),
+            (None, Access::Allow) if is_guarded(snapshot, nic, local) => Some(WithoutRule::Platform),
+            (None, Access::Allow) => Some(WithoutRule::NoNsg),
+        },
     })
+}
+
+/// Whether a network security group stands before an address of a NIC.
+fn is_guarded(snapshot: &Snapshot, nic: NicIndex, local: Address) -> bool {
+    let own = snapshot.network.network_interfaces.get(nic.0).map(|nic| nic.ip_configurations.as_slice());
+    let at =
+        own.unwrap_or_default().iter().position(|own| own.private_address.map(Address::from) == Some(local));
+    at.is_some_and(|at| !snapshot.guards(nic, at).is_none())
+}
+
+/// Gives the NIC that is asked about the address that is asked about, where the documents leave its own open and it may
+/// be that one: Azure assigns any of the subnet.
+pub fn assume_address(network: &mut Network, asked: &Question) {
+    let Ok(nic) = words::target(network, asked.nic.as_deref(), asked.vm.as_deref()) else { return };
+    let Ok((local, _)) = end("--local", &asked.local, true) else { return };
+    let Some(vnet) = network.network_interfaces.get(nic.0).and_then(NetworkInterface::vnet) else { return };
+    let here = network.network_interfaces.iter().flat_map(|nic| &nic.ip_configurations);
+    let mut here = here.filter(|own| own.subnet.vnet == vnet);
+    if here.any(|own| own.private_address == Some(local)) {
+        return;
+    }
+    let Network { virtual_networks, network_interfaces, .. } = network;
+    let own = network_interfaces.get_mut(nic.0).map(|nic| nic.ip_configurations.as_mut_slice());
+    let holds = |subnet: SubnetIndex| {
+        let subnet = virtual_networks.get(subnet.vnet.0).and_then(|vnet| vnet.subnets.get(subnet.subnet));
+        subnet.is_some_and(|subnet| subnet.prefixes.iter().any(|prefix| prefix.contains(&local)))
+    };
+    let open = |own: &&mut IpConfiguration| own.private_address.is_none() && holds(own.subnet);
+    if let Some(own) = own.unwrap_or_default().iter_mut().find(open) {
+        own.private_address = Some(local);
+    }
 }
 
 fn local_belongs(network: &Network, nic: NicIndex, local: IpAddr) -> Result<(), String> {

@@ -17,7 +17,7 @@ const EXPLICIT: u8 = 16;
 /// Looks over everything that could be read.
 ///
 /// # Cost
-/// Linear in the rules and the network interfaces.
+/// Linear in the rules and the network interfaces; a rule that denies health probes looks at all of its group.
 pub(super) fn lint(
     raw: &raw::Network,
     network: &Network,
@@ -34,6 +34,7 @@ pub(super) fn lint(
             let label = format!("rule '{}/{}'", group.name.value, rule.name.value);
             own_public_address(rule, &label, &public, report);
             platform_denied(rule, &label, report);
+            probes_denied(rule, &group.rules, &label, report);
             if machines {
                 empty_groups(rule, &label, asg_vnets, directories, report);
             }
@@ -99,8 +100,7 @@ fn own_public_address(
 
 /// No rule but one with the platform's own tag judges what a machine sends to the platform.
 fn platform_denied(rule: &raw::SecurityRule, label: &str, report: &mut Report) {
-    let denies = rule.access.as_ref().is_some_and(|it| it.value.trim().eq_ignore_ascii_case("Deny"));
-    if !denies || direction(rule) != Some(Way::Out) {
+    if !has_access(rule, "Deny") || direction(rule) != Some(Way::Out) {
         return;
     }
     for (net, written) in prefixes(&rule.destination).filter(|(net, _)| net.prefix_len() >= EXPLICIT) {
@@ -111,6 +111,41 @@ fn platform_denied(rule: &raw::SecurityRule, label: &str, report: &mut Report) {
             report.push(warning.help(format!("to switch it off, deny the service tag {tag}")));
         }
     }
+}
+
+/// What denies where probes come from stands before the default rule that lets them in; unless a rule before both lets
+/// some of them in on purpose.
+fn probes_denied(rule: &raw::SecurityRule, all: &[raw::SecurityRule], label: &str, report: &mut Report) {
+    if !has_access(rule, "Deny") || direction(rule) != Some(Way::In) {
+        return;
+    }
+    let Some(written) = probes(rule) else { return };
+    let is_earlier =
+        |other: &raw::SecurityRule| priority(other).zip(priority(rule)).is_some_and(|(a, b)| a < b);
+    let lets_in = |other: &&raw::SecurityRule| {
+        has_access(other, "Allow") && direction(other) == Some(Way::In) && probes(other).is_some()
+    };
+    if all.iter().filter(lets_in).any(is_earlier) {
+        return;
+    }
+    let message = format!(
+        "{label} denies {}, where the load balancer's health probes come from: what it balances to looks dead",
+        written.value.trim()
+    );
+    let warning = Diagnostic::warning(codes::HEALTH_PROBES_DENIED, &written.at, message);
+    report.push(warning.help("allow the service tag AzureLoadBalancer with a lower priority number"));
+}
+
+/// Where a rule names the senders of health probes, by their tag or by their address.
+fn probes(rule: &raw::SecurityRule) -> Option<&At<String>> {
+    let is_tag = |it: &&At<String>| {
+        ["AzureLoadBalancer", "AZURE_LOADBALANCER"]
+            .iter()
+            .any(|tag| it.value.trim().eq_ignore_ascii_case(tag))
+    };
+    let by_tag = rule.source.prefix.iter().chain(&rule.source.prefixes).find(is_tag);
+    let is_address = |net: &IpNet| net.prefix_len() >= EXPLICIT && net.contains(&IpAddr::V4(PLATFORM[0].0));
+    by_tag.or_else(|| prefixes(&rule.source).find(|(net, _)| is_address(net)).map(|(_, written)| written))
 }
 
 fn empty_groups(
@@ -158,6 +193,14 @@ fn unattached(raw: &raw::Network, network: &Network, report: &mut Report) {
             ),
         );
     }
+}
+
+fn has_access(rule: &raw::SecurityRule, word: &str) -> bool {
+    rule.access.as_ref().is_some_and(|it| it.value.trim().eq_ignore_ascii_case(word))
+}
+
+fn priority(rule: &raw::SecurityRule) -> Option<u16> {
+    rule.priority.as_ref()?.value.trim().parse().ok()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,10 @@
 //! `nsgate diff`: what two policies decide differently.
 
-use super::{Broken, NO};
+use super::{NO, offline};
 use crate::cli::{self, Output};
 use crate::print::{self, Colour};
 use analysis::{Limits, Network, diff};
 use anyhow::{Context as _, bail};
-use gateway::{Host, Ids};
 use ipnet::IpNet;
 use model::VnetIndex;
 use pipeline::{Attachment, virtual_network_tag};
@@ -46,18 +45,15 @@ impl Side {
         match files {
             [] => bail!("{name} is missing: give OLD and NEW, or --old FILE and --new FILE"),
             [file] if is_gateway_file(file) => {
-                let loaded = gateway::load(file, &mut Ids::default(), &Host::Unseen).map_err(Broken)?;
-                Ok(Self::new(loaded.gateway.network, &loaded.gateway.attachments))
+                let gateway = offline::load(file)?;
+                Ok(Self::new(gateway.network, &gateway.attachments))
             }
             files if files.iter().any(|file| is_gateway_file(file)) => {
                 bail!("{name}: a gateway file names its documents itself, so it stands alone")
             }
             files => {
-                let (documents, found) = gateway::load_documents(files, parameters, tags);
-                Ok(Self::new(
-                    Arc::new(documents.network.ok_or(Broken(found)).with_context(|| name.to_owned())?),
-                    &[],
-                ))
+                let network = offline::load_network(files, parameters, tags);
+                Ok(Self::new(Arc::new(network.with_context(|| name.to_owned())?), &[]))
             }
         }
     }

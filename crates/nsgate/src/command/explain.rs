@@ -1,6 +1,7 @@
 //! `nsgate explain`: the walk of a packet in words, or of those of a capture.
 
-use super::{Place, answer, colour, offline, place};
+use super::policy::{self, Whom};
+use super::{answer, colour, offline};
 use crate::cli::{Explain, Output};
 use crate::print;
 use anyhow::{Context, anyhow, bail};
@@ -45,20 +46,19 @@ fn told(args: &Explain, walks: &[Walk], out: &mut impl Write) -> anyhow::Result<
 
 fn in_words(args: &Explain) -> anyhow::Result<Walk> {
     let words = Words::parse(&args.words).map_err(|why| anyhow!(why))?;
-    match place(&args.whom)? {
-        Place::Daemon(socket) => {
+    let gateway = match policy::whom(&args.policy)? {
+        Whom::Daemon(socket) => {
             let packet = Packet::Words(args.words.join(" "));
-            Ok(ask(&socket, &Request::Explain { from: args.from.clone(), packet })?)
+            return ask(&socket, &Request::Explain { from: args.from.clone(), packet });
         }
-        Place::File(file) => {
-            let gateway = offline::complete(offline::load(&file)?);
-            let asked =
-                Asked::in_words(&gateway, args.from.as_deref(), &words).map_err(|why| anyhow!(why))?;
-            let trial = Trial::new(gateway, NONE_YET, Seeds::default()).map_err(|why| anyhow!(why))?;
-            let walk = trial.engine().explain(asked.on, &mut asked.frame.clone(), asked.offload);
-            Ok(explain::answer(trial.gateway(), trial.snapshot(), &asked, &walk))
-        }
-    }
+        Whom::File(file) => offline::load(file)?,
+        Whom::Documents => policy::of_documents(&args.policy)?,
+    };
+    let gateway = offline::complete(gateway);
+    let asked = Asked::in_words(&gateway, args.from.as_deref(), &words).map_err(|why| anyhow!(why))?;
+    let trial = Trial::new(gateway, NONE_YET, Seeds::default()).map_err(|why| anyhow!(why))?;
+    let walk = trial.engine().explain(asked.on, &mut asked.frame.clone(), asked.offload);
+    Ok(explain::answer(trial.gateway(), trial.snapshot(), &asked, &walk))
 }
 
 /// The walks of a capture's packets, those that cannot be asked about among them, and why the capture ends too soon if it
@@ -93,14 +93,13 @@ enum Asker {
 
 impl Asker {
     fn new(args: &Explain) -> anyhow::Result<Self> {
-        Ok(match place(&args.whom)? {
-            Place::Daemon(socket) => Self::Daemon(socket),
-            Place::File(file) => {
-                let (gateway, capacity) = offline::policy(&[file], &[], None)?;
-                let trial = Trial::new(gateway, capacity, Seeds::default()).map_err(|why| anyhow!(why))?;
-                Self::Trial(Box::new(trial))
-            }
-        })
+        let (gateway, capacity) = match policy::whom(&args.policy)? {
+            Whom::Daemon(socket) => return Ok(Self::Daemon(socket)),
+            Whom::File(file) => offline::policy(&[file.to_owned()], &[], None)?,
+            Whom::Documents => (offline::complete(policy::of_documents(&args.policy)?), offline::CAPACITY),
+        };
+        let trial = Trial::new(gateway, capacity, Seeds::default()).map_err(|why| anyhow!(why))?;
+        Ok(Self::Trial(Box::new(trial)))
     }
 
     /// What becomes of a packet, if that is wanted.

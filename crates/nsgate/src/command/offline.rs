@@ -1,18 +1,22 @@
 //! Answers from a gateway file alone, by the same code that a daemon runs.
 
 use super::Broken;
+use crate::print::{self, Colour};
 use anyhow::bail;
-use gateway::{Host, Ids};
-use model::{NicIndex, Severity};
+use gateway::{Host, Ids, Loaded};
+use model::{Diagnostic, Network, NicIndex, Severity};
 use packet::AttachmentId;
 use pipeline::{Attachment, AttachmentKind, Gateway, Names, Snapshot};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A network interface for questions only: an Ethernet link of the usual size.
 const MTU: u32 = 1500;
+/// What a document says and nsgate does not act on, so that Azure's answer may be another.
+const NOT_HONOURED: &str = "NotHonoured";
 /// The most flows of a gateway that no file describes.
-const CAPACITY: usize = 1_000_000;
+pub(super) const CAPACITY: usize = 1_000_000;
 
 /// A gateway whose packets can be asked about: every network interface has an attachment.
 pub(super) fn complete(gateway: Gateway) -> Gateway {
@@ -34,7 +38,7 @@ pub(super) fn policy(
     if let [file] = files
         && !is_document(file)
     {
-        let loaded = gateway::load(file, &mut Ids::default(), &Host::Unseen).map_err(Broken)?;
+        let loaded = load_file(file)?;
         return Ok((complete(loaded.gateway), loaded.settings.flow_capacity));
     }
     if let Some(other) = files.iter().find(|file| !is_document(file)) {
@@ -44,8 +48,7 @@ pub(super) fn policy(
 }
 
 pub(super) fn load(file: &Path) -> anyhow::Result<Gateway> {
-    let loaded = gateway::load(file, &mut Ids::default(), &Host::Unseen).map_err(Broken)?;
-    Ok(loaded.gateway)
+    Ok(load_file(file)?.gateway)
 }
 
 /// A gateway of Azure's documents alone: nothing is attached, and all else is as a gateway file that says nothing.
@@ -54,11 +57,36 @@ pub(super) fn load_documents(
     parameters: &[String],
     service_tags: Option<&Path>,
 ) -> anyhow::Result<Gateway> {
+    load_network(files, parameters, service_tags).map(gateway::without_file)
+}
+
+/// The network of Azure's documents alone.
+pub(super) fn load_network(
+    files: &[PathBuf],
+    parameters: &[String],
+    service_tags: Option<&Path>,
+) -> anyhow::Result<Network> {
     let (documents, found) = gateway::load_documents(files, parameters, service_tags);
     match documents.network.filter(|_| found.iter().all(|one| one.severity != Severity::Error)) {
-        Some(network) => Ok(gateway::without_file(network)),
+        Some(network) => {
+            warn(&found);
+            Ok(network)
+        }
         None => Err(Broken(found).into()),
     }
+}
+
+fn load_file(file: &Path) -> anyhow::Result<Loaded> {
+    let loaded = gateway::load(file, &mut Ids::default(), &Host::Unseen).map_err(Broken)?;
+    warn(&loaded.warnings);
+    Ok(loaded)
+}
+
+/// Says on stderr where Azure's answer may be another; the other warnings are for `nsgate check`.
+fn warn(found: &[Diagnostic]) {
+    let found: Vec<Diagnostic> = found.iter().filter(|one| one.code == NOT_HONOURED).cloned().collect();
+    // There is nobody left to tell where stderr fails.
+    let _ = print::diagnostics(&mut io::stderr().lock(), &found, Colour::of(&io::stderr()));
 }
 
 pub(super) fn compile(gateway: &Gateway) -> anyhow::Result<Arc<Snapshot>> {

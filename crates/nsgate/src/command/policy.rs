@@ -8,38 +8,58 @@ use crate::print;
 use anyhow::{Context as _, anyhow};
 use control::answer::{Diagnosis, EffectiveNsg, IpFlow, Profile};
 use control::{DEFAULT_SOCKET, Diagnostic, Question, Request, Verbosity, ask};
-use pipeline::Snapshot;
+use model::Network;
+use pipeline::{Gateway, Snapshot};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use views::text::Look;
 
+/// Whom a question about policy goes to.
+pub(super) enum Whom<'a> {
+    /// A gateway file.
+    File(&'a Path),
+    /// Azure's documents.
+    Documents,
+    /// The daemon behind this socket.
+    Daemon(PathBuf),
+}
+
 /// Who answers.
-pub(super) enum Judge {
+enum Judge {
     /// A policy that was compiled here.
     Compiled(Arc<Snapshot>),
     /// The daemon behind this socket.
     Daemon(PathBuf),
 }
 
-/// Finds who answers, and compiles the policy where nobody else has.
-pub(super) fn judge(policy: &Policy) -> anyhow::Result<Judge> {
-    if let Some(file) = &policy.config {
-        return Ok(Judge::Compiled(offline::compile(&offline::load(file)?)?));
-    }
-    if !policy.documents.is_empty() {
-        let gateway =
-            offline::load_documents(&policy.documents, &policy.parameters, policy.service_tags.as_deref())?;
-        return Ok(Judge::Compiled(offline::compile(&gateway)?));
-    }
-    match &policy.socket {
-        Some(socket) => Ok(Judge::Daemon(socket.clone())),
-        None if Path::new(DEFAULT_SOCKET).exists() => Ok(Judge::Daemon(DEFAULT_SOCKET.into())),
-        None => Err(anyhow!(
+pub(super) fn whom(policy: &Policy) -> anyhow::Result<Whom<'_>> {
+    match (&policy.config, &policy.socket) {
+        (Some(file), _) => Ok(Whom::File(file)),
+        (None, _) if !policy.documents.is_empty() => Ok(Whom::Documents),
+        (None, Some(socket)) => Ok(Whom::Daemon(socket.clone())),
+        (None, None) if Path::new(DEFAULT_SOCKET).exists() => Ok(Whom::Daemon(DEFAULT_SOCKET.into())),
+        (None, None) => Err(anyhow!(
             "nobody to ask: no daemon has {DEFAULT_SOCKET}; give --config FILE for a gateway file, --file FILE for \
              Azure's documents, or --socket PATH for a running daemon"
         )),
     }
+}
+
+/// The gateway of Azure's documents.
+pub(super) fn of_documents(policy: &Policy) -> anyhow::Result<Gateway> {
+    offline::load_documents(&policy.documents, &policy.parameters, policy.service_tags.as_deref())
+}
+
+/// Finds who answers, and compiles the policy where nobody else has; `settle` is what is supposed of its network.
+fn judge(policy: &Policy, settle: impl FnOnce(&mut Network)) -> anyhow::Result<Judge> {
+    let mut gateway = match whom(policy)? {
+        Whom::File(file) => offline::load(file)?,
+        Whom::Documents => of_documents(policy)?,
+        Whom::Daemon(socket) => return Ok(Judge::Daemon(socket)),
+    };
+    settle(Arc::make_mut(&mut gateway.network));
+    Ok(Judge::Compiled(offline::compile(&gateway)?))
 }
 
 pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::Result<()> {
@@ -54,13 +74,12 @@ pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::R
         local: args.local.clone(),
         remote: args.remote.clone(),
     };
-    let verdict: IpFlow = match judge(&args.policy)? {
+    let verdict: IpFlow = match judge(&args.policy, |network| views::assume_address(network, &question))? {
         Judge::Compiled(snapshot) => views::test_ip_flow(&snapshot, &question).map_err(|why| anyhow!(why))?,
         Judge::Daemon(socket) => ask(&socket, &Request::TestIpFlow(question))?,
     };
-    let azures = IpFlow { nsg: None, ..verdict.clone() };
     match args.output {
-        Output::Json => answer(out, args.output, &azures, |_, _| Ok(())),
+        Output::Json => answer(out, args.output, &verdict.azures(), |_, _| Ok(())),
         Output::Text => {
             answer(out, args.output, &verdict, |out, it| print::ip_flow(out, it, super::colour()))
         }
@@ -68,7 +87,7 @@ pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::R
 }
 
 pub(super) fn list_effective_nsg(args: &ListEffectiveNsg, out: &mut impl Write) -> anyhow::Result<()> {
-    let nsgs: Vec<EffectiveNsg> = match judge(&args.policy)? {
+    let nsgs: Vec<EffectiveNsg> = match judge(&args.policy, |_| {})? {
         Judge::Compiled(snapshot) => {
             views::effective_nsgs(&snapshot, &args.nic).map_err(|why| anyhow!(why))?
         }
@@ -82,7 +101,7 @@ pub(super) fn run_configuration_diagnostic(
     args: &RunConfigurationDiagnostic,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let judge = judge(&args.policy)?;
+    let judge = judge(&args.policy, |_| {})?;
     let id = args.resource.to_ascii_lowercase();
     let of_type = args.resource_type.as_ref().map(|it| it.to_ascii_lowercase()).unwrap_or_default();
     let is_machine = id.contains("/virtualmachines/") || of_type.ends_with("virtualmachines");

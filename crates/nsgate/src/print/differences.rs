@@ -55,7 +55,7 @@ impl From<&Diff> for Differences {
 /// Those of the writer.
 pub fn differences(out: &mut impl Write, found: &Diff, colour: Colour, width: Option<u16>) -> io::Result<()> {
     if found.is_equal() {
-        return writeln!(out, "{}: both decide alike over every packet", painted("equal", true, colour));
+        return writeln!(out, "{}: the rules decide alike over every packet", painted("equal", true, colour));
     }
     for only in &found.only {
         writeln!(out, "only in the {} one: {}", side(only.side), only.what)?;
@@ -78,7 +78,7 @@ pub fn differences(out: &mut impl Write, found: &Diff, colour: Colour, width: Op
     let all = (shown as u64).saturating_add(more(found));
     let different = painted("different", false, colour);
     match all {
-        0 => writeln!(out, "{different}: what both have decides alike"),
+        0 => writeln!(out, "{different}: the rules of what both have decide alike"),
         _ => writeln!(out, "{different}: {all} region{} of packets", plural(all)),
     }
 }
@@ -233,8 +233,7 @@ mod tests {
     fn what_only_one_has_is_no_region() {
         let only = Only { what: "network interface web2-nic".into(), side: OnlyIn::New };
         let found = Diff { differences: Vec::new(), only: vec![only] };
-        let said =
-            "only in the new one: network interface web2-nic\ndifferent: what both have decides alike\n";
+        let said = "only in the new one: network interface web2-nic\ndifferent: the rules of what both have decide alike\n";
         assert_eq!(shown(&found, None), said);
     }
 }

@@ -4,7 +4,7 @@ use super::Colour;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use control::answer::{
     Confinement, Drop, Flow, FlowRule, IpFlow, Landlock, NotAdmitted, Region, Reloaded, SnatPool, Status,
-    TagsInForce, TagsRefused, Trial, Tuple,
+    TagsInForce, TagsRefused, Trial, Tuple, WithoutRule,
 };
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -274,7 +274,18 @@ pub fn ip_flow(out: &mut impl Write, answer: &IpFlow, colour: Colour) -> io::Res
     match (&answer.rule_name, &answer.nsg) {
         (Some(rule), Some(nsg)) => writeln!(out, "{access}: {rule} of {nsg}"),
         (Some(rule), None) => writeln!(out, "{access}: {rule}"),
-        (None, _) => writeln!(out, "{access}: no network security group applies"),
+        (None, _) => match answer.without_rule {
+            Some(WithoutRule::Platform) => {
+                writeln!(out, "{access}: traffic of the platform's own, which no rule judges")
+            }
+            Some(WithoutRule::SecureByDefault) => {
+                writeln!(
+                    out,
+                    "{access}: a Standard public address is closed until a network security group opens it"
+                )
+            }
+            Some(WithoutRule::NoNsg) | None => writeln!(out, "{access}: no network security group applies"),
+        },
     }
 }
 
