@@ -60,4 +60,5 @@ pub use links::{Links, Statistics, Unsent};
 pub use parcel::{Leaving, Parcel};
 pub use port::{Port, open};
 pub use ports::Ports;
+pub use sys::heap::trim_heap;
 pub use waker::Waker;

@@ -5,6 +5,7 @@
 
 pub(crate) mod bpf;
 pub(crate) mod device;
+pub(crate) mod heap;
 pub(crate) mod ring;
 pub(crate) mod socket;
 pub(crate) mod tun;

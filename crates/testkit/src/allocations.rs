@@ -1,4 +1,4 @@
-//! Counting how often a thread asks for memory.
+//! Counting how often a thread asks for memory, and how much the process holds.
 //!
 //! A test that wants to know makes [`Counting`] its allocator:
 //!
@@ -15,6 +15,9 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+static HELD: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     static ASKED: Cell<u64> = const { Cell::new(0) };
@@ -32,37 +35,48 @@ pub fn during(work: impl FnOnce()) -> u64 {
     asked() - before
 }
 
+/// How many bytes all threads have asked for and not given back.
+pub fn held() -> u64 {
+    HELD.load(Ordering::Relaxed)
+}
+
 /// The system's allocator, which counts.
 #[derive(Debug)]
 pub struct Counting;
 
-fn count() {
+fn count(block: *mut u8, size: usize) -> *mut u8 {
     // A thread that is ending has no counter any more, and nothing to prove.
     let _ = ASKED.try_with(|asked| asked.set(asked.get() + 1));
+    if !block.is_null() {
+        HELD.fetch_add(size as u64, Ordering::Relaxed);
+    }
+    block
 }
 
 // SAFETY: every call is passed on unchanged to the system's allocator; counting touches no memory of theirs.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
         // SAFETY: the caller keeps the contract of `alloc`, which is the same there.
-        unsafe { System.alloc(layout) }
+        count(unsafe { System.alloc(layout) }, layout.size())
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
         // SAFETY: as in `alloc`.
-        unsafe { System.alloc_zeroed(layout) }
+        count(unsafe { System.alloc_zeroed(layout) }, layout.size())
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
         // SAFETY: `block` came from the system's allocator, as all of ours do.
-        unsafe { System.realloc(block, layout, size) }
+        let moved = count(unsafe { System.realloc(block, layout, size) }, size);
+        if !moved.is_null() {
+            HELD.fetch_sub(layout.size() as u64, Ordering::Relaxed);
+        }
+        moved
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: as in `realloc`.
         unsafe { System.dealloc(block, layout) }
+        HELD.fetch_sub(layout.size() as u64, Ordering::Relaxed);
     }
 }

@@ -87,6 +87,7 @@ impl Main {
     /// Goes on with what has been read, and begins what waits.
     pub(super) fn loaded(&mut self, read: Read) {
         self.end(read);
+        io::trim_heap();
         self.begin();
     }
 
