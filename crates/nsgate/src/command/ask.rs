@@ -2,7 +2,6 @@
 
 use super::{answer, socket};
 use crate::cli::{Ask, Reload};
-use crate::print;
 use anyhow::anyhow;
 use control::answer::{Drop, FlowPage, Reloaded, SnatPool, Status, Trial};
 use control::{PAGE, Refusal, Request, ask};

@@ -2,11 +2,11 @@
 
 use crate::cli::{Check, Output};
 use crate::daemon::HAND_OVER;
-use crate::print::{self, Colour};
 use ::io::{Backend, Interfaces, Ports, Wanted, Wire};
 use gateway::{Documents, Host, Ids, Settings};
 use model::{Diagnostic, Network, Severity};
 use pipeline::{Attachment, Engine, Names, Snapshot};
+use print::Colour;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io::{self, Write};

@@ -2,12 +2,12 @@
 
 use super::{NO, offline};
 use crate::cli::{self, Output};
-use crate::print::{self, Colour};
 use analysis::{Limits, Network, diff};
 use anyhow::{Context as _, bail};
 use ipnet::IpNet;
 use model::VnetIndex;
 use pipeline::{Attachment, virtual_network_tag};
+use print::Colour;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -3,7 +3,6 @@
 use super::policy::{self, Whom};
 use super::{answer, colour, offline};
 use crate::cli::{Explain, Output};
-use crate::print;
 use anyhow::{Context, anyhow, bail};
 use control::answer::Walk;
 use control::{Packet, Request, ask};

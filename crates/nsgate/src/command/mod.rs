@@ -11,11 +11,11 @@ mod release;
 mod replay;
 
 use crate::cli::{Cli, Command, Output, Whom};
-use crate::print::{self, Colour};
 use anyhow::anyhow;
 use clap::Parser as _;
 use control::{DEFAULT_SOCKET, Refusal};
 use model::Diagnostic;
+use print::Colour;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -4,7 +4,6 @@ use super::{answer, offline};
 use crate::cli::{
     Level, ListEffectiveNsg, Output, Policy, RunConfigurationDiagnostic, TestIpFlow, VerifiedProtocol, Way,
 };
-use crate::print;
 use anyhow::{Context as _, anyhow};
 use control::answer::{Diagnosis, EffectiveNsg, IpFlow, Profile};
 use control::{DEFAULT_SOCKET, Diagnostic, Question, Request, Verbosity, ask};

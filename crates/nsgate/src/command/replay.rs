@@ -2,7 +2,6 @@
 
 use super::{NO, UNUSABLE, offline};
 use crate::cli::{Output, Replay};
-use crate::print;
 use anyhow::{Context, anyhow, bail};
 use pipeline::Gateway;
 use replay::{Captures, Logs, Seeds, Tally, Trial};

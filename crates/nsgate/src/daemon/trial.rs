@@ -6,7 +6,6 @@
 use super::desk::Shown;
 use super::link::{Command, Workers};
 use super::views;
-use crate::difference;
 use analysis::{Limits, OnlyIn};
 use control::answer::{Difference, FlowRule, NotAdmitted, Trial};
 use explain::{Arrivals, Words};
@@ -93,7 +92,7 @@ fn differences(old: &Gateway, new: &Gateway) -> Result<Differences, String> {
         equal: found.is_equal(),
         more: found.differences.iter().map(|one| one.more).sum(),
         only: only.collect(),
-        listed: found.differences.iter().flat_map(difference::told).collect(),
+        listed: found.differences.iter().flat_map(print::told).collect(),
     })
 }
 

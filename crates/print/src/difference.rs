@@ -7,7 +7,7 @@ use packet::Protocol;
 use policy::Tuple;
 
 /// Each region of a difference, with its packet.
-pub(crate) fn told(one: &analysis::Difference) -> impl Iterator<Item = Difference> + '_ {
+pub fn told(one: &analysis::Difference) -> impl Iterator<Item = Difference> + '_ {
     one.regions.iter().map(|region| {
         let (nic, nsg) = match &one.subject {
             Subject::Nic(name) => (Some(name.to_string()), None),
@@ -42,7 +42,7 @@ pub(crate) fn told(one: &analysis::Difference) -> impl Iterator<Item = Differenc
 }
 
 /// `Inbound` or `Outbound`.
-pub(crate) fn way(direction: Direction) -> &'static str {
+pub(super) fn way(direction: Direction) -> &'static str {
     match direction {
         Direction::Inbound => "Inbound",
         Direction::Outbound => "Outbound",
@@ -50,7 +50,7 @@ pub(crate) fn way(direction: Direction) -> &'static str {
 }
 
 /// `Allow` or `Deny`.
-pub(crate) fn access(access: Access) -> &'static str {
+pub(super) fn access(access: Access) -> &'static str {
     match access {
         Access::Allow => "Allow",
         Access::Deny => "Deny",
@@ -58,12 +58,12 @@ pub(crate) fn access(access: Access) -> &'static str {
 }
 
 /// A rule with its group.
-pub(crate) fn decider(by: &Decider) -> String {
+pub(super) fn decider(by: &Decider) -> String {
     format!("{}/{}", by.nsg, by.rule)
 }
 
 /// A protocol's word, or its number.
-pub(crate) fn word(protocol: Protocol) -> String {
+pub(super) fn word(protocol: Protocol) -> String {
     match text::protocol(protocol) {
         "Other" => protocol.0.to_string(),
         word => word.to_owned(),

@@ -10,15 +10,13 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What templates come to.
+/// What templates come to: of each resource its type, its name, where it is declared, and the path to it.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn deployed(out: &mut impl Write, deployed: &[gateway::Deployed]) -> io::Result<()> {
+pub fn deployed(out: &mut impl Write, resources: impl Iterator<Item = [String; 4]>) -> io::Result<()> {
     let mut rows = table(&["type", "name", "declared at", "path"]);
-    for one in deployed {
-        rows.add_row([one.kind.clone(), one.name.clone(), one.at.to_string(), one.path.clone()]);
-    }
+    rows.add_rows(resources);
     writeln!(out, "{rows}")
 }
 

@@ -1,8 +1,8 @@
 //! The difference of two policies.
 
 use super::Colour;
+use super::difference::{access, decider, told, way, word};
 use super::tables::{painted, plural, table};
-use crate::difference::{access, decider, told, way, word};
 use analysis::{Decider, Diff, OnlyIn, Region, Subject, text};
 use comfy_table::{Cell, Table};
 use control::answer;
