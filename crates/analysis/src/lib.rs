@@ -46,10 +46,11 @@
 //! | `symbol` | which addresses a rule names, and what of that the documents leave open |
 //! | `line`, `space` | which values of a field the rules tell apart |
 //! | `lists`, `changed`, `diagram` | which packets two lists of rules decide differently |
-//! | `region`, [`text`] | how that is told |
+//! | `region`, [`text`], `answer` | how that is told |
 //! | `diff`, `matching` | what is compared with what |
 //! | `lint`, `diagnostics` | which rules change nothing, and how that is told |
 
+mod answer;
 mod changed;
 pub mod codes;
 mod diagnostics;
@@ -65,6 +66,7 @@ mod space;
 mod symbol;
 pub mod text;
 
+pub use answer::answer;
 pub use diagnostics::diagnostics;
 pub use diff::{Diff, Difference, Limits, Network, Only, OnlyIn, Subject, diff};
 pub use limits::{Error, MAX_CLASSES, MAX_STEPS};

@@ -18,7 +18,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
     ("template", &["document", "expression", "model"]),
     ("arm", &["document", "template", "model"]),
     ("policy", &["model", "packet"]),
-    ("analysis", &["model", "policy", "packet"]),
+    ("analysis", &["model", "policy", "packet", "control"]),
     ("flow", &["packet"]),
     ("nat", &["packet"]),
     ("neighbour", &["packet"]),
@@ -35,7 +35,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
     ("gateway", &["packet", "model", "document", "arm", "nat", "pipeline", "io", "control"]),
     ("confine", &["control"]),
     ("views", &["packet", "model", "policy", "pipeline", "control"]),
-    ("print", &["packet", "model", "policy", "analysis", "control"]),
+    ("print", &["model", "policy", "analysis", "control"]),
     (
         "nsgate",
         &[

@@ -24,11 +24,10 @@
 //! | `diagnostics`, `source` | what is wrong in a file, and which few lines of it show that |
 //! | `tables` | what do the daemon's answers and a verdict look like? |
 //! | `walk` | what became of one packet? |
-//! | `differences`, `difference` | what do two policies decide differently? |
+//! | `differences` | what do two policies decide differently? |
 //! | `replayed` | what does a policy decide over what was recorded? |
 
 mod diagnostics;
-mod difference;
 mod differences;
 mod replayed;
 mod source;
@@ -36,8 +35,7 @@ mod tables;
 mod walk;
 
 pub use diagnostics::{diagnostics, diagnostics_in, diagnostics_json};
-pub use difference::told;
-pub use differences::{Differences, differences};
+pub use differences::differences;
 pub use replayed::replayed;
 pub use tables::{deployed, drops, flows, ip_flow, reloaded, snat, status, trial};
 pub use walk::walk;

@@ -44,7 +44,9 @@ pub(super) fn reload(args: &Reload, out: &mut impl Write) -> anyhow::Result<Exit
             Ok(Refusal(why)) => anyhow!(why),
             Err(error) => error,
         })?;
-        answer(out, args.ask.output, &trial, |out, it| print::trial(out, it))?;
+        answer(out, args.ask.output, &trial, |out, it| {
+            print::trial(out, it, super::colour(), print::width())
+        })?;
         return Ok(ExitCode::from(if trial.is_change() { super::NO } else { 0 }));
     }
     let reloaded: Reloaded = ask(&socket, &Request::Reload {})?;

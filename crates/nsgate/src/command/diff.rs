@@ -1,13 +1,12 @@
 //! `nsgate diff`: what two policies decide differently.
 
 use super::{NO, offline};
-use crate::cli::{self, Output};
-use analysis::{Limits, Network, diff};
+use crate::cli;
+use analysis::{Limits, Network, answer, diff};
 use anyhow::{Context as _, bail};
 use ipnet::IpNet;
 use model::VnetIndex;
 use pipeline::{Attachment, virtual_network_tag};
-use print::Colour;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,12 +20,11 @@ pub(super) fn run(args: &cli::Diff, out: &mut impl Write) -> anyhow::Result<Exit
     let old = Side::load(&files(&args.old, &args.more_old), besides, "OLD")?;
     let new = Side::load(&files(&args.new, &args.more_new), besides, "NEW")?;
     let limits = Limits { regions: args.limit, ..Limits::default() };
-    let found = diff(&old.network(), &new.network(), &limits)?;
-    match args.output {
-        Output::Json => print::json(out, &print::Differences::from(&found))?,
-        Output::Text => print::differences(out, &found, Colour::of(&std::io::stdout()), print::width())?,
-    }
-    Ok(if found.is_equal() { ExitCode::SUCCESS } else { ExitCode::from(NO) })
+    let found = answer(&diff(&old.network(), &new.network(), &limits)?);
+    super::answer(out, args.output, &found, |out, it| {
+        print::differences(out, it, super::colour(), print::width())
+    })?;
+    Ok(if found.equal { ExitCode::SUCCESS } else { ExitCode::from(NO) })
 }
 
 /// One side, loaded.
