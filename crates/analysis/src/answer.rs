@@ -1,9 +1,10 @@
 //! The difference of two networks as answers carry it.
 
 use crate::diff::{Diff, OnlyIn, Subject};
+use crate::reach::{self, Reacher};
 use crate::region::{self, Decider, Place};
 use crate::text;
-use control::answer::{Difference, Differences, OneSided, Region};
+use control::answer::{Difference, Differences, OneSided, ReachChange, Reached, Region};
 use model::{Access, Direction};
 use packet::Protocol;
 use policy::Tuple;
@@ -23,6 +24,31 @@ pub fn answer(found: &Diff) -> Differences {
             .iter()
             .map(|only| OneSided { what: only.what.clone(), side: side(only.side).into() })
             .collect(),
+        reach: found.reach.iter().map(reach).collect(),
+        more_reach: found.more_reach,
+    }
+}
+
+fn reach(change: &reach::ReachChange) -> ReachChange {
+    let (nic, virtual_network) = match &change.whose {
+        Reacher::Nic(name) => (Some(name.to_string()), None),
+        Reacher::VirtualNetwork(name) => (None, Some(name.to_string())),
+    };
+    let [gained, lost] = [&change.gained, &change.lost].map(|list| list.iter().map(reached).collect());
+    ReachChange { nic, virtual_network, gained, lost }
+}
+
+fn reached(it: &reach::Reached) -> Reached {
+    match it {
+        reach::Reached::VirtualNetwork { name, addresses } => {
+            Reached::VirtualNetwork { name: name.to_string(), addresses: text::addresses(addresses) }
+        }
+        reach::Reached::OnPremises { addresses } => {
+            Reached::OnPremises { addresses: text::addresses(addresses) }
+        }
+        reach::Reached::PublicAddress { name, address, private } => {
+            Reached::PublicIpAddress { name: name.to_string(), address: *address, private_address: *private }
+        }
     }
 }
 

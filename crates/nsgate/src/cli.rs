@@ -140,7 +140,7 @@ pub struct Diff {
     /// that is known only after the deployment, as "reference('ip').ipAddress=203.0.113.7"; may be given several times.
     #[arg(long, value_name = "FILE|NAME=VALUE")]
     pub parameters: Vec<String>,
-    /// The most regions to answer; the others are counted.
+    /// The most regions to answer, and the most gains and losses of reach; the others are counted.
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     pub limit: usize,
     /// How the answer is written.

@@ -99,3 +99,15 @@ pub fn virtual_network_tag(network: &Network, attachments: &[Attachment], vnet: 
     tag.push(IpNet::from(PLATFORM.ip()));
     tag
 }
+
+/// What is on premises behind the gateway that each virtual network has or uses, in the model's order.
+pub fn on_premises(network: &Network, attachments: &[Attachment]) -> Vec<Vec<IpNet>> {
+    let mut sites = vec![Vec::new(); network.virtual_networks.len()];
+    for attachment in attachments {
+        let AttachmentKind::OnPremises { vnet, prefixes, .. } = &attachment.kind else { continue };
+        for served in network.served_by_gateway_of(*vnet) {
+            sites.get_mut(served.0).into_iter().for_each(|of: &mut Vec<IpNet>| of.extend(prefixes));
+        }
+    }
+    sites
+}

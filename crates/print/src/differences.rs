@@ -4,9 +4,10 @@ use super::Colour;
 use super::tables::{painted, plural, table};
 use analysis::text;
 use comfy_table::{Cell, Table};
-use control::answer::{Difference, Differences, Region};
+use control::answer::{Difference, Differences, ReachChange, Reached, Region};
 use ipnet::IpNet;
 use policy::Ranges;
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
@@ -26,7 +27,8 @@ pub fn differences(
     width: Option<u16>,
 ) -> io::Result<()> {
     if found.equal {
-        return writeln!(out, "{}: the rules decide alike over every packet", painted("equal", true, colour));
+        let equal = painted("equal", true, colour);
+        return writeln!(out, "{equal}: the rules decide alike over every packet, and the same is reached");
     }
     for only in &found.only {
         writeln!(out, "only in the {} one: {}", only.side, only.what)?;
@@ -39,12 +41,70 @@ pub fn differences(
             None => writeln!(out, "{}", in_columns(some))?,
         }
     }
-    let listed = found.differences.len() as u64;
+    reach(out, &found.reach)?;
+    let reached: usize = found.reach.iter().map(|one| one.gained.len() + one.lost.len()).sum();
+    let counts = [
+        counted(found.differences.len(), found.more, "region", " of packets"),
+        counted(reached, found.more_reach, "change", " of reach"),
+    ];
+    let counts: Vec<String> = counts.into_iter().flatten().collect();
     let different = painted("different", false, colour);
-    match (listed.saturating_add(found.more), found.more) {
-        (0, _) => writeln!(out, "{different}: the rules of what both have decide alike"),
-        (all, 0) => writeln!(out, "{different}: {all} region{} of packets", plural(all)),
-        (all, _) => writeln!(out, "{different}: {all} regions of packets, of which {listed} are shown"),
+    match counts.as_slice() {
+        [] => writeln!(out, "{different}: of what both have the rules decide alike, and the same is reached"),
+        counts => writeln!(out, "{different}: {}", counts.join("; ")),
+    }
+}
+
+/// How many there are, and how many of them are shown; `None` where there are none.
+fn counted(shown: usize, more: u64, what: &str, of: &str) -> Option<String> {
+    let all = (shown as u64).saturating_add(more);
+    let said = format!("{all} {what}{}{of}", plural(all));
+    match (all, more) {
+        (0, _) => None,
+        (_, 0) => Some(said),
+        _ => Some(format!("{said}, {shown} of them shown")),
+    }
+}
+
+/// What is reached by one policy alone; those together that gain and lose the same.
+fn reach(out: &mut impl Write, changes: &[ReachChange]) -> io::Result<()> {
+    let mut together: Vec<(&ReachChange, Vec<String>)> = Vec::new();
+    let mut places = HashMap::new();
+    for change in changes {
+        let place =
+            *places.entry((&change.gained, &change.lost, change.nic.is_some())).or_insert_with(|| {
+                together.push((change, Vec::new()));
+                together.len() - 1
+            });
+        together[place].1.extend(change.nic.iter().chain(&change.virtual_network).cloned());
+    }
+    for (change, names) in together {
+        let kind = if change.nic.is_some() { "network interface" } else { "virtual network" };
+        let more = match names.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        writeln!(out, "{kind}{} {shown}{more}, whatever the rules say", plural(names.len() as u64))?;
+        for (word, list) in [("gained", &change.gained), ("lost", &change.lost)] {
+            for one in list {
+                writeln!(out, "  {word:6} {}", reached(one))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn reached(it: &Reached) -> String {
+    let list = |addresses: &str| short(addresses).replace('\n', ", ");
+    match it {
+        Reached::VirtualNetwork { name, addresses } => format!("virtual network {name}: {}", list(addresses)),
+        Reached::OnPremises { addresses } => format!("on premises: {}", list(addresses)),
+        Reached::PublicIpAddress { name, address, private_address } => {
+            let address = address.map_or("not assigned yet".into(), |address| address.to_string());
+            let of = private_address.map(|private| format!(" for {private}")).unwrap_or_default();
+            format!("public address {name}: {address}{of}")
+        }
     }
 }
 
@@ -199,7 +259,7 @@ mod tests {
     fn what_is_not_shown_is_counted() {
         let found = Differences { differences: vec![opened()], more: 4, ..Differences::default() };
         let said = shown(&found, Some(80));
-        assert!(said.ends_with("different: 5 regions of packets, of which 1 are shown\n"), "{said}");
+        assert!(said.ends_with("different: 5 regions of packets, 1 of them shown\n"), "{said}");
     }
 
     #[test]
@@ -213,10 +273,35 @@ mod tests {
     }
 
     #[test]
+    fn who_reaches_the_same_is_told_together() {
+        let hub = Reached::VirtualNetwork { name: "hub".into(), addresses: "10.1.0.0/16,10.2.0.0/16".into() };
+        let public = Reached::PublicIpAddress {
+            name: "web1-ip".into(),
+            address: Some([203, 0, 113, 20].into()),
+            private_address: Some([10, 0, 1, 4].into()),
+        };
+        let nic = |nth: usize| Some(format!("web{nth}-nic"));
+        let lost = ReachChange { lost: vec![hub], ..ReachChange::default() };
+        let mut reach: Vec<_> = (1..9).map(|nth| ReachChange { nic: nic(nth), ..lost.clone() }).collect();
+        reach[2].gained.push(public);
+        let found = Differences { reach, more_reach: 1, ..Differences::default() };
+        assert_eq!(
+            shown(&found, Some(80)),
+            "network interfaces web1-nic, web2-nic, web4-nic, web5-nic, web6-nic, web7-nic and 1 more, whatever the rules say\n  \
+             lost   virtual network hub: 10.1.0.0/16, 10.2.0.0/16\n\
+             network interface web3-nic, whatever the rules say\n  \
+             gained public address web1-ip: 203.0.113.20 for 10.0.1.4\n  \
+             lost   virtual network hub: 10.1.0.0/16, 10.2.0.0/16\n\
+             different: 10 changes of reach, 9 of them shown\n"
+        );
+    }
+
+    #[test]
     fn what_only_one_has_is_no_region() {
         let only = OneSided { what: "network interface web2-nic".into(), side: "new".into() };
         let found = Differences { only: vec![only], ..Differences::default() };
-        let said = "only in the new one: network interface web2-nic\ndifferent: the rules of what both have decide alike\n";
+        let said = "only in the new one: network interface web2-nic\n\
+                    different: of what both have the rules decide alike, and the same is reached\n";
         assert_eq!(shown(&found, None), said);
     }
 }

@@ -16,6 +16,61 @@ pub struct Differences {
     /// What only one of both has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<OneSided>,
+    /// What is reached in one of both alone, whatever the rules say: the first of the gains and losses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reach: Vec<ReachChange>,
+    /// How many more gains and losses there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_reach: u64,
+}
+
+/// What somebody reaches by one of two policies alone.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReachChange {
+    /// The network interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nic: Option<String>,
+    /// The virtual network, where none of its network interfaces is in both policies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub virtual_network: Option<String>,
+    /// What it reaches by the new policy alone.
+    pub gained: Vec<Reached>,
+    /// What it reaches by the old policy alone.
+    pub lost: Vec<Reached>,
+}
+
+/// Something that is reached.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Reached {
+    /// A virtual network, its own or a peer.
+    VirtualNetwork {
+        /// Its name.
+        name: String,
+        /// The addresses, as a list of prefixes.
+        addresses: String,
+    },
+    /// Sites on premises.
+    OnPremises {
+        /// The addresses, as a list of prefixes.
+        addresses: String,
+    },
+    /// The internet, under a public address of its own.
+    PublicIpAddress {
+        /// The name of the public address.
+        name: String,
+        /// The address; absent where Azure has not assigned one yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<IpAddr>,
+        /// The private address that it stands for; absent where the documents leave that open.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        private_address: Option<IpAddr>,
+    },
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What only one of two policies has.

@@ -1,4 +1,4 @@
-//! `nsgate diff`: what two policies decide differently.
+//! `nsgate diff`: what two policies decide differently, and what each lets reach.
 
 use super::{NO, offline};
 use crate::cli;
@@ -6,7 +6,7 @@ use analysis::{Limits, Network, answer, diff};
 use anyhow::{Context as _, bail};
 use ipnet::IpNet;
 use model::VnetIndex;
-use pipeline::{Attachment, virtual_network_tag};
+use pipeline::{Attachment, on_premises, virtual_network_tag};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -31,6 +31,7 @@ pub(super) fn run(args: &cli::Diff, out: &mut impl Write) -> anyhow::Result<Exit
 struct Side {
     network: Arc<model::Network>,
     virtual_networks: Vec<Vec<IpNet>>,
+    on_premises: Vec<Vec<IpNet>>,
 }
 
 impl Side {
@@ -57,11 +58,19 @@ impl Side {
     }
 
     fn new(network: Arc<model::Network>, attachments: &[Attachment]) -> Self {
-        Self { virtual_networks: virtual_networks(&network, attachments), network }
+        Self {
+            virtual_networks: virtual_networks(&network, attachments),
+            on_premises: on_premises(&network, attachments),
+            network,
+        }
     }
 
     fn network(&self) -> Network<'_> {
-        Network { network: &self.network, virtual_networks: &self.virtual_networks }
+        Network {
+            network: &self.network,
+            virtual_networks: &self.virtual_networks,
+            on_premises: &self.on_premises,
+        }
     }
 }
 

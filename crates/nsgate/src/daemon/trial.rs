@@ -69,8 +69,9 @@ pub(super) fn run(
 
 fn differences(old: &Gateway, new: &Gateway) -> Result<Differences, String> {
     let [of_old, of_new] = [old, new].map(virtual_networks);
-    let old = analysis::Network { network: &old.network, virtual_networks: &of_old };
-    let new = analysis::Network { network: &new.network, virtual_networks: &of_new };
+    let sites = [old, new].map(|it| pipeline::on_premises(&it.network, &it.attachments));
+    let old = analysis::Network { network: &old.network, virtual_networks: &of_old, on_premises: &sites[0] };
+    let new = analysis::Network { network: &new.network, virtual_networks: &of_new, on_premises: &sites[1] };
     let found = analysis::diff(&old, &new, &Limits::default()).map_err(|error| error.to_string())?;
     Ok(analysis::answer(&found))
 }
