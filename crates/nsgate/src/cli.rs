@@ -36,7 +36,8 @@ pub enum Command {
     RunConfigurationDiagnostic(RunConfigurationDiagnostic),
     /// The whole walk of one packet: each stage, rule, route and translation, and the verdict.
     Explain(Explain),
-    /// Run captures or flow logs against a policy: what would be decided differently?
+    /// Run captures or flow logs against a policy: what would be decided differently? Exit status 0: nothing, 1: something,
+    /// 2: an error, or nothing that could be judged.
     Replay(Replay),
     /// What the running gateway is doing.
     Status(Ask),

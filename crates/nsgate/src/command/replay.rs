@@ -35,6 +35,9 @@ pub(super) fn replay(args: &Replay, out: &mut impl Write) -> anyhow::Result<Exit
             Err(why) => replayed.fault(&format!("{why:#}")),
         }
     }
+    if replayed.faults == 0 && replayed.tally.is_empty() {
+        replayed.fault("nothing was judged, so nothing is known to be as before; the answer says why");
+    }
     let (is_different, faults) = (replayed.tally.is_different(), replayed.faults);
     let answer = replayed.tally.answer();
     match args.output {
