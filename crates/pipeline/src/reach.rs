@@ -8,6 +8,7 @@ use crate::snapshot::PLATFORM;
 use ipnet::IpNet;
 use model::{Network, VnetIndex};
 use packet::{Address, AttachmentId, Scope};
+use policy::Ranges;
 use std::collections::HashMap;
 
 /// Where a private address is.
@@ -70,6 +71,11 @@ impl Reaches {
     /// Where an address is, seen from the network of a scope; `None` where it is nobody's there.
     pub(crate) fn find(&self, from: Scope, address: Address) -> Option<Reach> {
         self.by_scope.get(&from)?.find(address)
+    }
+
+    /// Every address that is anybody's, seen from the network of a scope.
+    pub(crate) fn all(&self, from: Scope) -> Ranges {
+        self.by_scope.get(&from).map(Prefixes::held).unwrap_or_default()
     }
 
     /// Whether any virtual network has the address, whoever it belongs to there.

@@ -5,6 +5,7 @@
 //! | `verify` | is this packet allowed, and by which rule (IP flow verify) |
 //! | `effective` | which rules apply to a network interface (effective security rules) |
 //! | `diagnose` | what does each rule say of these packets, field by field (network configuration diagnostic) |
+//! | `unguarded` | the same where no NSG stands: what is open, and what a Standard public address closes |
 //! | `profiles` | several questions of a diagnostic at once |
 //! | `words` | addresses, tags, ports and protocols as people write them |
 //! | `azure` | the answers in Azure's own shape |
@@ -18,6 +19,7 @@ mod diagnose;
 mod effective;
 mod profiles;
 pub mod text;
+mod unguarded;
 mod verify;
 mod words;
 
