@@ -28,7 +28,7 @@ fn compare(criterion: &mut Criterion) {
     let old = network(RULES, &tags());
     let mut group = criterion.benchmark_group("diff");
     let mut bench = |name: &str, new: &Network| {
-        let side = |network| analysis::Network { network, virtual_networks: &[] };
+        let side = |network| analysis::Network { network, virtual_networks: &[], on_premises: &[] };
         let found = diff(&side(&old), &side(new), &Limits::default()).unwrap();
         let more: u64 = found.differences.iter().map(|one| one.more).sum();
         let shown: usize = found.differences.iter().map(|one| one.regions.len()).sum();
@@ -41,7 +41,9 @@ fn compare(criterion: &mut Criterion) {
     bench("one_port_one_address", &one_packet(&old));
     bench("other_rules", &moved(&old));
     group.bench_function("lint", |bencher| {
-        bencher.iter(|| lint(&analysis::Network { network: &old, virtual_networks: &[] }).unwrap());
+        bencher.iter(|| {
+            lint(&analysis::Network { network: &old, virtual_networks: &[], on_premises: &[] }).unwrap()
+        });
     });
     group.finish();
 }

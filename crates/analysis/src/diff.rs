@@ -5,6 +5,7 @@ use crate::limits::{Error, MAX_STEPS, Steps};
 use crate::line::{DESTINATION, FIELDS, FULL, SOURCE};
 use crate::lists::ListId;
 use crate::matching::{Matched, pair};
+use crate::reach::{self, ReachChange};
 use crate::region::{Region, count, regions, ways};
 use crate::space::{Builder, Space};
 use crate::symbol::View;
@@ -21,12 +22,15 @@ pub struct Network<'a> {
     pub network: &'a model::Network,
     /// What VirtualNetwork holds in each virtual network, in the model's order: see [`policy::Builder::add`].
     pub virtual_networks: &'a [Vec<IpNet>],
+    /// What is on premises behind the gateway that each virtual network has or uses, in the model's order; empty where
+    /// there is none, or nobody knows.
+    pub on_premises: &'a [Vec<IpNet>],
 }
 
 /// How much is answered, and what it may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The most regions in the answer; the rest is counted.
+    /// The most regions in the answer, and the most gains and losses of reach; the rest is counted.
     pub regions: usize,
     /// The most steps for one comparison.
     pub steps: u64,
@@ -39,6 +43,10 @@ pub struct Diff {
     pub differences: Vec<Difference>,
     /// What only one network has, so that it can not be compared.
     pub only: Vec<Only>,
+    /// What is reached in one network alone, whatever the rules say.
+    pub reach: Vec<ReachChange>,
+    /// How many more gains and losses of reach there are.
+    pub more_reach: u64,
 }
 
 /// What is decided differently at one place.
@@ -93,9 +101,11 @@ impl Default for Limits {
 }
 
 impl Diff {
-    /// Whether the rules of both networks decide alike over every packet and neither has anything that the other has not.
+    /// Whether the rules of both networks decide alike over every packet, neither has anything that the other has not, and
+    /// the same is reached in both.
     pub fn is_equal(&self) -> bool {
-        self.differences.is_empty() && self.only.is_empty()
+        let is_reach_equal = self.reach.is_empty() && self.more_reach == 0;
+        self.differences.is_empty() && self.only.is_empty() && is_reach_equal
     }
 }
 
@@ -108,7 +118,8 @@ impl Diff {
 /// a partner are paired where their rules are the same in all but name; where then a single one on each side has none,
 /// they are compared whatever their names.
 ///
-/// Routes are not compared: peerings and public addresses count as far as rules see them.
+/// Beside the rules, what each NIC reaches is compared: its virtual network and those that are peered with it, the sites
+/// on premises, and its public addresses; in a virtual network without NICs, what they would reach.
 ///
 /// # Errors
 /// [`Error::TooComplex`] where a comparison does not end within the limits, and tags that are not loaded.
@@ -117,13 +128,15 @@ impl Diff {
 /// Only packets that a changed rule holds are looked at, one that is not in both lists in the same order. Two lists of 1,000
 /// rules that differ in one are compared in some milliseconds, beside cutting the prefixes of all tags.
 pub fn diff(old: &Network<'_>, new: &Network<'_>, limits: &Limits) -> Result<Diff, Error> {
+    let sides = (old, new);
     let (old, new) = (&Seen::new(*old), &Seen::new(*new));
     let mut comparison = Comparison { old, new, limits, left: limits.regions, found: Diff::default() };
     let nics =
         pair(&old.network.network_interfaces, &new.network.network_interfaces, |nic| (&nic.id, &nic.name));
     comparison.nics(&nics)?;
     comparison.groups()?;
-    Ok(comparison.found)
+    let (reach, more_reach) = reach::changes(sides.0, sides.1, &nics, limits.regions);
+    Ok(Diff { reach, more_reach, ..comparison.found })
 }
 
 /// The rules before an address of a NIC.
@@ -366,7 +379,7 @@ struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    fn new(Network { network, virtual_networks }: Network<'a>) -> Self {
+    fn new(Network { network, virtual_networks, .. }: Network<'a>) -> Self {
         Self { network, virtual_networks, view: View::new(network, virtual_networks) }
     }
 }

@@ -26,8 +26,8 @@
 //!     ..model::Network::default()
 //! };
 //! let (old, new) = (network(allow(&[80])), network(allow(&[80, 8080])));
-//! let old = Network { network: &old, virtual_networks: &[] };
-//! let new = Network { network: &new, virtual_networks: &[] };
+//! let old = Network { network: &old, virtual_networks: &[], on_premises: &[] };
+//! let new = Network { network: &new, virtual_networks: &[], on_premises: &[] };
 //! let found = diff(&old, &new, &Limits::default())?;
 //! let region = &found.differences[0].regions[0];
 //! assert_eq!(analysis::text::ports(&region.destination_ports), "8080");
@@ -46,10 +46,12 @@
 //! | `symbol` | which addresses a rule names, and what of that the documents leave open |
 //! | `line`, `space` | which values of a field the rules tell apart |
 //! | `lists`, `changed`, `diagram` | which packets two lists of rules decide differently |
-//! | `region`, [`text`] | how that is told |
+//! | `region`, [`text`], `answer` | how that is told |
 //! | `diff`, `matching` | what is compared with what |
+//! | `reach` | what is reached in one network alone, whatever the rules say |
 //! | `lint`, `diagnostics` | which rules change nothing, and how that is told |
 
+mod answer;
 mod changed;
 pub mod codes;
 mod diagnostics;
@@ -60,13 +62,16 @@ mod line;
 mod lint;
 mod lists;
 mod matching;
+mod reach;
 mod region;
 mod space;
 mod symbol;
 pub mod text;
 
+pub use answer::answer;
 pub use diagnostics::diagnostics;
 pub use diff::{Diff, Difference, Limits, Network, Only, OnlyIn, Subject, diff};
 pub use limits::{Error, MAX_CLASSES, MAX_STEPS};
 pub use lint::{Finding, Findings, Idle, lint};
+pub use reach::{ReachChange, Reached, Reacher};
 pub use region::{Decider, Place, Region};

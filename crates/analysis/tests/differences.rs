@@ -148,7 +148,7 @@ fn one_change_among_a_thousand_rules_takes_few_steps() {
             let network =
                 |rules: &[SecurityRule]| network(common::numbered(rules.to_vec()), Vec::new(), guarded);
             let (old, new) = (network(&all), network(&new));
-            let side = |network| analysis::Network { network, virtual_networks: &spaces };
+            let side = |network| analysis::Network { network, virtual_networks: &spaces, on_premises: &[] };
             diff(&side(&old), &side(&new), &limits).unwrap();
         }
     }
@@ -177,7 +177,7 @@ fn renamed_groups_find_each_other() {
 }
 
 fn compare(old: &Network, new: &Network, virtual_networks: &[Vec<IpNet>]) -> Diff {
-    let side = |network| analysis::Network { network, virtual_networks };
+    let side = |network| analysis::Network { network, virtual_networks, on_premises: &[] };
     diff(&side(old), &side(new), &EVERYTHING).unwrap()
 }
 

@@ -18,7 +18,7 @@ proptest! {
     fn are_found_exactly(rules in rules(1..8)) {
         let network = network(rules.clone(), Vec::new(), true);
         let spaces: Vec<Vec<IpNet>> = vec![vec!["10.0.0.0/24".parse().unwrap()]];
-        let found = lint(&analysis::Network { network: &network, virtual_networks: &spaces }).unwrap();
+        let found = lint(&analysis::Network { network: &network, virtual_networks: &spaces, on_premises: &[] }).unwrap();
         prop_assert!(found.too_complex.is_empty());
         let packets = packets();
         for direction in BOTH {
@@ -126,5 +126,5 @@ fn denies_everything(rule: &SecurityRule) -> bool {
 }
 
 fn side<'a>(network: &'a Network, virtual_networks: &'a [Vec<IpNet>]) -> analysis::Network<'a> {
-    analysis::Network { network, virtual_networks }
+    analysis::Network { network, virtual_networks, on_premises: &[] }
 }

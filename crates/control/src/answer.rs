@@ -1,8 +1,10 @@
 //! What the daemon and the offline commands answer: one set of shapes for JSON, for the tables and for the socket.
 
+mod differences;
 mod replayed;
 mod views;
 
+pub use differences::{Difference, Differences, OneSided, ReachChange, Reached, Region};
 pub use replayed::{Decision, Example, NotJudged, Redecided, Replayed};
 pub use views::{
     AppliedTo, Diagnosis, EffectiveNsg, EffectiveRule, EvaluatedNsg, Expansion, MatchedRule, Mixed,
@@ -407,14 +409,9 @@ pub struct Reloaded {
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trial {
-    /// Whether the new policy allows and denies the same as the one in force.
-    pub equal: bool,
-    /// Where they differ, the first of the regions.
-    pub differences: Vec<Difference>,
-    /// How many more regions there are.
-    pub more_differences: u64,
-    /// What only one of both networks has, in words.
-    pub only: Vec<String>,
+    /// What the new policy means beside the one in force.
+    #[serde(flatten)]
+    pub policies: Differences,
     /// Live flows that the new policy would not admit, the first of them.
     pub flows: Vec<NotAdmitted>,
     /// How many there are of those, as far as flows were judged.
@@ -434,67 +431,11 @@ pub struct Trial {
 impl Trial {
     /// Whether a reload would change anything of this.
     pub fn is_change(&self) -> bool {
-        !self.equal || self.flows_not_admitted > 0 || !self.attached.is_empty() || !self.detached.is_empty()
+        !self.policies.equal
+            || self.flows_not_admitted > 0
+            || !self.attached.is_empty()
+            || !self.detached.is_empty()
     }
-}
-
-/// Packets that two policies decide differently: one of them, and the region around it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Difference {
-    /// `Inbound` or `Outbound`.
-    pub direction: String,
-    /// The network interface whose packets they are.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub nic: Option<String>,
-    /// The network security group, where it guards no network interface.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub nsg: Option<String>,
-    /// The packet's protocol.
-    pub protocol: String,
-    /// Its sender.
-    pub source: IpAddr,
-    /// The sender's port, or `*` where the protocol has none.
-    pub source_port: String,
-    /// Its receiver.
-    pub destination: IpAddr,
-    /// The receiver's port, likewise.
-    pub destination_port: String,
-    /// What the old policy says of it: `Allow` or `Deny`.
-    pub old: String,
-    /// What the new policy says.
-    pub new: String,
-    /// The rule that decides in the old policy, as `nsg/rule`.
-    pub old_rule_name: Option<String>,
-    /// The rule that decides in the new policy.
-    pub new_rule_name: Option<String>,
-    /// What is supposed of the packet where the documents leave it open, such as `source in VirtualNetwork`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub given: Vec<String>,
-    /// All packets around it that are decided in the same two ways.
-    pub region: Region,
-}
-
-/// Packets of any protocol, address and port that is named.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Region {
-    /// Protocols: `*`, or a list such as `Tcp,Udp`.
-    pub protocol: String,
-    /// The senders: `*`, a service tag, or a list of prefixes.
-    pub source: String,
-    /// What is supposed of the senders where the documents leave it open.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source_given: Option<String>,
-    /// The senders' ports: `*`, or a list such as `80,1024-65535`.
-    pub source_port: String,
-    /// The receivers.
-    pub destination: String,
-    /// What is supposed of the receivers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub destination_given: Option<String>,
-    /// The receivers' ports.
-    pub destination_port: String,
 }
 
 /// A live flow that another policy would not admit.

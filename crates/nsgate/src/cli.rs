@@ -36,7 +36,8 @@ pub enum Command {
     RunConfigurationDiagnostic(RunConfigurationDiagnostic),
     /// The whole walk of one packet: each stage, rule, route and translation, and the verdict.
     Explain(Explain),
-    /// Run captures or flow logs against a policy: what would be decided differently?
+    /// Run captures or flow logs against a policy: what would be decided differently? Exit status 0: nothing, 1: something,
+    /// 2: an error, or nothing that could be judged.
     Replay(Replay),
     /// What the running gateway is doing.
     Status(Ask),
@@ -140,7 +141,7 @@ pub struct Diff {
     /// that is known only after the deployment, as "reference('ip').ipAddress=203.0.113.7"; may be given several times.
     #[arg(long, value_name = "FILE|NAME=VALUE")]
     pub parameters: Vec<String>,
-    /// The most regions to answer; the others are counted.
+    /// The most regions to answer, and the most gains and losses of reach; the others are counted.
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     pub limit: usize,
     /// How the answer is written.

@@ -544,9 +544,46 @@ fn explain_takes_azures_documents_alone() {
 }
 
 #[test]
-fn an_equal_difference_speaks_of_rules_alone() {
+fn what_is_reached_is_part_of_the_difference() {
     let directory = tempfile::tempdir().unwrap();
+    let diff = |old: &Path, new: &Path, more: &[&str]| {
+        nsgate(&[&["diff", old.to_str().unwrap(), new.to_str().unwrap()], more].concat())
+    };
     let old = written(&directory, "old.json", WITHOUT_RULES);
-    let said = nsgate(&["diff", old.to_str().unwrap(), old.to_str().unwrap()]);
-    assert_eq!(out(&said), "equal: the rules decide alike over every packet\n");
+    let said = diff(&old, &old, &[]);
+    assert_eq!(out(&said), "equal: the rules decide alike over every packet, and the same is reached\n");
+
+    // Another public address: no rule can tell.
+    let new = written(&directory, "new.json", &WITHOUT_RULES.replace("203.0.113.9", "203.0.113.10"));
+    let said = diff(&old, &new, &["--output", "json"]);
+    assert_eq!(said.status.code(), Some(1), "{}", err(&said));
+    let public = |address: &str| json!([{"kind": "publicIpAddress", "name": "ip", "address": address, "privateAddress": "10.0.2.4"}]);
+    let reach = json!([{"nic": "closed", "gained": public("203.0.113.10"), "lost": public("203.0.113.9")}]);
+    let answer = json!({"equal": false, "differences": [], "more": 0, "reach": reach});
+    assert_eq!(json_of(&said), answer);
+
+    // A peering that is gone takes the site behind the hub's gateway along, and a site that is smaller is so for the hub.
+    let hybrid = std::fs::read_to_string(format!("{}/../../config/hybrid.yaml", env!("CARGO_MANIFEST_DIR")));
+    let hybrid = hybrid.unwrap();
+    let [old, new] = [
+        ("old.yaml", hybrid.clone()),
+        (
+            "new.yaml",
+            hybrid
+                .replace("allowGatewayTransit: true", "peeringState: Disconnected")
+                .replace("[192.168.0.0/16]", "[192.168.0.0/17]"),
+        ),
+    ]
+    .map(|(name, text)| written(&directory, name, &text));
+    let said = diff(&old, &new, &[]);
+    assert_eq!(said.status.code(), Some(1), "{}", err(&said));
+    let told = "network interfaces db1-nic, db2-nic, whatever the rules say
+  lost   virtual network spoke: 10.1.0.0/16
+  lost   on premises: 192.168.128.0/17
+network interface app1-nic, whatever the rules say
+  lost   virtual network hub: 10.0.0.0/16
+  lost   on premises: 192.168.0.0/16
+";
+    assert!(out(&said).contains(told), "{}", out(&said));
+    assert!(out(&said).ends_with("; 6 changes of reach\n"), "{}", out(&said));
 }

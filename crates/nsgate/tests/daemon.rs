@@ -341,6 +341,57 @@ fn what_keeps_it_from_starting_is_named() {
     assert!(filters.contains("nsgate"), "the earlier daemon's guard is untouched: {filters}");
 }
 
+/// The answer is the same whoever is asked, also about a network interface whose address Azure has yet to choose.
+#[test]
+fn a_daemon_answers_what_its_file_answers() {
+    let Some(site) = site() else { return };
+    let file = GatewayFile::open()
+        .nsg("web", [Rule::allow("Web", 100).port("80"), Rule::deny("Ssh", 110).port("22")]);
+    let mut text: Value = serde_json::from_str(&file.text()).unwrap();
+    let resources = text["network"]["resources"].as_array_mut().unwrap();
+    let mut open = resources.iter().find(|it| it["name"] == "vm1-nic").unwrap().clone();
+    (open["name"], open["id"]) = (json!("open-nic"), json!("open-nic"));
+    open["properties"]["ipConfigurations"][0]["properties"]
+        .as_object_mut()
+        .unwrap()
+        .remove("privateIPAddress");
+    resources.push(open);
+    let daemon = site.start_on(Path::new(NSGATE), &text.to_string());
+    let diagnostic =
+        "run-configuration-diagnostic --direction Inbound --protocol TCP --source 8.8.8.8 --port 80";
+    let mut answers = 0;
+    for (nic, address) in [
+        ("open-nic", "10.0.1.77"),
+        ("open-nic", "10.0.1.4"),
+        ("open-nic", "10.0.2.77"),
+        ("vm1-nic", "10.0.1.4"),
+    ] {
+        for question in [
+            format!(
+                "test-ip-flow --nic {nic} --direction Inbound --protocol TCP --local {address}:80 --remote 8.8.8.8:*"
+            ),
+            format!("list-effective-nsg --nic {nic}"),
+            format!("{diagnostic} --nic {nic} --destination {address}"),
+            format!("explain --from {nic} tcp {address}:5000 10.0.2.4:80"),
+        ] {
+            for output in ["text", "json"] {
+                let words = format!("{question} --output {output}");
+                let [asked, offline] = [daemon.attempt(&words), in_gateway(&site, &daemon.config(), &words)];
+                assert_eq!(
+                    (asked.status.code(), String::from_utf8_lossy(&asked.stdout), stderr(&asked)),
+                    (offline.status.code(), String::from_utf8_lossy(&offline.stdout), stderr(&offline)),
+                    "{words}"
+                );
+                answers += usize::from(asked.status.success());
+            }
+        }
+    }
+    // Refused are only the addresses that the open one cannot be, and the interface that is not attached.
+    assert_eq!(answers, 2 * (4 * 4 - 2 - 3));
+    let supposed = daemon.attempt(&format!("{diagnostic} --nic open-nic --destination 10.0.1.77"));
+    assert!(!String::from_utf8_lossy(&supposed.stdout).contains("no private address"));
+}
+
 #[test]
 fn a_command_without_a_daemon_says_whom_it_asked() {
     let asked = Command::new(NSGATE).args(["status", "--socket", "/nowhere/control.sock"]).output().unwrap();

@@ -186,6 +186,45 @@ fn a_file_that_ends_too_soon_hides_nothing_else() {
 }
 
 #[test]
+fn what_could_not_be_judged_is_no_success() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = |name, text: String| written(&directory, name, text.as_bytes()).display().to_string();
+    let run = |more: &[&str]| nsgate(&[&["replay", "--config", TWO, "-o", "json"], more].concat());
+    // A flow of somebody whom the policy does not know was decided then and is not now.
+    let strange = log(
+        "strange.json",
+        LOG.replace(",50124,22,", ",50124,80,").replace("10.0.1.4,50123", "10.9.9.9,50123"),
+    );
+    let answer = run(&[&strange]);
+    assert_eq!(answer.status.code(), Some(1), "{}", text(&answer.stderr));
+    let answer = json_of(&answer);
+    let counts = ["judged", "different", "oneSided"].map(|name| answer[name].as_u64().unwrap());
+    assert_eq!(counts, [1, 0, 1], "{answer:#}");
+    assert_eq!(
+        [&answer["notJudged"][0]["reason"], &answer["notJudged"][0]["count"]],
+        [&json!("no-such-nic"), &json!(1)]
+    );
+    // Two policies that both do not know him are of one mind, where one does they are not.
+    assert_eq!(run(&["--against", TWO, &strange]).status.code(), Some(0));
+    let two = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(TWO)).unwrap();
+    let other = log("other.yaml", two.replace("10.0.1.4", "10.0.1.9"));
+    let without = run(&["--against", &other, &strange]);
+    assert_eq!(
+        (without.status.code(), &json_of(&without)["oneSided"]),
+        (Some(2), &json!(1)),
+        "{}",
+        text(&without.stderr)
+    );
+    // Nobody whom it knows, or nothing that began.
+    for nothing in [LOG.replace("10.0.1.4", "10.9.9.9"), LOG.replace(",B,", ",C,")] {
+        let answer = run(&[&log("nothing.json", nothing)]);
+        assert_eq!(answer.status.code(), Some(2));
+        assert_eq!(json_of(&answer)["judged"], 0);
+        assert!(text(&answer.stderr).contains("nothing was judged"), "{}", text(&answer.stderr));
+    }
+}
+
+#[test]
 fn a_file_without_flows_or_packets_is_no_proof() {
     let directory = tempfile::tempdir().unwrap();
     let file = |name, bytes: &[u8]| written(&directory, name, bytes).display().to_string();

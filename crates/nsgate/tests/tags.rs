@@ -222,6 +222,7 @@ fn a_trial_names_the_flows_that_would_not_be_admitted_and_changes_nothing() {
     let (same, code) = tried(&case, &now.text(), "");
     assert_eq!(code, Some(0), "{same:#}");
     assert_eq!((&same["equal"], &same["differences"]), (&json!(true), &json!([])), "{same:#}");
+    assert_eq!(same["more"], json!(0), "{same:#}");
     assert_eq!((&same["flowsNotAdmitted"], &same["flowsJudged"]), (&json!(0), &json!(6)), "{same:#}");
 
     let closed = now.clone().nsg("vm2", [Rule::deny("DenyAll", 100)]);

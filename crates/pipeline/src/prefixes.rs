@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 use packet::Address;
+use policy::Ranges;
 use std::net::Ipv6Addr;
 
 /// What each address stands for, by the prefixes that hold it.
@@ -75,6 +76,17 @@ impl<T: Copy> Prefixes<T> {
     }
 }
 
+impl<T> Prefixes<T> {
+    /// Every address that stands for something.
+    pub(crate) fn held(&self) -> Ranges {
+        let after = self.starts.iter().skip(1).map(|next| next.bits() - 1).chain([u128::MAX]);
+        let pieces = self.starts.iter().zip(after).zip(&self.values);
+        Ranges::union(
+            pieces.filter(|(_, value)| value.is_some()).map(|((start, end), _)| (start.bits(), end)),
+        )
+    }
+}
+
 fn first(prefix: &IpNet) -> Address {
     prefix.network().into()
 }
@@ -114,6 +126,7 @@ mod tests {
             for address in addresses.chain([Address::UNSPECIFIED, v6(u128::MAX >> 16)]) {
                 let found = prefixes.find(address).map(|nth| (entries[nth].1, entries[nth].0.prefix_len()));
                 prop_assert_eq!(found, slowly(&entries, address), "{}", address);
+                prop_assert_eq!(prefixes.held().contains(address.bits()), found.is_some(), "{}", address);
             }
         }
     }

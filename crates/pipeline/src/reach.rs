@@ -8,6 +8,7 @@ use crate::snapshot::PLATFORM;
 use ipnet::IpNet;
 use model::{Network, VnetIndex};
 use packet::{Address, AttachmentId, Scope};
+use policy::Ranges;
 use std::collections::HashMap;
 
 /// Where a private address is.
@@ -72,6 +73,11 @@ impl Reaches {
         self.by_scope.get(&from)?.find(address)
     }
 
+    /// Every address that is anybody's, seen from the network of a scope.
+    pub(crate) fn all(&self, from: Scope) -> Ranges {
+        self.by_scope.get(&from).map(Prefixes::held).unwrap_or_default()
+    }
+
     /// Whether any virtual network has the address, whoever it belongs to there.
     pub(crate) fn in_any_vnet(&self, address: Address) -> bool {
         self.any_vnet.find(address).is_some()
@@ -98,4 +104,16 @@ pub fn virtual_network_tag(network: &Network, attachments: &[Attachment], vnet: 
     }
     tag.push(IpNet::from(PLATFORM.ip()));
     tag
+}
+
+/// What is on premises behind the gateway that each virtual network has or uses, in the model's order.
+pub fn on_premises(network: &Network, attachments: &[Attachment]) -> Vec<Vec<IpNet>> {
+    let mut sites = vec![Vec::new(); network.virtual_networks.len()];
+    for attachment in attachments {
+        let AttachmentKind::OnPremises { vnet, prefixes, .. } = &attachment.kind else { continue };
+        for served in network.served_by_gateway_of(*vnet) {
+            sites.get_mut(served.0).into_iter().for_each(|of: &mut Vec<IpNet>| of.extend(prefixes));
+        }
+    }
+    sites
 }

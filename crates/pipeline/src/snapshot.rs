@@ -38,7 +38,9 @@ pub struct Snapshot {
     public: HashMap<Address, Public, Scattered>,
     /// Of the virtual networks, in the model's order.
     scopes: Vec<Scope>,
-    reaches: Reaches,
+    /// What VirtualNetwork holds in each of them.
+    pub(crate) virtual_networks: Vec<Vec<IpNet>>,
+    pub(crate) reaches: Reaches,
     groups: HashMap<GroupId, Rules, Scattered>,
     /// Where the internet is.
     pub(crate) internet: Option<AttachmentId>,

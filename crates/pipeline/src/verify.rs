@@ -2,10 +2,10 @@
 
 use crate::RuleName;
 use crate::observer::Level;
-use crate::snapshot::Snapshot;
-use model::{Access, Direction, NetworkInterface, NicIndex, PublicIpSku};
+use crate::snapshot::{PLATFORM, Snapshot};
+use model::{Access, AddressMatch, Direction, NetworkInterface, NicIndex, PublicIpSku};
 use packet::Address;
-use policy::{GroupId, Match, Tuple};
+use policy::{GroupId, Match, Meanings, Ranges, Tuple};
 
 /// What the rules say.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -75,7 +75,7 @@ impl Snapshot {
             && guards.is_none()
             && of.sku == PublicIpSku::Standard
             && of.public.is_some()
-            && !self.is_private_to(nic, remote);
+            && !self.private_to(nic).contains(remote.bits());
         Some(if closed { FlowVerdict { access: Access::Deny, rule: None } } else { verdict })
     }
 
@@ -85,10 +85,24 @@ impl Snapshot {
         Guards { nic: nic.group, subnet: nic.subnet_groups.get(configuration).copied().flatten() }
     }
 
-    /// Whether a NIC reaches an address without a public one, and is reached from there.
-    pub fn is_private_to(&self, nic: NicIndex, remote: Address) -> bool {
+    /// The addresses that a NIC is reached from without a public one: those that it has routes to, and the platform's.
+    ///
+    /// A Standard public address is closed to all others where no NSG stands before it.
+    ///
+    /// # Source
+    /// Azure "Public IP addresses", *SKU*: secure by default.
+    pub fn private_to(&self, nic: NicIndex) -> Ranges {
         let vnet = self.network.network_interfaces.get(nic.0).and_then(NetworkInterface::vnet);
-        vnet.and_then(|vnet| self.scope_of(vnet)).is_some_and(|scope| self.reach(scope, remote).is_some())
+        let routed = vnet.and_then(|vnet| self.scope_of(vnet)).map(|scope| self.reaches.all(scope));
+        let platform = Ranges::of_addresses([PLATFORM.ip()]);
+        Ranges::union(routed.iter().chain([&platform]).flat_map(Ranges::as_slice).copied())
+    }
+
+    /// The addresses that one side of a question names, as a NIC sees it; `None` for a tag that is not loaded.
+    pub fn addresses(&self, nic: NicIndex, side: &AddressMatch) -> Option<Ranges> {
+        let vnet = self.network.network_interfaces.get(nic.0)?.vnet()?;
+        let tag = self.virtual_networks.get(vnet.0)?;
+        Meanings::new(&self.network, [tag.as_slice()]).set(side, (vnet, 0))
     }
 
     fn private_of(&self, nic: NicIndex, address: Address) -> Option<crate::snapshot::Private> {

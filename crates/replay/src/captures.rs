@@ -1,6 +1,6 @@
 //! The packets of captures under one policy, or under two.
 
-use crate::tally::{Pair, Tally, Told, Verdict};
+use crate::tally::{ONLY_ONE, Pair, Tally, Told, Verdict};
 use crate::trial::{Ready, Trial};
 use explain::role;
 use packet::Packet;
@@ -13,10 +13,6 @@ const LEASED: (&str, &str) = (
     "translated-port",
     "It is for a shared public address, at a port that no flow has here: another gateway chose it.",
 );
-/// The older network does not have it.
-const ONLY_NOW: (&str, &str) =
-    ("only-now", "The older policy's network has no place for it, or the newer one's has not.");
-
 /// The packets of captures, one after the other.
 #[derive(Debug)]
 pub struct Captures {
@@ -48,7 +44,7 @@ impl Captures {
             (Ok(ready), None) => self.alone(file, record, ready, tally),
             (Ok(ready), Some(Ok(before))) => self.both(file, record, (ready, before), tally),
             (ready, before) => {
-                tally.not_judged(ONLY_NOW.0, ONLY_NOW.1);
+                tally.one_sided(ONLY_ONE.0, ONLY_ONE.1);
                 if let Ok(ready) = ready {
                     self.now.pass(ready);
                 }

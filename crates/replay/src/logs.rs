@@ -1,6 +1,6 @@
 //! The entries of flow logs under one policy, or under two.
 
-use crate::tally::{Pair, Tally, Told, Verdict};
+use crate::tally::{ONLY_ONE, Pair, Tally, Told, Verdict};
 use explain::Arrivals;
 use flowlog::{Entry, Form, Mac, Record, Rule};
 use model::{Access, Direction, NicIndex};
@@ -58,25 +58,22 @@ impl Logs {
         if !entry.tuple.begins() {
             return tally.continues();
         }
-        let judged = self.pair(record, entry);
-        match judged {
-            Ok(pair) => tally.pair(pair, || told(file, entry)),
-            Err((slug, text)) => tally.not_judged(slug, text),
-        }
-    }
-
-    fn pair(&self, record: &Record, entry: &Entry) -> Result<Pair, Unjudged> {
-        let recorded = recorded(record, entry).ok_or(PLATFORM)?;
-        let (place, now) = self.now.verdict(record, entry)?;
-        let was = match &self.against {
-            Some(against) => against.verdict(record, entry)?.1,
-            None => in_its_words(recorded, &now),
+        let Some(recorded) = recorded(record, entry) else {
+            return tally.not_judged(PLATFORM.0, PLATFORM.1);
+        };
+        let before = self.against.as_ref().map(|against| against.verdict(record, entry));
+        let (place, was, now) = match (self.now.verdict(record, entry), before) {
+            (Ok((place, now)), None) => (place, in_its_words(recorded, &now), now),
+            (Ok((place, now)), Some(Ok((_, was)))) => (place, was, now),
+            (Err((slug, text)), None) => return tally.one_sided(slug, text),
+            (Err((slug, text)), Some(Err(_))) => return tally.not_judged(slug, text),
+            (Ok(_), Some(Err(_))) | (Err(_), Some(Ok(_))) => return tally.one_sided(ONLY_ONE.0, ONLY_ONE.1),
         };
         let direction = match entry.tuple.direction {
             flowlog::Direction::Inbound => "Inbound",
             flowlog::Direction::Outbound => "Outbound",
         };
-        Ok(Pair { place, direction, was, now })
+        tally.pair(Pair { place, direction, was, now }, || told(file, entry));
     }
 }
 

@@ -8,6 +8,10 @@ use std::time::Duration;
 /// The most groups that are kept apart; what comes after them is counted.
 const GROUPS: usize = 1000;
 
+/// Why something is not judged though one of two policies decides over it.
+pub(crate) const ONLY_ONE: (&str, &str) =
+    ("only-one-policy", "The network of one policy has a place for it, and that of the other has none.");
+
 /// What was said of all that was read so far.
 #[derive(Debug)]
 pub struct Tally {
@@ -18,6 +22,8 @@ pub struct Tally {
     allowed: u64,
     denied: u64,
     continuing: u64,
+    /// Of those not judged, the ones that one of both sides decided over.
+    one_sided: u64,
     /// By the reason's short name.
     not_judged: BTreeMap<&'static str, (&'static str, u64)>,
     groups: BTreeMap<Key, Group>,
@@ -93,6 +99,7 @@ impl Tally {
             allowed: 0,
             denied: 0,
             continuing: 0,
+            one_sided: 0,
             not_judged: BTreeMap::new(),
             groups: BTreeMap::new(),
             beyond: 0,
@@ -101,13 +108,24 @@ impl Tally {
         }
     }
 
-    /// Whether anything was decided differently.
+    /// Whether anything was decided differently, or on one side alone.
     pub fn is_different(&self) -> bool {
-        self.different > 0
+        self.different > 0 || self.one_sided > 0
+    }
+
+    /// Whether nothing at all was judged.
+    pub fn is_empty(&self) -> bool {
+        self.judged == 0
     }
 
     pub(crate) fn not_judged(&mut self, slug: &'static str, text: &'static str) {
         self.not_judged.entry(slug).or_insert((text, 0)).1 += 1;
+    }
+
+    /// Not judged though one side decided over it: nobody can say that it is as before.
+    pub(crate) fn one_sided(&mut self, slug: &'static str, text: &'static str) {
+        self.one_sided += 1;
+        self.not_judged(slug, text);
     }
 
     pub(crate) fn continues(&mut self) {
@@ -190,6 +208,7 @@ impl Tally {
             different: self.different,
             continuing: self.continuing,
             not_judged: not_judged.collect(),
+            one_sided: self.one_sided,
             not_listed: self.beyond,
             differences,
         }

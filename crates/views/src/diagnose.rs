@@ -7,7 +7,7 @@ use control::answer::{
 };
 use control::{Diagnostic, Verbosity};
 use ipnet::IpNet;
-use model::{Access, AddressMatch, Direction, NetworkInterface, NicIndex, PublicIpSku, ServiceTag};
+use model::{Access, AddressMatch, Direction, NetworkInterface};
 use pipeline::{Guards, Level, Snapshot};
 use policy::{Fates, FieldMatches, GroupId, Match, Question, Traffic, Tuple};
 use std::net::IpAddr;
@@ -41,9 +41,9 @@ pub fn diagnose(snapshot: &Snapshot, asked: &Diagnostic) -> Result<Diagnosis, St
         let Profile { source, destination, .. } = profile;
         return Err(format!("{source} and {destination} are of different address families"));
     }
-    let (local, remote) = match direction {
-        Direction::Inbound => (&mut question.destination, &question.source),
-        Direction::Outbound => (&mut question.source, &question.destination),
+    let local = match direction {
+        Direction::Inbound => &mut question.destination,
+        Direction::Outbound => &mut question.source,
     };
     let own: Vec<IpNet> =
         nic.ip_configurations.iter().filter_map(|it| it.private_address.map(IpNet::from)).collect();
@@ -54,7 +54,7 @@ pub fn diagnose(snapshot: &Snapshot, asked: &Diagnostic) -> Result<Diagnosis, St
     let asking = Asking { snapshot, nic, direction, configuration, verbosity: asked.verbosity };
     let guards = snapshot.guards(index, configuration);
     let mut result = if guards.is_none() {
-        asking.without_rules(index, remote)
+        asking.without_rules(index, &question)?
     } else {
         asking.rules(guards, &question)?
     };
@@ -94,11 +94,11 @@ fn configuration_of(nic: &NetworkInterface, local: &AddressMatch) -> (usize, Opt
 }
 
 /// Whom the question is about.
-struct Asking<'a> {
-    snapshot: &'a Snapshot,
-    nic: &'a NetworkInterface,
-    direction: Direction,
-    configuration: usize,
+pub(crate) struct Asking<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) nic: &'a NetworkInterface,
+    pub(crate) direction: Direction,
+    pub(crate) configuration: usize,
     verbosity: Verbosity,
 }
 
@@ -197,40 +197,5 @@ impl Asking<'_> {
             }
         }
         Witness { packet: words::packet(tuple), rule_name }
-    }
-
-    /// No NSG stands here: all is allowed, but from outside to a Standard public address.
-    fn without_rules(&self, index: NicIndex, remote: &AddressMatch) -> NsgResult {
-        let configuration = self.nic.ip_configurations.get(self.configuration);
-        let public = configuration.and_then(|it| self.snapshot.network.public_ips.get(it.public_ip?.0));
-        let closed = self.direction == Direction::Inbound
-            && public.is_some_and(|it| it.sku == PublicIpSku::Standard && it.address.is_some());
-        let outside = closed && !self.is_private(index, remote);
-        let mut notes = vec!["no network security group applies".to_owned()];
-        if outside {
-            notes.push("a Standard public address is closed until a network security group allows".into());
-        }
-        NsgResult {
-            security_rule_access_result: words::access(if outside { Access::Deny } else { Access::Allow })
-                .into(),
-            evaluated_network_security_groups: Vec::new(),
-            mixed: None,
-            notes,
-        }
-    }
-
-    /// Whether all of these are reached without the public address; of a prefix both ends are looked at.
-    fn is_private(&self, nic: NicIndex, remote: &AddressMatch) -> bool {
-        match remote {
-            AddressMatch::Prefixes(prefixes) => {
-                let ends = prefixes.iter().flat_map(|prefix| [prefix.network(), prefix.broadcast()]);
-                ends.into_iter().all(|end| self.snapshot.is_private_to(nic, end.into()))
-            }
-            AddressMatch::Tag(tag) => matches!(
-                tag,
-                ServiceTag::VirtualNetwork | ServiceTag::AzureLoadBalancer | ServiceTag::AzurePlatformDns
-            ),
-            AddressMatch::Any | AddressMatch::ApplicationSecurityGroups(_) => false,
-        }
     }
 }

@@ -5,6 +5,8 @@
 //! | `verify` | is this packet allowed, and by which rule (IP flow verify) |
 //! | `effective` | which rules apply to a network interface (effective security rules) |
 //! | `diagnose` | what does each rule say of these packets, field by field (network configuration diagnostic) |
+//! | `unguarded` | the same where no NSG stands: what is open, and what a Standard public address closes |
+//! | `suppose` | what if an address that Azure has yet to choose were the one asked about |
 //! | `profiles` | several questions of a diagnostic at once |
 //! | `words` | addresses, tags, ports and protocols as people write them |
 //! | `azure` | the answers in Azure's own shape |
@@ -17,7 +19,9 @@ mod azure;
 mod diagnose;
 mod effective;
 mod profiles;
+mod suppose;
 pub mod text;
+mod unguarded;
 mod verify;
 mod words;
 
@@ -25,4 +29,5 @@ pub use azure::{Diagnoses, EffectiveNsgs};
 pub use diagnose::diagnose;
 pub use effective::effective_nsgs;
 pub use profiles::profiles;
-pub use verify::{assume_address, test_ip_flow};
+pub use suppose::{supposed_by_diagnostic, supposed_by_flow};
+pub use verify::test_ip_flow;

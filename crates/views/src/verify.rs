@@ -1,9 +1,9 @@
 //! Azure's IP flow verify, on a snapshot.
 
-use crate::words;
+use crate::{suppose, words};
 use control::Question;
 use control::answer::{IpFlow, WithoutRule};
-use model::{Access, Direction, IpConfiguration, Network, NetworkInterface, NicIndex, SubnetIndex};
+use model::{Access, Direction, Network, NicIndex};
 use packet::{Address, Protocol};
 use pipeline::Snapshot;
 use policy::Tuple;
@@ -66,29 +66,6 @@ fn is_guarded(snapshot: &Snapshot, nic: NicIndex, local: Address) -> bool {
     at.is_some_and(|at| !snapshot.guards(nic, at).is_none())
 }
 
-/// Gives the NIC that is asked about the address that is asked about, where the documents leave its own open and it may
-/// be that one: Azure assigns any of the subnet.
-pub fn assume_address(network: &mut Network, asked: &Question) {
-    let Ok(nic) = words::target(network, asked.nic.as_deref(), asked.vm.as_deref()) else { return };
-    let Ok((local, _)) = end("--local", &asked.local, true) else { return };
-    let Some(vnet) = network.network_interfaces.get(nic.0).and_then(NetworkInterface::vnet) else { return };
-    let here = network.network_interfaces.iter().flat_map(|nic| &nic.ip_configurations);
-    let mut here = here.filter(|own| own.subnet.vnet == vnet);
-    if here.any(|own| own.private_address == Some(local)) {
-        return;
-    }
-    let Network { virtual_networks, network_interfaces, .. } = network;
-    let own = network_interfaces.get_mut(nic.0).map(|nic| nic.ip_configurations.as_mut_slice());
-    let holds = |subnet: SubnetIndex| {
-        let subnet = virtual_networks.get(subnet.vnet.0).and_then(|vnet| vnet.subnets.get(subnet.subnet));
-        subnet.is_some_and(|subnet| subnet.prefixes.iter().any(|prefix| prefix.contains(&local)))
-    };
-    let open = |own: &&mut IpConfiguration| own.private_address.is_none() && holds(own.subnet);
-    if let Some(own) = own.unwrap_or_default().iter_mut().find(open) {
-        own.private_address = Some(local);
-    }
-}
-
 fn local_belongs(network: &Network, nic: NicIndex, local: IpAddr) -> Result<(), String> {
     let Some(nic) = network.network_interfaces.get(nic.0) else {
         return Err("no such network interface".into());
@@ -97,12 +74,13 @@ fn local_belongs(network: &Network, nic: NicIndex, local: IpAddr) -> Result<(), 
     if own.contains(&local) {
         return Ok(());
     }
-    let own: Vec<String> = own.iter().map(IpAddr::to_string).collect();
-    Err(format!("--local {local} is no private address of {}; it has {}", nic.name, listed(&own)))
-}
-
-fn listed(words: &[String]) -> String {
-    if words.is_empty() { "none".into() } else { words.join(", ") }
+    let mut own: Vec<String> = own.iter().map(IpAddr::to_string).collect();
+    let open = nic.ip_configurations.iter().filter(|it| it.private_address.is_none());
+    for subnet in open.filter_map(|it| suppose::subnet(network, it.subnet)) {
+        let prefixes: Vec<String> = subnet.prefixes.iter().map(ToString::to_string).collect();
+        own.push(format!("one of {} that nobody else has", prefixes.join(", ")));
+    }
+    Err(format!("--local {local} is no private address of {}; it has {}", nic.name, own.join(", ")))
 }
 
 fn protocol(word: &str) -> Result<Protocol, String> {
@@ -114,7 +92,7 @@ fn protocol(word: &str) -> Result<Protocol, String> {
 }
 
 /// Reads `IP:PORT`; `None` is any port, which only the end that sends may have.
-fn end(flag: &str, text: &str, sends: bool) -> Result<(IpAddr, Option<u16>), String> {
+pub(crate) fn end(flag: &str, text: &str, sends: bool) -> Result<(IpAddr, Option<u16>), String> {
     let expected = || format!("{flag} \"{text}\": expected an address and a port, such as 10.0.1.4:443");
     let (ip, port) = text.rsplit_once(':').ok_or_else(expected)?;
     let ip = match ip.strip_prefix('[').and_then(|ip| ip.strip_suffix(']')) {

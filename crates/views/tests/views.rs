@@ -1,7 +1,7 @@
 //! The views of a small network, and their shape beside Azure's published examples.
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests: what cannot be had ends the test.
 
-use control::answer::{Diagnosis, NsgResult, Profile};
+use control::answer::{Diagnosis, Mixed, NsgResult, Profile};
 use control::{Diagnostic, Question, Verbosity};
 use gateway::{Host, Ids};
 use pipeline::{Names, Snapshot};
@@ -215,6 +215,87 @@ fn what_no_group_guards_is_told_so() {
     let platform = said("web1", profile("Outbound", "UDP", "10.0.1.4", "168.63.129.16", "53"));
     assert_eq!(platform.security_rule_access_result, "Allow");
     assert_eq!(platform.evaluated_network_security_groups[0].matched_rule, None);
+}
+
+/// What lies between two ranges of the virtual network comes from outside, whatever both ends of a prefix are.
+#[test]
+fn a_standard_address_is_closed_to_every_part_that_is_outside() {
+    let text =
+        NETWORK.replace("addressPrefixes: [10.0.0.0/16]", "addressPrefixes: [10.0.0.0/16, 10.3.0.0/16]");
+    let loaded = gateway::load_text(Path::new("g.yaml"), &text, &mut Ids::default(), &Host::Unseen).unwrap();
+    let snapshot = Snapshot::build(&loaded.gateway, &mut Names::default()).unwrap();
+    let ask = |source: &str, destination: &str| {
+        let profile = profile("Inbound", "TCP", source, destination, "22");
+        let asked = Diagnostic { nic: Some("bare1".into()), vm: None, profile, verbosity: Verbosity::Normal };
+        views::diagnose(&snapshot, &asked).unwrap().network_security_group_result
+    };
+    let verify = |source: &str| {
+        let question = Question {
+            nic: Some("bare1".into()),
+            vm: None,
+            direction: "Inbound".into(),
+            protocol: "TCP".into(),
+            local: "10.0.3.4:22".into(),
+            remote: format!("{source}:*"),
+        };
+        views::test_ip_flow(&snapshot, &question).unwrap().access
+    };
+    let gap = ask("10.0.0.0/14", "10.0.3.4");
+    assert_eq!(gap.security_rule_access_result, "Deny");
+    let Mixed { allowed, denied } = gap.mixed.unwrap();
+    assert_eq!((allowed.packet.as_str(), allowed.rule_name), ("Tcp 10.0.0.0:0 > 10.0.3.4:22", None));
+    assert_eq!((denied.packet.as_str(), denied.rule_name), ("Tcp 10.1.0.0:0 > 10.0.3.4:22", None));
+    // On each side of every boundary.
+    let addresses = [
+        "9.255.255.255",
+        "10.0.0.0",
+        "10.0.255.255",
+        "10.1.0.0",
+        "10.2.255.255",
+        "10.3.0.0",
+        "10.3.255.255",
+        "10.4.0.0",
+        "168.63.129.15",
+        "168.63.129.16",
+        "168.63.129.17",
+    ];
+    for source in [
+        "10.0.0.0/16",
+        "10.0.0.0/15",
+        "10.2.0.0/15",
+        "10.0.0.0/13",
+        "168.63.129.16",
+        "168.63.129.16/31",
+        "0.0.0.0/0",
+    ] {
+        let holds = |address: &&&str| {
+            let prefix = source
+                .parse::<ipnet::IpNet>()
+                .or_else(|_| source.parse::<std::net::IpAddr>().map(Into::into));
+            prefix.unwrap().contains(&address.parse::<std::net::IpAddr>().unwrap())
+        };
+        let fates: BTreeSet<String> = addresses.iter().filter(holds).map(|address| verify(address)).collect();
+        let answer = ask(source, "*");
+        assert_eq!(
+            answer.security_rule_access_result == "Allow",
+            !fates.contains("Deny"),
+            "{source}: {answer:?}"
+        );
+        assert_eq!(answer.mixed.is_some(), fates.len() == 2, "{source}: {answer:?}");
+    }
+    for (tag, allowed, mixed) in [
+        ("VirtualNetwork", "Allow", false),
+        ("AzureLoadBalancer", "Allow", false),
+        ("Internet", "Deny", false),
+        ("*", "Deny", true),
+    ] {
+        let answer = ask(tag, "10.0.3.4");
+        assert_eq!(
+            (answer.security_rule_access_result.as_str(), answer.mixed.is_some()),
+            (allowed, mixed),
+            "{tag}"
+        );
+    }
 }
 
 #[test]

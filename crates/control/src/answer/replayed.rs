@@ -23,6 +23,8 @@ pub struct Replayed {
     pub continuing: u64,
     /// What could not be judged, by reason.
     pub not_judged: Vec<NotJudged>,
+    /// Those of them that were decided before, or are by one of two policies, which is a difference too.
+    pub one_sided: u64,
     /// What differs in some way that is not among `differences`, because these are too many.
     pub not_listed: u64,
     /// What differs, in groups; those whose decision is the same and whose rule is another come last.

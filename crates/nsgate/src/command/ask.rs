@@ -1,11 +1,9 @@
 //! Questions to a gateway file or to the daemon.
 
-use super::{answer, socket};
+use super::{answer, question, socket};
 use crate::cli::{Ask, Reload};
-use crate::print;
-use anyhow::anyhow;
 use control::answer::{Drop, FlowPage, Reloaded, SnatPool, Status, Trial};
-use control::{PAGE, Refusal, Request, ask};
+use control::{PAGE, Request, ask};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -39,13 +37,11 @@ pub(super) fn drops(args: &Ask, out: &mut impl Write) -> anyhow::Result<()> {
 pub(super) fn reload(args: &Reload, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let socket = socket(&args.ask.whom)?;
     if args.dry_run {
-        let trial = ask::<Trial>(&socket, &Request::TryReload { limit: args.limit });
         // Here a file with errors is no answer, as for `nsgate diff`.
-        let trial = trial.map_err(|error| match error.downcast::<Refusal>() {
-            Ok(Refusal(why)) => anyhow!(why),
-            Err(error) => error,
+        let trial: Trial = question(&socket, &Request::TryReload { limit: args.limit })?;
+        answer(out, args.ask.output, &trial, |out, it| {
+            print::trial(out, it, super::colour(), print::width())
         })?;
-        answer(out, args.ask.output, &trial, |out, it| print::trial(out, it))?;
         return Ok(ExitCode::from(if trial.is_change() { super::NO } else { 0 }));
     }
     let reloaded: Reloaded = ask(&socket, &Request::Reload {})?;

@@ -2,11 +2,11 @@
 
 use crate::cli::{Check, Output};
 use crate::daemon::HAND_OVER;
-use crate::print::{self, Colour};
 use ::io::{Backend, Interfaces, Ports, Wanted, Wire};
 use gateway::{Documents, Host, Ids, Settings};
 use model::{Diagnostic, Network, Severity};
 use pipeline::{Attachment, Engine, Names, Snapshot};
+use print::Colour;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -83,7 +83,8 @@ fn check_documents(args: &Check) -> (Vec<Diagnostic>, String) {
 /// Warnings of rules that change nothing. A policy that is too large for an answer is refused elsewhere.
 fn idle_rules(network: &Network, attachments: &[Attachment]) -> Vec<Diagnostic> {
     let virtual_networks = super::diff::virtual_networks(network, attachments);
-    let found = analysis::lint(&analysis::Network { network, virtual_networks: &virtual_networks });
+    let found =
+        analysis::lint(&analysis::Network { network, virtual_networks: &virtual_networks, on_premises: &[] });
     found.map(|found| analysis::diagnostics(network, &found)).unwrap_or_default()
 }
 

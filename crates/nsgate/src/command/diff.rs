@@ -1,13 +1,12 @@
-//! `nsgate diff`: what two policies decide differently.
+//! `nsgate diff`: what two policies decide differently, and what each lets reach.
 
 use super::{NO, offline};
-use crate::cli::{self, Output};
-use crate::print::{self, Colour};
-use analysis::{Limits, Network, diff};
+use crate::cli;
+use analysis::{Limits, Network, answer, diff};
 use anyhow::{Context as _, bail};
 use ipnet::IpNet;
 use model::VnetIndex;
-use pipeline::{Attachment, virtual_network_tag};
+use pipeline::{Attachment, on_premises, virtual_network_tag};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,18 +20,18 @@ pub(super) fn run(args: &cli::Diff, out: &mut impl Write) -> anyhow::Result<Exit
     let old = Side::load(&files(&args.old, &args.more_old), besides, "OLD")?;
     let new = Side::load(&files(&args.new, &args.more_new), besides, "NEW")?;
     let limits = Limits { regions: args.limit, ..Limits::default() };
-    let found = diff(&old.network(), &new.network(), &limits)?;
-    match args.output {
-        Output::Json => print::json(out, &print::Differences::from(&found))?,
-        Output::Text => print::differences(out, &found, Colour::of(&std::io::stdout()), print::width())?,
-    }
-    Ok(if found.is_equal() { ExitCode::SUCCESS } else { ExitCode::from(NO) })
+    let found = answer(&diff(&old.network(), &new.network(), &limits)?);
+    super::answer(out, args.output, &found, |out, it| {
+        print::differences(out, it, super::colour(), print::width())
+    })?;
+    Ok(if found.equal { ExitCode::SUCCESS } else { ExitCode::from(NO) })
 }
 
 /// One side, loaded.
 struct Side {
     network: Arc<model::Network>,
     virtual_networks: Vec<Vec<IpNet>>,
+    on_premises: Vec<Vec<IpNet>>,
 }
 
 impl Side {
@@ -59,11 +58,19 @@ impl Side {
     }
 
     fn new(network: Arc<model::Network>, attachments: &[Attachment]) -> Self {
-        Self { virtual_networks: virtual_networks(&network, attachments), network }
+        Self {
+            virtual_networks: virtual_networks(&network, attachments),
+            on_premises: on_premises(&network, attachments),
+            network,
+        }
     }
 
     fn network(&self) -> Network<'_> {
-        Network { network: &self.network, virtual_networks: &self.virtual_networks }
+        Network {
+            network: &self.network,
+            virtual_networks: &self.virtual_networks,
+            on_premises: &self.on_premises,
+        }
     }
 }
 

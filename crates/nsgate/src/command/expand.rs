@@ -1,8 +1,9 @@
 //! `nsgate expand`: the plain resources that templates come to.
 
 use crate::cli::{Expand, Output};
-use crate::print::{self, Colour};
+use gateway::Deployed;
 use model::Severity;
+use print::Colour;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -11,8 +12,12 @@ pub(super) fn expand(args: &Expand, out: &mut impl Write) -> anyhow::Result<Exit
     print::diagnostics(&mut io::stderr().lock(), &found, Colour::of(&io::stderr()))?;
     match args.output {
         Output::Json => print::json(out, &deployed)?,
-        Output::Text => print::deployed(out, &deployed)?,
+        Output::Text => print::deployed(out, deployed.iter().map(row))?,
     }
     let broken = found.iter().any(|one| one.severity == Severity::Error);
     Ok(if broken { ExitCode::from(super::NO) } else { ExitCode::SUCCESS })
+}
+
+fn row(one: &Deployed) -> [String; 4] {
+    [one.kind.clone(), one.name.clone(), one.at.to_string(), one.path.clone()]
 }

@@ -3,7 +3,6 @@
 use super::policy::{self, Whom};
 use super::{answer, colour, offline};
 use crate::cli::{Explain, Output};
-use crate::print;
 use anyhow::{Context, anyhow, bail};
 use control::answer::Walk;
 use control::{Packet, Request, ask};
@@ -49,7 +48,7 @@ fn in_words(args: &Explain) -> anyhow::Result<Walk> {
     let gateway = match policy::whom(&args.policy)? {
         Whom::Daemon(socket) => {
             let packet = Packet::Words(args.words.join(" "));
-            return ask(&socket, &Request::Explain { from: args.from.clone(), packet });
+            return super::question(&socket, &Request::Explain { from: args.from.clone(), packet });
         }
         Whom::File(file) => offline::load(file)?,
         Whom::Documents => policy::of_documents(&args.policy)?,

@@ -11,11 +11,11 @@ mod release;
 mod replay;
 
 use crate::cli::{Cli, Command, Output, Whom};
-use crate::print::{self, Colour};
 use anyhow::anyhow;
 use clap::Parser as _;
-use control::{DEFAULT_SOCKET, Refusal};
+use control::{DEFAULT_SOCKET, Refusal, Request};
 use model::Diagnostic;
+use print::Colour;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -109,6 +109,14 @@ fn socket(whom: &Whom) -> anyhow::Result<PathBuf> {
         Place::Daemon(socket) => Ok(socket),
         Place::File(file) => Ok(gateway::socket_of(&file).map_err(Broken)?),
     }
+}
+
+/// Asks the daemon what a file could answer too: where it refuses, something is wrong with the question, as there.
+fn question<T: serde::de::DeserializeOwned>(socket: &Path, request: &Request) -> anyhow::Result<T> {
+    control::ask(socket, request).map_err(|error| match error.downcast::<Refusal>() {
+        Ok(Refusal(why)) => anyhow!(why),
+        Err(error) => error,
+    })
 }
 
 fn colour() -> Colour {

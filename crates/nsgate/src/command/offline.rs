@@ -1,12 +1,12 @@
 //! Answers from a gateway file alone, by the same code that a daemon runs.
 
 use super::Broken;
-use crate::print::{self, Colour};
 use anyhow::bail;
 use gateway::{Host, Ids, Loaded};
 use model::{Diagnostic, Network, NicIndex, Severity};
 use packet::AttachmentId;
 use pipeline::{Attachment, AttachmentKind, Gateway, Names, Snapshot};
+use print::Colour;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

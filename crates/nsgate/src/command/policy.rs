@@ -4,11 +4,9 @@ use super::{answer, offline};
 use crate::cli::{
     Level, ListEffectiveNsg, Output, Policy, RunConfigurationDiagnostic, TestIpFlow, VerifiedProtocol, Way,
 };
-use crate::print;
 use anyhow::{Context as _, anyhow};
 use control::answer::{Diagnosis, EffectiveNsg, IpFlow, Profile};
-use control::{DEFAULT_SOCKET, Diagnostic, Question, Request, Verbosity, ask};
-use model::Network;
+use control::{DEFAULT_SOCKET, Diagnostic, Question, Request, Verbosity};
 use pipeline::{Gateway, Snapshot};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -27,8 +25,8 @@ pub(super) enum Whom<'a> {
 
 /// Who answers.
 enum Judge {
-    /// A policy that was compiled here.
-    Compiled(Arc<Snapshot>),
+    /// A policy that was compiled here, and what it was compiled from.
+    Compiled(Box<Gateway>, Arc<Snapshot>),
     /// The daemon behind this socket.
     Daemon(PathBuf),
 }
@@ -51,15 +49,15 @@ pub(super) fn of_documents(policy: &Policy) -> anyhow::Result<Gateway> {
     offline::load_documents(&policy.documents, &policy.parameters, policy.service_tags.as_deref())
 }
 
-/// Finds who answers, and compiles the policy where nobody else has; `settle` is what is supposed of its network.
-fn judge(policy: &Policy, settle: impl FnOnce(&mut Network)) -> anyhow::Result<Judge> {
-    let mut gateway = match whom(policy)? {
+/// Finds who answers, and compiles the policy where nobody else has.
+fn judge(policy: &Policy) -> anyhow::Result<Judge> {
+    let gateway = match whom(policy)? {
         Whom::File(file) => offline::load(file)?,
         Whom::Documents => of_documents(policy)?,
         Whom::Daemon(socket) => return Ok(Judge::Daemon(socket)),
     };
-    settle(Arc::make_mut(&mut gateway.network));
-    Ok(Judge::Compiled(offline::compile(&gateway)?))
+    let snapshot = offline::compile(&gateway)?;
+    Ok(Judge::Compiled(Box::new(gateway), snapshot))
 }
 
 pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::Result<()> {
@@ -74,9 +72,11 @@ pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::R
         local: args.local.clone(),
         remote: args.remote.clone(),
     };
-    let verdict: IpFlow = match judge(&args.policy, |network| views::assume_address(network, &question))? {
-        Judge::Compiled(snapshot) => views::test_ip_flow(&snapshot, &question).map_err(|why| anyhow!(why))?,
-        Judge::Daemon(socket) => ask(&socket, &Request::TestIpFlow(question))?,
+    let verdict: IpFlow = match judge(&args.policy)? {
+        Judge::Compiled(gateway, snapshot) => views::supposed_by_flow(&gateway, &snapshot, &question)
+            .and_then(|snapshot| views::test_ip_flow(&snapshot, &question))
+            .map_err(|why| anyhow!(why))?,
+        Judge::Daemon(socket) => super::question(&socket, &Request::TestIpFlow(question))?,
     };
     match args.output {
         Output::Json => answer(out, args.output, &verdict.azures(), |_, _| Ok(())),
@@ -87,11 +87,13 @@ pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::R
 }
 
 pub(super) fn list_effective_nsg(args: &ListEffectiveNsg, out: &mut impl Write) -> anyhow::Result<()> {
-    let nsgs: Vec<EffectiveNsg> = match judge(&args.policy, |_| {})? {
-        Judge::Compiled(snapshot) => {
+    let nsgs: Vec<EffectiveNsg> = match judge(&args.policy)? {
+        Judge::Compiled(_, snapshot) => {
             views::effective_nsgs(&snapshot, &args.nic).map_err(|why| anyhow!(why))?
         }
-        Judge::Daemon(socket) => ask(&socket, &Request::ListEffectiveNsg { nic: args.nic.clone() })?,
+        Judge::Daemon(socket) => {
+            super::question(&socket, &Request::ListEffectiveNsg { nic: args.nic.clone() })?
+        }
     };
     let azures = views::EffectiveNsgs(&nsgs);
     answer(out, args.output, &azures, |out, it| views::text::effective_nsgs(out, it.0, &look()))
@@ -101,7 +103,7 @@ pub(super) fn run_configuration_diagnostic(
     args: &RunConfigurationDiagnostic,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let judge = judge(&args.policy, |_| {})?;
+    let judge = judge(&args.policy)?;
     let id = args.resource.to_ascii_lowercase();
     let of_type = args.resource_type.as_ref().map(|it| it.to_ascii_lowercase()).unwrap_or_default();
     let is_machine = id.contains("/virtualmachines/") || of_type.ends_with("virtualmachines");
@@ -121,8 +123,10 @@ pub(super) fn run_configuration_diagnostic(
     for profile in profiles(args)? {
         let asked = Diagnostic { nic: nic.clone(), vm: vm.clone(), profile, verbosity };
         results.push(match &judge {
-            Judge::Compiled(snapshot) => views::diagnose(snapshot, &asked).map_err(|why| anyhow!(why))?,
-            Judge::Daemon(socket) => ask(socket, &Request::RunConfigurationDiagnostic(asked))?,
+            Judge::Compiled(gateway, snapshot) => views::supposed_by_diagnostic(gateway, snapshot, &asked)
+                .and_then(|snapshot| views::diagnose(&snapshot, &asked))
+                .map_err(|why| anyhow!(why))?,
+            Judge::Daemon(socket) => super::question(socket, &Request::RunConfigurationDiagnostic(asked))?,
         });
     }
     let azures = views::Diagnoses { results: &results };

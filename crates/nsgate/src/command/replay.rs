@@ -2,7 +2,6 @@
 
 use super::{NO, UNUSABLE, offline};
 use crate::cli::{Output, Replay};
-use crate::print;
 use anyhow::{Context, anyhow, bail};
 use pipeline::Gateway;
 use replay::{Captures, Logs, Seeds, Tally, Trial};
@@ -35,6 +34,9 @@ pub(super) fn replay(args: &Replay, out: &mut impl Write) -> anyhow::Result<Exit
             Ok(files) => files.iter().for_each(|file| replayed.file(file)),
             Err(why) => replayed.fault(&format!("{why:#}")),
         }
+    }
+    if replayed.faults == 0 && replayed.tally.is_empty() {
+        replayed.fault("nothing was judged, so nothing is known to be as before; the answer says why");
     }
     let (is_different, faults) = (replayed.tally.is_different(), replayed.faults);
     let answer = replayed.tally.answer();

@@ -85,13 +85,17 @@ impl Desk {
             Request::Reload {} => self.reload().map(Answer::Reload),
             Request::TryReload { limit } => self.try_reload(limit).map(Box::new).map(Answer::Trial),
             Request::TestIpFlow(question) => {
-                ::views::test_ip_flow(&self.shown.load().snapshot, &question).map(Answer::IpFlow)
+                let shown = self.shown.load();
+                let snapshot = ::views::supposed_by_flow(&shown.gateway, &shown.snapshot, &question)?;
+                ::views::test_ip_flow(&snapshot, &question).map(Answer::IpFlow)
             }
             Request::ListEffectiveNsg { nic } => {
                 ::views::effective_nsgs(&self.shown.load().snapshot, &nic).map(Answer::EffectiveNsgs)
             }
             Request::RunConfigurationDiagnostic(asked) => {
-                ::views::diagnose(&self.shown.load().snapshot, &asked).map(Answer::Diagnosis)
+                let shown = self.shown.load();
+                let snapshot = ::views::supposed_by_diagnostic(&shown.gateway, &shown.snapshot, &asked)?;
+                ::views::diagnose(&snapshot, &asked).map(Answer::Diagnosis)
             }
             Request::Explain { from, packet } => self.explain(from.as_deref(), &packet).map(Answer::Walk),
         }

@@ -6,9 +6,8 @@
 use super::desk::Shown;
 use super::link::{Command, Workers};
 use super::views;
-use crate::difference;
-use analysis::{Limits, OnlyIn};
-use control::answer::{Difference, FlowRule, NotAdmitted, Trial};
+use analysis::Limits;
+use control::answer::{Differences, FlowRule, NotAdmitted, Trial};
 use explain::{Arrivals, Words};
 use ipnet::IpNet;
 use model::VnetIndex;
@@ -56,12 +55,8 @@ pub(super) fn run(
     let snapshot = Snapshot::build(&gateway, &mut Names::default()).map_err(|errors| errors.join("; "))?;
     let engine = bystander(Arc::new(snapshot), &gateway)?;
     let judged = judge_all(&engine, &gateway, workers, (limit.min(MOST), by))?;
-    let differences = differences(&shown.gateway, &gateway)?;
     Ok(Trial {
-        equal: differences.equal,
-        differences: differences.listed,
-        more_differences: differences.more,
-        only: differences.only,
+        policies: differences(&shown.gateway, &gateway)?,
         flows: judged.listed,
         flows_not_admitted: judged.refused,
         flows_judged: judged.flows,
@@ -72,29 +67,13 @@ pub(super) fn run(
     })
 }
 
-/// Where two policies differ, and what only one has.
-struct Differences {
-    equal: bool,
-    listed: Vec<Difference>,
-    more: u64,
-    only: Vec<String>,
-}
-
 fn differences(old: &Gateway, new: &Gateway) -> Result<Differences, String> {
     let [of_old, of_new] = [old, new].map(virtual_networks);
-    let old = analysis::Network { network: &old.network, virtual_networks: &of_old };
-    let new = analysis::Network { network: &new.network, virtual_networks: &of_new };
+    let sites = [old, new].map(|it| pipeline::on_premises(&it.network, &it.attachments));
+    let old = analysis::Network { network: &old.network, virtual_networks: &of_old, on_premises: &sites[0] };
+    let new = analysis::Network { network: &new.network, virtual_networks: &of_new, on_premises: &sites[1] };
     let found = analysis::diff(&old, &new, &Limits::default()).map_err(|error| error.to_string())?;
-    let only = found.only.iter().map(|only| match only.side {
-        OnlyIn::Old => format!("{} would be no more", only.what),
-        OnlyIn::New => format!("{} would be new", only.what),
-    });
-    Ok(Differences {
-        equal: found.is_equal(),
-        more: found.differences.iter().map(|one| one.more).sum(),
-        only: only.collect(),
-        listed: found.differences.iter().flat_map(difference::told).collect(),
-    })
+    Ok(analysis::answer(&found))
 }
 
 /// What VirtualNetwork holds in each virtual network.

@@ -78,6 +78,9 @@ impl Snapshot {
         Ok(Self {
             internet: links.iter().flatten().find(|link| link.is_internet()).map(|link| link.id),
             reaches: Reaches::new(gateway, &scopes),
+            virtual_networks: (0..scopes.len())
+                .map(|vnet| virtual_network_tag(&network, &gateway.attachments, VnetIndex(vnet)))
+                .collect(),
             scopes,
             links,
             nics: snapshot_nics,

@@ -1,13 +1,58 @@
-//! What two policies decide differently, as answers carry it.
+//! The difference of two networks as answers carry it.
 
-use analysis::{Decider, Place, Subject, text};
-use control::answer::{Difference, Region};
+use crate::diff::{Diff, OnlyIn, Subject};
+use crate::reach::{self, Reacher};
+use crate::region::{self, Decider, Place};
+use crate::text;
+use control::answer::{Difference, Differences, OneSided, ReachChange, Reached, Region};
 use model::{Access, Direction};
 use packet::Protocol;
 use policy::Tuple;
 
-/// Each region of a difference, with its packet.
-pub(crate) fn told(one: &analysis::Difference) -> impl Iterator<Item = Difference> + '_ {
+/// A difference in plain data: each region with its packet.
+pub fn answer(found: &Diff) -> Differences {
+    let side = |side| match side {
+        OnlyIn::Old => "old",
+        OnlyIn::New => "new",
+    };
+    Differences {
+        equal: found.is_equal(),
+        differences: found.differences.iter().flat_map(regions).collect(),
+        more: found.differences.iter().fold(0, |sum, one| sum.saturating_add(one.more)),
+        only: found
+            .only
+            .iter()
+            .map(|only| OneSided { what: only.what.clone(), side: side(only.side).into() })
+            .collect(),
+        reach: found.reach.iter().map(reach).collect(),
+        more_reach: found.more_reach,
+    }
+}
+
+fn reach(change: &reach::ReachChange) -> ReachChange {
+    let (nic, virtual_network) = match &change.whose {
+        Reacher::Nic(name) => (Some(name.to_string()), None),
+        Reacher::VirtualNetwork(name) => (None, Some(name.to_string())),
+    };
+    let [gained, lost] = [&change.gained, &change.lost].map(|list| list.iter().map(reached).collect());
+    ReachChange { nic, virtual_network, gained, lost }
+}
+
+fn reached(it: &reach::Reached) -> Reached {
+    match it {
+        reach::Reached::VirtualNetwork { name, addresses } => {
+            Reached::VirtualNetwork { name: name.to_string(), addresses: text::addresses(addresses) }
+        }
+        reach::Reached::OnPremises { addresses } => {
+            Reached::OnPremises { addresses: text::addresses(addresses) }
+        }
+        reach::Reached::PublicAddress { name, address, private } => {
+            Reached::PublicIpAddress { name: name.to_string(), address: *address, private_address: *private }
+        }
+    }
+}
+
+fn regions(one: &crate::diff::Difference) -> impl Iterator<Item = Difference> + '_ {
     one.regions.iter().map(|region| {
         let (nic, nsg) = match &one.subject {
             Subject::Nic(name) => (Some(name.to_string()), None),
@@ -41,29 +86,26 @@ pub(crate) fn told(one: &analysis::Difference) -> impl Iterator<Item = Differenc
     })
 }
 
-/// `Inbound` or `Outbound`.
-pub(crate) fn way(direction: Direction) -> &'static str {
+fn way(direction: Direction) -> &'static str {
     match direction {
         Direction::Inbound => "Inbound",
         Direction::Outbound => "Outbound",
     }
 }
 
-/// `Allow` or `Deny`.
-pub(crate) fn access(access: Access) -> &'static str {
+fn access(access: Access) -> &'static str {
     match access {
         Access::Allow => "Allow",
         Access::Deny => "Deny",
     }
 }
 
-/// A rule with its group.
-pub(crate) fn decider(by: &Decider) -> String {
+fn decider(by: &Decider) -> String {
     format!("{}/{}", by.nsg, by.rule)
 }
 
 /// A protocol's word, or its number.
-pub(crate) fn word(protocol: Protocol) -> String {
+fn word(protocol: Protocol) -> String {
     match text::protocol(protocol) {
         "Other" => protocol.0.to_string(),
         word => word.to_owned(),
@@ -75,7 +117,7 @@ fn port(port: Option<u16>) -> String {
 }
 
 /// What is supposed of a region's packet where the documents leave it open.
-fn suppositions(region: &analysis::Region) -> Vec<String> {
+fn suppositions(region: &region::Region) -> Vec<String> {
     // The name of a published tag says which addresses; one that stands for every address says what is supposed of them.
     let is_supposed =
         |place: &Place| matches!(&*text::addresses(&place.addresses), "*" | "0.0.0.0/0" | "::/0");

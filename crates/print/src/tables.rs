@@ -1,24 +1,23 @@
 //! Tables for people.
 
 use super::Colour;
+use super::differences::differences;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use control::answer::{
-    Confinement, Drop, Flow, FlowRule, IpFlow, Landlock, NotAdmitted, Region, Reloaded, SnatPool, Status,
+    Confinement, Drop, Flow, FlowRule, IpFlow, Landlock, NotAdmitted, Reloaded, SnatPool, Status,
     TagsInForce, TagsRefused, Trial, Tuple, WithoutRule,
 };
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What templates come to.
+/// What templates come to: of each resource its type, its name, where it is declared, and the path to it.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn deployed(out: &mut impl Write, deployed: &[gateway::Deployed]) -> io::Result<()> {
+pub fn deployed(out: &mut impl Write, resources: impl Iterator<Item = [String; 4]>) -> io::Result<()> {
     let mut rows = table(&["type", "name", "declared at", "path"]);
-    for one in deployed {
-        rows.add_row([one.kind.clone(), one.name.clone(), one.at.to_string(), one.path.clone()]);
-    }
+    rows.add_rows(resources);
     writeln!(out, "{rows}")
 }
 
@@ -195,26 +194,11 @@ pub fn reloaded(out: &mut impl Write, reloaded: &Reloaded) -> io::Result<()> {
     Ok(())
 }
 
-fn region(region: &Region) -> String {
-    let side = |addresses: &str, given: &Option<String>| match given {
-        Some(given) => format!("{addresses} ({given})"),
-        None => addresses.to_owned(),
-    };
-    format!(
-        "{} from {} port {} to {} port {}",
-        region.protocol,
-        side(&region.source, &region.source_given),
-        region.source_port,
-        side(&region.destination, &region.destination_given),
-        region.destination_port
-    )
-}
-
 /// What a reload would change.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn trial(out: &mut impl Write, trial: &Trial) -> io::Result<()> {
+pub fn trial(out: &mut impl Write, trial: &Trial, colour: Colour, width: Option<u16>) -> io::Result<()> {
     for (what, interfaces) in
         [("would be attached", &trial.attached), ("would be given back", &trial.detached)]
     {
@@ -222,26 +206,7 @@ pub fn trial(out: &mut impl Write, trial: &Trial) -> io::Result<()> {
             writeln!(out, "{what}: {}", interfaces.join(", "))?;
         }
     }
-    for difference in &trial.differences {
-        let whose = difference.nic.as_ref().or(difference.nsg.as_ref());
-        writeln!(
-            out,
-            "{} {}: {}: {} becomes {}",
-            whose.map_or("", |it| it),
-            difference.direction.to_lowercase(),
-            region(&difference.region),
-            difference.old,
-            difference.new
-        )?;
-    }
-    for only in &trial.only {
-        writeln!(out, "{only}")?;
-    }
-    match trial.more_differences {
-        0 if trial.equal => writeln!(out, "the rules allow and deny the same as those in force")?,
-        0 => {}
-        more => writeln!(out, "and {more} more")?,
-    }
+    differences(out, &trial.policies, colour, width)?;
     if !trial.flows.is_empty() {
         let mut table = table(&["protocol", "initiator", "age", "would be dropped", "by"]);
         for NotAdmitted { flow, reason, denied_by } in &trial.flows {

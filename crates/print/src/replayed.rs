@@ -38,7 +38,14 @@ pub fn replayed(out: &mut impl Write, answer: &Replayed) -> io::Result<()> {
     for NotJudged { reason, meaning, count } in &answer.not_judged {
         writeln!(out, "{count} not judged ({reason}): {meaning}")?;
     }
-    Ok(())
+    match answer.one_sided {
+        0 => Ok(()),
+        count => writeln!(
+            out,
+            "{count} of those not judged {} decided on one side alone: not everything is as before",
+            if count == 1 { "was" } else { "were" }
+        ),
+    }
 }
 
 fn difference(out: &mut impl Write, one: &Redecided) -> io::Result<()> {

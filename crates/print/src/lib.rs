@@ -1,4 +1,31 @@
-//! Answers written for people or programs, into any writer.
+//! Answers and diagnostics, written as text for people or as JSON for programs, into any writer.
+//!
+//! What is answered is plain data of the crate [`control`], so that nothing here knows whether a daemon or a file answered.
+//! Each function writes one answer; [`json`] writes any of them.
+//!
+//! ```
+//! use control::answer::IpFlow;
+//! use print::Colour;
+//!
+//! let verdict = IpFlow {
+//!     access: "Deny".into(),
+//!     rule_name: Some("securityRules/DenyMail".into()),
+//!     nsg: Some("web1-nsg".into()),
+//!     without_rule: None,
+//! };
+//! let mut text = Vec::new();
+//! print::ip_flow(&mut text, &verdict, Colour::No)?;
+//! assert_eq!(text, b"Deny: securityRules/DenyMail of web1-nsg\n");
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! | module | question |
+//! |---|---|
+//! | `diagnostics`, `source` | what is wrong in a file, and which few lines of it show that |
+//! | `tables` | what do the daemon's answers and a verdict look like? |
+//! | `walk` | what became of one packet? |
+//! | `differences` | what do two policies decide differently? |
+//! | `replayed` | what does a policy decide over what was recorded? |
 
 mod diagnostics;
 mod differences;
@@ -8,7 +35,7 @@ mod tables;
 mod walk;
 
 pub use diagnostics::{diagnostics, diagnostics_in, diagnostics_json};
-pub use differences::{Differences, differences};
+pub use differences::differences;
 pub use replayed::replayed;
 pub use tables::{deployed, drops, flows, ip_flow, reloaded, snat, status, trial};
 pub use walk::walk;

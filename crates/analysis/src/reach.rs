@@ -1,0 +1,214 @@
+//! What network interfaces reach, whatever the rules say: virtual networks, sites on premises, public addresses.
+
+use crate::diff::Network;
+use crate::matching::{Matched, pair};
+use ipnet::IpNet;
+use model::{NetworkInterface, PublicIpIndex, VnetIndex};
+use policy::Ranges;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What somebody reaches in one of two networks and not in the other.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReachChange {
+    /// Who.
+    pub whose: Reacher,
+    /// What only the new network lets it reach.
+    pub gained: Vec<Reached>,
+    /// What only the old network lets it reach.
+    pub lost: Vec<Reached>,
+}
+
+/// Who reaches something.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Reacher {
+    /// A network interface.
+    Nic(Arc<str>),
+    /// A virtual network of both networks in which no network interface is compared.
+    VirtualNetwork(Arc<str>),
+}
+
+/// Something that is reached.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reached {
+    /// A virtual network: one's own, or a peer. Access to it is what VirtualNetwork holds, and so a matter of rules.
+    VirtualNetwork {
+        /// Its name.
+        name: Arc<str>,
+        /// The addresses of it that only one of both reaches.
+        addresses: Ranges,
+    },
+    /// Sites behind the gateway that the virtual network has or uses.
+    OnPremises {
+        /// Their addresses, those of virtual networks left out: routes to these come first.
+        addresses: Ranges,
+    },
+    /// The internet under an address of one's own, and from there back.
+    PublicAddress {
+        /// The name of the public address.
+        name: Arc<str>,
+        /// The address; `None` where Azure has not assigned one yet.
+        address: Option<IpAddr>,
+        /// The private address that it stands for; `None` where the documents leave that open.
+        private: Option<IpAddr>,
+    },
+}
+
+/// Lists what is reached differently, at most `left` gains and losses; the others are counted.
+pub(crate) fn changes(
+    old: &Network<'_>,
+    new: &Network<'_>,
+    nics: &Matched,
+    mut left: usize,
+) -> (Vec<ReachChange>, u64) {
+    let comparison = Comparison::new(old, new);
+    let mut by_vnets = HashMap::new();
+    let (mut changes, mut more) = (Vec::new(), 0_u64);
+    let mut list = |whose, mut gained: Vec<Reached>, mut lost: Vec<Reached>| {
+        let all = gained.len() + lost.len();
+        gained.truncate(left);
+        lost.truncate(left - gained.len());
+        let listed = gained.len() + lost.len();
+        left -= listed;
+        more = more.saturating_add((all - listed) as u64);
+        if listed > 0 {
+            changes.push(ReachChange { whose, gained, lost });
+        }
+    };
+    for &(old_nic, new_nic) in &nics.pairs {
+        let (was, is) = (&old.network.network_interfaces[old_nic], &new.network.network_interfaces[new_nic]);
+        let (Some(from), Some(to)) = (was.vnet(), is.vnet()) else { continue };
+        let [mut gained, mut lost] =
+            by_vnets.entry((from, to)).or_insert_with(|| comparison.vnets(from, to)).clone();
+        let [more_gained, more_lost] = public_addresses(old.network, was, new.network, is);
+        gained.extend(more_gained);
+        lost.extend(more_lost);
+        list(Reacher::Nic(Arc::clone(&was.name)), gained, lost);
+    }
+    for &(from, to) in &comparison.pairs {
+        if !by_vnets.contains_key(&(from, to)) {
+            let [gained, lost] = comparison.vnets(from, to);
+            let name = Arc::clone(&old.network.virtual_networks[from.0].name);
+            list(Reacher::VirtualNetwork(name), gained, lost);
+        }
+    }
+    (changes, more)
+}
+
+/// A virtual network that is the same in both networks, by its old place, or that only the new one has.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Key {
+    Old(VnetIndex),
+    New(VnetIndex),
+}
+
+struct Comparison<'a> {
+    old: &'a Network<'a>,
+    new: &'a Network<'a>,
+    pairs: Vec<(VnetIndex, VnetIndex)>,
+    keys: HashMap<VnetIndex, Key>,
+}
+
+impl<'a> Comparison<'a> {
+    fn new(old: &'a Network<'a>, new: &'a Network<'a>) -> Self {
+        let (olds, news) = (&old.network.virtual_networks, &new.network.virtual_networks);
+        let mut matched = pair(olds, news, |vnet| (&vnet.id, &vnet.name));
+        // Names are not meaning: those left over are the same where their addresses are.
+        let mut by_space: HashMap<Ranges, VecDeque<usize>> = HashMap::new();
+        for &left in &matched.new {
+            by_space.entry(Ranges::of_prefixes(&news[left].address_space)).or_default().push_back(left);
+        }
+        for &left in &matched.old {
+            let same = by_space.get_mut(&Ranges::of_prefixes(&olds[left].address_space));
+            matched.pairs.extend(same.and_then(VecDeque::pop_front).map(|other| (left, other)));
+        }
+        let pairs: Vec<(VnetIndex, VnetIndex)> =
+            matched.pairs.iter().map(|&(old, new)| (VnetIndex(old), VnetIndex(new))).collect();
+        let keys = pairs.iter().map(|&(old, new)| (new, Key::Old(old))).collect();
+        Self { old, new, pairs, keys }
+    }
+
+    /// What a NIC of the virtual network gains and loses that is `from` in the old network and `to` in the new one.
+    fn vnets(&self, from: VnetIndex, to: VnetIndex) -> [Vec<Reached>; 2] {
+        let olds = routes(self.old.network, from, Key::Old);
+        let news =
+            routes(self.new.network, to, |vnet| self.keys.get(&vnet).copied().unwrap_or(Key::New(vnet)));
+        let sites = [on_premises(self.old, from, &olds), on_premises(self.new, to, &news)];
+        let only = |here: &BTreeMap<Key, Ranges>, there: &BTreeMap<Key, Ranges>, sites: [&Ranges; 2]| {
+            let none = Ranges::default();
+            let vnets = here.iter().map(|(&key, addresses)| Reached::VirtualNetwork {
+                name: self.name(key),
+                addresses: addresses.minus(there.get(&key).unwrap_or(&none)),
+            });
+            let sites = Reached::OnPremises { addresses: sites[0].minus(sites[1]) };
+            vnets.chain([sites]).filter(|it| !it.is_empty()).collect::<Vec<_>>()
+        };
+        [only(&news, &olds, [&sites[1], &sites[0]]), only(&olds, &news, [&sites[0], &sites[1]])]
+    }
+
+    fn name(&self, key: Key) -> Arc<str> {
+        let (network, vnet) = match key {
+            Key::Old(vnet) => (self.old.network, vnet),
+            Key::New(vnet) => (self.new.network, vnet),
+        };
+        Arc::clone(&network.virtual_networks[vnet.0].name)
+    }
+}
+
+impl Reached {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::VirtualNetwork { addresses, .. } | Self::OnPremises { addresses } => addresses.is_empty(),
+            Self::PublicAddress { .. } => false,
+        }
+    }
+}
+
+/// The virtual networks that one has routes to, itself among them. A peering has them with or without access.
+fn routes(
+    network: &model::Network,
+    vnet: VnetIndex,
+    key: impl Fn(VnetIndex) -> Key,
+) -> BTreeMap<Key, Ranges> {
+    let peers = network.peers(vnet).map(|peering| peering.remote);
+    let space = |vnet: VnetIndex| Ranges::of_prefixes(&network.virtual_networks[vnet.0].address_space);
+    std::iter::once(vnet).chain(peers).map(|vnet| (key(vnet), space(vnet))).collect()
+}
+
+/// The sites that a virtual network reaches; routes of virtual networks come before those of gateways.
+fn on_premises(side: &Network<'_>, vnet: VnetIndex, vnets: &BTreeMap<Key, Ranges>) -> Ranges {
+    let prefixes: &[IpNet] = side.on_premises.get(vnet.0).map(Vec::as_slice).unwrap_or_default();
+    vnets.values().fold(Ranges::of_prefixes(prefixes), |sites, vnet| sites.minus(vnet))
+}
+
+/// The public addresses that a NIC gains and loses. One that is the same address for the same private one has not changed,
+/// whatever its name, nor where the documents leave the private address open.
+fn public_addresses(
+    old: &model::Network,
+    was: &NetworkInterface,
+    new: &model::Network,
+    is: &NetworkInterface,
+) -> [Vec<Reached>; 2] {
+    let of = |network: &model::Network, nic: &NetworkInterface| {
+        let held = |index: PublicIpIndex, private| {
+            let public = network.public_ips.get(index.0)?;
+            Some((Arc::clone(&public.name), public.address, private))
+        };
+        let own = nic.ip_configurations.iter();
+        own.filter_map(|own| held(own.public_ip?, own.private_address)).collect::<Vec<_>>()
+    };
+    let (mut lost, mut gained) = (of(old, was), of(new, is));
+    for is_open in [false, true] {
+        lost.retain(|(_, address, private)| {
+            let same = gained.iter().position(|(_, other, theirs)| {
+                other == address && (theirs == private || is_open && (theirs.is_none() || private.is_none()))
+            });
+            same.map(|place| gained.remove(place)).is_none()
+        });
+    }
+    [gained, lost].map(|list| {
+        let told = |(name, address, private)| Reached::PublicAddress { name, address, private };
+        list.into_iter().map(told).collect()
+    })
+}

@@ -1,0 +1,307 @@
+//! The difference of two policies.
+
+use super::Colour;
+use super::tables::{painted, plural, table};
+use analysis::text;
+use comfy_table::{Cell, Table};
+use control::answer::{Difference, Differences, ReachChange, Reached, Region};
+use ipnet::IpNet;
+use policy::Ranges;
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+/// How many prefixes or ports a cell of a table shows.
+const SHOWN: usize = 6;
+/// The columns that a table with names of some length takes.
+const TABLE: u16 = 150;
+
+/// The difference of two policies, for a terminal of so many columns, or for none.
+///
+/// # Errors
+/// Those of the writer.
+pub fn differences(
+    out: &mut impl Write,
+    found: &Differences,
+    colour: Colour,
+    width: Option<u16>,
+) -> io::Result<()> {
+    if found.equal {
+        let equal = painted("equal", true, colour);
+        return writeln!(out, "{equal}: the rules decide alike over every packet, and the same is reached");
+    }
+    for only in &found.only {
+        writeln!(out, "only in the {} one: {}", only.side, only.what)?;
+    }
+    for some in found.differences.chunk_by(|one, next| head(one) == head(next)) {
+        let Some(first) = some.first() else { continue };
+        writeln!(out, "{}", head(first))?;
+        match width.filter(|width| *width < TABLE) {
+            Some(_) => some.iter().try_for_each(|one| in_words(out, one))?,
+            None => writeln!(out, "{}", in_columns(some))?,
+        }
+    }
+    reach(out, &found.reach)?;
+    let reached: usize = found.reach.iter().map(|one| one.gained.len() + one.lost.len()).sum();
+    let counts = [
+        counted(found.differences.len(), found.more, "region", " of packets"),
+        counted(reached, found.more_reach, "change", " of reach"),
+    ];
+    let counts: Vec<String> = counts.into_iter().flatten().collect();
+    let different = painted("different", false, colour);
+    match counts.as_slice() {
+        [] => writeln!(out, "{different}: of what both have the rules decide alike, and the same is reached"),
+        counts => writeln!(out, "{different}: {}", counts.join("; ")),
+    }
+}
+
+/// How many there are, and how many of them are shown; `None` where there are none.
+fn counted(shown: usize, more: u64, what: &str, of: &str) -> Option<String> {
+    let all = (shown as u64).saturating_add(more);
+    let said = format!("{all} {what}{}{of}", plural(all));
+    match (all, more) {
+        (0, _) => None,
+        (_, 0) => Some(said),
+        _ => Some(format!("{said}, {shown} of them shown")),
+    }
+}
+
+/// What is reached by one policy alone; those together that gain and lose the same.
+fn reach(out: &mut impl Write, changes: &[ReachChange]) -> io::Result<()> {
+    let mut together: Vec<(&ReachChange, Vec<String>)> = Vec::new();
+    let mut places = HashMap::new();
+    for change in changes {
+        let place =
+            *places.entry((&change.gained, &change.lost, change.nic.is_some())).or_insert_with(|| {
+                together.push((change, Vec::new()));
+                together.len() - 1
+            });
+        together[place].1.extend(change.nic.iter().chain(&change.virtual_network).cloned());
+    }
+    for (change, names) in together {
+        let kind = if change.nic.is_some() { "network interface" } else { "virtual network" };
+        let more = match names.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        writeln!(out, "{kind}{} {shown}{more}, whatever the rules say", plural(names.len() as u64))?;
+        for (word, list) in [("gained", &change.gained), ("lost", &change.lost)] {
+            for one in list {
+                writeln!(out, "  {word:6} {}", reached(one))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn reached(it: &Reached) -> String {
+    let list = |addresses: &str| short(addresses).replace('\n', ", ");
+    match it {
+        Reached::VirtualNetwork { name, addresses } => format!("virtual network {name}: {}", list(addresses)),
+        Reached::OnPremises { addresses } => format!("on premises: {}", list(addresses)),
+        Reached::PublicIpAddress { name, address, private_address } => {
+            let address = address.map_or("not assigned yet".into(), |address| address.to_string());
+            let of = private_address.map(|private| format!(" for {private}")).unwrap_or_default();
+            format!("public address {name}: {address}{of}")
+        }
+    }
+}
+
+/// Whose packets they are, and which way they go.
+fn head(one: &Difference) -> String {
+    let name = match (&one.nic, &one.nsg) {
+        (Some(name), _) => format!("network interface {name}"),
+        (None, name) => format!("network security group {}", name.as_deref().unwrap_or_default()),
+    };
+    format!("{name}, {}", one.direction.to_lowercase())
+}
+
+fn in_columns(some: &[Difference]) -> Table {
+    let mut table =
+        table(&["protocol", "source", "port", "destination", "port", "old", "new", "for example"]);
+    for one in some {
+        let Region { protocol, source, source_given, source_port, .. } = &one.region;
+        let Region { destination, destination_given, destination_port, .. } = &one.region;
+        table.add_row(vec![
+            Cell::new(protocol),
+            Cell::new(place(source, source_given.as_deref())),
+            Cell::new(short(source_port)),
+            Cell::new(place(destination, destination_given.as_deref())),
+            Cell::new(short(destination_port)),
+            Cell::new(decided(&one.old, one.old_rule_name.as_deref())),
+            Cell::new(decided(&one.new, one.new_rule_name.as_deref())),
+            Cell::new(example(one)),
+        ]);
+    }
+    table
+}
+
+/// A difference for a terminal that is too narrow for the table.
+fn in_words(out: &mut impl Write, one: &Difference) -> io::Result<()> {
+    let flat = |cell: String| cell.lines().map(str::trim).collect::<Vec<_>>().join(", ");
+    let port = |ports: &str| match flat(short(ports)) {
+        any if any == "*" => String::new(),
+        ports => format!(" port {ports}"),
+    };
+    let region = &one.region;
+    writeln!(
+        out,
+        "  {} from {}{} to {}{}",
+        if region.protocol == "*" { "any protocol" } else { &region.protocol },
+        flat(place(&region.source, region.source_given.as_deref())),
+        port(&region.source_port),
+        flat(place(&region.destination, region.destination_given.as_deref())),
+        port(&region.destination_port)
+    )?;
+    writeln!(out, "    old: {}", flat(decided(&one.old, one.old_rule_name.as_deref())))?;
+    writeln!(out, "    new: {}", flat(decided(&one.new, one.new_rule_name.as_deref())))?;
+    writeln!(out, "    for example {}", example(one).replace('\n', " "))
+}
+
+fn place(addresses: &str, given: Option<&str>) -> String {
+    let addresses = match all_but(addresses) {
+        Some((whole, missing)) => format!("{whole}\nbut {}", missing.replace(',', "\n    ")),
+        None => short(addresses),
+    };
+    match given {
+        Some(given) => format!("{addresses}\n{given}"),
+        None => addresses,
+    }
+}
+
+/// Many prefixes that hold nearly everything, told by the few that they leave out.
+fn all_but(addresses: &str) -> Option<(&'static str, String)> {
+    let prefix = |word: &str| -> Option<IpNet> {
+        word.parse().ok().or_else(|| Some(word.parse::<std::net::IpAddr>().ok()?.into()))
+    };
+    let prefixes: Vec<IpNet> = addresses.split(',').map(prefix).collect::<Option<_>>()?;
+    let (whole, missing) = text::all_but(&Ranges::of_prefixes(&prefixes))?;
+    Some((whole, text::addresses(&missing)))
+}
+
+/// The first elements of a list, one below the other.
+fn short(list: &str) -> String {
+    let elements: Vec<&str> = list.split(',').collect();
+    let shown = elements.iter().take(SHOWN).copied().collect::<Vec<_>>().join("\n");
+    match elements.len().saturating_sub(SHOWN) {
+        0 => shown,
+        _ => format!("{shown}\n…"),
+    }
+}
+
+fn decided(access: &str, rule: Option<&str>) -> String {
+    rule.map_or_else(|| access.to_owned(), |rule| format!("{access}\n{rule}"))
+}
+
+fn example(one: &Difference) -> String {
+    let end = |address, port: &str| match port.parse() {
+        Ok(port) => SocketAddr::new(address, port).to_string(),
+        Err(_) => address.to_string(),
+    };
+    let (source, destination) =
+        (end(one.source, &one.source_port), end(one.destination, &one.destination_port));
+    format!("{} {source}\n> {destination}", one.protocol)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use control::answer::OneSided;
+
+    fn shown(found: &Differences, width: Option<u16>) -> String {
+        let mut out = Vec::new();
+        differences(&mut out, found, Colour::No, width).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn opened() -> Difference {
+        Difference {
+            direction: "Inbound".into(),
+            nic: Some("web1-nic".into()),
+            nsg: None,
+            protocol: "Tcp".into(),
+            source: [203, 0, 113, 9].into(),
+            source_port: "50000".into(),
+            destination: [10, 0, 1, 4].into(),
+            destination_port: "22".into(),
+            old: "Deny".into(),
+            new: "Allow".into(),
+            old_rule_name: Some("web/DenyAllInBound".into()),
+            new_rule_name: Some("web/AllowSsh".into()),
+            given: Vec::new(),
+            region: Region {
+                protocol: "Tcp".into(),
+                source: "0.0.0.0/0".into(),
+                source_given: Some("outside VirtualNetwork".into()),
+                source_port: "*".into(),
+                destination: "10.0.1.0/24".into(),
+                destination_given: None,
+                destination_port: "22".into(),
+            },
+        }
+    }
+
+    #[test]
+    fn a_narrow_terminal_is_told_in_words() {
+        let found = Differences { differences: vec![opened()], ..Differences::default() };
+        assert!(shown(&found, None).contains("│ Tcp "));
+        let narrow = "network interface web1-nic, inbound\n  \
+                      Tcp from 0.0.0.0/0, outside VirtualNetwork to 10.0.1.0/24 port 22\n    \
+                      old: Deny, web/DenyAllInBound\n    \
+                      new: Allow, web/AllowSsh\n    \
+                      for example Tcp 203.0.113.9:50000 > 10.0.1.4:22\n\
+                      different: 1 region of packets\n";
+        assert_eq!(shown(&found, Some(80)), narrow);
+    }
+
+    #[test]
+    fn what_is_not_shown_is_counted() {
+        let found = Differences { differences: vec![opened()], more: 4, ..Differences::default() };
+        let said = shown(&found, Some(80));
+        assert!(said.ends_with("different: 5 regions of packets, 1 of them shown\n"), "{said}");
+    }
+
+    #[test]
+    fn nearly_everything_is_told_by_what_it_leaves_out() {
+        let mut but = opened();
+        let every = Ranges::of_prefixes(&["0.0.0.0/0".parse().unwrap()]);
+        let without = every.minus(&Ranges::of_prefixes(&["10.0.1.4/32".parse().unwrap()]));
+        but.region.source = text::addresses(&without);
+        let said = shown(&Differences { differences: vec![but], ..Differences::default() }, Some(80));
+        assert!(said.contains("from 0.0.0.0/0, but 10.0.1.4, outside VirtualNetwork to"), "{said}");
+    }
+
+    #[test]
+    fn who_reaches_the_same_is_told_together() {
+        let hub = Reached::VirtualNetwork { name: "hub".into(), addresses: "10.1.0.0/16,10.2.0.0/16".into() };
+        let public = Reached::PublicIpAddress {
+            name: "web1-ip".into(),
+            address: Some([203, 0, 113, 20].into()),
+            private_address: Some([10, 0, 1, 4].into()),
+        };
+        let nic = |nth: usize| Some(format!("web{nth}-nic"));
+        let lost = ReachChange { lost: vec![hub], ..ReachChange::default() };
+        let mut reach: Vec<_> = (1..9).map(|nth| ReachChange { nic: nic(nth), ..lost.clone() }).collect();
+        reach[2].gained.push(public);
+        let found = Differences { reach, more_reach: 1, ..Differences::default() };
+        assert_eq!(
+            shown(&found, Some(80)),
+            "network interfaces web1-nic, web2-nic, web4-nic, web5-nic, web6-nic, web7-nic and 1 more, whatever the rules say\n  \
+             lost   virtual network hub: 10.1.0.0/16, 10.2.0.0/16\n\
+             network interface web3-nic, whatever the rules say\n  \
+             gained public address web1-ip: 203.0.113.20 for 10.0.1.4\n  \
+             lost   virtual network hub: 10.1.0.0/16, 10.2.0.0/16\n\
+             different: 10 changes of reach, 9 of them shown\n"
+        );
+    }
+
+    #[test]
+    fn what_only_one_has_is_no_region() {
+        let only = OneSided { what: "network interface web2-nic".into(), side: "new".into() };
+        let found = Differences { only: vec![only], ..Differences::default() };
+        let said = "only in the new one: network interface web2-nic\n\
+                    different: of what both have the rules decide alike, and the same is reached\n";
+        assert_eq!(shown(&found, None), said);
+    }
+}
