@@ -4,7 +4,7 @@ use crate::facts::Facts;
 use crate::instance::Instance;
 use document::{Entry, Node, Value};
 use expression::{Fact, Level};
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -86,8 +86,6 @@ pub(crate) struct Deployment {
     pub(crate) variables: HashMap<String, (Written, Once)>,
     pub(crate) told: [Once; Self::FACTS.len()],
     pub(crate) instances: OnceCell<Vec<Instance>>,
-    /// Whether its instances are being found right now.
-    pub(crate) declaring: Cell<bool>,
     pub(crate) outputs: OnceCell<Vec<Entry>>,
 }
 
@@ -132,7 +130,6 @@ impl Deployment {
             variables,
             told: Default::default(),
             instances: OnceCell::new(),
-            declaring: Cell::new(false),
             outputs: OnceCell::new(),
         }
     }

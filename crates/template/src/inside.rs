@@ -1,7 +1,8 @@
 //! A place in a deployment, and what expressions there may ask: parameters, variables, loops, the template's own functions.
 
 use crate::deployment::{Deployment, Loop, Loops, Place, Supplied, Written, entries};
-use crate::expansion::{Expansion, Wanted};
+use crate::expansion::Expansion;
+use crate::waiting::Wanted;
 use crate::way::Way;
 use document::{Node, Unknown, Value};
 use expression::{Budget, Fact, Fault, Level, Question, Scope};
@@ -53,6 +54,35 @@ impl<'e, 'g> Inside<'e, 'g> {
         self.hole(at, what)
     }
 
+    /// A parameter of this deployment itself, evaluated once.
+    ///
+    /// # Errors
+    /// There is none, it is wrong, or it needs itself.
+    pub(crate) fn own_parameter(&self, name: &str) -> Result<&Node, Fault> {
+        let Some((nth, once)) = self.deployment.parameters.get(&name.to_lowercase()) else {
+            let names = entries(self.deployment.template.node(), "parameters").iter();
+            return Err(self.no_such("parameter", name, names.map(|it| it.key.value.clone())));
+        };
+        match once.get() {
+            Some(value) => Ok(value),
+            None => self.all.keep(once, self.parameter_value(*nth)?),
+        }
+    }
+
+    /// A variable of this deployment itself, evaluated once.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn own_variable(&self, name: &str) -> Result<&Node, Fault> {
+        let Some((written, once)) = self.deployment.variables.get(&name.to_lowercase()) else {
+            return Err(self.no_such("variable", name, self.deployment.variables.keys().cloned()));
+        };
+        match once.get() {
+            Some(value) => Ok(value),
+            None => self.all.keep(once, self.variable_value(name, *written)?),
+        }
+    }
+
     fn parameter_value(&self, nth: usize) -> Result<Node, Fault> {
         let template = self.deployment.template.node();
         let Some(entry) = entries(template, "parameters").get(nth) else {
@@ -102,7 +132,7 @@ impl<'e, 'g> Inside<'e, 'g> {
         for entry in entries(self.deployment.template.node(), "parameters") {
             let name = &entry.key.value;
             if self.deployment.supplied.contains_key(&name.to_lowercase())
-                && let Err(fault) = self.parameter(name, self.all.budget)
+                && let Err(fault) = self.all.with_all(|| self.own_parameter(name))
             {
                 let path = self.deployment.path_of("parameters");
                 self.all.report(fault.or_at(&entry.key.at), &Way::Root(&path).key(name));
@@ -196,15 +226,7 @@ impl Scope for Inside<'_, '_> {
             let value = outer.parameter(name, budget)?;
             return Ok(Cow::Owned(budget.copy(&value)?));
         }
-        let Some((nth, once)) = self.deployment.parameters.get(&lower) else {
-            let names = entries(self.deployment.template.node(), "parameters").iter();
-            return Err(self.no_such("parameter", name, names.map(|it| it.key.value.clone())));
-        };
-        if let Some(value) = once.get() {
-            return Ok(Cow::Borrowed(value));
-        }
-        let value = self.parameter_value(*nth)?;
-        Ok(Cow::Borrowed(once.get_or_init(|| value)))
+        self.own_parameter(name).map(Cow::Borrowed)
     }
 
     fn variable(&self, name: &str, budget: &Budget) -> Result<Cow<'_, Node>, Fault> {
@@ -215,14 +237,7 @@ impl Scope for Inside<'_, '_> {
             let value = outer.variable(name, budget)?;
             return Ok(Cow::Owned(budget.copy(&value)?));
         }
-        let Some((written, once)) = self.deployment.variables.get(&lower) else {
-            return Err(self.no_such("variable", name, self.deployment.variables.keys().cloned()));
-        };
-        if let Some(value) = once.get() {
-            return Ok(Cow::Borrowed(value));
-        }
-        let value = self.variable_value(name, *written)?;
-        Ok(Cow::Borrowed(once.get_or_init(|| value)))
+        self.own_variable(name).map(Cow::Borrowed)
     }
 
     fn copy_index(&self, name: Option<&str>) -> Result<i64, Fault> {

@@ -1,17 +1,17 @@
 //! Resources as they will be: each turn of each loop, with its full type, name and id.
 
 use crate::deployment::{Loop, Loops};
-use crate::expansion::{Wanted, truth};
+use crate::expansion::truth;
 use crate::facts::Facts;
 use crate::findings::Found;
 use crate::inside::Inside;
+use crate::waiting::Wanted;
 use crate::way::Way;
 use document::{Entry, Node, Value, codes};
 use expression::{Fault, Level};
 use model::{At, Severity};
 use std::cell::OnceCell;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// The most resources of one template.
 ///
@@ -94,14 +94,15 @@ impl Inside<'_, '_> {
         if let Some(instances) = self.deployment.instances.get() {
             return instances;
         }
-        if self.deployment.declaring.replace(true) {
+        let path = self.deployment.path_of("resources");
+        let Ok(_entered) = self.all.enter(Wanted::Resources(self.deployment.number, path.clone())) else {
             return &[];
-        }
+        };
         let mut found = Vec::new();
         if let Some(resources) = self.deployment.template.node().get("resources") {
-            self.declare_all(resources, &self.deployment.path_of("resources"), None, &mut found);
+            self.declare_all(resources, &path, None, &mut found);
         }
-        self.deployment.instances.get_or_init(|| found)
+        self.all.keep(&self.deployment.instances, found).map_or(&[], Vec::as_slice)
     }
 
     fn declare_all(&self, resources: &Node, path: &str, parent: Option<&Parent>, found: &mut Vec<Instance>) {
@@ -293,8 +294,7 @@ impl Inside<'_, '_> {
         if !does || unknown.help.is_empty() {
             return;
         }
-        let key = (Arc::clone(&value.at.file), unknown.expression.clone());
-        if !self.all.found.borrow_mut().not_known.insert(key) {
+        if !self.all.found.borrow_mut().is_news(&value.at.file, &unknown.expression) {
             return;
         }
         let (code, severity) = (codes::VALUE_NOT_KNOWN, Severity::Error);
@@ -400,7 +400,7 @@ impl Inside<'_, '_> {
             entries.push(Entry { key: key.clone(), value });
         }
         let body = Node::new(Value::Object(entries), instance.declared.at.clone());
-        Ok(instance.body.get_or_init(|| body))
+        self.all.keep(&instance.body, body)
     }
 }
 

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `given`, `facts`, `supplied`, `links` | what is known besides the template |
 //! | `expansion`, `deployment` | which deployments there are, and what of them has been evaluated |
+//! | `waiting` | what is evaluated first |
 //! | `inside`, `members` | what names mean where an expression stands |
 //! | `values` | trees with expressions and loops in them |
 //! | `declared` | whether a parameter's value is one that its declaration allows |
@@ -30,6 +31,7 @@ mod order;
 mod reference;
 mod supplied;
 mod values;
+mod waiting;
 mod way;
 
 pub use expression::{Budget, Limits, codes};
@@ -93,13 +95,13 @@ pub fn expand(template: &Node, given: &Given<'_>) -> Expanded {
         all.found.borrow_mut().lenient = !matters;
         all.each_instance(|inside, instance| {
             let is_next = (given.is_modelled)(&instance.kind.value) == matters && instance.is_deployed();
-            if is_next && let Err(fault) = inside.body(instance) {
+            if is_next && let Err(fault) = all.with_all(|| inside.body(instance)) {
                 all.report(fault.or_at(&instance.declared.at), &way::Way::Root(&instance.path));
             }
         });
     }
     let mut expanded = Expanded::default();
-    match inside.outputs() {
+    match all.with_all(|| inside.outputs()) {
         Ok(outputs) => {
             let known =
                 outputs.iter().filter_map(|it| Some((it.key.clone(), it.value.get("value")?.clone())));

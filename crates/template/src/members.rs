@@ -1,8 +1,8 @@
 //! Functions that a template defines: they see their own parameters and nothing else.
 
 use crate::deployment::entries;
-use crate::expansion::Wanted;
 use crate::inside::Inside;
+use crate::waiting::Wanted;
 use crate::way::Way;
 use document::{Node, Value};
 use expression::{Budget, Fact, Fault, Level, Question, Scope};

@@ -1,13 +1,14 @@
 //! Deployments in deployments: templates nested and linked, and their outputs.
 
 use crate::deployment::{Deployment, Loop, Start, Supplied, Template, entries, level_of};
-use crate::expansion::{Wanted, truth};
+use crate::expansion::truth;
 use crate::facts::Made;
 use crate::findings::Found;
 use crate::inside::Inside;
 use crate::instance::Instance;
 use crate::links::resolve;
 use crate::supplied::unwrapped;
+use crate::waiting::Wanted;
 use crate::way::Way;
 use document::{Entry, Node, Value};
 use expression::{Fault, Level, codes};
@@ -26,9 +27,16 @@ impl Inside<'_, '_> {
         if !instance.is_deployment() || instance.existing {
             return None;
         }
+        if let Some(number) = instance.nested.get() {
+            return self.all.deployment((*number)?);
+        }
+        let wanted = Wanted::Nested(self.deployment.number, instance.number, instance.path.clone());
+        // One that is asked about while it begins is not there yet.
+        let _entered = self.all.enter(wanted).ok()?;
         let here = Self { loops: instance.loops.clone(), ..self.clone() };
-        let number = instance.nested.get_or_init(|| here.begin(instance).map(|it| it.number));
-        self.all.deployment((*number)?)
+        let begun = here.begin(instance);
+        self.all.keep(&instance.nested, begun.as_ref().map(|it| it.number)).ok()?;
+        begun
     }
 
     fn begin(&self, instance: &Instance) -> Option<Rc<Deployment>> {
@@ -72,6 +80,9 @@ impl Inside<'_, '_> {
             self.supply(parameters, &properties.key("parameters"), &mut supplied);
         }
         self.check_names(&supplied, written, template.node(), &properties);
+        if self.all.is_halted() {
+            return None;
+        }
         Some(self.all.add(Start {
             path,
             file,
@@ -250,7 +261,7 @@ impl Inside<'_, '_> {
             let fields = kind.map(|kind| ("type", kind)).into_iter().chain([("value", value)]);
             outputs.push(Entry { key: entry.key.clone(), value: made.object(fields) });
         }
-        Ok(self.deployment.outputs.get_or_init(|| outputs))
+        Ok(self.all.keep(&self.deployment.outputs, outputs)?)
     }
 
     /// An output's loop has no name: `copyIndex()` means it.

@@ -187,7 +187,7 @@ impl Inside<'_, '_> {
         let Some(written) = instance.declared.get("dependsOn") else { return Vec::new() };
         let here = Self { loops: instance.loops.clone(), ..self.clone() };
         let way = Way::Root(&instance.path);
-        let value = here.value(written, &way.key("dependsOn"));
+        let value = self.all.with_all(|| here.value(written, &way.key("dependsOn")));
         let Value::Array(items) = value.value else { return Vec::new() };
         let names: HashSet<String> =
             items.iter().filter_map(Node::as_str).map(str::to_ascii_lowercase).collect();
