@@ -283,6 +283,9 @@ impl Scope for Inside<'_, '_> {
         if let Some(outer) = self.outer() {
             return Ok(Cow::Owned(self.all.budget.copy(&*outer.fact(fact)?)?));
         }
+        if fact == Fact::Template {
+            return Ok(Cow::Borrowed(self.deployment.template.node()));
+        }
         match self.deployment.fact(fact) {
             Some(node) => Ok(Cow::Borrowed(node)),
             None => Err(Fault::new("this function has no meaning for a deployment of this level")

@@ -143,6 +143,37 @@ fn outputs_of_nested_deployments_are_values() {
 }
 
 #[test]
+fn a_deployment_knows_its_template() {
+    let expanded = expanded(
+        r#""variables": {"v": "[deployment().name]", "all": "[deployment().properties]"},
+        "resources": [
+            {"type": "Microsoft.Network/x", "name": "x", "properties": {
+                "count": "[length(deployment().properties.template.resources)]",
+                "raw": "[Deployment().Properties['template'].contentVersion]",
+                "v": "[deployment().properties.template.variables.v]",
+                "version": "[variables('all').template.contentVersion]"}},
+            {"type": "Microsoft.Resources/deployments", "name": "outer", "properties": {
+                "template": {"contentVersion": "2.0", "resources": [{"type": "Microsoft.Network/x", "name": "y", "properties": {
+                    "count": "[length(deployment().properties.template.resources)]"}}]}}},
+            {"type": "Microsoft.Resources/deployments", "name": "inner", "properties": {
+                "expressionEvaluationOptions": {"scope": "inner"},
+                "template": {"contentVersion": "3.0", "resources": [{"type": "Microsoft.Network/x", "name": "z", "properties": {
+                    "version": "[deployment().properties.template.contentVersion]"}}]}}}
+        ]"#,
+    );
+    assert_eq!(said(&expanded), Vec::<String>::new());
+    let properties = expanded.resources.iter().map(|it| json(get(&it.node, "properties")));
+    assert_eq!(
+        properties.collect::<Vec<_>>(),
+        [
+            r#"{"count":3,"raw":"1.0.0.0","v":"[deployment().name]","version":"1.0.0.0"}"#,
+            r#"{"count":3}"#,
+            r#"{"version":"3.0"}"#
+        ]
+    );
+}
+
+#[test]
 fn a_chain_of_outputs_is_as_long_as_the_template() {
     // The last one stands first, so that nothing has been evaluated when it asks.
     let deployment = |nth: usize| {
