@@ -1,5 +1,6 @@
 //! `nsgate expand`: the plain resources that templates come to.
 
+use super::offline;
 use crate::cli::{Expand, Output};
 use crate::print::{self, Colour};
 use model::Severity;
@@ -7,7 +8,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 pub(super) fn expand(args: &Expand, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let (deployed, found) = gateway::expand_documents(&args.documents, &args.parameters);
+    let (deployed, found) = gateway::expand_documents(&args.documents, &offline::given(&args.given, &None));
     print::diagnostics(&mut io::stderr().lock(), &found, Colour::of(&io::stderr()))?;
     match args.output {
         Output::Json => print::json(out, &deployed)?,
