@@ -11,7 +11,7 @@ use document::{Node, Value};
 use expression::{Budget, Fault, Level};
 use model::Severity;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// The name of the first template among the links.
@@ -23,7 +23,9 @@ pub(crate) struct Expansion<'g> {
     pub(crate) found: RefCell<Findings>,
     deployments: RefCell<Vec<Rc<Deployment>>>,
     pub(crate) waiting: Waiting,
-    values: HashMap<String, &'g Node>,
+    values: HashMap<String, (usize, &'g Node)>,
+    /// The numbers of the given values that something asked for.
+    pub(crate) used: RefCell<HashSet<usize>>,
     /// The linked templates that have been read, by their paths.
     pub(crate) linked: RefCell<HashMap<String, Option<Rc<Node>>>>,
     limited: Cell<bool>,
@@ -37,7 +39,13 @@ impl<'g> Expansion<'g> {
             found: RefCell::default(),
             deployments: RefCell::default(),
             waiting: Waiting::default(),
-            values: given.values.iter().map(|it| (plain(&it.key.value), &it.value)).collect(),
+            values: given
+                .values
+                .iter()
+                .enumerate()
+                .map(|(nth, it)| (plain(&it.key.value), (nth, &it.value)))
+                .collect(),
+            used: RefCell::default(),
             linked: RefCell::default(),
             limited: Cell::new(false),
         }
@@ -96,7 +104,9 @@ impl<'g> Expansion<'g> {
         if self.values.is_empty() {
             return None;
         }
-        self.values.get(&plain(text)).map(|node| (*node).clone())
+        let (nth, node) = self.values.get(&plain(text))?;
+        self.used.borrow_mut().insert(*nth);
+        Some((*node).clone())
     }
 
     /// Every instance of every deployment, with those of nested ones.

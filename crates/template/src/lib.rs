@@ -60,6 +60,8 @@ pub struct Expanded {
     pub diagnostics: Vec<Diagnostic>,
     /// The expressions that are among the diagnostics because they are not known, each with its file.
     pub not_known: HashSet<(Arc<str>, String)>,
+    /// The numbers of the given values that something asked for.
+    pub used_values: HashSet<usize>,
 }
 
 /// A resource that a template deploys.
@@ -124,6 +126,7 @@ pub fn expand(template: &Node, given: &Given<'_>) -> Expanded {
             node,
         });
     });
+    expanded.used_values = all.used.take();
     (expanded.diagnostics, expanded.not_known) = all.found.into_inner().into_parts();
     expanded
 }

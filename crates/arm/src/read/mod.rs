@@ -2,6 +2,7 @@
 //! `value` list, an API example with the answer inside, or what `az … create` wraps around it; properties under
 //! `properties` or beside the name.
 
+mod apart;
 mod default_rules;
 mod group;
 mod ignored;
@@ -59,14 +60,14 @@ pub fn read_resources(documents: &[Node]) -> Resources {
 /// Linear in the documents; for each template at most what a [`::template::Budget`] allows.
 pub fn read_documents(documents: &[Node], deployment: &Deployment) -> Resources {
     let mut reader = Reader::default();
-    let templates = deployment.allotted(documents);
-    reader.left_over(deployment, &templates);
-    let mut templates = templates.into_iter();
+    let (expanded, found) = deployment.expand_all(documents);
+    found.into_iter().for_each(|it| reader.report.push(it));
+    let mut expanded = expanded.into_iter();
     for document in documents {
         if template::template_of(document).is_none() {
             reader.document(&Place::root(document));
-        } else if let Some((template, files)) = templates.next() {
-            reader.template(deployment.expand_one(template, &files));
+        } else if let Some(expanded) = expanded.next() {
+            reader.template(expanded);
         }
     }
     let ignored = Reader::listed(reader.ignored, reader.elsewhere);
