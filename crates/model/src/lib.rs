@@ -15,7 +15,7 @@ mod tags;
 mod validate;
 mod words;
 
-pub use diagnostic::{At, Diagnostic, Location, Related, Severity};
+pub use diagnostic::{At, Diagnostic, Location, Related, Severity, Tally};
 pub use nearest::nearest;
 pub use network::{
     Access, AddressMatch, ApplicationSecurityGroup, AsgIndex, Direction, IpConfiguration, Network,
