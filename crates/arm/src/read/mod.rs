@@ -1,6 +1,6 @@
 //! Documents in the shapes of Azure's REST interface and of its tools: a resource, an array of them, an answer with a
 //! `value` list, an API example with the answer inside, or what `az … create` wraps around it; properties under
-//! `properties` or beside the name.
+//! `properties` or beside the name, as Azure PowerShell makes them, too.
 
 mod apart;
 mod default_rules;
@@ -9,6 +9,7 @@ mod ignored;
 mod keys;
 mod kind;
 mod nic;
+mod powershell;
 mod resource;
 mod shape;
 mod template;
@@ -64,10 +65,14 @@ pub fn read_documents(documents: &[Node], deployment: &Deployment) -> Resources 
     found.into_iter().for_each(|it| reader.report.push(it));
     let mut expanded = expanded.into_iter();
     for document in documents {
-        if template::template_of(document).is_none() {
-            reader.document(&Place::root(document));
-        } else if let Some(expanded) = expanded.next() {
-            reader.template(expanded);
+        if template::template_of(document).is_some() {
+            expanded.next().into_iter().for_each(|it| reader.template(it));
+            continue;
+        }
+        match powershell::plain(document) {
+            None => reader.document(&Place::root(document)),
+            Some(Ok(plain)) => reader.document(&Place::root(&plain)),
+            Some(Err(error)) => reader.report.push(error),
         }
     }
     let ignored = Reader::listed(reader.ignored, reader.elsewhere);
