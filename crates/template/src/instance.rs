@@ -99,7 +99,7 @@ impl Inside<'_, '_> {
             return &[];
         };
         let mut found = Vec::new();
-        if let Some(resources) = self.deployment.template.node().get("resources") {
+        if let Some(resources) = self.deployment.start.template.node().get("resources") {
             self.declare_all(resources, &path, None, &mut found);
         }
         self.all.keep(&self.deployment.instances, found).map_or(&[], Vec::as_slice)
@@ -347,8 +347,8 @@ impl Inside<'_, '_> {
 
     /// Where a resource is: elsewhere, if it is a deployment or one that is there already and says so.
     fn place_of(&self, declared: &Node, way: &Way<'_>) -> (Facts, Level) {
-        let mut facts = self.deployment.facts.clone();
-        let mut level = self.deployment.level;
+        let mut facts = self.deployment.start.facts.clone();
+        let mut level = self.deployment.start.level;
         let text = |key: &str| {
             let value = self.value(declared.get(key)?, &way.key(key));
             value.as_str().map(str::to_owned)
@@ -381,8 +381,7 @@ impl Inside<'_, '_> {
         let here = Self { loops: instance.loops.clone(), ..self.clone() };
         let way = Way::Root(&instance.path);
         let entry = |key: &str, value: Node| {
-            let written =
-                instance.declared.entries().iter().find(|it| it.key.value.eq_ignore_ascii_case(key));
+            let written = instance.declared.entry(key);
             let at = written.map_or(&instance.name.at, |it| &it.key.at);
             Entry { key: At::new(key, at), value }
         };

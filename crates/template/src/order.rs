@@ -118,8 +118,7 @@ fn writing(all: &Expansion<'_>, key: Key, rank: usize, id: String) -> Option<Wri
 fn property(all: &Expansion<'_>, (deployment, number): Key, name: &str) -> Option<Entry> {
     let deployment = all.deployment(deployment)?;
     let body = deployment.instances.get()?.get(number)?.body.get()?;
-    let entries = body.get("properties")?.entries();
-    let entry = entries.iter().find(|it| it.key.value.eq_ignore_ascii_case(name))?;
+    let entry = body.get("properties")?.entry(name)?;
     match all.budget.copy(&entry.value) {
         Ok(value) => Some(Entry { key: entry.key.clone(), value }),
         Err(fault) => {
