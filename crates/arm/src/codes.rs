@@ -16,5 +16,9 @@ pub const DEFAULT_RULES_DIFFER: &str = "DefaultSecurityRulesDiffer";
 pub const INVALID_SERVICE_TAGS: &str = "InvalidServiceTags";
 /// Something that a resource asks for and nsgate does not do.
 pub const NOT_HONOURED: &str = "NotHonoured";
+/// A template that cannot be deployed to the resource group of another one.
+pub const ANOTHER_RESOURCE_GROUP: &str = "AnotherResourceGroup";
+/// A value for an expression that nothing asks for.
+pub const UNUSED_VALUE: &str = "UnusedValue";
 /// Parameters without a template that they are for.
 pub const NO_TEMPLATE: &str = "ParametersWithoutTemplate";

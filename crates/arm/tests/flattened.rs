@@ -204,6 +204,9 @@ fn answers_that_tell_of_a_network_are_refused_by_name() {
         ("{\"access\": \"Allow\", \"ruleName\": \"r\"}", "IP flow verify"),
         ("{\"results\": []}", "diagnostic"),
         ("{\"changeNumber\": 1, \"cloud\": \"Public\", \"values\": []}", "service tags"),
+        ("{\"format_version\": \"1.2\", \"terraform_version\": \"1.9.0\", \"values\": {}}", "Terraform"),
+        ("{\"changes\": [], \"error\": null, \"status\": \"Succeeded\"}", "what-if"),
+        ("{\"count\": 0, \"data\": [], \"skip_token\": null, \"total_records\": 0}", "Resource Graph"),
     ] {
         let needle = if text.starts_with("{\"value\"") { &text[11..] } else { text };
         let message = check(text).one_error(text, needle, codes::ANSWER_NOT_POLICY);
@@ -261,4 +264,66 @@ fn a_child_resource_counts_more_than_an_inline_rule() {
     let network = check(&text(&all)).clean();
     let [only] = network.security_groups[0].rules.as_slice() else { panic!() };
     assert_eq!((&*only.name, only.destination_ports.to_string()), ("A", "2".to_owned()));
+}
+
+/// As Azure PowerShell makes them, with what it repeats.
+fn of_powershell() -> serde_json::Value {
+    let id = |what: &str| format!("{GROUP}/{what}");
+    let head = |mut value: serde_json::Value, name: &str, what: &str| {
+        let more = serde_json::json!({"Name": name, "Id": id(what), "Etag": "W/\"1\"", "ResourceGroupName": "g",
+            "Location": "eastus", "Type": null, "Tag": null, "TagsTable": null, "ProvisioningState": "Succeeded"});
+        value.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        value
+    };
+    let rule = serde_json::json!({"Protocol": "Tcp", "SourcePortRange": ["*"], "DestinationPortRange": ["22", "80-90"],
+        "SourceAddressPrefix": ["10.1.0.0/16", "10.2.0.0/16"], "DestinationAddressPrefix": [],
+        "SourceApplicationSecurityGroups": [], "SourceApplicationSecurityGroupsText": "[]",
+        "DestinationApplicationSecurityGroups": [{"Id": id("applicationSecurityGroups/web")}],
+        "DestinationApplicationSecurityGroupsText": "[]", "Access": "Allow", "Priority": 100, "Direction": "Inbound",
+        "ProvisioningState": "Succeeded", "Name": "in", "Etag": "x", "Id": id("networkSecurityGroups/n/securityRules/in")});
+    let group = serde_json::json!({"SecurityRules": [rule], "DefaultSecurityRules": [], "NetworkInterfaces": [],
+        "Subnets": [{"AddressPrefix": [], "Id": id("virtualNetworks/v/subnets/s"), "SecurityRulesText": null}],
+        "SecurityRulesText": "[]", "DefaultSecurityRulesText": "[]", "NetworkInterfacesText": "[]", "SubnetsText": "[]"});
+    let vnet = serde_json::json!({"AddressSpace": {"AddressPrefixes": ["10.0.0.0/16"], "AddressPrefixesText": "[]"},
+        "Subnets": [{"AddressPrefix": ["10.0.1.0/24"], "NetworkSecurityGroup": {"SecurityRules": [], "SecurityRulesText": "[]",
+            "Id": id("networkSecurityGroups/n")}, "Name": "s", "Etag": "x", "Id": id("virtualNetworks/v/subnets/s")}],
+        "SubnetsText": "[]", "VirtualNetworkPeerings": [], "EnableDdosProtection": false});
+    let nic = serde_json::json!({"IpConfigurations": [{"PrivateIpAddress": "10.0.1.4", "PrivateIpAllocationMethod": "Static",
+        "PrivateIpAddressVersion": "IPv4", "Primary": true, "Subnet": {"AddressPrefix": [], "Id": id("virtualNetworks/v/subnets/s")},
+        "ApplicationSecurityGroups": [{"Id": id("applicationSecurityGroups/web")}], "ApplicationSecurityGroupsText": "[]",
+        "PublicIpAddress": {"IpTags": [], "Id": id("publicIPAddresses/ip")}, "Name": "one", "Etag": "x",
+        "Id": id("networkInterfaces/web/ipConfigurations/one")}], "IpConfigurationsText": "[]", "NetworkSecurityGroup": null});
+    let ip = serde_json::json!({"PublicIpAllocationMethod": "Dynamic", "PublicIpAddressVersion": "IPv4",
+        "IpAddress": "Not Assigned", "IpConfigurationText": "null", "Sku": {"Name": "Standard", "Tier": "Regional"}});
+    serde_json::json!([
+        head(group, "n", "networkSecurityGroups/n"),
+        head(vnet, "v", "virtualNetworks/v"),
+        head(nic, "web", "networkInterfaces/web"),
+        head(ip, "ip", "publicIPAddresses/ip"),
+        head(serde_json::json!({}), "web", "applicationSecurityGroups/web")
+    ])
+}
+
+#[test]
+fn what_powershell_makes_is_read() {
+    let network = check(&text(&of_powershell())).clean();
+    let [rule] = network.security_groups[0].rules.as_slice() else { panic!() };
+    assert_eq!(rule.destination_ports.to_string(), "22,80-90");
+    let AddressMatch::Prefixes(prefixes) = &rule.source else { panic!("{rule:?}") };
+    assert_eq!(prefixes.len(), 2);
+    let nic = &network.network_interfaces[0].ip_configurations[0];
+    assert_eq!(nic.private_address, Some("10.0.1.4".parse().unwrap()));
+    assert_eq!(nic.application_security_groups.len(), 1);
+    assert!(network.virtual_networks[0].subnets[0].security_group.is_some());
+}
+
+#[test]
+fn what_powershell_cuts_off_is_told() {
+    let mut all = of_powershell();
+    all[0]["SecurityRules"][0]["DestinationApplicationSecurityGroups"] = "".into();
+    let text = text(&all);
+    let found = arm::read_resources(&[document::read_json("net.json", &text).unwrap()]).diagnostics;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].message.contains("has cut DestinationApplicationSecurityGroups off"), "{found:?}");
+    assert_eq!(found[0].help.as_deref(), Some("write the file with ConvertTo-Json -Depth 10"));
 }

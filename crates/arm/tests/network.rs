@@ -368,3 +368,27 @@ fn subnets_as_resources_of_their_own() {
     let names: Vec<&str> = network.virtual_networks[0].subnets.iter().map(|it| &*it.name).collect();
     assert_eq!(names, ["inner", "outer"]);
 }
+
+#[test]
+fn prefixes_from_a_pool_are_those_that_it_has_given() {
+    let pool = |given: &str| {
+        format!(
+            r#""ipamPoolPrefixAllocations": [{{"pool": {{"id": "p"}}, "numberOfIpAddresses": "256"{given}}}]"#
+        )
+    };
+    let vnet = |space: &str, subnet: &str| {
+        format!(
+            r#"[{{"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {{
+                "addressSpace": {{{space}}}, "subnets": [{{"name": "s", "properties": {{{subnet}}}}}]}}}}]"#
+        )
+    };
+    let given = |prefix: &str| pool(&format!(r#", "allocatedAddressPrefixes": ["{prefix}"]"#));
+    let network = check(&vnet(&given("10.0.0.0/24"), &given("10.0.0.0/26"))).clean();
+    assert_eq!(network.virtual_networks[0].subnets[0].prefixes, ["10.0.0.0/26".parse().unwrap()]);
+    // What is written counts, and what nobody knows is said at the pool.
+    let space = format!(r#""addressPrefixes": ["10.0.0.0/24"], {}"#, pool(""));
+    let text = vnet(&space, &pool(""));
+    let found = check(&text);
+    assert_eq!(found.codes(), ["ValueNotKnown"], "{:?}", found.codes());
+    assert_eq!(check(&vnet(&pool(""), r#""addressPrefix": "10.0.0.0/26""#)).codes(), ["ValueNotKnown"]);
+}

@@ -3,8 +3,11 @@
 
 mod common;
 
-use model::Severity;
+use arm::read_resources;
+use document::read_json;
+use model::{ServiceTags, Severity};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 /// Documents that hold a bit of everything.
 fn seeds() -> Vec<String> {
@@ -129,5 +132,29 @@ proptest! {
     #[test]
     fn any_json_like_text(text in "[\\[\\]{}\",:0-9a-z/*\\\\ \n]{0,200}") {
         hold(&text)?;
+    }
+}
+
+#[test]
+fn very_many_mistakes_are_listed_to_a_point() {
+    let rules = vec!["{}"; 3000].join(",");
+    let loose = vec![r#"{"name": "r", "properties": {"priority": "100"}}"#; 11_000].join(",");
+    let nsg = |name: &str, rules: &str| {
+        format!(
+            r#"{{"type": "Microsoft.Network/networkSecurityGroups", "name": "{name}", "properties": {{"securityRules": [{rules}]}}}}"#
+        )
+    };
+    let text = format!("[{},{}]", nsg("empty", &rules), nsg("loose", &loose));
+    let resources = read_resources(&[read_json("many.json", &text).unwrap()]);
+    let (network, found) = model::validate(resources.network, Arc::new(ServiceTags::default()));
+    assert!(network.is_none());
+    for (list, severity, kind) in
+        [(&resources.diagnostics, Severity::Warning, "warnings"), (&found, Severity::Error, "errors")]
+    {
+        let of_it = || list.iter().filter(|it| it.severity == severity);
+        assert_eq!(of_it().count(), 10_001);
+        let more: Vec<_> = of_it().filter(|it| it.code == "TooManyDiagnostics").collect();
+        assert_eq!(more.len(), 1);
+        assert_eq!(more[0].message, format!("there are more than 10000 {kind}; the others are left out"));
     }
 }

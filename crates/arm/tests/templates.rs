@@ -3,7 +3,7 @@
 
 mod common;
 
-use arm::{Deployment, Resources, read_documents};
+use arm::{Deployment, Facts, Resources, read_documents};
 use common::check_all;
 use document::{Node, read_json_file};
 use model::{Diagnostic, ServiceTags, Severity};
@@ -42,6 +42,76 @@ fn outcome(file: &Path, tags: &[Arc<ServiceTags>]) -> ([usize; 3], Vec<usize>) {
         errors.inspect(|it| println!("{it}")).count()
     };
     (made, tags.iter().map(errors).collect())
+}
+
+/// A template with a security group and a virtual network whose subnet has it.
+fn network(vnet: &str, more: &str) -> Node {
+    let text = format!(
+        r#"{{"resources": [
+        {{"type": "Microsoft.Network/networkSecurityGroups", "name": "n", "properties": {{"securityRules": []}}}},
+        {{"type": "Microsoft.Network/virtualNetworks", "name": "v{vnet}", "properties": {{
+            "addressSpace": {{"addressPrefixes": ["10.{vnet}.0.0/16"]}},
+            "subnets": [{{"name": "a", "properties": {{"addressPrefix": "10.{vnet}.0.0/24",
+                "networkSecurityGroup": {{"id": "[resourceId('Microsoft.Network/networkSecurityGroups', 'n')]"}}}}}}]}}}}{more}]}}"#
+    );
+    document::read_json(&format!("{vnet}.json"), &text).unwrap()
+}
+
+/// Everything that is wrong, in short, and which NSG each subnet has.
+fn validated(documents: &[Node], deployment: &Deployment) -> (Vec<String>, Vec<Option<usize>>) {
+    let Resources { network, diagnostics, .. } = read_documents(documents, deployment);
+    let (network, found) = model::validate(network, Arc::new(ServiceTags::default()));
+    let found = diagnostics.iter().chain(&found).map(|it| it.to_string().lines().next().unwrap().to_owned());
+    let subnets = network.iter().flat_map(|it| &it.virtual_networks).flat_map(|it| &it.subnets);
+    (found.collect(), subnets.map(|it| it.security_group.map(|it| it.0)).collect())
+}
+
+#[test]
+fn templates_that_make_the_same_resource_are_in_resource_groups_of_their_own() {
+    // The third one makes nothing that another makes, and refers to the second one's network.
+    let peering = r#", {"type": "Microsoft.Network/virtualNetworks/virtualNetworkPeerings", "name": "v3/p", "properties": {
+        "remoteVirtualNetwork": {"id": "[resourceId('Microsoft.Network/virtualNetworks', 'v2')]"}}}"#;
+    let mut third = network("3", peering);
+    if let document::Value::Object(entries) = &mut third.value
+        && let document::Value::Array(resources) = &mut entries[0].value.value
+    {
+        resources.remove(0);
+        let document::Value::Object(vnet) = &mut resources[0].value else { panic!() };
+        vnet.retain(|it| it.key.value != "subnets");
+    }
+    let documents = [network("1", ""), network("2", ""), third];
+    let (found, groups) = validated(&documents, &Deployment::default());
+    assert_eq!(groups, [Some(0), Some(1), Some(0)], "{found:#?}");
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].starts_with("2.json:2:") && found[0].contains("warning[AnotherResourceGroup]: another template makes the Microsoft.Network/networkSecurityGroups 'n', too"), "{found:#?}");
+    assert!(found[1].contains("PeeringInitiated") || found[1].contains("Peering"), "{found:#?}");
+    // Somebody said where they are.
+    let facts = Facts { resource_group: "g".into(), ..Facts::default() };
+    let (found, _) = validated(&documents, &Deployment { facts, ..Deployment::default() });
+    assert!(found.iter().any(|it| it.contains("error[DuplicateResourceName]")), "{found:#?}");
+}
+
+#[test]
+fn values_that_nothing_asks_for_are_mentioned() {
+    let ip = r#", {"type": "Microsoft.Network/networkSecurityGroups", "name": "[reference('ip').name]"}"#;
+    let values =
+        document::read_json("v.json", r#"{"reference('ip').nam": "x", "reference('pip').name": "y"}"#)
+            .unwrap();
+    let values = values.entries().to_vec();
+    let (found, _) =
+        validated(&[network("1", ip)], &Deployment { values: values.clone(), ..Deployment::default() });
+    let unused: Vec<&String> =
+        found.iter().filter(|it| it.contains("warning[UnusedValue]: no template asks for")).collect();
+    assert_eq!(unused.len(), 2, "{found:#?}");
+    let used = r#"{"Reference( 'ip' ).name": "x"}"#;
+    let values = document::read_json("v.json", used).unwrap().entries().to_vec();
+    let (found, _) =
+        validated(&[network("1", ip)], &Deployment { values: values.clone(), ..Deployment::default() });
+    assert_eq!(found, Vec::<String>::new());
+    // Two templates, one of which asks.
+    let both = [network("1", ""), network("2", "")];
+    let (found, _) = validated(&both, &Deployment { values, ..Deployment::default() });
+    assert!(found.iter().any(|it| it.contains("UnusedValue")), "{found:#?}");
 }
 
 #[test]

@@ -19,7 +19,23 @@ const INHERITED: [&str; 3] = ["/dev/stdin", "/dev/fd", "/proc/self/fd"];
 /// That it cannot be read, is too large, is not UTF-8, or is not JSON.
 pub fn read_json_file(path: &Path) -> Result<Node, Vec<Diagnostic>> {
     let text = read_text(path).map_err(|error| vec![error])?;
-    read_json(&path.to_string_lossy(), &text)
+    read_json(&path.to_string_lossy(), &text).map_err(|errors| match source_of(path) {
+        Some(help) => errors.into_iter().map(|it| it.help(help)).collect(),
+        None => errors,
+    })
+}
+
+/// How to get a document from the source that a file's name tells it to be.
+fn source_of(path: &Path) -> Option<&'static str> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    match extension.as_str() {
+        "bicep" => Some("this is Bicep's source; give what `az bicep build` makes of it"),
+        "bicepparam" => Some("this is Bicep's source; give what `az bicep build-params` makes of it"),
+        "tf" => Some(
+            "this is Terraform's source; give what is deployed, as `az network nsg list -o json` prints it",
+        ),
+        _ => None,
+    }
 }
 
 /// Reads a text file of at most [`MAX_FILE_BYTES`].
@@ -96,6 +112,19 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
     use std::process::Command;
+
+    #[test]
+    fn sources_say_how_to_get_documents() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, what) in
+            [("main.bicep", "az bicep build`"), ("a.BICEPPARAM", "build-params"), ("n.tf", "Terraform")]
+        {
+            let file = folder.path().join(name);
+            fs::write(&file, "resource nsg\n").unwrap();
+            let found = read_json_file(&file).unwrap_err();
+            assert!(found[0].help.as_deref().is_some_and(|it| it.contains(what)), "{found:?}");
+        }
+    }
 
     fn refusal(path: &Path) -> String {
         read_text(path).unwrap_err().message

@@ -59,8 +59,13 @@ impl Node {
 
     /// The value of `key`, whatever its case, or `None` for a null and for what is no object.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        let found = self.entries().iter().find(|entry| entry.key.value.eq_ignore_ascii_case(key))?;
+        let found = self.entry(key)?;
         (found.value.value != Value::Null).then_some(&found.value)
+    }
+
+    /// The entry of `key`, whatever its case, also of a null.
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries().iter().find(|entry| entry.key.value.eq_ignore_ascii_case(key))
     }
 
     /// The entries of an object; of anything else, none.

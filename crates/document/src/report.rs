@@ -1,7 +1,7 @@
 //! Values of a type, read from their places, and what was found meanwhile.
 
 use crate::{Place, Value, codes};
-use model::{At, Diagnostic, Severity, codes as azure};
+use model::{At, Diagnostic, Tally, codes as azure};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -10,16 +10,17 @@ use std::sync::Arc;
 pub struct Report {
     /// In the order of reading.
     pub diagnostics: Vec<Diagnostic>,
-    errors: usize,
+    tally: Tally,
+    /// Errors that are not listed, because the same has been said.
+    said_before: usize,
     /// The files and expressions of values that are not known and have been reported: each once, however many loops read it.
     unknown: HashSet<(Arc<str>, String)>,
 }
 
 impl Report {
-    /// Takes in one more.
+    /// Takes in one more; after very many, only a word that there are more.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.errors += usize::from(diagnostic.severity == Severity::Error);
-        self.diagnostics.push(diagnostic);
+        self.diagnostics.extend(self.tally.listed(diagnostic));
     }
 
     /// Takes it that these expressions, each with its file, have been said not to be known.
@@ -29,7 +30,7 @@ impl Report {
 
     /// How many errors there are so far: more of them later say that something in between was unreadable.
     pub fn errors(&self) -> usize {
-        self.errors
+        self.tally.errors() + self.said_before
     }
 
     /// A string under `key`.
@@ -156,7 +157,7 @@ impl Report {
         if let Value::Unknown(unknown) = &place.node.value {
             let key = (Arc::clone(&place.node.at.file), unknown.expression.clone());
             if unknown.help.is_empty() || !self.unknown.insert(key) {
-                self.errors += 1;
+                self.said_before += 1;
                 return None;
             }
             let message = format_args!("'{}' {}", unknown.expression, unknown.why);

@@ -106,6 +106,11 @@ impl Budget {
         Ok(Deeper(self))
     }
 
+    /// Whether less than half of the depth is left: enough for the deepest expression, and not for much besides.
+    pub fn is_deep(&self) -> bool {
+        self.depth.get() < self.limits.depth / 2
+    }
+
     /// Copies a value with all that is in it.
     ///
     /// # Errors

@@ -112,6 +112,36 @@ pub(crate) fn resolve(base: &str, relative: &str) -> String {
     format!("{scheme}{authority}{}{query}{tail}", without_dots(&path))
 }
 
+/// The parts of a URI with an authority.
+pub(crate) struct Uri<'u> {
+    pub(crate) scheme: &'u str,
+    pub(crate) host: &'u str,
+    pub(crate) port: Option<u16>,
+    pub(crate) path: &'u str,
+    /// With its question mark; may be empty.
+    pub(crate) query: &'u str,
+}
+
+/// A URI in its parts, or `None` for what is none with a host.
+///
+/// # Source
+/// RFC 3986, section 3
+pub(crate) fn parts(uri: &str) -> Option<Uri<'_>> {
+    let named = scheme(uri)?;
+    let rest = uri.get(named.len()..)?.strip_prefix("//")?;
+    let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (path, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
+    let place = authority.rsplit('@').next().unwrap_or_default();
+    // The colons of an IPv6 address stand in brackets.
+    let (host, port) = match place.rsplit_once(':').filter(|(_, port)| !port.contains(']')) {
+        Some((host, port)) => (host, Some(port.parse().ok()?)),
+        None => (place, None),
+    };
+    let path = if path.is_empty() { "/" } else { path };
+    (!host.is_empty()).then_some(Uri { scheme: named.trim_end_matches(':'), host, port, path, query })
+}
+
 /// The scheme with its colon.
 fn scheme(uri: &str) -> Option<&str> {
     let end = uri.find([':', '/', '?', '#'])?;

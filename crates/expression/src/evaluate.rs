@@ -4,7 +4,7 @@ use crate::budget::Budget;
 use crate::fault::{Fault, Stop};
 use crate::functions::{self, Call, Run};
 use crate::parse::{Meaning, meaning};
-use crate::scope::Scope;
+use crate::scope::{Fact, Scope};
 use crate::syntax::{self, Expr, Key, Kind, Step};
 use document::{Node, Unknown, Value};
 use model::{Location, nearest};
@@ -97,6 +97,9 @@ impl<'e> Evaluator<'e> {
                 });
                 let (gone, mut value) = match given {
                     Some((count, value)) => (count, Cow::Owned(value)),
+                    None if asks_the_template(base, steps) => {
+                        (2, self.scope.fact(Fact::Template).map_err(place)?)
+                    }
                     None => (0, self.value(base, frame)?),
                 };
                 for step in steps.iter().skip(gone) {
@@ -287,6 +290,13 @@ fn asks_a_resource(expr: &Expr) -> bool {
         Kind::Call(call) => call.namespace.is_none() && call.name.eq_ignore_ascii_case("reference"),
         _ => false,
     }
+}
+
+/// Whether a way begins with `deployment().properties.template`, and goes on.
+fn asks_the_template(base: &Expr, steps: &[Step]) -> bool {
+    let is_named = |nth: usize, name: &str| matches!(steps.get(nth), Some(Step { key: Key::Name(key), .. }) if key.eq_ignore_ascii_case(name));
+    let is_deployment = matches!(&base.kind, Kind::Call(call) if call.namespace.is_none() && call.name.eq_ignore_ascii_case("deployment"));
+    is_deployment && steps.len() > 2 && is_named(0, "properties") && is_named(1, "template")
 }
 
 /// A value of one's own.

@@ -23,14 +23,15 @@
 //! | numbers | `add`, `div`, `float`, `int`, `max`, `min`, `mod`, `mul`, `sub` |
 //! | objects | `createObject`, `intersection`, `items`, `json`, `null`, `objectKeys`, `shallowMerge`, `union` |
 //! | resources | `extensionResourceId`, `managementGroupResourceId`, `resourceId`, `subscriptionResourceId`, `tenantResourceId`; `reference`, `references` and `resourceInfo` as far as the deployment knows |
-//! | texts | `base64`, `base64ToJson`, `base64ToString`, `dataUri`, `dataUriToString`, `endsWith`, `format`, `guid`, `join`, `padLeft`, `replace`, `split`, `startsWith`, `string`, `substring`, `toLower`, `toUpper`, `trim`, `uniqueString`, `uri`, `uriComponent`, `uriComponentToString` |
-//! | never known | `getSecret`, `list` and what begins with it, `newGuid`, `pickZones`, `providers`, `toLogicalZone`, `toLogicalZones`, `toPhysicalZone`, `toPhysicalZones` |
+//! | texts | `base64`, `base64ToJson`, `base64ToString`, `buildUri`, `dataUri`, `dataUriToString`, `endsWith`, `format`, `guid`, `join`, `padLeft`, `parseUri`, `replace`, `split`, `startsWith`, `string`, `substring`, `toLower`, `toUpper`, `trim`, `uniqueString`, `uri`, `uriComponent`, `uriComponentToString` |
+//! | never known | `externalInput`, `externalInputs`, `getSecret`, `list` and what begins with it, `newGuid`, `pickZones`, `providers`, `roleDefinitions`, `toLogicalZone`, `toLogicalZones`, `toPhysicalZone`, `toPhysicalZones` |
 //!
 //! # Where it is not sure to be Azure's
 //!
 //! - `uniqueString` is not documented; ours agrees with published results.
-//! - `dateTimeAdd` counts months and years by the calendar, and without a format writes the sum as the time was given.
-//! - `format` writes numbers as `D`, `F`, `G`, `N`, `P`, `X` and patterns of `0` and `#`, arrays and objects as JSON.
+//! - `dateTimeAdd` without a format writes the sum as the time was given.
+//! - `format` writes numbers as .NET does in its invariant language, and arrays and objects as JSON.
+//! - `parseUri` has a path in any case, a port that may be null, and a query where there is one.
 //! - `first` and `last` of an empty array are null.
 
 mod budget;
@@ -41,7 +42,9 @@ mod fault;
 mod format;
 mod functions;
 mod hash;
+mod number;
 mod parse;
+mod pattern;
 mod scope;
 mod syntax;
 #[cfg(test)]

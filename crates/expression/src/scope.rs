@@ -74,6 +74,8 @@ pub enum Fact {
     ResourceGroup,
     /// `subscription()`
     Subscription,
+    /// `deployment().properties.template`, which is too large to be in every `deployment()`.
+    Template,
     /// `tenant()`
     Tenant,
 }

@@ -29,10 +29,9 @@ const MONTHS: [&str; 12] = [
 const WEEKDAYS: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
 const ISO: &str = "yyyy-MM-ddTHH:mm:ssZ";
 
-/// A length of time; months and years are of the calendar.
+/// A length of time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Duration {
-    months: i64,
     seconds: i64,
     ticks: i64,
 }
@@ -141,18 +140,11 @@ impl Time {
         RANGE.contains(&time.seconds).then_some((time, format))
     }
 
-    /// The time so much later; the last day of a month where the month has no such day.
+    /// The time so much later.
     pub(crate) fn plus(self, duration: &Duration) -> Option<Self> {
-        let (year, month, day) = date(self.seconds.div_euclid(DAY));
-        let months = (year * 12 + month - 1).checked_add(duration.months)?;
-        let (year, month) = (months.div_euclid(12), months.rem_euclid(12) + 1);
-        if !(1..=9999).contains(&year) {
-            return None;
-        }
-        let days = day_number(year, month, day.min(days_of(year, month)));
         let ticks = i64::from(self.ticks) + duration.ticks;
-        let seconds = (days * DAY + self.seconds.rem_euclid(DAY)).checked_add(duration.seconds)?;
-        let seconds = seconds.checked_add(ticks.div_euclid(10_000_000))?;
+        let seconds =
+            self.seconds.checked_add(duration.seconds)?.checked_add(ticks.div_euclid(10_000_000))?;
         let ticks = u32::try_from(ticks.rem_euclid(10_000_000)).ok()?;
         RANGE.contains(&seconds).then_some(Self { seconds, ticks })
     }
@@ -258,8 +250,11 @@ fn zone(text: &str) -> Option<i64> {
 }
 
 impl Duration {
+    /// A year has 365 days, and a month 30.
+    ///
     /// # Source
-    /// ISO 8601, section 4.4.3.2: `P1Y2M3DT4H5M6.5S` and `P2W`, with a sign before all of it.
+    /// ISO 8601, section 4.4.3.2: `P1Y2M3DT4H5M6.5S` and `P2W`, with a sign before all of it. Azure "Date functions for ARM
+    /// templates", *Remarks* of `dateTimeAdd`, for years and months.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let (sign, rest) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
@@ -285,8 +280,8 @@ impl Duration {
             }
             let unit = rest.chars().next()?;
             match (unit, clock) {
-                ('Y', false) => duration.months += number * 12,
-                ('M', false) => duration.months += number,
+                ('Y', false) => duration.seconds += number * 365 * DAY,
+                ('M', false) => duration.seconds += number * 30 * DAY,
                 ('W', false) => duration.seconds += number * 7 * DAY,
                 ('D', false) => duration.seconds += number * DAY,
                 ('H', true) => duration.seconds += number * 3600,

@@ -1,7 +1,7 @@
 //! The documents that the file names, found and read.
 
 use crate::codes;
-use crate::templates;
+use crate::templates::Given;
 use crate::written::Written;
 use arm::{Deployment, Ignored, Resources};
 use document::Node;
@@ -26,15 +26,10 @@ pub struct Documents {
 
 /// Reads and validates Azure's documents without a gateway file.
 ///
-/// `parameters` are what templates among them are given: parameter files, and parameters and expressions as `name=value`. Returns
-/// the network where there are no errors, and everything that is wrong.
-pub fn load_documents(
-    files: &[PathBuf],
-    parameters: &[String],
-    service_tags: Option<&Path>,
-) -> (Documents, Vec<Diagnostic>) {
+/// Returns the network where there are no errors, and everything that is wrong.
+pub fn load_documents(files: &[PathBuf], given: &Given<'_>) -> (Documents, Vec<Diagnostic>) {
     let mut found = Vec::new();
-    let deployment = templates::given(parameters, &mut found);
+    let deployment = given.deployment(&mut found);
     let mut nodes = Vec::new();
     let mut complete = found.is_empty();
     for file in files {
@@ -46,7 +41,7 @@ pub fn load_documents(
             }
         }
     }
-    let tags = service_tags.and_then(|file| match arm::read_service_tags_file(file) {
+    let tags = given.service_tags.and_then(|file| match arm::read_service_tags_file(file) {
         Ok((tags, warning)) => {
             found.extend(warning);
             Some(tags)

@@ -70,7 +70,7 @@ pub use host::{Find, Host, Ids};
 pub use later::{needs_a_start, no_attachments, policy_too_large, unseen_rules};
 pub use peek::{interfaces_of, socket_of};
 pub use tags::{NotTaken, Retagged, retag, step_back};
-pub use templates::{Deployed, expand_documents};
+pub use templates::{Deployed, Given, expand_documents};
 
 use control::DEFAULT_SOCKET;
 use model::{Diagnostic, Location, Severity};

@@ -29,11 +29,25 @@ impl Serialize for Deployed {
     }
 }
 
-/// What the templates among `files` come to with `parameters`, each a parameter file, `name=value` or
-/// `expression=value`, and everything that was found.
-pub fn expand_documents(files: &[PathBuf], parameters: &[String]) -> (Vec<Deployed>, Vec<Diagnostic>) {
+/// What the command line gives documents.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Given<'a> {
+    /// Each a parameter file, `name=value` or `expression=value`.
+    pub parameters: &'a [String],
+    /// The resource group that templates are deployed to.
+    pub resource_group: Option<&'a str>,
+    /// The subscription.
+    pub subscription: Option<&'a str>,
+    /// The location.
+    pub location: Option<&'a str>,
+    /// The published file of service tags.
+    pub service_tags: Option<&'a Path>,
+}
+
+/// What the templates among `files` come to, and everything that was found.
+pub fn expand_documents(files: &[PathBuf], given: &Given<'_>) -> (Vec<Deployed>, Vec<Diagnostic>) {
     let mut found = Vec::new();
-    let deployment = given(parameters, &mut found);
+    let deployment = given.deployment(&mut found);
     let mut nodes = Vec::new();
     for file in files {
         match read_json_file(file) {
@@ -57,24 +71,47 @@ pub fn expand_documents(files: &[PathBuf], parameters: &[String]) -> (Vec<Deploy
     (plain.resources.into_iter().map(deployed).collect(), found)
 }
 
-/// What the command line gives templates; what cannot be read goes to `found`.
-pub(crate) fn given(parameters: &[String], found: &mut Vec<Diagnostic>) -> Deployment {
-    let mut deployment = Deployment::default();
-    for argument in parameters {
-        let file = argument.strip_prefix('@').unwrap_or(argument);
-        let read = match assigned(argument).filter(|_| !Path::new(file).exists()) {
-            Some((name, value)) if is_name(name) => {
-                single(name, value).map(|it| deployment.overrides.extend(it))
+impl Given<'_> {
+    /// What templates are expanded with; what cannot be read goes to `found`.
+    pub(crate) fn deployment(&self, found: &mut Vec<Diagnostic>) -> Deployment {
+        let mut deployment = Deployment::default();
+        let facts = &mut deployment.facts;
+        for (option, given, fact) in [
+            ("--resource-group", self.resource_group, &mut facts.resource_group),
+            ("--subscription", self.subscription, &mut facts.subscription),
+            ("--location", self.location, &mut facts.location),
+        ] {
+            match given.map(|text| (text, name(text))) {
+                None => {}
+                Some((_, Some(text))) => *fact = text,
+                Some((text, None)) => {
+                    let message = format!("{option}: \"{text}\" is not a name");
+                    let at = Location::new(option, 1, 1);
+                    found.push(Diagnostic::error(codes::INVALID_VALUE, &at, message));
+                }
             }
-            // Nobody declares its type, so it is whatever JSON it is.
-            Some((text, value)) => entries(text, value, |_| true).map(|it| deployment.values.extend(it)),
-            None => read_json_file(Path::new(file)).map(|it| deployment.parameters.push(it)),
-        };
-        if let Err(errors) = read {
-            found.extend(errors);
         }
+        for argument in self.parameters {
+            let file = argument.strip_prefix('@').unwrap_or(argument);
+            let read = match assigned(argument).filter(|_| !Path::new(file).exists()) {
+                Some((name, value)) if is_name(name) => {
+                    single(name, value).map(|it| deployment.overrides.extend(it))
+                }
+                // Nobody declares its type, so it is whatever JSON it is.
+                Some((text, value)) => entries(text, value, |_| true).map(|it| deployment.values.extend(it)),
+                None => read_json_file(Path::new(file)).map(|it| deployment.parameters.push(it)),
+            };
+            if let Err(errors) = read {
+                found.extend(errors);
+            }
+        }
+        deployment
     }
-    deployment
+}
+
+/// The name of a resource group, a subscription and the like.
+fn name(text: &str) -> Option<String> {
+    (!text.is_empty() && !text.contains('/')).then(|| text.to_owned())
 }
 
 /// What is before the `=` that gives a parameter or an expression a value, and what is behind it.
@@ -130,8 +167,7 @@ pub(crate) fn read_facts(node: Option<&Node>, out: &mut Vec<Diagnostic>) -> Fact
         ("tenant", &mut facts.tenant),
         ("name", &mut facts.deployment),
     ] {
-        let text = |text: &str| (!text.is_empty() && !text.contains('/')).then(|| text.to_owned());
-        if let Some(given) = fields.parsed(key, "a name", text, out) {
+        if let Some(given) = fields.parsed(key, "a name", name, out) {
             *fact = given.value;
         }
     }

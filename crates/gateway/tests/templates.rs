@@ -1,7 +1,7 @@
 //! Templates under `network.files`, and what they are given.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use gateway::{Host, Ids, expand_documents, load, load_documents};
+use gateway::{Given, Host, Ids, expand_documents, load, load_documents};
 use model::{Diagnostic, Severity};
 use std::path::PathBuf;
 
@@ -26,6 +26,10 @@ fn folder(gateway: &str) -> tempfile::TempDir {
 
 fn shown(found: &[Diagnostic]) -> Vec<String> {
     found.iter().map(ToString::to_string).collect()
+}
+
+fn with(parameters: &[String]) -> Given<'_> {
+    Given { parameters, ..Given::default() }
 }
 
 #[test]
@@ -69,7 +73,7 @@ fn the_command_line_gives_files_and_single_parameters() {
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
     let files = [PathBuf::from(path("t.json"))];
     let (deployed, found) =
-        expand_documents(&files, &[format!("@{}", path("t.parameters.json")), "count=2".into()]);
+        expand_documents(&files, &with(&[format!("@{}", path("t.parameters.json")), "count=2".into()]));
     assert_eq!(shown(&found), Vec::<String>::new());
     let names: Vec<&str> = deployed.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names, ["web0", "web1"]);
@@ -82,7 +86,7 @@ fn the_command_line_gives_files_and_single_parameters() {
     );
 
     let given = ["name=Web".to_owned(), "cuont=2".to_owned()];
-    let (documents, found) = load_documents(&files, &given, None);
+    let (documents, found) = load_documents(&files, &with(&given));
     let errors: Vec<_> = found.iter().filter(|it| it.severity == Severity::Error).collect();
     assert!(documents.network.is_none() || !errors.is_empty());
     assert!(
@@ -92,7 +96,7 @@ fn the_command_line_gives_files_and_single_parameters() {
         "{:#?}",
         shown(&found)
     );
-    let (_, found) = load_documents(&files, &[path("nowhere.json")], None);
+    let (_, found) = load_documents(&files, &with(&[path("nowhere.json")]));
     assert_eq!(found[0].code, "UnreadableFile");
 }
 
@@ -104,7 +108,7 @@ fn the_command_line_gives_what_expressions_come_to() {
     let files = [folder.path().join("t.json")];
     let loaded = |given: &[&str]| {
         let given: Vec<String> = ["name=web"].iter().chain(given).map(|it| (*it).to_owned()).collect();
-        load_documents(&files, &given, None)
+        load_documents(&files, &with(&given))
     };
     let (_, found) = loaded(&[]);
     let help = found[0].help.as_deref().unwrap();

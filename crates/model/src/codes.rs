@@ -24,6 +24,8 @@ codes! {
     PARENT_RESOURCE_NOT_FOUND = "ParentResourceNotFound";
     /// Ours: a reference by name that several resources answer to.
     AMBIGUOUS_RESOURCE_REFERENCE = "AmbiguousResourceReference";
+    /// Ours: more errors or warnings than are listed.
+    TOO_MANY_DIAGNOSTICS = "TooManyDiagnostics";
     /// Ours: white space around a value.
     SURROUNDING_WHITESPACE = "SurroundingWhitespace";
     /// An address prefix that is not in CIDR notation.

@@ -86,6 +86,43 @@ pub struct Diagnostic {
     pub related: Box<[Related]>,
 }
 
+/// How many errors and warnings there are, so that a list of them stays short.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    errors: usize,
+    warnings: usize,
+}
+
+impl Tally {
+    /// So many of each severity are worth reading, and more; a file of some megabytes can hold millions.
+    pub const MOST: usize = 10_000;
+
+    /// Counts one more. What is to be listed of it: it; after the most a word that there are more; nothing behind that.
+    pub fn listed(&mut self, diagnostic: Diagnostic) -> Option<Diagnostic> {
+        let (count, what) = match diagnostic.severity {
+            Severity::Error => (&mut self.errors, "errors"),
+            Severity::Warning => (&mut self.warnings, "warnings"),
+        };
+        *count += 1;
+        match *count {
+            1..=Self::MOST => Some(diagnostic),
+            count if count == Self::MOST + 1 => Some(Diagnostic {
+                code: crate::codes::TOO_MANY_DIAGNOSTICS,
+                message: format!("there are more than {} {what}; the others are left out", Self::MOST),
+                help: Some("mend those before it first".to_owned()),
+                related: Box::default(),
+                ..diagnostic
+            }),
+            _ => None,
+        }
+    }
+
+    /// How many errors there are, those that are not listed among them.
+    pub fn errors(&self) -> usize {
+        self.errors
+    }
+}
+
 impl Diagnostic {
     /// An error at a place.
     pub fn error(code: &'static str, at: &Location, message: impl Into<String>) -> Self {

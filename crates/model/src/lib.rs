@@ -15,7 +15,7 @@ mod tags;
 mod validate;
 mod words;
 
-pub use diagnostic::{At, Diagnostic, Location, Related, Severity};
+pub use diagnostic::{At, Diagnostic, Location, Related, Severity, Tally};
 pub use nearest::nearest;
 pub use network::{
     Access, AddressMatch, ApplicationSecurityGroup, AsgIndex, Direction, IpConfiguration, Network,
@@ -23,7 +23,7 @@ pub use network::{
     RuleProtocol, SecurityRule, ServiceTag, Subnet, SubnetIndex, TagIndex, VirtualNetwork, VnetIndex,
 };
 pub use ports::PortSet;
-pub use reference::{NO_RESOURCE_GROUP, NO_SUBSCRIPTION, NotFound};
+pub use reference::{NO_RESOURCE_GROUP, NO_SUBSCRIPTION, NotFound, another_resource_group};
 pub use tags::{NamedTag, ServiceTags, TagUse};
 pub use validate::{retag, validate};
 

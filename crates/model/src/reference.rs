@@ -17,6 +17,11 @@ pub const NO_SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
 /// The resource group of such templates, unless somebody said that.
 pub const NO_RESOURCE_GROUP: &str = "nsgate";
 
+/// The resource group of the nth such template, where it cannot be that of the others.
+pub fn another_resource_group(nth: usize) -> String {
+    format!("{NO_RESOURCE_GROUP}-{nth}")
+}
+
 /// The types of resource that are referred to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
@@ -279,9 +284,14 @@ fn is_invented(id: &str) -> bool {
 /// Whether two ids, one of which is invented, agree in the resource groups that somebody said.
 fn may_be_one_place(one: &str, other: &str) -> bool {
     let (Some((one, group)), Some((other, other_group))) = (place(one), place(other)) else { return false };
-    let is_unsaid = |subscription: &str, group: &str| {
-        subscription == NO_SUBSCRIPTION && group.eq_ignore_ascii_case(NO_RESOURCE_GROUP)
+    let is_one_of_ours = |group: &str| {
+        let rest =
+            group.get(..NO_RESOURCE_GROUP.len()).filter(|it| it.eq_ignore_ascii_case(NO_RESOURCE_GROUP));
+        let nth = rest.and_then(|it| group.get(it.len()..)).map(|it| it.strip_prefix('-').unwrap_or(it));
+        nth.is_some_and(|nth| nth.bytes().all(|it| it.is_ascii_digit()))
     };
+    let is_unsaid =
+        |subscription: &str, group: &str| subscription == NO_SUBSCRIPTION && is_one_of_ours(group);
     group.eq_ignore_ascii_case(other_group) || is_unsaid(one, group) || is_unsaid(other, other_group)
 }
 
@@ -375,6 +385,13 @@ mod tests {
         // What has that very id comes first.
         let directory = groups(&[(&nowhere, "web"), (A, "web")]);
         assert_eq!((directory.find(A), directory.find(&nowhere), directory.find(B)), (Ok(1), Ok(0), Ok(0)));
+        // One of several such groups is its own, and may be what nobody else is.
+        let second = id(NO_SUBSCRIPTION, &another_resource_group(2));
+        let directory = groups(&[(&nowhere, "web"), (&second, "web")]);
+        assert_eq!((directory.find(&nowhere), directory.find(&second)), (Ok(0), Ok(1)));
+        assert!(matches!(directory.find(A), Err(NotFound::Ambiguous { .. })));
+        assert_eq!(groups(&[(&nowhere, "web")]).find(&second), Ok(0));
+        assert!(groups(&[(&id(NO_SUBSCRIPTION, "nsgate-x"), "web")]).find(A).is_err());
         // A group that somebody said is that group, in whatever subscription.
         let directory = groups(&[(&id(NO_SUBSCRIPTION, "a"), "web")]);
         assert_eq!(directory.find(A), Ok(0));

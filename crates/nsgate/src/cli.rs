@@ -98,8 +98,33 @@ pub struct Release {
     pub output: Output,
 }
 
+/// What documents are read with. A gateway file says it itself.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Given {
+    /// What templates among the documents are given: a parameter file, a parameter as name=value, or what an expression
+    /// comes to that is known only after the deployment, as "reference('ip').ipAddress=203.0.113.7". May stand more than
+    /// once.
+    #[arg(long, short, value_name = "FILE|NAME=VALUE")]
+    pub parameters: Vec<String>,
+    /// The resource group that templates among the documents are deployed to.
+    #[arg(long, short = 'g', value_name = "NAME")]
+    pub resource_group: Option<String>,
+    /// The id of the subscription that they are deployed to.
+    #[arg(long, value_name = "ID")]
+    pub subscription: Option<String>,
+    /// The location that they are deployed to, such as westeurope.
+    #[arg(long, short, value_name = "LOCATION")]
+    pub location: Option<String>,
+}
+
 /// `nsgate check`.
 #[derive(Debug, Args)]
+#[command(
+    mut_arg("parameters", |it| it.conflicts_with("config")),
+    mut_arg("resource_group", |it| it.conflicts_with("config")),
+    mut_arg("subscription", |it| it.conflicts_with("config")),
+    mut_arg("location", |it| it.conflicts_with("config")),
+)]
 pub struct Check {
     /// The gateway file.
     #[arg(long, value_name = "FILE", conflicts_with = "documents", required_unless_present = "documents")]
@@ -110,10 +135,9 @@ pub struct Check {
     /// The published service-tag file that the documents' rules refer to.
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     pub service_tags: Option<PathBuf>,
-    /// What templates are given: a parameter file, a parameter as name=value, or what an expression comes to that is
-    /// known only after the deployment, as "reference('ip').ipAddress=203.0.113.7". May stand more than once.
-    #[arg(long, short, value_name = "FILE|NAME=VALUE", conflicts_with = "config")]
-    pub parameters: Vec<String>,
+    /// What they are read with.
+    #[command(flatten)]
+    pub given: Given,
     /// How the answer is written.
     #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
     pub output: Output,
@@ -137,10 +161,9 @@ pub struct Diff {
     /// The published service-tag file that the documents' rules refer to.
     #[arg(long, value_name = "FILE")]
     pub service_tags: Option<PathBuf>,
-    /// What templates among the documents are given: a parameter file, name=value, or what an expression comes to
-    /// that is known only after the deployment, as "reference('ip').ipAddress=203.0.113.7"; may be given several times.
-    #[arg(long, value_name = "FILE|NAME=VALUE")]
-    pub parameters: Vec<String>,
+    /// What they are read with.
+    #[command(flatten)]
+    pub given: Given,
     /// The most regions to answer, and the most gains and losses of reach; the others are counted.
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     pub limit: usize,
@@ -155,10 +178,9 @@ pub struct Expand {
     /// The templates.
     #[arg(value_name = "FILE", required = true)]
     pub documents: Vec<PathBuf>,
-    /// What they are given: a parameter file, a parameter as name=value, or what an expression comes to that is
-    /// known only after the deployment, as "reference('ip').ipAddress=203.0.113.7". May stand more than once.
-    #[arg(long, short, value_name = "FILE|NAME=VALUE")]
-    pub parameters: Vec<String>,
+    /// What they are read with.
+    #[command(flatten)]
+    pub given: Given,
     /// How the answer is written: as a table, or as the resources in JSON.
     #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
     pub output: Output,
@@ -177,6 +199,10 @@ pub struct Whom {
 
 /// Whom to ask about policy: a gateway file, Azure's documents alone, or the daemon behind a socket.
 #[derive(Debug, Args)]
+#[command(
+    mut_arg("parameters", |it| it.requires("documents")),
+    mut_arg("location", |it| it.requires("documents")),
+)]
 pub struct Policy {
     /// The gateway file; the answer is what it would mean, whether or not a daemon runs on it.
     #[arg(long, value_name = "FILE", conflicts_with = "socket")]
@@ -187,10 +213,9 @@ pub struct Policy {
     /// The published service-tag file that the documents' rules refer to.
     #[arg(long, value_name = "FILE", requires = "documents")]
     pub service_tags: Option<PathBuf>,
-    /// What templates among the documents are given: a parameter file, name=value, or what an expression comes to
-    /// that is known only after the deployment, as "reference('ip').ipAddress=203.0.113.7"; may be given several times.
-    #[arg(long, value_name = "FILE|NAME=VALUE", requires = "documents")]
-    pub parameters: Vec<String>,
+    /// What they are read with; a network interface that is asked for by its name is that of the resource group, too.
+    #[command(flatten)]
+    pub given: Given,
     /// The control socket of a running daemon [default: /run/nsgate/control.sock where one runs].
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
@@ -334,12 +359,6 @@ pub enum Level {
 #[derive(Debug, Args)]
 pub struct AzureFlags {
     /// Accepted for the sake of scripts.
-    #[arg(long, short = 'g', hide = true)]
-    pub resource_group: Option<String>,
-    /// Accepted for the sake of scripts.
-    #[arg(long, hide = true)]
-    pub subscription: Option<String>,
-    /// Accepted for the sake of scripts.
     #[arg(long, hide = true)]
     pub only_show_errors: bool,
     /// Accepted for the sake of scripts.
@@ -416,10 +435,9 @@ pub struct Replay {
     /// The published service-tag file that the rules of documents refer to.
     #[arg(long, value_name = "FILE")]
     pub service_tags: Option<PathBuf>,
-    /// What templates among the documents are given: a parameter file, name=value, or what an expression comes to
-    /// that is known only after the deployment, as "reference('ip').ipAddress=203.0.113.7"; may be given several times.
-    #[arg(long, value_name = "FILE|NAME=VALUE")]
-    pub parameters: Vec<String>,
+    /// What they are read with.
+    #[command(flatten)]
+    pub given: Given,
     /// Captures (pcap, pcapng) and flow logs in Azure's formats; patterns such as `logs/**/PT1H.json` are allowed.
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<String>,

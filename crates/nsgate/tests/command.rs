@@ -587,3 +587,79 @@ network interface app1-nic, whatever the rules say
     assert!(out(&said).contains(told), "{}", out(&said));
     assert!(out(&said).ends_with("; 6 changes of reach\n"), "{}", out(&said));
 }
+
+#[test]
+fn documents_are_deployed_where_the_command_line_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let template = r#"{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+      "contentVersion": "1.0.0.0", "resources": [{"type": "Microsoft.Network/networkSecurityGroups",
+        "name": "[concat(resourceGroup().name, '-', resourceGroup().location)]", "properties": {"securityRules": [
+          {"name": "r", "properties": {"priority": 100, "direction": "Inbound", "access": "Allow", "protocol": "Tcp",
+            "sourceAddressPrefix": "*", "sourcePortRange": "*", "destinationAddressPrefix": "*",
+            "destinationPortRange": "[if(equals(subscription().subscriptionId, 's'), '22', 'none')]"}}]}}]}"#;
+    let file = written(&directory, "template.json", template).display().to_string();
+    let place = ["-g", "shop", "--subscription", "s", "-l", "westeurope"];
+    let deployed = nsgate(&[&["expand", &file, "-o", "json"], &place[..]].concat());
+    let id = "/subscriptions/s/resourceGroups/shop/providers/Microsoft.Network/networkSecurityGroups/shop-westeurope";
+    assert_eq!(json_of(&deployed)[0]["id"], json!(id), "{}", err(&deployed));
+    for command in [&["check", &file][..], &["diff", &file, &file]] {
+        let told = nsgate(&[command, &place[..]].concat());
+        assert_eq!(told.status.code(), Some(0), "{}", err(&told));
+        assert!(!nsgate(command).status.success(), "the port is wrong elsewhere");
+    }
+    let wrong = nsgate(&["check", &file, "--resource-group", "a/b"]);
+    assert!(err(&wrong).contains("--resource-group: \"a/b\" is not a name"), "{}", err(&wrong));
+    // A gateway file says it itself.
+    for option in ["-g", "--subscription", "--location"] {
+        assert_eq!(nsgate(&["check", "--config", TWO, option, "x"]).status.code(), Some(2), "{option}");
+    }
+}
+
+#[test]
+fn a_resource_group_tells_namesakes_apart() {
+    let directory = tempfile::tempdir().unwrap();
+    let id = |group: &str, what: &str| {
+        format!(
+            "/subscriptions/5ab5ab5a-0000-1111-2222-333344445555/resourceGroups/{group}/providers/Microsoft.Network/{what}"
+        )
+    };
+    let network = |group: &str, net: &str, access: &str| {
+        let (vnet, nsg, nic) = (
+            id(group, "virtualNetworks/v"),
+            id(group, "networkSecurityGroups/n"),
+            id(group, "networkInterfaces/web"),
+        );
+        format!(
+            r#"{{"id": "{vnet}", "type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {{
+                "addressSpace": {{"addressPrefixes": ["{net}.0.0/16"]}}, "subnets": [{{"name": "s", "id": "{vnet}/subnets/s",
+                "properties": {{"addressPrefix": "{net}.1.0/24", "networkSecurityGroup": {{"id": "{nsg}"}}}}}}]}}}},
+            {{"id": "{nsg}", "type": "Microsoft.Network/networkSecurityGroups", "name": "n", "properties": {{"securityRules": [
+                {{"name": "Web", "properties": {{"priority": 100, "direction": "Inbound", "access": "{access}", "protocol": "*",
+                "sourceAddressPrefix": "*", "sourcePortRange": "*", "destinationAddressPrefix": "*", "destinationPortRange": "*"}}}}]}}}},
+            {{"id": "{nic}", "type": "Microsoft.Network/networkInterfaces", "name": "web", "properties": {{"ipConfigurations": [
+                {{"name": "i", "properties": {{"privateIPAddress": "{net}.1.4", "subnet": {{"id": "{vnet}/subnets/s"}}}}}}]}}}}"#
+        )
+    };
+    let both = format!("[{},{}]", network("blue", "10.1", "Allow"), network("green", "10.2", "Deny"));
+    let document = written(&directory, "net.json", &both);
+    let flow = |net: &str, more: &str| {
+        format!("--direction Inbound --protocol TCP --local {net}.1.4:80 --remote 8.8.8.8:*{more}")
+    };
+    let told = |net: &str, more: &str| asked(&document, "web", &flow(net, more));
+    assert!(err(&told("10.1", "")).contains("could be any of 2"), "{}", err(&told("10.1", "")));
+    assert_eq!(out(&told("10.1", " -g Blue")), "Allow: securityRules/Web of n\n");
+    assert_eq!(out(&told("10.2", " -g green --subscription lab")), "Deny: securityRules/Web of n\n");
+    let subscription = " -g green --subscription 5ab5ab5a-0000-1111-2222-333344445555";
+    assert_eq!(out(&told("10.2", subscription)), "Deny: securityRules/Web of n\n");
+    for nowhere in [" -g red", " -g blue --subscription 00000000-1111-1111-2222-333344445555"] {
+        let told = told("10.1", nowhere);
+        assert_eq!(told.status.code(), Some(2), "{nowhere}");
+        assert!(err(&told).contains("there is no network interface '/subscriptions/"), "{}", err(&told));
+    }
+    let file = document.to_str().unwrap();
+    let rules = nsgate(&["list-effective-nsg", "--file", file, "--nic", "web", "-g", "green", "-o", "json"]);
+    assert!(out(&rules).contains("/green/") && !out(&rules).contains("/blue/"), "{}", out(&rules));
+    // What says nothing of its resource group may be in any.
+    let said = nsgate(&["list-effective-nsg", "--config", TWO, "--nic", "web1-nic", "-g", "any"]);
+    assert_eq!(said.status.code(), Some(0), "{}", err(&said));
+}

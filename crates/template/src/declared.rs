@@ -37,7 +37,7 @@ pub(crate) fn resolved<'n>(template: &'n Node, declaration: &'n Node) -> &'n Nod
 impl Inside<'_, '_> {
     /// The value if it is one that the declaration allows, with the right type; else what is wrong is reported, and it is a hole.
     pub(crate) fn held_against(&self, name: &str, declaration: &Node, value: Node, way: &Way<'_>) -> Node {
-        let rules = resolved(self.deployment.template.node(), declaration);
+        let rules = resolved(self.deployment.start.template.node(), declaration);
         if matches!(value.value, Value::Unknown(_)) {
             return value;
         }

@@ -4,7 +4,7 @@ use crate::facts::Facts;
 use crate::instance::Instance;
 use document::{Entry, Node, Value};
 use expression::{Fact, Level};
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -70,6 +70,16 @@ pub(crate) enum Written {
 pub(crate) struct Deployment {
     /// Its place among all.
     pub(crate) number: usize,
+    pub(crate) start: Start,
+    pub(crate) parameters: HashMap<String, (usize, Once)>,
+    pub(crate) variables: HashMap<String, (Written, Once)>,
+    pub(crate) told: [Once; Self::FACTS.len()],
+    pub(crate) instances: OnceCell<Vec<Instance>>,
+    pub(crate) outputs: OnceCell<Vec<Entry>>,
+}
+
+/// How a deployment begins.
+pub(crate) struct Start {
     pub(crate) template: Template,
     /// The JSON path of the template in its file.
     pub(crate) path: String,
@@ -81,25 +91,6 @@ pub(crate) struct Deployment {
     pub(crate) depth: usize,
     pub(crate) supplied: HashMap<String, Supplied>,
     /// Where its expressions are evaluated, if not in itself.
-    pub(crate) outer: Option<Place>,
-    pub(crate) parameters: HashMap<String, (usize, Once)>,
-    pub(crate) variables: HashMap<String, (Written, Once)>,
-    pub(crate) told: [Once; Self::FACTS.len()],
-    pub(crate) instances: OnceCell<Vec<Instance>>,
-    /// Whether its instances are being found right now.
-    pub(crate) declaring: Cell<bool>,
-    pub(crate) outputs: OnceCell<Vec<Entry>>,
-}
-
-/// How a deployment begins.
-pub(crate) struct Start {
-    pub(crate) template: Template,
-    pub(crate) path: String,
-    pub(crate) file: String,
-    pub(crate) facts: Facts,
-    pub(crate) level: Level,
-    pub(crate) depth: usize,
-    pub(crate) supplied: HashMap<String, Supplied>,
     pub(crate) outer: Option<Place>,
 }
 
@@ -115,31 +106,22 @@ impl Deployment {
     ];
 
     pub(crate) fn new(number: usize, start: Start) -> Self {
-        let Start { template, path, file, facts, level, depth, supplied, outer } = start;
-        let parameters = named(entries(template.node(), "parameters")).collect();
-        let variables = variables(template.node());
+        let template = start.template.node();
         Self {
             number,
-            template,
-            path,
-            file,
-            facts,
-            level,
-            depth,
-            supplied,
-            outer,
-            parameters,
-            variables,
+            parameters: named(entries(template, "parameters")).collect(),
+            variables: variables(template),
+            start,
             told: Default::default(),
             instances: OnceCell::new(),
-            declaring: Cell::new(false),
             outputs: OnceCell::new(),
         }
     }
 
     /// A path in the file for something in the template.
     pub(crate) fn path_of(&self, within: &str) -> String {
-        if self.path.is_empty() { within.to_owned() } else { format!("{}.{within}", self.path) }
+        let path = &self.start.path;
+        if path.is_empty() { within.to_owned() } else { format!("{path}.{within}") }
     }
 
     /// What a function without arguments says, or `None` where the level has no such function.
@@ -147,7 +129,8 @@ impl Deployment {
         let nth = Self::FACTS.iter().position(|it| *it == fact)?;
         let once = self.told.get(nth)?;
         if once.get().is_none() {
-            let node = self.facts.node(fact, self.level, self.template.node(), &self.file)?;
+            let Start { facts, level, template, file, .. } = &self.start;
+            let node = facts.node(fact, *level, template.node(), file)?;
             return Some(once.get_or_init(|| node));
         }
         once.get()

@@ -4,18 +4,16 @@ use crate::deployment::{Deployment, Place, Start, Supplied, Template, level_of};
 use crate::findings::{Findings, Found};
 use crate::given::Given;
 use crate::inside::Inside;
+use crate::waiting::Waiting;
 use crate::way::Way;
 use crate::{instance::Instance, supplied};
 use document::{Node, Value};
 use expression::{Budget, Fault, Level};
 use model::Severity;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::fmt;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-/// How many variables, parameters, functions and references may wait for each other: templates of people need about ten.
-const MOST_WAITING: usize = 48;
 /// The name of the first template among the links.
 const FIRST: &str = "azuredeploy.json";
 
@@ -24,31 +22,13 @@ pub(crate) struct Expansion<'g> {
     pub(crate) budget: &'g Budget,
     pub(crate) found: RefCell<Findings>,
     deployments: RefCell<Vec<Rc<Deployment>>>,
-    /// What is being evaluated, each for the one before.
-    waiting: RefCell<Vec<Wanted>>,
-    values: HashMap<String, &'g Node>,
+    pub(crate) waiting: Waiting,
+    values: HashMap<String, (usize, &'g Node)>,
+    /// The numbers of the given values that something asked for.
+    pub(crate) used: RefCell<HashSet<usize>>,
     /// The linked templates that have been read, by their paths.
     pub(crate) linked: RefCell<HashMap<String, Option<Rc<Node>>>>,
     limited: Cell<bool>,
-}
-
-/// Something that is evaluated because something else asked for it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Wanted {
-    Parameter(usize, String),
-    Variable(usize, String),
-    Function(usize, String),
-    Resource(usize, usize, String),
-    Outputs(usize, String),
-}
-
-/// Takes the last one off when it is dropped.
-pub(crate) struct Entered<'e>(&'e RefCell<Vec<Wanted>>);
-
-impl Drop for Entered<'_> {
-    fn drop(&mut self) {
-        self.0.borrow_mut().pop();
-    }
 }
 
 impl<'g> Expansion<'g> {
@@ -58,8 +38,14 @@ impl<'g> Expansion<'g> {
             budget,
             found: RefCell::default(),
             deployments: RefCell::default(),
-            waiting: RefCell::default(),
-            values: given.values.iter().map(|it| (plain(&it.key.value), &it.value)).collect(),
+            waiting: Waiting::default(),
+            values: given
+                .values
+                .iter()
+                .enumerate()
+                .map(|(nth, it)| (plain(&it.key.value), (nth, &it.value)))
+                .collect(),
+            used: RefCell::default(),
             linked: RefCell::default(),
             limited: Cell::new(false),
         }
@@ -96,36 +82,9 @@ impl<'g> Expansion<'g> {
         Some(Inside { all: self, deployment, loops: place.loops.clone(), own: false })
     }
 
-    /// Begins to evaluate something.
-    ///
-    /// # Errors
-    /// It waits for itself, or too many wait already.
-    pub(crate) fn enter(&self, wanted: Wanted) -> Result<Entered<'_>, Fault> {
-        let mut waiting = self.waiting.borrow_mut();
-        if let Some(nth) = waiting.iter().position(|it| *it == wanted) {
-            let circle = waiting.iter().skip(nth).chain([&wanted]);
-            let circle: Vec<String> = circle.map(ToString::to_string).collect();
-            let message = format!("this needs itself: {}", circle.join(" -> "));
-            return Err(Fault::new(message).help("give one of them a value that does not need the others"));
-        }
-        if waiting.len() >= MOST_WAITING {
-            let message = format!(
-                "parameters, variables and functions wait for each other more than {MOST_WAITING} deep"
-            );
-            return Err(Fault::limit(message));
-        }
-        waiting.push(wanted);
-        Ok(Entered(&self.waiting))
-    }
-
-    /// Whether something is being evaluated right now.
-    pub(crate) fn waits(&self, wanted: &Wanted) -> bool {
-        self.waiting.borrow().contains(wanted)
-    }
-
     /// Writes a fault down. That the budget is used up is said once.
     pub(crate) fn report(&self, fault: Fault, way: &Way<'_>) {
-        if fault.is_limit() && self.limited.replace(true) {
+        if self.is_halted() || (fault.is_limit() && self.limited.replace(true)) {
             return;
         }
         let Fault { code, at, message, help } = fault;
@@ -145,7 +104,9 @@ impl<'g> Expansion<'g> {
         if self.values.is_empty() {
             return None;
         }
-        self.values.get(&plain(text)).map(|node| (*node).clone())
+        let (nth, node) = self.values.get(&plain(text))?;
+        self.used.borrow_mut().insert(*nth);
+        Some((*node).clone())
     }
 
     /// Every instance of every deployment, with those of nested ones.
@@ -153,7 +114,9 @@ impl<'g> Expansion<'g> {
         let mut next = vec![first.clone()];
         while let Some(deployment) = next.pop() {
             let inside = Inside { all: self, deployment, loops: Rc::new([]), own: false };
-            let found: Vec<_> = inside.instances().iter().filter_map(|it| inside.nested(it)).collect();
+            let instances = self.with_all(|| inside.instances());
+            let found = instances.iter().filter_map(|it| self.with_all(|| inside.nested(it)));
+            let found: Vec<_> = found.collect();
             next.extend(found.into_iter().rev());
             if self.is_limited() {
                 return;
@@ -186,18 +149,6 @@ fn plain(text: &str) -> String {
         quoted || !it.is_whitespace()
     });
     kept.flat_map(char::to_lowercase).collect()
-}
-
-impl fmt::Display for Wanted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Parameter(_, name) => write!(f, "parameters('{name}')"),
-            Self::Variable(_, name) => write!(f, "variables('{name}')"),
-            Self::Function(_, name) => write!(f, "{name}()"),
-            Self::Resource(_, _, path) => f.write_str(path),
-            Self::Outputs(_, path) => write!(f, "the outputs of {path}"),
-        }
-    }
 }
 
 /// Whether a value is true, false, or neither.

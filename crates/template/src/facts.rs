@@ -54,6 +54,8 @@ impl Facts {
         let made = Made(&template.at);
         let text = |text: &str| made.text(text);
         Some(match fact {
+            // The deployment has it already.
+            Fact::Template => return None,
             Fact::ResourceGroup if level != Level::ResourceGroup => return None,
             Fact::Subscription if matches!(level, Level::ManagementGroup | Level::Tenant) => return None,
             Fact::ManagementGroup if level != Level::ManagementGroup => return None,

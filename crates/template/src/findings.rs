@@ -16,9 +16,11 @@ pub(crate) struct Findings {
     /// What has been said of which place, whatever way led there.
     said: HashSet<(Location, &'static str, String)>,
     /// The expressions that have been said not to be known, each with its file.
-    pub(crate) not_known: HashSet<(Arc<str>, String)>,
+    not_known: HashSet<(Arc<str>, String)>,
     /// Whether what is wrong now is wrong with something that does not matter.
     pub(crate) lenient: bool,
+    /// Whether what is being evaluated will be evaluated again: what is wrong with it then counts.
+    pub(crate) halted: bool,
 }
 
 /// One fault before it has its way.
@@ -35,7 +37,10 @@ impl Findings {
     /// Takes one in, unless the same has been said of the same place.
     pub(crate) fn push(&mut self, found: Found<'_>, way: &Way<'_>) {
         let Found { severity, code, at, message, help } = found;
-        if self.diagnostics.len() >= MOST || !self.said.insert((at.clone(), code, message.clone())) {
+        if self.halted
+            || self.diagnostics.len() >= MOST
+            || !self.said.insert((at.clone(), code, message.clone()))
+        {
             return;
         }
         let is_lenient = self.lenient && code != codes::TEMPLATE_LIMIT;
@@ -43,6 +48,11 @@ impl Findings {
         let message = Prefixed(way, &message).to_string();
         let related = Box::default();
         self.diagnostics.push(Diagnostic { severity, code, at: Some(at.clone()), message, help, related });
+    }
+
+    /// Whether it has not been said before that an expression is not known; now it is.
+    pub(crate) fn is_news(&mut self, file: &Arc<str>, expression: &str) -> bool {
+        !self.halted && self.not_known.insert((Arc::clone(file), expression.to_owned()))
     }
 
     /// Takes in what has its way already.

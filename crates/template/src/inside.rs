@@ -1,7 +1,8 @@
 //! A place in a deployment, and what expressions there may ask: parameters, variables, loops, the template's own functions.
 
 use crate::deployment::{Deployment, Loop, Loops, Place, Supplied, Written, entries};
-use crate::expansion::{Expansion, Wanted};
+use crate::expansion::Expansion;
+use crate::waiting::Wanted;
 use crate::way::Way;
 use document::{Node, Unknown, Value};
 use expression::{Budget, Fact, Fault, Level, Question, Scope};
@@ -32,7 +33,7 @@ impl<'e, 'g> Inside<'e, 'g> {
 
     /// Where expressions of this deployment are evaluated, if not in itself; its own loops go with them.
     pub(crate) fn outer(&self) -> Option<Self> {
-        let place = self.deployment.outer.as_ref().filter(|_| !self.own)?;
+        let place = self.deployment.start.outer.as_ref().filter(|_| !self.own)?;
         let loops = place.loops.iter().chain(self.loops.iter()).cloned().collect();
         Some(Self { all: self.all, deployment: self.all.deployment(place.deployment)?, loops, own: false })
     }
@@ -53,15 +54,44 @@ impl<'e, 'g> Inside<'e, 'g> {
         self.hole(at, what)
     }
 
+    /// A parameter of this deployment itself, evaluated once.
+    ///
+    /// # Errors
+    /// There is none, it is wrong, or it needs itself.
+    pub(crate) fn own_parameter(&self, name: &str) -> Result<&Node, Fault> {
+        let Some((nth, once)) = self.deployment.parameters.get(&name.to_lowercase()) else {
+            let names = entries(self.deployment.start.template.node(), "parameters").iter();
+            return Err(self.no_such("parameter", name, names.map(|it| it.key.value.clone())));
+        };
+        match once.get() {
+            Some(value) => Ok(value),
+            None => self.all.keep(once, self.parameter_value(*nth)?),
+        }
+    }
+
+    /// A variable of this deployment itself, evaluated once.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn own_variable(&self, name: &str) -> Result<&Node, Fault> {
+        let Some((written, once)) = self.deployment.variables.get(&name.to_lowercase()) else {
+            return Err(self.no_such("variable", name, self.deployment.variables.keys().cloned()));
+        };
+        match once.get() {
+            Some(value) => Ok(value),
+            None => self.all.keep(once, self.variable_value(name, *written)?),
+        }
+    }
+
     fn parameter_value(&self, nth: usize) -> Result<Node, Fault> {
-        let template = self.deployment.template.node();
+        let template = self.deployment.start.template.node();
         let Some(entry) = entries(template, "parameters").get(nth) else {
             return Err(Fault::new("no such parameter"));
         };
         let (name, declaration) = (&entry.key.value, &entry.value);
         let _entered = self.all.enter(Wanted::Parameter(self.deployment.number, name.clone()))?;
         let (section, path);
-        let supplied = match self.deployment.supplied.get(&name.to_lowercase()) {
+        let supplied = match self.deployment.start.supplied.get(&name.to_lowercase()) {
             Some(Supplied::Value(node)) => Some((self.all.budget.copy(node)?, "parameters")),
             Some(Supplied::Outside { node, key, from, path: outside }) => {
                 path = outside.as_str();
@@ -85,9 +115,9 @@ impl<'e, 'g> Inside<'e, 'g> {
         let (value, path) = match value {
             Some(found) => found,
             None => {
-                let default =
-                    declaration.entries().iter().find(|it| it.key.value.eq_ignore_ascii_case("defaultValue"));
-                let Some(default) = default else { return Ok(self.not_given(name, declaration)) };
+                let Some(default) = declaration.entry("defaultValue") else {
+                    return Ok(self.not_given(name, declaration));
+                };
                 let plain = Self { loops: Rc::new([]), ..self.clone() };
                 let way = Way::Root(&section);
                 let way = way.key(name);
@@ -99,10 +129,10 @@ impl<'e, 'g> Inside<'e, 'g> {
 
     /// Holds every value that was given against its declaration, whether or not anything uses it.
     pub(crate) fn check_supplied(&self) {
-        for entry in entries(self.deployment.template.node(), "parameters") {
+        for entry in entries(self.deployment.start.template.node(), "parameters") {
             let name = &entry.key.value;
-            if self.deployment.supplied.contains_key(&name.to_lowercase())
-                && let Err(fault) = self.parameter(name, self.all.budget)
+            if self.deployment.start.supplied.contains_key(&name.to_lowercase())
+                && let Err(fault) = self.all.with_all(|| self.own_parameter(name))
             {
                 let path = self.deployment.path_of("parameters");
                 self.all.report(fault.or_at(&entry.key.at), &Way::Root(&path).key(name));
@@ -112,14 +142,14 @@ impl<'e, 'g> Inside<'e, 'g> {
 
     /// Of a parameter that nobody gave a value.
     fn not_given(&self, name: &str, declaration: &Node) -> Node {
-        let rules = crate::declared::resolved(self.deployment.template.node(), declaration);
+        let rules = crate::declared::resolved(self.deployment.start.template.node(), declaration);
         let nullable = [declaration, rules]
             .iter()
             .any(|it| it.get("nullable").is_some_and(|it| it.value == Value::Bool(true)));
         let value = if nullable {
             Value::Null
         } else {
-            let help = if self.deployment.depth == 0 {
+            let help = if self.deployment.start.depth == 0 {
                 let hint = self.all.given.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
                 format!("give it in a parameter file or with --parameters {name}=…{hint}")
             } else {
@@ -136,7 +166,7 @@ impl<'e, 'g> Inside<'e, 'g> {
 
     /// The value of the parameter `key` in the `properties.parameters` of a nested deployment, as `node` has it.
     fn outside(&self, node: &Node, key: &str, name: &str, way: &Way<'_>) -> Option<Node> {
-        let entry = node.entries().iter().find(|it| it.key.value.eq_ignore_ascii_case(key))?;
+        let entry = node.entry(key)?;
         let wrapping = match &entry.value.value {
             // The whole wrapping may be made by an expression.
             Value::String(_) => self.value(&entry.value, way),
@@ -157,7 +187,7 @@ impl<'e, 'g> Inside<'e, 'g> {
         let plain = Self { loops: Rc::new([]), ..self.clone() };
         let section = self.deployment.path_of("variables");
         let way = Way::Root(&section);
-        let variables = entries(self.deployment.template.node(), "variables");
+        let variables = entries(self.deployment.start.template.node(), "variables");
         Ok(match written {
             Written::Entry(nth) => match variables.get(nth) {
                 Some(entry) => plain.value(&entry.value, &way.key(&entry.key.value)),
@@ -196,15 +226,7 @@ impl Scope for Inside<'_, '_> {
             let value = outer.parameter(name, budget)?;
             return Ok(Cow::Owned(budget.copy(&value)?));
         }
-        let Some((nth, once)) = self.deployment.parameters.get(&lower) else {
-            let names = entries(self.deployment.template.node(), "parameters").iter();
-            return Err(self.no_such("parameter", name, names.map(|it| it.key.value.clone())));
-        };
-        if let Some(value) = once.get() {
-            return Ok(Cow::Borrowed(value));
-        }
-        let value = self.parameter_value(*nth)?;
-        Ok(Cow::Borrowed(once.get_or_init(|| value)))
+        self.own_parameter(name).map(Cow::Borrowed)
     }
 
     fn variable(&self, name: &str, budget: &Budget) -> Result<Cow<'_, Node>, Fault> {
@@ -215,14 +237,7 @@ impl Scope for Inside<'_, '_> {
             let value = outer.variable(name, budget)?;
             return Ok(Cow::Owned(budget.copy(&value)?));
         }
-        let Some((written, once)) = self.deployment.variables.get(&lower) else {
-            return Err(self.no_such("variable", name, self.deployment.variables.keys().cloned()));
-        };
-        if let Some(value) = once.get() {
-            return Ok(Cow::Borrowed(value));
-        }
-        let value = self.variable_value(name, *written)?;
-        Ok(Cow::Borrowed(once.get_or_init(|| value)))
+        self.own_variable(name).map(Cow::Borrowed)
     }
 
     fn copy_index(&self, name: Option<&str>) -> Result<i64, Fault> {
@@ -268,6 +283,9 @@ impl Scope for Inside<'_, '_> {
         if let Some(outer) = self.outer() {
             return Ok(Cow::Owned(self.all.budget.copy(&*outer.fact(fact)?)?));
         }
+        if fact == Fact::Template {
+            return Ok(Cow::Borrowed(self.deployment.start.template.node()));
+        }
         match self.deployment.fact(fact) {
             Some(node) => Ok(Cow::Borrowed(node)),
             None => Err(Fault::new("this function has no meaning for a deployment of this level")
@@ -276,7 +294,7 @@ impl Scope for Inside<'_, '_> {
     }
 
     fn level(&self) -> Level {
-        self.outer().map_or(self.deployment.level, |outer| outer.level())
+        self.outer().map_or(self.deployment.start.level, |outer| outer.level())
     }
 
     fn reference(&self, question: Question, arguments: &[Node]) -> Result<Node, Fault> {

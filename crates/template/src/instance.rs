@@ -1,17 +1,17 @@
 //! Resources as they will be: each turn of each loop, with its full type, name and id.
 
 use crate::deployment::{Loop, Loops};
-use crate::expansion::{Wanted, truth};
+use crate::expansion::truth;
 use crate::facts::Facts;
 use crate::findings::Found;
 use crate::inside::Inside;
+use crate::waiting::Wanted;
 use crate::way::Way;
 use document::{Entry, Node, Value, codes};
 use expression::{Fault, Level};
 use model::{At, Severity};
 use std::cell::OnceCell;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// The most resources of one template.
 ///
@@ -94,14 +94,15 @@ impl Inside<'_, '_> {
         if let Some(instances) = self.deployment.instances.get() {
             return instances;
         }
-        if self.deployment.declaring.replace(true) {
+        let path = self.deployment.path_of("resources");
+        let Ok(_entered) = self.all.enter(Wanted::Resources(self.deployment.number, path.clone())) else {
             return &[];
-        }
+        };
         let mut found = Vec::new();
-        if let Some(resources) = self.deployment.template.node().get("resources") {
-            self.declare_all(resources, &self.deployment.path_of("resources"), None, &mut found);
+        if let Some(resources) = self.deployment.start.template.node().get("resources") {
+            self.declare_all(resources, &path, None, &mut found);
         }
-        self.deployment.instances.get_or_init(|| found)
+        self.all.keep(&self.deployment.instances, found).map_or(&[], Vec::as_slice)
     }
 
     fn declare_all(&self, resources: &Node, path: &str, parent: Option<&Parent>, found: &mut Vec<Instance>) {
@@ -293,8 +294,7 @@ impl Inside<'_, '_> {
         if !does || unknown.help.is_empty() {
             return;
         }
-        let key = (Arc::clone(&value.at.file), unknown.expression.clone());
-        if !self.all.found.borrow_mut().not_known.insert(key) {
+        if !self.all.found.borrow_mut().is_news(&value.at.file, &unknown.expression) {
             return;
         }
         let (code, severity) = (codes::VALUE_NOT_KNOWN, Severity::Error);
@@ -347,8 +347,8 @@ impl Inside<'_, '_> {
 
     /// Where a resource is: elsewhere, if it is a deployment or one that is there already and says so.
     fn place_of(&self, declared: &Node, way: &Way<'_>) -> (Facts, Level) {
-        let mut facts = self.deployment.facts.clone();
-        let mut level = self.deployment.level;
+        let mut facts = self.deployment.start.facts.clone();
+        let mut level = self.deployment.start.level;
         let text = |key: &str| {
             let value = self.value(declared.get(key)?, &way.key(key));
             value.as_str().map(str::to_owned)
@@ -381,8 +381,7 @@ impl Inside<'_, '_> {
         let here = Self { loops: instance.loops.clone(), ..self.clone() };
         let way = Way::Root(&instance.path);
         let entry = |key: &str, value: Node| {
-            let written =
-                instance.declared.entries().iter().find(|it| it.key.value.eq_ignore_ascii_case(key));
+            let written = instance.declared.entry(key);
             let at = written.map_or(&instance.name.at, |it| &it.key.at);
             Entry { key: At::new(key, at), value }
         };
@@ -400,7 +399,7 @@ impl Inside<'_, '_> {
             entries.push(Entry { key: key.clone(), value });
         }
         let body = Node::new(Value::Object(entries), instance.declared.at.clone());
-        Ok(instance.body.get_or_init(|| body))
+        self.all.keep(&instance.body, body)
     }
 }
 

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `given`, `facts`, `supplied`, `links` | what is known besides the template |
 //! | `expansion`, `deployment` | which deployments there are, and what of them has been evaluated |
+//! | `waiting` | what is evaluated first |
 //! | `inside`, `members` | what names mean where an expression stands |
 //! | `values` | trees with expressions and loops in them |
 //! | `declared` | whether a parameter's value is one that its declaration allows |
@@ -30,6 +31,7 @@ mod order;
 mod reference;
 mod supplied;
 mod values;
+mod waiting;
 mod way;
 
 pub use expression::{Budget, Limits, codes};
@@ -58,6 +60,8 @@ pub struct Expanded {
     pub diagnostics: Vec<Diagnostic>,
     /// The expressions that are among the diagnostics because they are not known, each with its file.
     pub not_known: HashSet<(Arc<str>, String)>,
+    /// The numbers of the given values that something asked for.
+    pub used_values: HashSet<usize>,
 }
 
 /// A resource that a template deploys.
@@ -93,13 +97,13 @@ pub fn expand(template: &Node, given: &Given<'_>) -> Expanded {
         all.found.borrow_mut().lenient = !matters;
         all.each_instance(|inside, instance| {
             let is_next = (given.is_modelled)(&instance.kind.value) == matters && instance.is_deployed();
-            if is_next && let Err(fault) = inside.body(instance) {
+            if is_next && let Err(fault) = all.with_all(|| inside.body(instance)) {
                 all.report(fault.or_at(&instance.declared.at), &way::Way::Root(&instance.path));
             }
         });
     }
     let mut expanded = Expanded::default();
-    match inside.outputs() {
+    match all.with_all(|| inside.outputs()) {
         Ok(outputs) => {
             let known =
                 outputs.iter().filter_map(|it| Some((it.key.clone(), it.value.get("value")?.clone())));
@@ -122,6 +126,7 @@ pub fn expand(template: &Node, given: &Given<'_>) -> Expanded {
             node,
         });
     });
+    expanded.used_values = all.used.take();
     (expanded.diagnostics, expanded.not_known) = all.found.into_inner().into_parts();
     expanded
 }

@@ -1,8 +1,8 @@
 //! Functions that a template defines: they see their own parameters and nothing else.
 
 use crate::deployment::entries;
-use crate::expansion::Wanted;
 use crate::inside::Inside;
+use crate::waiting::Wanted;
 use crate::way::Way;
 use document::{Node, Value};
 use expression::{Budget, Fact, Fault, Level, Question, Scope};
@@ -24,7 +24,7 @@ impl Inside<'_, '_> {
         arguments: Vec<Node>,
         budget: &Budget,
     ) -> Result<Node, Fault> {
-        let functions = self.deployment.template.node().get("functions");
+        let functions = self.deployment.start.template.node().get("functions");
         let spaces = match functions.map(|it| &it.value) {
             Some(Value::Array(spaces)) => spaces.as_slice(),
             _ => &[],
@@ -52,8 +52,7 @@ impl Inside<'_, '_> {
         let Some(output) = member.get("output") else {
             return Err(Fault::new(format!("the function '{label}' has no output")).or_at(&member.at));
         };
-        let Some(value) = output.entries().iter().find(|it| it.key.value.eq_ignore_ascii_case("value"))
-        else {
+        let Some(value) = output.entry("value") else {
             return Err(
                 Fault::new(format!("the output of the function '{label}' has no value")).or_at(&output.at)
             );

@@ -1,13 +1,14 @@
 //! Deployments in deployments: templates nested and linked, and their outputs.
 
 use crate::deployment::{Deployment, Loop, Start, Supplied, Template, entries, level_of};
-use crate::expansion::{Wanted, truth};
+use crate::expansion::truth;
 use crate::facts::Made;
 use crate::findings::Found;
 use crate::inside::Inside;
 use crate::instance::Instance;
 use crate::links::resolve;
 use crate::supplied::unwrapped;
+use crate::waiting::Wanted;
 use crate::way::Way;
 use document::{Entry, Node, Value};
 use expression::{Fault, Level, codes};
@@ -26,14 +27,21 @@ impl Inside<'_, '_> {
         if !instance.is_deployment() || instance.existing {
             return None;
         }
+        if let Some(number) = instance.nested.get() {
+            return self.all.deployment((*number)?);
+        }
+        let wanted = Wanted::Nested(self.deployment.number, instance.number, instance.path.clone());
+        // One that is asked about while it begins is not there yet.
+        let _entered = self.all.enter(wanted).ok()?;
         let here = Self { loops: instance.loops.clone(), ..self.clone() };
-        let number = instance.nested.get_or_init(|| here.begin(instance).map(|it| it.number));
-        self.all.deployment((*number)?)
+        let begun = here.begin(instance);
+        self.all.keep(&instance.nested, begun.as_ref().map(|it| it.number)).ok()?;
+        begun
     }
 
     fn begin(&self, instance: &Instance) -> Option<Rc<Deployment>> {
         let way = Way::Root(&instance.path);
-        if self.deployment.depth >= MOST_DEPTH {
+        if self.deployment.start.depth >= MOST_DEPTH {
             let message = format!("deployments stand more than {MOST_DEPTH} deep in each other");
             self.all.report(Fault::limit(message).or_at(&instance.declared.at), &way);
             return None;
@@ -50,7 +58,7 @@ impl Inside<'_, '_> {
         let (template, path, file) = match inline {
             Some(_) => {
                 let path = format!("{}.properties.template", instance.path);
-                (Template::Inside(declared.clone()), path, self.deployment.file.clone())
+                (Template::Inside(declared.clone()), path, self.deployment.start.file.clone())
             }
             None => {
                 let (node, file) = self.linked(written, &properties)?;
@@ -72,12 +80,15 @@ impl Inside<'_, '_> {
             self.supply(parameters, &properties.key("parameters"), &mut supplied);
         }
         self.check_names(&supplied, written, template.node(), &properties);
+        if self.all.is_halted() {
+            return None;
+        }
         Some(self.all.add(Start {
             path,
             file,
             facts,
             level,
-            depth: self.deployment.depth + 1,
+            depth: self.deployment.start.depth + 1,
             supplied,
             outer: (inline.is_some() && !is_inner).then(|| self.place()),
             template,
@@ -86,7 +97,7 @@ impl Inside<'_, '_> {
 
     /// Where a nested deployment goes.
     fn target(&self, instance: &Instance, template: &Node, way: &Way<'_>) -> (crate::Facts, Level) {
-        let mut facts = self.deployment.facts.clone();
+        let mut facts = self.deployment.start.facts.clone();
         if let Some(name) = instance.name.as_str() {
             facts.deployment = name.to_owned();
         }
@@ -94,7 +105,7 @@ impl Inside<'_, '_> {
             let value = self.value(instance.declared.get(key)?, &way.key(key));
             value.as_str().map(str::to_owned)
         };
-        let mut level = level_of(template).unwrap_or(self.deployment.level);
+        let mut level = level_of(template).unwrap_or(self.deployment.start.level);
         if let Some(subscription) = text("subscriptionId") {
             facts.subscription = subscription;
             level = if level == Level::ResourceGroup { level } else { Level::Subscription };
@@ -102,9 +113,9 @@ impl Inside<'_, '_> {
         if let Some(group) = text("resourceGroup") {
             facts.resource_group = group;
             level = Level::ResourceGroup;
-        } else if level == Level::ResourceGroup && self.deployment.level != Level::ResourceGroup {
+        } else if level == Level::ResourceGroup && self.deployment.start.level != Level::ResourceGroup {
             // A template of the old schema, deployed where there is no resource group.
-            level = self.deployment.level;
+            level = self.deployment.start.level;
         }
         (facts, level)
     }
@@ -163,7 +174,7 @@ impl Inside<'_, '_> {
         let (key, target) =
             ["relativePath", "uri", "id"].iter().find_map(|key| Some((*key, link.get(key)?)))?;
         let value = self.value(target, &way.key(key));
-        let path = value.as_str().and_then(|text| resolve(&self.deployment.file, text));
+        let path = value.as_str().and_then(|text| resolve(&self.deployment.start.file, text));
         if let Some(path) = path
             && let Some(node) = self.load(&path)
         {
@@ -209,7 +220,7 @@ impl Inside<'_, '_> {
     }
 
     fn linked_parameters(&self, link: &Node, way: &Way<'_>, supplied: &mut HashMap<String, Supplied>) {
-        let path = link.as_str().and_then(|text| resolve(&self.deployment.file, text));
+        let path = link.as_str().and_then(|text| resolve(&self.deployment.start.file, text));
         let Some(file) = path.and_then(|path| self.load(&path)) else { return };
         for entry in entries(&file, "parameters") {
             let value = unwrapped(&entry.key.value, &entry.value, way, &mut self.all.found.borrow_mut());
@@ -229,7 +240,7 @@ impl Inside<'_, '_> {
         let _entered = self.all.enter(Wanted::Outputs(self.deployment.number, path.clone()))?;
         let way = Way::Root(&path);
         let mut outputs = Vec::new();
-        for entry in entries(self.deployment.template.node(), "outputs") {
+        for entry in entries(self.deployment.start.template.node(), "outputs") {
             let way = way.key(&entry.key.value);
             if let Some(condition) = entry.value.get("condition")
                 && truth(&self.value(condition, &way.key("condition"))) == Some(false)
@@ -240,17 +251,15 @@ impl Inside<'_, '_> {
             let made = Made(&entry.value.at);
             let value = match entry.value.get("copy") {
                 Some(copy) => self.output_loop(copy, &entry.key.value, &way.key("copy")),
-                None => {
-                    match entry.value.entries().iter().find(|it| it.key.value.eq_ignore_ascii_case("value")) {
-                        Some(value) => self.value(&value.value, &way.key("value")),
-                        None => continue,
-                    }
-                }
+                None => match entry.value.entry("value") {
+                    Some(value) => self.value(&value.value, &way.key("value")),
+                    None => continue,
+                },
             };
             let fields = kind.map(|kind| ("type", kind)).into_iter().chain([("value", value)]);
             outputs.push(Entry { key: entry.key.clone(), value: made.object(fields) });
         }
-        Ok(self.deployment.outputs.get_or_init(|| outputs))
+        Ok(self.all.keep(&self.deployment.outputs, outputs)?)
     }
 
     /// An output's loop has no name: `copyIndex()` means it.
@@ -259,7 +268,7 @@ impl Inside<'_, '_> {
             Ok(count) => count,
             Err(hole) => return hole,
         };
-        let input = copy.entries().iter().find(|it| it.key.value.eq_ignore_ascii_case("input"));
+        let input = copy.entry("input");
         let turns = (0..count).filter(|_| !self.all.is_limited()).filter_map(|index| {
             let turn = Loop { name: name.to_owned(), index, of_resources: true };
             Some(self.in_turn(turn).value(&input?.value, &way.key("input")))

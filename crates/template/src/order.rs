@@ -118,8 +118,7 @@ fn writing(all: &Expansion<'_>, key: Key, rank: usize, id: String) -> Option<Wri
 fn property(all: &Expansion<'_>, (deployment, number): Key, name: &str) -> Option<Entry> {
     let deployment = all.deployment(deployment)?;
     let body = deployment.instances.get()?.get(number)?.body.get()?;
-    let entries = body.get("properties")?.entries();
-    let entry = entries.iter().find(|it| it.key.value.eq_ignore_ascii_case(name))?;
+    let entry = body.get("properties")?.entry(name)?;
     match all.budget.copy(&entry.value) {
         Ok(value) => Some(Entry { key: entry.key.clone(), value }),
         Err(fault) => {
@@ -187,7 +186,7 @@ impl Inside<'_, '_> {
         let Some(written) = instance.declared.get("dependsOn") else { return Vec::new() };
         let here = Self { loops: instance.loops.clone(), ..self.clone() };
         let way = Way::Root(&instance.path);
-        let value = here.value(written, &way.key("dependsOn"));
+        let value = self.all.with_all(|| here.value(written, &way.key("dependsOn")));
         let Value::Array(items) = value.value else { return Vec::new() };
         let names: HashSet<String> =
             items.iter().filter_map(Node::as_str).map(str::to_ascii_lowercase).collect();

@@ -60,7 +60,7 @@ impl Inside<'_, '_> {
             why: AFTER_DEPLOYMENT.to_owned(),
             help: SUPPLY.to_owned(),
         };
-        Node::new(Value::Unknown(Arc::new(unknown)), self.deployment.template.node().at.clone())
+        Node::new(Value::Unknown(Arc::new(unknown)), self.deployment.start.template.node().at.clone())
     }
 
     fn said_of(&self, instance: &Instance, full: bool) -> Result<Node, Fault> {
@@ -145,7 +145,7 @@ impl Inside<'_, '_> {
             false => self.said_of(it, full),
         });
         let turns = turns.collect::<Result<Vec<_>, _>>()?;
-        Ok(Node::new(Value::Array(turns), self.deployment.template.node().at.clone()))
+        Ok(Node::new(Value::Array(turns), self.deployment.start.template.node().at.clone()))
     }
 
     /// The resource that a symbolic name, an id or a name means: here, then in the deployments around, then anywhere.

@@ -88,13 +88,13 @@ fn entries_of(file: &Node) -> (&[Entry], bool) {
 fn is_wrapped(node: &Node) -> bool {
     let words = ["value", "reference", "metadata", "expression"];
     let is_word = |entry: &Entry| words.iter().any(|word| word.eq_ignore_ascii_case(&entry.key.value));
-    let has = |key: &str| node.entries().iter().any(|entry| entry.key.value.eq_ignore_ascii_case(key));
-    node.entries().iter().all(is_word) && (has("value") || has("reference"))
+    let has = |key: &str| node.entry(key).is_some();
+    node.entries().iter().all(is_word) && (has("value") || has("reference") || has("expression"))
 }
 
-/// The value in `{"value": …}`, or what nobody knows of `{"reference": …}`.
+/// The value in `{"value": …}`, or what nobody knows of `{"reference": …}` and `{"expression": …}`.
 pub(crate) fn unwrapped(name: &str, node: &Node, way: &Way<'_>, found: &mut Findings) -> Option<Node> {
-    if let Some(entry) = node.entries().iter().find(|entry| entry.key.value.eq_ignore_ascii_case("value")) {
+    if let Some(entry) = node.entry("value") {
         return Some(entry.value.clone());
     }
     if let Some(reference) = node.get("reference") {
@@ -104,6 +104,14 @@ pub(crate) fn unwrapped(name: &str, node: &Node, way: &Way<'_>, found: &mut Find
             help: format!("give the value itself, with --parameters {name}=…"),
         };
         return Some(Node::new(Value::Unknown(Arc::new(unknown)), reference.at.clone()));
+    }
+    if let Some(expression) = node.get("expression") {
+        let unknown = Unknown {
+            expression: format!("parameters('{name}')"),
+            why: "is worked out by the tool that deploys".to_owned(),
+            help: format!("give the value itself, with --parameters {name}=…"),
+        };
+        return Some(Node::new(Value::Unknown(Arc::new(unknown)), expression.at.clone()));
     }
     let help = r#"write {"value": …}"#.to_owned();
     push(found, node, "the parameter has neither value nor reference".to_owned(), help, way);

@@ -66,7 +66,7 @@ impl Inside<'_, '_> {
         let value = evaluate_text(text, &node.at, scope, budget)?;
         match &value.value {
             // What the deployment around has unescaped, the nested one evaluates.
-            Value::String(inner) if self.deployment.outer.is_some() && text.starts_with("[[") => {
+            Value::String(inner) if self.deployment.start.outer.is_some() && text.starts_with("[[") => {
                 evaluate_text(inner, &node.at, &Self { own: true, ..self.clone() }, budget)
             }
             _ => Ok(value),
@@ -121,7 +121,7 @@ impl Inside<'_, '_> {
             Ok(count) => count,
             Err(hole) => return hole,
         };
-        let Some(input) = copy.entries().iter().find(|it| it.key.value.eq_ignore_ascii_case("input")) else {
+        let Some(input) = copy.entry("input") else {
             let message = format!("the loop '{name}' has no input");
             return self.refused(name, &copy.at, Fault::new(message).help("write what each turn makes"), way);
         };

@@ -198,17 +198,20 @@ fn what_parameters_are_given_is_held_against_their_declarations() {
 
 #[test]
 fn what_nobody_gave_is_not_known_and_says_how_to_give_it() {
-    let sections = r#""parameters": {"prefix": {"type": "string"}, "vault": {"type": "securestring"}},
+    let sections = r#""parameters": {"prefix": {"type": "string"}, "vault": {"type": "securestring"}, "read": {"type": "string"}},
         "resources": [{"type": "Microsoft.Network/x", "name": "[concat(parameters('prefix'), '-x')]",
-                       "properties": {"vault": "[parameters('vault')]"}},
+                       "properties": {"vault": "[parameters('vault')]", "read": "[parameters('read')]"}},
                       {"type": "Microsoft.Network/y", "name": "y", "condition": "[equals(parameters('prefix'), 'a')]"},
                       {"type": "Microsoft.Compute/y", "name": "y", "condition": "[equals(parameters('prefix'), 'a')]"}]"#;
-    let vault = r#"{"parameters": {"vault": {"reference": {"keyVault": {"id": "v"}, "secretName": "s"}}}}"#;
+    let vault = r#"{"parameters": {"vault": {"reference": {"keyVault": {"id": "v"}, "secretName": "s"}},
+        "read": {"expression": "[externalInputs('sys_env_0')]"}}}"#;
     let expanded = With::default().parameters(vault).expand(sections);
     let node = &expanded.resources[0].node;
     assert_eq!(json(get(node, "name")), "?parameters('prefix')");
     assert!(node.get("id").is_none(), "the name tells");
     assert_eq!(json(get(node, "properties.vault")), "?parameters('vault')");
+    let Value::Unknown(unknown) = &get(node, "properties.read").value else { panic!() };
+    assert_eq!(unknown.why, "is worked out by the tool that deploys");
     let Value::Unknown(unknown) = &get(node, "name").value else { panic!() };
     assert_eq!(unknown.help, "give it in a parameter file or with --parameters prefix=…");
     // A resource that matters may or may not be there; the other one does not matter.
@@ -258,17 +261,69 @@ fn functions_of_the_template_see_their_own_parameters_only() {
 }
 
 #[test]
-fn long_chains_and_huge_values_end() {
+fn chains_are_as_long_as_the_template() {
+    let run = || {
+        // Each value stands deep in the next one, and each expression is deep.
+        let (open, close) = ("[".repeat(40), "]".repeat(40));
+        let call = |text: &str| format!("{}{text}{}", "concat('', ".repeat(30), ")".repeat(30));
+        let shallow = |nth: usize| format!("\"v{nth}\": \"[variables('v{}')]\"", nth + 1);
+        let deep = |nth: usize| {
+            let value = call(&format!("variables('d{}'){}", nth + 1, "[0]".repeat(40)));
+            format!("\"d{nth}\": {open}\"[{value}]\"{close}")
+        };
+        let chain: Vec<String> = (0..5000).map(shallow).chain((0..500).map(deep)).collect();
+        let sections = format!(
+            r#""variables": {{{}, "v5000": "end", "d500": {open}"bottom"{close}}}, "resources": [{{"type": "Microsoft.Network/x",
+                "name": "[variables('v0')]", "properties": {{"deep": "[variables('d0'){}]"}}}}]"#,
+            chain.join(","),
+            "[0]".repeat(40)
+        );
+        let expanded = expanded(&sections);
+        assert_eq!(said(&expanded), Vec::<String>::new());
+        assert_eq!(json(get(&expanded.resources[0].node, "name")), "\"end\"");
+        assert_eq!(json(get(&expanded.resources[0].node, "properties.deep")), "\"bottom\"");
+    };
+    std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
+}
+
+#[test]
+fn a_long_circle_is_named_once() {
     let chain: Vec<String> =
-        (0..5000).map(|nth| format!("\"v{nth}\": \"[variables('v{}')]\"", nth + 1)).collect();
+        (0..100).map(|nth| format!("\"v{nth}\": \"[variables('v{}')]\"", (nth + 1) % 100)).collect();
     let sections = format!(
-        "\"variables\": {{{}, \"v5000\": 1}}, \"resources\": [{{\"type\": \"Microsoft.Network/x\", \"name\": \"[variables('v0')]\"}}]",
+        r#""variables": {{{}, "both": {{"a": "[variables('v0')]", "b": "[variables('v70')]"}}}}, "resources": [
+            {{"type": "Microsoft.Network/x", "name": "x", "properties": {{"both": "[variables('both')]"}}}}]"#,
         chain.join(",")
     );
     let found = said(&expanded(&sections));
     assert_eq!(found.len(), 1, "{found:#?}");
-    assert!(found[0].contains("wait for each other more than"), "{found:#?}");
+    assert!(found[0].contains("this needs itself: variables('v") && found[0].contains(" -> "), "{found:#?}");
+}
 
+#[test]
+fn functions_that_call_each_other_without_end_are_stopped() {
+    let members: Vec<String> = (0..100)
+        .map(|nth| {
+            format!(
+                r#""f{nth}": {{"parameters": [], "output": {{"type": "int", "value": "[my.f{}()]"}}}}"#,
+                nth + 1
+            )
+        })
+        .collect();
+    let sections = format!(
+        r#""functions": [{{"namespace": "my", "members": {{{}, "f100": {{"parameters": [], "output": {{"type": "int", "value": 1}}}}}}}}],
+        "variables": {{"far": "[my.f0()]", "near": "[my.f90()]"}},
+        "resources": [{{"type": "Microsoft.Network/x", "name": "x", "properties": {{"near": "[variables('near')]", "far": "[variables('far')]"}}}}]"#,
+        members.join(",")
+    );
+    let expanded = expanded(&sections);
+    let found = said(&expanded);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("functions wait for each other more than"), "{found:#?}");
+}
+
+#[test]
+fn huge_values_end() {
     let doubled =
         |nth: usize| format!("\"v{nth}\": \"[concat(variables('v{0}'), variables('v{0}'))]\"", nth - 1);
     let doubled: Vec<String> = (1..40).map(doubled).collect();

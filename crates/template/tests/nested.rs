@@ -143,6 +143,74 @@ fn outputs_of_nested_deployments_are_values() {
 }
 
 #[test]
+fn a_deployment_knows_its_template() {
+    let expanded = expanded(
+        r#""variables": {"v": "[deployment().name]", "all": "[deployment().properties]"},
+        "resources": [
+            {"type": "Microsoft.Network/x", "name": "x", "properties": {
+                "count": "[length(deployment().properties.template.resources)]",
+                "raw": "[Deployment().Properties['template'].contentVersion]",
+                "v": "[deployment().properties.template.variables.v]",
+                "version": "[variables('all').template.contentVersion]"}},
+            {"type": "Microsoft.Resources/deployments", "name": "outer", "properties": {
+                "template": {"contentVersion": "2.0", "resources": [{"type": "Microsoft.Network/x", "name": "y", "properties": {
+                    "count": "[length(deployment().properties.template.resources)]"}}]}}},
+            {"type": "Microsoft.Resources/deployments", "name": "inner", "properties": {
+                "expressionEvaluationOptions": {"scope": "inner"},
+                "template": {"contentVersion": "3.0", "resources": [{"type": "Microsoft.Network/x", "name": "z", "properties": {
+                    "version": "[deployment().properties.template.contentVersion]"}}]}}}
+        ]"#,
+    );
+    assert_eq!(said(&expanded), Vec::<String>::new());
+    let properties = expanded.resources.iter().map(|it| json(get(&it.node, "properties")));
+    assert_eq!(
+        properties.collect::<Vec<_>>(),
+        [
+            r#"{"count":3,"raw":"1.0.0.0","v":"[deployment().name]","version":"1.0.0.0"}"#,
+            r#"{"count":3}"#,
+            r#"{"version":"3.0"}"#
+        ]
+    );
+}
+
+#[test]
+fn a_chain_of_outputs_is_as_long_as_the_template() {
+    // The last one stands first, so that nothing has been evaluated when it asks.
+    let deployment = |nth: usize| {
+        format!(
+            r#"{{"type": "Microsoft.Resources/deployments", "name": "d{nth}", "properties": {{
+                "expressionEvaluationOptions": {{"scope": "inner"}},
+                "parameters": {{"n": {{"value": "[reference('d{}').outputs.next.value]"}}}},
+                "template": {{"parameters": {{"n": {{"type": "int"}}}}, "resources": [
+                    {{"type": "Microsoft.Network/x", "name": "[concat('x', parameters('n'))]"}}],
+                    "outputs": {{"next": {{"type": "int", "value": "[add(parameters('n'), 1)]"}}}}}}}}}}"#,
+            nth + 1
+        )
+    };
+    let chain: Vec<String> = (0..700).map(deployment).collect();
+    let first = r#"{"type": "Microsoft.Resources/deployments", "name": "d700", "properties": {"template": {
+        "resources": [], "outputs": {"next": {"type": "int", "value": 1}}}}}"#;
+    let expanded = expanded(&format!(
+        r#""resources": [{}, {first}], "outputs": {{"n": {{"type": "int", "value": "[reference('d0').outputs.next.value]"}}}}"#,
+        chain.join(",")
+    ));
+    assert_eq!(said(&expanded), Vec::<String>::new());
+    assert_eq!((json(&expanded.outputs[0].1).as_str(), expanded.resources.len()), ("701", 700));
+    assert_eq!(json(get(&expanded.resources[0].node, "name")), "\"x700\"");
+}
+
+#[test]
+fn a_deployment_that_asks_about_itself_is_not_there_yet() {
+    let expanded = expanded(
+        r#""resources": [{"type": "Microsoft.Resources/deployments", "name": "d",
+            "resourceGroup": "[reference('d').outputs.group.value]",
+            "properties": {"template": {"resources": [{"type": "Microsoft.Network/x", "name": "x"}],
+                "outputs": {"group": {"type": "string", "value": "a"}}}}}]"#,
+    );
+    assert_eq!(expanded.resources.len(), 1, "{:#?}", said(&expanded));
+}
+
+#[test]
 fn symbolic_names_tell_about_their_resources() {
     let expanded = expanded(
         r#""languageVersion": "2.0", "resources": {

@@ -14,7 +14,9 @@ use std::net::{IpAddr, SocketAddr};
 pub(crate) fn target(network: &Network, nic: Option<&str>, vm: Option<&str>) -> Result<NicIndex, String> {
     match (nic, vm) {
         (Some(nic), vm) => network.find_nic(nic).or_else(|missing| {
-            let machine = vm.filter(|vm| *vm == nic).and_then(|vm| network.find_nic_of_machine(vm).ok());
+            let machine = vm
+                .filter(|vm| nic.rsplit('/').next() == Some(*vm))
+                .and_then(|vm| network.find_nic_of_machine(vm).ok());
             machine.ok_or_else(|| missing.sentence())
         }),
         (None, Some(vm)) => network.find_nic_of_machine(vm),

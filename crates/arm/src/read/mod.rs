@@ -1,13 +1,15 @@
 //! Documents in the shapes of Azure's REST interface and of its tools: a resource, an array of them, an answer with a
 //! `value` list, an API example with the answer inside, or what `az … create` wraps around it; properties under
-//! `properties` or beside the name.
+//! `properties` or beside the name, as Azure PowerShell makes them, too.
 
+mod apart;
 mod default_rules;
 mod group;
 mod ignored;
 mod keys;
 mod kind;
 mod nic;
+mod powershell;
 mod resource;
 mod shape;
 mod template;
@@ -59,14 +61,18 @@ pub fn read_resources(documents: &[Node]) -> Resources {
 /// Linear in the documents; for each template at most what a [`::template::Budget`] allows.
 pub fn read_documents(documents: &[Node], deployment: &Deployment) -> Resources {
     let mut reader = Reader::default();
-    let templates = deployment.allotted(documents);
-    reader.left_over(deployment, &templates);
-    let mut templates = templates.into_iter();
+    let (expanded, found) = deployment.expand_all(documents);
+    found.into_iter().for_each(|it| reader.report.push(it));
+    let mut expanded = expanded.into_iter();
     for document in documents {
-        if template::template_of(document).is_none() {
-            reader.document(&Place::root(document));
-        } else if let Some((template, files)) = templates.next() {
-            reader.template(deployment.expand_one(template, &files));
+        if template::template_of(document).is_some() {
+            expanded.next().into_iter().for_each(|it| reader.template(it));
+            continue;
+        }
+        match powershell::plain(document) {
+            None => reader.document(&Place::root(document)),
+            Some(Ok(plain)) => reader.document(&Place::root(&plain)),
+            Some(Err(error)) => reader.report.push(error),
         }
     }
     let ignored = Reader::listed(reader.ignored, reader.elsewhere);

@@ -17,8 +17,27 @@ const ANSWERS: [(&str, &str); 8] = [
     ("changeNumber", "a list of service tags"),
 ];
 
+/// What holds resources in a way that is not read: a key that only it has, what it is, and how to get what is read.
+const NOT_READ: [(&str, &str, &str); 3] = [
+    (
+        "terraform_version",
+        "Terraform's plan or state",
+        "give what is deployed: `az network nsg list -o json` and the like, or `az group export`",
+    ),
+    (
+        "changes",
+        "an answer of what-if",
+        "give the template, or print its resources alone: --query \"changes[].after\"",
+    ),
+    ("total_records", "an answer of Azure Resource Graph", "print its list alone: --query data"),
+];
+
 /// The error for an answer that is taken for a policy, where the object is one.
 pub(super) fn answer(place: &Place<'_>) -> Option<Diagnostic> {
+    if let Some((_, what, help)) = NOT_READ.iter().find(|(key, ..)| place.get(key).is_some()) {
+        let message = format_args!("this is {what}, not a resource");
+        return Some(place.error(codes::ANSWER_NOT_POLICY, message).help(*help));
+    }
     let (_, what) = ANSWERS.iter().find(|(key, _)| place.get(key).is_some())?;
     let message = format_args!("this is {what}, not a resource");
     let help = if place.get("changeNumber").is_some() {

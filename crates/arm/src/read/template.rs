@@ -1,13 +1,14 @@
 //! Templates among the documents: expanded, and then read as what they come to.
 
 use super::Reader;
+use super::apart::{apart, name_of, tops, twin};
 use super::kind::Kind;
 use crate::codes;
 use document::{Entry, Node, Place, Value, is_expression};
-use model::Diagnostic;
-use std::collections::HashSet;
+use model::{Diagnostic, Location};
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use template::{Facts, Folder, Given, parameter_names};
+use template::{Expanded, Facts, Folder, Given, parameter_names};
 
 /// What templates are expanded with.
 #[derive(Clone, Debug, Default)]
@@ -41,9 +42,9 @@ impl Deployment {
     /// # Cost
     /// For each template at most what a [`template::Budget`] allows.
     pub fn expand(&self, documents: &[Node]) -> Plain {
-        let mut plain = Plain::default();
-        for (document, files) in self.allotted(documents) {
-            let expanded = self.expand_one(document, &files);
+        let (all, found) = self.expand_all(documents);
+        let mut plain = Plain { diagnostics: found, ..Plain::default() };
+        for expanded in all {
             plain.resources.extend(expanded.resources);
             plain.outputs.extend(expanded.outputs.into_iter().map(|(key, value)| Entry { key, value }));
             plain.diagnostics.extend(expanded.diagnostics);
@@ -51,8 +52,57 @@ impl Deployment {
         plain
     }
 
+    /// What each template among the documents comes to, and what is wrong with what they are given.
+    ///
+    /// Where nobody said where they are deployed to, one that makes a resource of an earlier one's type and name is in another
+    /// resource group.
+    pub(super) fn expand_all(&self, documents: &[Node]) -> (Vec<Expanded>, Vec<Diagnostic>) {
+        let templates = self.allotted(documents);
+        let mut found = self.left_over(&templates);
+        let mut made: HashMap<String, Location> = HashMap::new();
+        let mut all: Vec<Expanded> = Vec::new();
+        for (nth, (template, files)) in templates.iter().enumerate() {
+            let mut expanded = self.expand_one(template, files, self.facts.clone());
+            if let Some(other) = twin(&made, &expanded).filter(|_| self.is_nowhere()) {
+                let facts =
+                    Facts { resource_group: model::another_resource_group(nth + 1), ..self.facts.clone() };
+                let elsewhere = self.expand_one(template, files, facts);
+                if twin(&made, &elsewhere).is_none() {
+                    found.push(apart(&other));
+                    expanded = elsewhere;
+                }
+            }
+            made.extend(tops(&expanded).map(|(id, it)| (id, name_of(it).1)));
+            all.push(expanded);
+        }
+        found.extend(self.unused(&all));
+        (all, found)
+    }
+
+    /// Whether nobody said where the templates are deployed to.
+    fn is_nowhere(&self) -> bool {
+        self.facts.subscription == model::NO_SUBSCRIPTION
+            && self.facts.resource_group == model::NO_RESOURCE_GROUP
+    }
+
+    /// Warnings of given values that nothing asks for.
+    fn unused(&self, all: &[Expanded]) -> Vec<Diagnostic> {
+        let is_unused = |(nth, _): &(usize, &Entry)| !all.iter().any(|it| it.used_values.contains(nth));
+        let unused = self.values.iter().enumerate().filter(is_unused);
+        let warning = |(_, entry): (usize, &Entry)| {
+            let message = format!("no template asks for '{}'", entry.key.value);
+            let warning = Diagnostic::warning(codes::UNUSED_VALUE, &entry.key.at, message);
+            let asked = all.iter().flat_map(|it| &it.not_known).map(|(_, expression)| expression.as_str());
+            warning.help(match model::nearest(&entry.key.value, asked) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => "write the expression as the template does, or take it away".to_owned(),
+            })
+        };
+        unused.map(warning).collect()
+    }
+
     /// The templates among the documents, each with the parameter files that are for it.
-    pub(super) fn allotted<'d>(&'d self, documents: &'d [Node]) -> Vec<(&'d Node, Vec<Node>)> {
+    fn allotted<'d>(&'d self, documents: &'d [Node]) -> Vec<(&'d Node, Vec<Node>)> {
         let mut templates: Vec<(&Node, Vec<Node>)> =
             documents.iter().filter_map(template_of).map(|it| (it, Vec::new())).collect();
         for file in &self.parameters {
@@ -65,7 +115,7 @@ impl Deployment {
         templates
     }
 
-    pub(super) fn expand_one(&self, document: &Node, files: &[Node]) -> template::Expanded {
+    fn expand_one(&self, document: &Node, files: &[Node], facts: Facts) -> Expanded {
         let path = Path::new(&*document.at.file);
         let declared = |entry: &&Entry| {
             let parameters = document.get("parameters").map(Node::entries).unwrap_or_default();
@@ -77,7 +127,7 @@ impl Deployment {
             &Given {
                 parameters: files,
                 overrides: &overrides,
-                facts: self.facts.clone(),
+                facts,
                 values: &self.values,
                 now: self.now,
                 hint: if files.is_empty() { beside(path) } else { None },
@@ -88,7 +138,7 @@ impl Deployment {
     }
 
     /// Overrides that no template declares.
-    pub(super) fn strangers<'d>(&'d self, templates: &[(&Node, Vec<Node>)]) -> Vec<&'d Entry> {
+    fn strangers<'d>(&'d self, templates: &[(&Node, Vec<Node>)]) -> Vec<&'d Entry> {
         let declares = |template: &Node, name: &str| {
             let parameters = template.get("parameters").map(Node::entries).unwrap_or_default();
             parameters.iter().any(|it| it.key.value.eq_ignore_ascii_case(name))
@@ -96,31 +146,33 @@ impl Deployment {
         let is_strange = |entry: &&Entry| !templates.iter().any(|(it, _)| declares(it, &entry.key.value));
         self.overrides.iter().filter(is_strange).collect()
     }
-}
 
-impl Reader {
-    /// Reports parameters that are for no template.
-    pub(super) fn left_over(&mut self, deployment: &Deployment, templates: &[(&Node, Vec<Node>)]) {
+    /// Errors of parameters that are for no template.
+    fn left_over(&self, templates: &[(&Node, Vec<Node>)]) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
         let help = "name the template under network.files, or take the parameters away";
-        for file in deployment.parameters.iter().filter(|_| templates.is_empty()) {
+        for file in self.parameters.iter().filter(|_| templates.is_empty()) {
             let message = "these are parameters, and there is no template";
-            self.report.push(Diagnostic::error(codes::NO_TEMPLATE, &file.at, message).help(help));
+            found.push(Diagnostic::error(codes::NO_TEMPLATE, &file.at, message).help(help));
         }
-        for entry in deployment.strangers(templates) {
+        for entry in self.strangers(templates) {
             let message = format!("no template has a parameter '{}'", entry.key.value);
             let names = templates
                 .iter()
                 .flat_map(|(it, _)| it.get("parameters").map(Node::entries).unwrap_or_default());
             let error = Diagnostic::error(template::codes::INVALID_TEMPLATE, &entry.key.at, message);
-            self.report.push(match model::nearest(&entry.key.value, names.map(|it| it.key.value.as_str())) {
+            found.push(match model::nearest(&entry.key.value, names.map(|it| it.key.value.as_str())) {
                 Some(near) => error.help(format!("did you mean '{near}'?")),
                 None => error.help("take it away"),
             });
         }
+        found
     }
+}
 
+impl Reader {
     /// What a template comes to.
-    pub(super) fn template(&mut self, expanded: template::Expanded) {
+    pub(super) fn template(&mut self, expanded: Expanded) {
         expanded.diagnostics.into_iter().for_each(|it| self.report.push(it));
         self.report.told(expanded.not_known);
         for resource in expanded.resources {

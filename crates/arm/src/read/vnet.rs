@@ -2,7 +2,7 @@
 
 use super::resource::Head;
 use super::{Reader, keys};
-use document::Place;
+use document::{Place, codes};
 use model::{At, raw};
 
 impl Reader {
@@ -14,6 +14,7 @@ impl Reader {
         if let Some(properties) = self.properties(place, keys::VIRTUAL_NETWORK) {
             if let Some(space) = properties.get("addressSpace").filter(|it| self.report.object(it)) {
                 address_space = self.report.strings(&space, "addressPrefixes");
+                self.allocated(&space, &mut address_space, "properties.addressSpace.addressPrefixes");
             }
             if let Some(list) = properties.get("subnets") {
                 self.report.array(&list);
@@ -49,12 +50,33 @@ impl Reader {
             if let Some(one) = self.report.string(&properties, "addressPrefix") {
                 add_once(&mut prefixes, one);
             }
+            self.allocated(&properties, &mut prefixes, "properties.addressPrefix");
             security_group = self.report.reference(&properties, "networkSecurityGroup");
             let beyond = ["routeTable", "natGateway", "serviceEndpoints", "serviceEndpointPolicies"];
             self.ignore_properties(&properties, &beyond, &name.value);
         }
         let incomplete = self.report.errors() > before;
         raw::Subnet { id, name, prefixes, security_group, incomplete }
+    }
+
+    /// The prefixes that a pool of addresses has given, where none are written: only Azure's answers tell them.
+    fn allocated(&mut self, place: &Place<'_>, prefixes: &mut Vec<At<String>>, field: &str) {
+        let Some(list) = place.get("ipamPoolPrefixAllocations").filter(|_| prefixes.is_empty()) else {
+            return;
+        };
+        if !self.report.array(&list) {
+            return;
+        }
+        for item in list.elements() {
+            prefixes.extend(self.report.strings(&item, "allocatedAddressPrefixes"));
+        }
+        if prefixes.is_empty() && list.elements().next().is_some() {
+            let message = "which prefixes the pool gives is known only after the deployment";
+            let help = format!(
+                "write {field}, or give the network as `az network vnet show -o json` prints it then"
+            );
+            self.report.push(list.error(codes::VALUE_NOT_KNOWN, message).help(help));
+        }
     }
 
     fn inline_peering(&mut self, place: &Place<'_>) -> Option<raw::Peering> {

@@ -1,6 +1,6 @@
 //! What stands in the template, and what is known of its deployment.
 
-use super::{Function, Written, lazy};
+use super::{Function, Written, lazy, unknown};
 use crate::evaluate::{Frame, Lent};
 use crate::fault::{Fault, Stop};
 use crate::scope::Fact;
@@ -14,6 +14,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     lazy("deployment", 0, 0, |call, _| fact(call, Fact::Deployment)),
     lazy("deployer", 0, 0, |call, _| fact(call, Fact::Deployer)),
     lazy("environment", 0, 0, |call, _| fact(call, Fact::Environment)),
+    lazy("externalInput", 1, 2, external),
+    lazy("externalInputs", 1, 1, external),
     lazy("managementGroup", 0, 0, |call, _| fact(call, Fact::ManagementGroup)),
     lazy("resourceGroup", 0, 0, |call, _| fact(call, Fact::ResourceGroup)),
     lazy("subscription", 0, 0, |call, _| fact(call, Fact::Subscription)),
@@ -35,6 +37,10 @@ fn named<'v>(call: Written<'v>, frame: &'v Frame<'v>) -> Result<Cow<'v, str>, St
             _ => Err(wrong),
         },
     }
+}
+
+fn external<'v>(call: Written<'v>, _: &'v Frame<'v>) -> Result<Lent<'v>, Stop> {
+    unknown(call, "is read by the tool that deploys", "give the value of the parameter that it is in")
 }
 
 /// The fault at the call, if it has no place yet: one of the scope's own.

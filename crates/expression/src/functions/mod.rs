@@ -16,10 +16,11 @@ use crate::budget::Budget;
 use crate::evaluate::{Evaluator, Frame, Lent, own, shortened};
 use crate::fault::{Fault, Stop};
 use crate::syntax::Expr;
-use document::{Entry, Node, Value};
+use document::{Entry, Node, Unknown, Value};
 use model::nearest;
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// One function.
 pub(crate) struct Function {
@@ -173,6 +174,16 @@ impl<'v> Written<'v> {
         let part = self.arguments.get(nth).unwrap_or(self.expr);
         Stop::Fault(self.evaluator.placed(self.fault(message), part.from, part.to))
     }
+}
+
+/// The call itself, as a value that nobody can know here.
+fn unknown<'v>(call: Written<'v>, why: &str, help: &str) -> Result<Lent<'v>, Stop> {
+    let expression = call.evaluator.text.get(call.expr.from..call.expr.to).unwrap_or_default();
+    Err(Stop::Unknown(Arc::new(Unknown {
+        expression: shortened(expression),
+        why: why.to_owned(),
+        help: help.to_owned(),
+    })))
 }
 
 /// A call with the values of its arguments.

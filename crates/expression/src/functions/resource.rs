@@ -1,12 +1,11 @@
 //! Functions on resources.
 
-use super::{ANY, Call, Function, Written, lazy, plain};
-use crate::evaluate::{Frame, Lent, own, shortened};
+use super::{ANY, Call, Function, Written, lazy, plain, unknown};
+use crate::evaluate::{Frame, Lent, own};
 use crate::fault::Stop;
 use crate::scope::{Fact, Level, Question};
-use document::{Node, Unknown, Value};
+use document::{Node, Value};
 use std::borrow::Cow;
-use std::sync::Arc;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     plain("resourceId", 2, ANY, resource_id),
@@ -27,6 +26,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
             "write the API version or the location itself",
         )
     }),
+    lazy("roleDefinitions", 1, 1, |call, _| {
+        unknown(call, "depends on which roles Azure has", "write the id of the role itself")
+    }),
     lazy("pickZones", 3, 5, zones),
     lazy("toLogicalZone", 3, 3, zones),
     lazy("toLogicalZones", 3, 3, zones),
@@ -44,16 +46,6 @@ fn zones<'v>(call: Written<'v>, _: &'v Frame<'v>) -> Result<Lent<'v>, Stop> {
 
 fn secret(call: Written<'_>) -> Result<Lent<'_>, Stop> {
     unknown(call, "is known only to the deployed resource", "write the value itself in its place")
-}
-
-/// The call itself, as a value that nobody can know here.
-fn unknown<'v>(call: Written<'v>, why: &str, help: &str) -> Result<Lent<'v>, Stop> {
-    let expression = call.evaluator.text.get(call.expr.from..call.expr.to).unwrap_or_default();
-    Err(Stop::Unknown(Arc::new(Unknown {
-        expression: shortened(expression),
-        why: why.to_owned(),
-        help: help.to_owned(),
-    })))
 }
 
 fn ask<'v>(call: Written<'v>, frame: &'v Frame<'v>, question: Question) -> Result<Lent<'v>, Stop> {

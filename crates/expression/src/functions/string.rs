@@ -2,18 +2,21 @@
 
 use super::{ANY, Call, Function, plain};
 use crate::encode;
+use crate::evaluate::shortened;
 use crate::fault::Stop;
 use crate::format::format;
 use crate::hash;
 use crate::text::Units;
 use crate::value::{from_json, json, textual};
-use document::{Node, Unknown, Value};
+use document::{Entry, Node, Unknown, Value};
+use model::At;
 use std::sync::Arc;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     plain("base64", 1, 1, |call| call.made(encode::base64(call.text(0)?.as_bytes()))),
     plain("base64ToJson", 1, 1, |call| parsed(call, &decoded(call)?)),
     plain("base64ToString", 1, 1, |call| call.made(decoded(call)?)),
+    plain("buildUri", 1, 1, build_uri),
     plain("dataUri", 1, 1, data_uri),
     plain("dataUriToString", 1, 1, data_uri_to_string),
     plain("endsWith", 2, 2, |call| ends(call, |text, part| text.ends_with(part))),
@@ -23,6 +26,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     plain("json", 1, 1, |call| parsed(call, call.text(0)?)),
     plain("newGuid", 0, 0, new_guid),
     plain("padLeft", 2, 3, pad_left),
+    plain("parseUri", 1, 1, parse_uri),
     plain("replace", 3, 3, replace),
     plain("split", 2, 2, split),
     plain("startsWith", 2, 2, |call| ends(call, |text, part| text.starts_with(part))),
@@ -78,6 +82,55 @@ fn data_uri_to_string(call: &mut Call<'_>) -> Result<Node, Stop> {
         Some(bytes) => call.made(String::from_utf8_lossy(&bytes)),
         None => Err(call.at(0, "its data are not in base 64")),
     }
+}
+
+/// What the URI does not say is null, or is left out where it is the query.
+fn parse_uri(call: &mut Call<'_>) -> Result<Node, Stop> {
+    let text = call.text(0)?;
+    let Some(uri) = encode::parts(text) else {
+        return Err(call.at(0, format!("'{}' is no URI such as https://host/path", shortened(text))));
+    };
+    let port = match uri.port {
+        Some(port) => call.number(port)?,
+        None => call.node(Value::Null)?,
+    };
+    let mut entries = vec![
+        ("scheme", call.made(uri.scheme)?),
+        ("host", call.made(uri.host)?),
+        ("port", port),
+        ("path", call.made(uri.path)?),
+    ];
+    if !uri.query.is_empty() {
+        entries.push(("query", call.made(uri.query)?));
+    }
+    let at = &call.written.evaluator.at;
+    let entries = entries.into_iter().map(|(key, value)| Entry { key: At::new(key, at), value });
+    call.node(Value::Object(entries.collect()))
+}
+
+fn build_uri(call: &mut Call<'_>) -> Result<Node, Stop> {
+    let entries = call.entries(0)?;
+    let part = |key: &str| {
+        let found = entries.iter().find(|it| it.key.value.eq_ignore_ascii_case(key)).map(|it| &it.value);
+        match found.map(|it| &it.value) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text) | Value::Number(text)) => {
+                Ok(Some(text.as_str()).filter(|it| !it.is_empty()))
+            }
+            Some(Value::Unknown(unknown)) => Err(Stop::Unknown(unknown.clone())),
+            Some(other) => Err(call.at(0, format!("the {key} is {}, and no text", other.kind()))),
+        }
+    };
+    let (Some(scheme), Some(host)) = (part("scheme")?, part("host")?) else {
+        return Err(call.at(0, "a URI needs a scheme and a host"));
+    };
+    let port = part("port")?.map(|port| format!(":{port}")).unwrap_or_default();
+    let begun = |text: Option<&str>, mark: char| match text {
+        Some(text) if !text.starts_with(mark) => format!("{mark}{text}"),
+        text => text.unwrap_or_default().to_owned(),
+    };
+    let path = begun(part("path")?.or(Some("/")), '/');
+    call.made(format!("{scheme}://{host}{port}{path}{}", begun(part("query")?, '?')))
 }
 
 /// Whether one text is at an end of another, whatever the case.

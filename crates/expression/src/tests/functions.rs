@@ -139,7 +139,9 @@ fn times() {
         ("dateTimeAdd('2020-04-07T14:53:14Z', 'P3Y')", "\"2023-04-07T14:53:14Z\""),
         ("dateTimeAdd('2020-04-07 14:53:14Z', '-P9D')", "\"2020-03-29 14:53:14Z\""),
         ("dateTimeAdd('20200407T145314Z', 'PT1H')", "\"20200407T155314Z\""),
-        ("dateTimeAdd('2024-01-31', 'P1M')", "\"2024-02-29\""),
+        ("dateTimeAdd('2024-02-01 00:00:00Z', 'P1M', 'd')", "\"03/02/2024\""),
+        ("dateTimeAdd('2024-01-01T00:00:00Z', 'P1Y')", "\"2024-12-31T00:00:00Z\""),
+        ("dateTimeAdd('2023-02-01', '-P1Y1M')", "\"2022-01-02\""),
         ("dateTimeAdd('2020-04-07T14:53:14+02:00', 'PT0.5S')", "\"2020-04-07T12:53:14Z\""),
         (
             "dateTimeAdd('2020-04-07T14:53:14Z', 'P1W', 'dddd d MMM yy h:mm tt')",
@@ -380,6 +382,8 @@ fn resources() {
             "toLogicalZone('s', 'westeurope', '1')",
             "? toLogicalZone('s', 'westeurope', '1') depends on which zones Azure has there",
         ),
+        ("externalInput('sys.envVar_1')", "? externalInput('sys.envVar_1') is read by the tool that deploys"),
+        ("roleDefinitions('Owner').id", "? roleDefinitions('Owner').id depends on which roles Azure has"),
         ("if(true(), 1, fail('no'))", "1"),
         ("fail(concat('no ', 'way'))", "! fail: no way"),
         ("fail(1)", "! fail: argument 1 is the number 1, and it takes a message"),
@@ -434,6 +438,30 @@ fn strings() {
         ("format('{1}', 1)", "! format: '{1}' has no value: 1 are given, counted from 0"),
         ("format('{0', 1)", "! format: character 1 is a brace without its partner"),
         ("format('{0:Q}', 1)", "! format: 'Q' is no format for 1"),
+        (
+            "format('{0:C}|{1:C0}|{0:E}|{0:e2}|{1:F4}|{0:G4}|{0:N1}', json('1052.0329'), -1234)",
+            "\"¤1,052.03|(¤1,234)|1.052033E+003|1.05e+003|-1234.0000|1052|1,052.0\"",
+        ),
+        (
+            "format('{0:P}|{1:P1}|{2:G3}|{2:G}|{3:F1}|{4:F1}|{4:E0}', 1, json('-0.39678'), json('1.5e-7'), json('-0.04'), json('99.95'))",
+            "\"100.00 %|-39.7 %|1.5E-07|1.5e-7|0.0|100.0|1E+002\"",
+        ),
+        (
+            "format('{0:00000}|{1:0.00}|{0:#####}|{1:#.##}|{2:##,#}|{2:#,#,,}|{0:#,##0.00}|{2:0,0.0}', json('1234.5678'), json('0.45678'), 2147483647)",
+            "\"01235|0.46|1235|.46|2,147,483,647|2,147|1,234.57|2,147,483,647.0\"",
+        ),
+        (
+            "format('{0:%#0.00}|{1:#0.00‰}|{2:#0.0e0}|{3:0.0##e+00}|{4:0.0e+00}|{2:\\###00\\#}|{5:# ''°''}', json('0.3697'), json('0.00354'), 987654, json('1503.92311'), json('1.8901385E-16'), 68)",
+            "\"%36.97|3.54‰|98.8e4|1.504e+03|1.9e-16|#987654#|68 °\"",
+        ),
+        (
+            "format('{0:#0.0#;(#0.0#);-\\0-}|{1:#0.0#;(#0.0#);-\\0-}|{2:#0.0#;(#0.0#);-\\0-}|{3:0;;none}|{3:000.0;(0)}|{4:0;(0);nil}', json('12.345'), json('-12.345'), 0, -5, json('-0.4'))",
+            "\"12.35|(12.35)|-0-|-5|(5)|nil\"",
+        ),
+        ("format('{0:R} {0:x} {0:.00} {0:abc} {1:0-00}', 255, -1)", "\"255 ff 255.00 abc -0-01\""),
+        ("format('{0:C100}', 1)", "! format: 'C100' is no format for 1"),
+        ("format('{0:D}', json('1.5'))", "! format: 'D' is no format for 1.5"),
+        ("format('{0:N}', json('1e999'))", "! format: 'N' is no format for 1e999"),
         ("guid('a', 'b', 'c')", "\"a98fa280-e03f-5afa-8d8e-92d0a9c201e8\""),
         ("join(createArray('a', 'b', 1), '-')", "\"a-b-1\""),
         ("join(createArray(), '-')", "\"\""),
@@ -459,6 +487,24 @@ fn strings() {
         ("toUpper('one')", "\"ONE\""),
         ("trim('  a b ')", "\"a b\""),
         ("uniqueString('hello', 'world')", "\"a7wkljktk6wne\""),
+        (
+            "parseUri('https://user@example.com:1234/foo/bar?a=1#end')",
+            r#"{"scheme":"https","host":"example.com","port":1234,"path":"/foo/bar","query":"?a=1"}"#,
+        ),
+        ("parseUri('HTTP://[::1]')", r#"{"scheme":"HTTP","host":"[::1]","port":null,"path":"/"}"#),
+        ("parseUri('/foo')", "! parseUri: '/foo' is no URI such as https://host/path"),
+        ("parseUri('http://a:x/')", "! parseUri: 'http://a:x/' is no URI such as https://host/path"),
+        ("buildUri(createObject('scheme', 'https', 'host', 'a.b'))", "\"https://a.b/\""),
+        (
+            "buildUri(createObject('scheme', 'https', 'host', 'a', 'port', 8080, 'path', 'x', 'query', 'y=1'))",
+            "\"https://a:8080/x?y=1\"",
+        ),
+        ("buildUri(parseUri('https://a.b/c?d'))", "\"https://a.b/c?d\""),
+        ("buildUri(createObject('host', 'a'))", "! buildUri: a URI needs a scheme and a host"),
+        (
+            "buildUri(createObject('scheme', 'a', 'host', createArray()))",
+            "! buildUri: the host is an array, and no text",
+        ),
         ("uri('http://contoso.org/firstpath', 'myscript.sh')", "\"http://contoso.org/myscript.sh\""),
         (
             "uri('http://contoso.org/firstpath/', 'myscript.sh')",
@@ -551,6 +597,25 @@ proptest! {
             // A quotient of the greatest negative number by -1 has no remainder, and no 64 bits.
             Some(value) if !shown.contains("mod: the result") => prop_assert_eq!(shown, value.to_string()),
             _ => prop_assert!(shown.starts_with("! "), "{}", shown),
+        }
+    }
+
+    #[test]
+    fn numbers_keep_their_digits_in_any_format(
+        number in prop_oneof![any::<i64>(), -9999..9999_i64, Just(i64::MIN)],
+        tail in "[0-9]{0,12}",
+        power in -30..30_i32,
+        style in "[0#.,;%‰Ee+'a\\\\ -]{0,14}",
+    ) {
+        // Whatever the pattern is, it ends, and with a text.
+        let quoted = style.replace('\'', "''");
+        let decimal = format!("json('{number}.0{tail}E{power}')");
+        let styled = shown(&format!("format('{{0:{quoted}}}', {decimal})"));
+        prop_assert!(styled.starts_with('"') || styled.starts_with("! format"), "{}", styled);
+        for style in ["0", "#,##0.##", "D", "N0", "F3", "G", "R", "# ##0;-# ##0;0"] {
+            let shown = shown(&format!("format('{{0:{style}}}', {number})"));
+            let plain = shown.trim_matches('"').split('.').next().unwrap_or_default().replace([',', ' '], "");
+            prop_assert_eq!(plain, number.to_string(), "{}", style);
         }
     }
 

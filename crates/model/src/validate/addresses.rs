@@ -102,7 +102,7 @@ fn single<'a>(
         });
         return None;
     };
-    report.diagnostics.extend(warning.map(|warning| warning.of(&side, text, &written.at)));
+    warning.into_iter().for_each(|warning| report.push(warning.of(&side, text, &written.at)));
     if let ServiceTag::Named(_) = tag {
         let written = At { value: text.to_owned(), at: written.at.clone() };
         report.tag_uses.push(TagUse { by: side.to_string(), written });

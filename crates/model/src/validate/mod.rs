@@ -23,7 +23,7 @@ pub use tag::retag;
 use crate::reference::{Directory, Kind, is_full};
 use crate::{
     ApplicationSecurityGroup, AsgIndex, At, Diagnostic, Network, NicIndex, NsgIndex, PublicIpIndex,
-    ServiceTags, Severity, SubnetIndex, TagUse, VnetIndex, codes, raw,
+    ServiceTags, Severity, SubnetIndex, TagUse, Tally, VnetIndex, codes, raw,
 };
 use std::sync::Arc;
 
@@ -87,6 +87,7 @@ pub fn validate(mut raw: raw::Network, tags: Arc<ServiceTags>) -> (Option<Networ
 #[derive(Default)]
 struct Report {
     diagnostics: Vec<Diagnostic>,
+    tally: Tally,
     /// Where rules name published tags.
     tag_uses: Vec<TagUse>,
     /// Whether the name of something could not be read.
@@ -95,7 +96,7 @@ struct Report {
 
 impl Report {
     fn push(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        self.diagnostics.extend(self.tally.listed(diagnostic));
     }
 
     /// Follows a reference, or says why it leads nowhere. `owner` says whose it is.

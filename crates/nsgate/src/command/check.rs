@@ -73,8 +73,8 @@ fn memory(settings: &Settings, wires: &[Wire]) -> String {
 }
 
 fn check_documents(args: &Check) -> (Vec<Diagnostic>, String) {
-    let (documents, mut found) =
-        gateway::load_documents(&args.documents, &args.parameters, args.service_tags.as_deref());
+    let given = super::offline::given(&args.given, &args.service_tags);
+    let (documents, mut found) = gateway::load_documents(&args.documents, &given);
     let Documents { network, ignored, .. } = documents;
     found.extend(network.iter().flat_map(|network| idle_rules(network, &[])));
     (found, network.as_ref().map(|network| inventory(network, &ignored)).unwrap_or_default())

@@ -16,9 +16,9 @@ pub(super) fn run(args: &cli::Diff, out: &mut impl Write) -> anyhow::Result<Exit
     let files = |first: &Option<PathBuf>, more: &[PathBuf]| -> Vec<PathBuf> {
         first.iter().chain(more).cloned().collect()
     };
-    let besides = (args.parameters.as_slice(), args.service_tags.as_deref());
-    let old = Side::load(&files(&args.old, &args.more_old), besides, "OLD")?;
-    let new = Side::load(&files(&args.new, &args.more_new), besides, "NEW")?;
+    let given = offline::given(&args.given, &args.service_tags);
+    let old = Side::load(&files(&args.old, &args.more_old), &given, "OLD")?;
+    let new = Side::load(&files(&args.new, &args.more_new), &given, "NEW")?;
     let limits = Limits { regions: args.limit, ..Limits::default() };
     let found = answer(&diff(&old.network(), &new.network(), &limits)?);
     super::answer(out, args.output, &found, |out, it| {
@@ -36,11 +36,7 @@ struct Side {
 
 impl Side {
     /// A gateway file, or documents.
-    fn load(
-        files: &[PathBuf],
-        (parameters, tags): (&[String], Option<&Path>),
-        name: &str,
-    ) -> anyhow::Result<Self> {
+    fn load(files: &[PathBuf], given: &gateway::Given<'_>, name: &str) -> anyhow::Result<Self> {
         match files {
             [] => bail!("{name} is missing: give OLD and NEW, or --old FILE and --new FILE"),
             [file] if is_gateway_file(file) => {
@@ -51,7 +47,7 @@ impl Side {
                 bail!("{name}: a gateway file names its documents itself, so it stands alone")
             }
             files => {
-                let network = offline::load_network(files, parameters, tags);
+                let network = offline::load_network(files, given);
                 Ok(Self::new(Arc::new(network.with_context(|| name.to_owned())?), &[]))
             }
         }

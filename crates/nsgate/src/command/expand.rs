@@ -1,5 +1,6 @@
 //! `nsgate expand`: the plain resources that templates come to.
 
+use super::offline;
 use crate::cli::{Expand, Output};
 use gateway::Deployed;
 use model::Severity;
@@ -8,7 +9,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 pub(super) fn expand(args: &Expand, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let (deployed, found) = gateway::expand_documents(&args.documents, &args.parameters);
+    let (deployed, found) = gateway::expand_documents(&args.documents, &offline::given(&args.given, &None));
     print::diagnostics(&mut io::stderr().lock(), &found, Colour::of(&io::stderr()))?;
     match args.output {
         Output::Json => print::json(out, &deployed)?,

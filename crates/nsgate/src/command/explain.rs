@@ -94,7 +94,7 @@ impl Asker {
     fn new(args: &Explain) -> anyhow::Result<Self> {
         let (gateway, capacity) = match policy::whom(&args.policy)? {
             Whom::Daemon(socket) => return Ok(Self::Daemon(socket)),
-            Whom::File(file) => offline::policy(&[file.to_owned()], &[], None)?,
+            Whom::File(file) => offline::policy(&[file.to_owned()], &gateway::Given::default())?,
             Whom::Documents => (offline::complete(policy::of_documents(&args.policy)?), offline::CAPACITY),
         };
         let trial = Trial::new(gateway, capacity, Seeds::default()).map_err(|why| anyhow!(why))?;

@@ -1,8 +1,9 @@
 //! Answers from a gateway file alone, by the same code that a daemon runs.
 
 use super::Broken;
+use crate::cli;
 use anyhow::bail;
-use gateway::{Host, Ids, Loaded};
+use gateway::{Given, Host, Ids, Loaded};
 use model::{Diagnostic, Network, NicIndex, Severity};
 use packet::AttachmentId;
 use pipeline::{Attachment, AttachmentKind, Gateway, Names, Snapshot};
@@ -27,12 +28,20 @@ pub(super) fn complete(gateway: Gateway) -> Gateway {
     Gateway { attachments, ..gateway }
 }
 
+/// What documents are read with.
+pub(super) fn given<'a>(given: &'a cli::Given, service_tags: &'a Option<PathBuf>) -> Given<'a> {
+    let cli::Given { parameters, resource_group, subscription, location } = given;
+    Given {
+        parameters,
+        resource_group: resource_group.as_deref(),
+        subscription: subscription.as_deref(),
+        location: location.as_deref(),
+        service_tags: service_tags.as_deref(),
+    }
+}
+
 /// The gateway of a gateway file, or one that is imagined around documents of Azure's; with room for how many flows.
-pub(super) fn policy(
-    files: &[PathBuf],
-    parameters: &[String],
-    service_tags: Option<&Path>,
-) -> anyhow::Result<(Gateway, usize)> {
+pub(super) fn policy(files: &[PathBuf], given: &Given<'_>) -> anyhow::Result<(Gateway, usize)> {
     let is_document =
         |file: &PathBuf| file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
     if let [file] = files
@@ -44,7 +53,7 @@ pub(super) fn policy(
     if let Some(other) = files.iter().find(|file| !is_document(file)) {
         bail!("{}: several files are documents of Azure's, whose names end in .json", other.display());
     }
-    Ok((complete(load_documents(files, parameters, service_tags)?), CAPACITY))
+    Ok((complete(load_documents(files, given)?), CAPACITY))
 }
 
 pub(super) fn load(file: &Path) -> anyhow::Result<Gateway> {
@@ -52,21 +61,13 @@ pub(super) fn load(file: &Path) -> anyhow::Result<Gateway> {
 }
 
 /// A gateway of Azure's documents alone: nothing is attached, and all else is as a gateway file that says nothing.
-pub(super) fn load_documents(
-    files: &[PathBuf],
-    parameters: &[String],
-    service_tags: Option<&Path>,
-) -> anyhow::Result<Gateway> {
-    load_network(files, parameters, service_tags).map(gateway::without_file)
+pub(super) fn load_documents(files: &[PathBuf], given: &Given<'_>) -> anyhow::Result<Gateway> {
+    load_network(files, given).map(gateway::without_file)
 }
 
 /// The network of Azure's documents alone.
-pub(super) fn load_network(
-    files: &[PathBuf],
-    parameters: &[String],
-    service_tags: Option<&Path>,
-) -> anyhow::Result<Network> {
-    let (documents, found) = gateway::load_documents(files, parameters, service_tags);
+pub(super) fn load_network(files: &[PathBuf], given: &Given<'_>) -> anyhow::Result<Network> {
+    let (documents, found) = gateway::load_documents(files, given);
     match documents.network.filter(|_| found.iter().all(|one| one.severity != Severity::Error)) {
         Some(network) => {
             warn(&found);

@@ -46,7 +46,20 @@ pub(super) fn whom(policy: &Policy) -> anyhow::Result<Whom<'_>> {
 
 /// The gateway of Azure's documents.
 pub(super) fn of_documents(policy: &Policy) -> anyhow::Result<Gateway> {
-    offline::load_documents(&policy.documents, &policy.parameters, policy.service_tags.as_deref())
+    offline::load_documents(&policy.documents, &offline::given(&policy.given, &policy.service_tags))
+}
+
+/// A network interface's name with the resource group that was named with it, which is an id in any subscription unless
+/// one was named by its id.
+fn placed(policy: &Policy, nic: &str) -> String {
+    let Some(group) = policy.given.resource_group.as_deref().filter(|_| !nic.contains('/')) else {
+        return nic.to_owned();
+    };
+    let is_id = |it: &&str| it.len() == 36 && it.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+    let subscription = policy.given.subscription.as_deref().filter(is_id).unwrap_or(model::NO_SUBSCRIPTION);
+    format!(
+        "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Network/networkInterfaces/{nic}"
+    )
 }
 
 /// Finds who answers, and compiles the policy where nobody else has.
@@ -62,7 +75,7 @@ fn judge(policy: &Policy) -> anyhow::Result<Judge> {
 
 pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::Result<()> {
     let question = Question {
-        nic: args.nic.clone(),
+        nic: args.nic.as_ref().map(|nic| placed(&args.policy, nic)),
         vm: args.vm.clone(),
         direction: way(args.direction),
         protocol: match args.protocol {
@@ -87,13 +100,10 @@ pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::R
 }
 
 pub(super) fn list_effective_nsg(args: &ListEffectiveNsg, out: &mut impl Write) -> anyhow::Result<()> {
+    let nic = placed(&args.policy, &args.nic);
     let nsgs: Vec<EffectiveNsg> = match judge(&args.policy)? {
-        Judge::Compiled(_, snapshot) => {
-            views::effective_nsgs(&snapshot, &args.nic).map_err(|why| anyhow!(why))?
-        }
-        Judge::Daemon(socket) => {
-            super::question(&socket, &Request::ListEffectiveNsg { nic: args.nic.clone() })?
-        }
+        Judge::Compiled(_, snapshot) => views::effective_nsgs(&snapshot, &nic).map_err(|why| anyhow!(why))?,
+        Judge::Daemon(socket) => super::question(&socket, &Request::ListEffectiveNsg { nic })?,
     };
     let azures = views::EffectiveNsgs(&nsgs);
     answer(out, args.output, &azures, |out, it| views::text::effective_nsgs(out, it.0, &look()))
@@ -107,12 +117,12 @@ pub(super) fn run_configuration_diagnostic(
     let id = args.resource.to_ascii_lowercase();
     let of_type = args.resource_type.as_ref().map(|it| it.to_ascii_lowercase()).unwrap_or_default();
     let is_machine = id.contains("/virtualmachines/") || of_type.ends_with("virtualmachines");
-    let resource = Some(args.resource.clone());
+    let (interface, resource) = (placed(&args.policy, &args.resource), args.resource.clone());
     let (nic, vm) = match is_machine {
-        true => (None, resource),
+        true => (None, Some(resource)),
         // A name alone may be that of either.
-        false if of_type.is_empty() && !id.contains('/') => (resource.clone(), resource),
-        false => (resource, None),
+        false if of_type.is_empty() && !id.contains('/') => (Some(interface), Some(resource)),
+        false => (Some(interface), None),
     };
     let verbosity = match args.verbosity_level {
         Level::Minimum => Verbosity::Minimum,

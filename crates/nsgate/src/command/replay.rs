@@ -20,9 +20,9 @@ const NAMED: usize = 20;
 const GZIP: &[u8] = b"\x1f\x8b";
 
 pub(super) fn replay(args: &Replay, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let besides = (args.parameters.as_slice(), args.service_tags.as_deref());
-    let now = trial(&args.config, besides)?;
-    let against = if args.against.is_empty() { None } else { Some(trial(&args.against, besides)?) };
+    let given = offline::given(&args.given, &args.service_tags);
+    let now = trial(&args.config, &given)?;
+    let against = if args.against.is_empty() { None } else { Some(trial(&args.against, &given)?) };
     let pair = |trial: &Trial| (trial.gateway().clone(), std::sync::Arc::clone(trial.snapshot()));
     let (now_pair, old_pair) = (pair(&now), against.as_ref().map(pair));
     let logs =
@@ -51,8 +51,8 @@ pub(super) fn replay(args: &Replay, out: &mut impl Write) -> anyhow::Result<Exit
     })
 }
 
-fn trial(files: &[PathBuf], (parameters, tags): (&[String], Option<&Path>)) -> anyhow::Result<Trial> {
-    let (mut gateway, capacity): (Gateway, usize) = offline::policy(files, parameters, tags)?;
+fn trial(files: &[PathBuf], given: &gateway::Given<'_>) -> anyhow::Result<Trial> {
+    let (mut gateway, capacity): (Gateway, usize) = offline::policy(files, given)?;
     gateway.attachments.iter_mut().for_each(|attachment| attachment.mtu = LARGEST);
     Trial::new(gateway, capacity, Seeds::default()).map_err(|why| anyhow!(why))
 }

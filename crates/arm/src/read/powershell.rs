@@ -1,0 +1,85 @@
+//! What Azure PowerShell makes of resources: `Get-AzNetworkSecurityGroup | ConvertTo-Json -Depth 10` and its kin.
+//!
+//! Properties stand beside the name and begin with capitals; what is one value in the REST interface is a list, and much is
+//! repeated as text.
+
+use crate::codes;
+use document::{Entry, Node, Value};
+use model::{At, Diagnostic};
+
+/// What only PowerShell's resources have.
+const MARK: &str = "ResourceGroupName";
+/// How the names of properties end that say another one's value again, as text.
+const REPEATED: &str = "Text";
+/// What says nothing that does not stand elsewhere, too.
+const SAID_TWICE: [&str; 3] = [MARK, "Tag", "TagsTable"];
+/// Lists of what may be one value in the REST interface, and what is added to their names where it is not one.
+const LISTS: [(&str, &str); 5] = [
+    ("SourcePortRange", "s"),
+    ("DestinationPortRange", "s"),
+    ("SourceAddressPrefix", "es"),
+    ("DestinationAddressPrefix", "es"),
+    ("AddressPrefix", "es"),
+];
+/// Lists in all cases.
+const ALWAYS_LISTS: [&str; 8] = [
+    "SecurityRules",
+    "SourceApplicationSecurityGroups",
+    "DestinationApplicationSecurityGroups",
+    "Subnets",
+    "AddressPrefixes",
+    "VirtualNetworkPeerings",
+    "IpConfigurations",
+    "ApplicationSecurityGroups",
+];
+/// The address of a public IP address that has none.
+const NO_ADDRESS: &str = "Not Assigned";
+
+/// The document as the REST interface has it; `None` where it is none of PowerShell's.
+///
+/// # Errors
+/// It is cut off.
+pub(super) fn plain(document: &Node) -> Option<Result<Node, Diagnostic>> {
+    let one = match &document.value {
+        Value::Array(items) => items.first()?,
+        _ => document,
+    };
+    one.entries().iter().any(|it| it.key.value == MARK).then(|| converted(document))
+}
+
+fn converted(node: &Node) -> Result<Node, Diagnostic> {
+    let value = match &node.value {
+        Value::Array(items) => Value::Array(items.iter().map(converted).collect::<Result<_, _>>()?),
+        Value::Object(entries) => {
+            let says_more = |it: &&Entry| {
+                let is_repeated =
+                    it.key.value.ends_with(REPEATED) || SAID_TWICE.contains(&it.key.value.as_str());
+                !is_repeated && it.value.as_str() != Some(NO_ADDRESS)
+            };
+            let kept = entries.iter().filter(says_more).filter_map(|it| entry(it).transpose());
+            Value::Object(kept.collect::<Result<_, _>>()?)
+        }
+        other => other.clone(),
+    };
+    Ok(Node::new(value, node.at.clone()))
+}
+
+/// One property under the name that it has in the REST interface, or none for an empty list of what is mostly one.
+fn entry(entry: &Entry) -> Result<Option<Entry>, Diagnostic> {
+    let Entry { key, value } = entry;
+    if value.as_str().is_some() && ALWAYS_LISTS.contains(&key.value.as_str()) {
+        let message = format!("PowerShell has cut {} off: it is a text, and no list", key.value);
+        let error = Diagnostic::error(codes::INCOMPLETE_LIST, &value.at, message);
+        return Err(error.help("write the file with ConvertTo-Json -Depth 10"));
+    }
+    let plural = LISTS.iter().find(|(name, _)| *name == key.value);
+    let (key, value) = match (plural, &value.value) {
+        (Some(_), Value::Array(items)) if items.is_empty() => return Ok(None),
+        (Some((_, ending)), Value::Array(items)) => match items.as_slice() {
+            [one] => (key.clone(), one.clone()),
+            _ => (At { value: format!("{}{ending}", key.value), at: key.at.clone() }, value.clone()),
+        },
+        _ => (key.clone(), converted(value)?),
+    };
+    Ok(Some(Entry { key, value }))
+}
