@@ -8,7 +8,7 @@ use std::time::Duration;
 use testkit::gateway_file::GatewayFile;
 use testkit::netns::{Namespace, available, eventually};
 use testkit::probe::Outcome;
-use testkit::site::{Daemon, Site};
+use testkit::site::{Daemon, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 const OUTSIDE: &str = "198.51.100.7:8080";
@@ -19,6 +19,14 @@ fn site() -> Option<Site> {
         site.serve(&site.internet, 8080);
         site
     })
+}
+
+/// What the daemon says of the attachment of an interface.
+fn state(daemon: &Daemon, interface: &str) -> Option<String> {
+    let status = daemon.ask("status");
+    let attachments = status["attachments"].as_array().cloned().unwrap_or_default();
+    let one = attachments.iter().find(|attachment| attachment["interface"] == interface);
+    one.and_then(|attachment| attachment["state"].as_str().map(str::to_owned))
 }
 
 fn start(site: &Site, file: &GatewayFile) -> Daemon {
@@ -205,13 +213,7 @@ fn an_interface_that_vanishes_again_is_reported_again() {
     let Some(site) = site() else { return };
     let machines = ["vm1", "vm3"].map(|name| nic("interface", name, &format!("{name}-nic")));
     let daemon = start(&site, &file(&machines));
-    let state = || {
-        let status = daemon.ask("status");
-        let attachments = status["attachments"].as_array().cloned().unwrap_or_default();
-        let vm3 = attachments.iter().find(|attachment| attachment["interface"] == "vm3");
-        vm3.and_then(|attachment| attachment["state"].as_str().map(str::to_owned))
-    };
-    let is = |wanted: &str| state().as_deref() == Some(wanted);
+    let is = |wanted: &str| state(&daemon, "vm3").as_deref() == Some(wanted);
     let vanish = || site.gateway.ip("link delete vm3");
     let come_back = || {
         site.gateway.ip(&format!("link add vm3 type veth peer name eth0 netns {}", site.vm3.name()));
@@ -234,6 +236,23 @@ fn an_interface_that_vanishes_again_is_reported_again() {
         let is_taken_for_gone = eventually(Duration::from_millis(300), || is("missing").then_some(()));
         assert_eq!(is_taken_for_gone, None, "{}", daemon.log());
     }
+}
+
+#[test]
+fn an_interface_of_pnets_that_returns_is_attached_again() {
+    let Some((site, daemon)) = Site::with_setting(NSGATE, Setting::pnet(), &GatewayFile::open()) else {
+        return;
+    };
+    site.serve(&site.internet, 8080);
+    assert!(is_answered(&site, &site.vm3), "{}", daemon.log());
+    site.gateway.ip("link delete vm3");
+    assert!(soon(|| state(&daemon, "vm3").as_deref() == Some("missing")), "{}", daemon.log());
+    // Until its offloads are off it is refused, and tried again.
+    site.connect((&site.vm3, "eth0"), "vm3");
+    site.vm3.address("eth0", "10.0.2.4/24");
+    site.vm3.route("default", "10.0.2.1");
+    assert!(soon(|| state(&daemon, "vm3").as_deref() == Some("attached")), "{}", daemon.log());
+    assert!(is_answered(&site, &site.vm3), "{}", daemon.log());
 }
 
 #[test]

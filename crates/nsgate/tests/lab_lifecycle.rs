@@ -15,15 +15,33 @@ use testkit::site::{Daemon, PATIENCE, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-// An interface of the host's is changed, or given back to it, in most of them; a TAP device is its machine's.
+// An interface of the host's is given back to it in most of them; a TAP device is its machine's.
 testkit::on_veth!(
-    what_finds_no_room_at_an_interface_is_dropped_by_name,
     a_reload_keeps_running_flows_and_judges_new_ones,
     a_hangup_reloads_too,
-    a_new_hardware_address_of_an_attachment_is_followed,
     a_killed_daemon_lets_nothing_pass_until_it_is_released,
     a_stopped_daemon_exits_cleanly_and_keeps_the_door_shut
 );
+
+/// What the host does to an interface of its own.
+mod host {
+    use super::{
+        a_new_hardware_address_of_an_attachment_is_followed, a_new_mtu_of_an_attachment_is_followed,
+        what_finds_no_room_at_an_interface_is_dropped_by_name,
+    };
+    testkit::on_veth!(
+        what_finds_no_room_at_an_interface_is_dropped_by_name,
+        a_new_hardware_address_of_an_attachment_is_followed,
+        a_new_mtu_of_an_attachment_is_followed
+    );
+    testkit::on_setting!(
+        pnet,
+        testkit::site::Setting::pnet(),
+        what_finds_no_room_at_an_interface_is_dropped_by_name,
+        a_new_hardware_address_of_an_attachment_is_followed,
+        a_new_mtu_of_an_attachment_is_followed
+    );
+}
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -148,6 +166,23 @@ fn a_new_hardware_address_of_an_attachment_is_followed(setting: Setting) {
         site.try_udp(&site.vm1, "198.51.100.1:80").address()
     });
     assert!(reached.is_some(), "{}", daemon.log());
+}
+
+fn a_new_mtu_of_an_attachment_is_followed(setting: Setting) {
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
+    let large = || site.vm1.attempt("ping -n -c 1 -W 1 -M do -s 2500 10.0.2.4").success;
+    let ends = [(&site.gateway, "vm1"), (&site.vm1, "eth0"), (&site.gateway, "vm3"), (&site.vm3, "eth0")];
+    for (machine, interface) in ends {
+        machine.mtu(interface, 3000);
+    }
+    assert!(netns::eventually(PATIENCE, || large().then_some(())).is_some(), "{}", daemon.log());
+    // It stays so, and the other way: what is too long for its link is told.
+    assert!(large());
+    for (machine, interface) in &ends[2..] {
+        machine.mtu(interface, 1300);
+    }
+    let told = || (site.told_mtu(&site.vm1, "10.0.2.4") == Some(1300)).then_some(());
+    assert!(netns::eventually(PATIENCE, told).is_some(), "{}", daemon.log());
 }
 
 /// Makes the gateway's kernel forward, where nothing keeps it from doing so.
