@@ -180,7 +180,8 @@ fn program(role: Role) -> Result<BpfProgram, BackendError> {
     }
     common_conditions(&mut rules)?;
     match role {
-        Role::Main | Role::Watch => {}
+        Role::Watch => {}
+        Role::Main => main_conditions(&mut rules)?,
         // Whether an interface is up again.
         Role::Worker => drop(rules.insert(libc::SYS_ioctl, vec![equals(1, libc::SIOCGIFFLAGS)?])),
         Role::Control => control_conditions(&mut rules)?,
@@ -195,10 +196,22 @@ fn common_conditions(rules: &mut Rules) -> Result<(), BackendError> {
     let not_executable = || bits(2, libc::PROT_EXEC as u64, 0);
     rules.insert(libc::SYS_mmap, vec![not_executable()?]);
     rules.insert(libc::SYS_mprotect, vec![not_executable()?]);
-    // What the standard library asks of every descriptor that it closes, where it checks itself.
-    rules.insert(libc::SYS_fcntl, vec![equals(1, libc::F_GETFD as u64)?]);
+    rules.insert(libc::SYS_fcntl, vec![closing()?]);
     // What `abort` does.
     rules.insert(libc::SYS_tgkill, vec![equals(0, u64::from(std::process::id()))?]);
+    Ok(())
+}
+
+/// What the standard library asks of every descriptor that it closes, where it checks itself.
+fn closing() -> Result<SeccompRule, BackendError> {
+    equals(1, libc::F_GETFD as u64)
+}
+
+/// An interface that pnet opens is opened twice, and does not block.
+fn main_conditions(rules: &mut Rules) -> Result<(), BackendError> {
+    let opening = [libc::F_DUPFD_CLOEXEC, libc::F_SETFL].map(|what| equals(1, what as u64));
+    let allowed = opening.into_iter().chain([closing()]);
+    rules.insert(libc::SYS_fcntl, allowed.collect::<Result<_, _>>()?);
     Ok(())
 }
 

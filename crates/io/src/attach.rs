@@ -32,6 +32,11 @@ impl Wire {
     pub const fn is_tap(self) -> bool {
         matches!(self, Self::Made | Self::Existing(Backend::Tap))
     }
+
+    /// Whether what was opened goes on when its interface gets another hardware address or MTU; else it is to be opened anew.
+    pub const fn follows(self) -> bool {
+        !matches!(self, Self::Existing(Backend::Pnet))
+    }
 }
 
 /// Which frames of an interface are ours.

@@ -7,6 +7,8 @@
 //!   seen from here: a checksum that was left open is recognised and counted (`unfinished`), a super-frame is longer
 //!   than the MTU and lost (`truncated`).
 //! - What is sent is finished in software first (`finished`).
+//! - What is too long and what is for others it tells by the MTU and the hardware address that the interface had at
+//!   opening; whoever changes them opens it anew.
 //! - It has one queue, so it serves one worker.
 //! - VLAN tags that a device has taken out cannot be put back; such frames are lost (`malformed`).
 //! - It cuts long frames in silence. The room is one byte longer than a frame may be, so a frame that fills it is lost

@@ -30,6 +30,7 @@ const GAINED: u64 = 1024;
 
 testkit::on_setting!(veth_1, super::Setting::veth(1), churn);
 testkit::on_setting!(veth_2, super::Setting::veth(2), churn);
+testkit::on_setting!(tap_2, super::Setting::tap(2), churn);
 testkit::on_setting!(veth_4_handing_over, super::Setting::veth(4).handing_over(), churn);
 
 fn span() -> Duration {
@@ -169,19 +170,25 @@ impl Samples {
     }
 }
 
-/// The interface of `vm2` goes and comes, a step each second.
-fn flap(site: &Site, step: u64) {
+/// The interface of `vm2` goes and comes, a step each second. A TAP device is its machine's, and the daemon makes it again,
+/// which may take two seconds.
+fn flap(site: &Site, setting: Setting, step: u64) {
+    let (host, interface) = match setting.is_tap("vm2") {
+        true => (&site.vm2, "eth0"),
+        false => (&site.gateway, "vm2"),
+    };
     match step % 6 {
-        0 => site.gateway.ip("link set vm2 down"),
-        1 => site.gateway.ip("link set vm2 up"),
-        2 => site.gateway.ip("link delete vm2"),
-        3 => {
+        0 => host.ip(&format!("link set {interface} down")),
+        1 => host.ip(&format!("link set {interface} up")),
+        2 => host.ip(&format!("link delete {interface}")),
+        3 if !setting.is_tap("vm2") => {
             veth((&site.vm2, "eth0"), (&site.gateway, "vm2"));
             let mac = format!("02:00:00:{:02x}:{:02x}:02", step / 256 % 256, step % 256);
             site.vm2.ip(&format!("link set eth0 address {mac}"));
             site.vm2.address("eth0", "10.0.1.5/24");
             site.vm2.route("default", "10.0.1.1");
         }
+        5 if setting.is_tap("vm2") => site.plug("vm2"),
         _ => {}
     }
 }
@@ -244,7 +251,7 @@ fn churn(setting: Setting) {
             let next = start + SECOND * (step as u32 + 1);
             let reloaded = daemon.reload(&file(step % 2 == 0).text());
             assert!(reloaded.status.success(), "{}", String::from_utf8_lossy(&reloaded.stderr));
-            flap(&site, step);
+            flap(&site, setting, step);
             send_pieces(&site, &wire, step);
             samples.take(&daemon.ask("status"));
             thread::sleep(next.saturating_duration_since(Instant::now()));

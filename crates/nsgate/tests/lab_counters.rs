@@ -10,7 +10,7 @@ use testkit::site::{Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-testkit::on_rings_and_taps!(the_kernel_has_counted_the_same);
+testkit::on_every_setting!(the_kernel_has_counted_the_same);
 
 const ROUNDS: u64 = 300;
 const PINGS: u64 = 20;

@@ -20,6 +20,12 @@ testkit::on_every_setting!(
 // The host narrows an interface of its own; a TAP device's is its machine's.
 testkit::on_setting!(narrow_veth_1, testkit::site::Setting::veth(1), a_narrow_link_is_told_and_tcp_adapts);
 testkit::on_setting!(narrow_veth_4, testkit::site::Setting::veth(4), a_narrow_link_is_told_and_tcp_adapts);
+testkit::on_setting!(
+    narrow_tap_and_veth_2,
+    testkit::site::Setting::tap_and_veth(2),
+    a_narrow_link_is_told_and_tcp_adapts
+);
+testkit::on_setting!(narrow_pnet, testkit::site::Setting::pnet(), a_narrow_link_is_told_and_tcp_adapts);
 
 fn a_closed_port_refuses_through_snat(setting: Setting) {
     let Some((site, _daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };

@@ -32,7 +32,10 @@ const LOST: u64 = 1;
 
 testkit::on_setting!(veth_1, super::Setting::veth(1), floods);
 testkit::on_setting!(veth_2, super::Setting::veth(2), floods);
+testkit::on_setting!(veth_4, super::Setting::veth(4), floods);
+testkit::on_setting!(tap_1, super::Setting::tap(1), floods);
 testkit::on_setting!(tap_2, super::Setting::tap(2), floods);
+testkit::on_setting!(tap_4, super::Setting::tap(4), floods);
 // Every frame goes through a queue that the flooder's go through too.
 testkit::on_setting!(veth_2_handing_over, super::Setting::veth(2).handing_over(), floods);
 testkit::on_setting!(tap_2_handing_over, super::Setting::tap(2).handing_over(), floods);

@@ -18,6 +18,13 @@ testkit::on_every_setting!(
 // The host narrows an interface of its own; a TAP device's is its machine's.
 testkit::on_setting!(narrow_veth_1, testkit::site::Setting::veth(1), errors_name_the_hop_and_the_size);
 testkit::on_setting!(narrow_veth_4, testkit::site::Setting::veth(4), errors_name_the_hop_and_the_size);
+testkit::on_setting!(
+    narrow_tap_and_veth_2,
+    testkit::site::Setting::tap_and_veth(2),
+    errors_name_the_hop_and_the_size
+);
+testkit::on_setting!(narrow_pnet, testkit::site::Setting::pnet(), errors_name_the_hop_and_the_size);
+
 const VM1: &str = "fd00:a:0:1::4";
 const VM2: &str = "fd00:a:0:1::5";
 const VM3: &str = "fd00:a:0:2::4";

@@ -1,29 +1,64 @@
 //! Reload, crash, restart, release: what passes while the daemon changes or is away.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::thread;
 use std::time::Duration;
-use testkit::figures::{assert_every_frame_is_counted, number};
+use testkit::figures::{assert_every_frame_is_counted, ended, number};
 use testkit::gateway_file::{GatewayFile, Rule};
-use testkit::netns;
+use testkit::netns::{self, Namespace};
 use testkit::probe::Outcome;
 use testkit::raw::Raw;
 use testkit::site::{Daemon, PATIENCE, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-// An interface of the host's is changed, or given back to it, in most of them; a TAP device is its machine's.
-testkit::on_veth!(
-    what_finds_no_room_at_an_interface_is_dropped_by_name,
+testkit::on_every_setting!(
     a_reload_keeps_running_flows_and_judges_new_ones,
     a_hangup_reloads_too,
-    a_new_hardware_address_of_an_attachment_is_followed,
     a_killed_daemon_lets_nothing_pass_until_it_is_released,
     a_stopped_daemon_exits_cleanly_and_keeps_the_door_shut
 );
+testkit::on_setting!(
+    tap_and_veth_2,
+    super::Setting::tap_and_veth(2),
+    a_killed_daemon_lets_nothing_pass_until_it_is_released,
+    a_stopped_daemon_exits_cleanly_and_keeps_the_door_shut
+);
+
+/// What the host does to an interface of its own.
+mod host {
+    use super::{
+        a_new_hardware_address_of_an_attachment_is_followed, a_new_mtu_of_an_attachment_is_followed,
+        what_finds_no_room_at_an_interface_is_dropped_by_name,
+    };
+    testkit::on_veth!(
+        what_finds_no_room_at_an_interface_is_dropped_by_name,
+        a_new_hardware_address_of_an_attachment_is_followed,
+        a_new_mtu_of_an_attachment_is_followed
+    );
+    testkit::on_setting!(
+        pnet,
+        testkit::site::Setting::pnet(),
+        what_finds_no_room_at_an_interface_is_dropped_by_name,
+        a_new_hardware_address_of_an_attachment_is_followed,
+        a_new_mtu_of_an_attachment_is_followed
+    );
+}
+
+/// What a machine does to its TAP device.
+mod machine {
+    use super::{
+        a_device_may_have_any_mtu, a_device_that_is_down_gets_nothing_and_is_back_when_it_is_up,
+        a_new_hardware_address_of_a_machine_is_followed,
+    };
+    testkit::on_taps!(
+        a_device_that_is_down_gets_nothing_and_is_back_when_it_is_up,
+        a_new_hardware_address_of_a_machine_is_followed,
+        a_device_may_have_any_mtu
+    );
+}
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -64,11 +99,7 @@ fn what_finds_no_room_at_an_interface_is_dropped_by_name(setting: Setting) {
     // It listens and never answers, so nothing else is forwarded.
     let _silent = site.vm3.enter(|| UdpSocket::bind("10.0.2.4:9000")).unwrap();
     let socket = site.vm1.enter(|| UdpSocket::bind("10.0.1.4:9000")).unwrap();
-    let forwarded = || {
-        let endings = daemon.ask("status")["endings"].as_array().cloned().unwrap();
-        let packets = endings.iter().find(|ending| ending["ending"] == "forwarded").map(|it| &it["packets"]);
-        packets.and_then(Value::as_u64).unwrap_or(0)
-    };
+    let forwarded = || ended(&daemon.ask("status"), "forwarded");
     let failures = || {
         let status = daemon.ask("status");
         let attachments = status["attachments"].as_array().unwrap();
@@ -150,31 +181,127 @@ fn a_new_hardware_address_of_an_attachment_is_followed(setting: Setting) {
     assert!(reached.is_some(), "{}", daemon.log());
 }
 
-/// Makes the gateway's kernel forward, where nothing keeps it from doing so.
-fn let_the_kernel_forward(site: &Site) {
+fn a_new_mtu_of_an_attachment_is_followed(setting: Setting) {
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
+    let large = || site.vm1.attempt("ping -n -c 1 -W 1 -M do -s 2500 10.0.2.4").success;
+    let ends = [(&site.gateway, "vm1"), (&site.vm1, "eth0"), (&site.gateway, "vm3"), (&site.vm3, "eth0")];
+    for (machine, interface) in ends {
+        machine.mtu(interface, 3000);
+    }
+    assert!(netns::eventually(PATIENCE, || large().then_some(())).is_some(), "{}", daemon.log());
+    // It stays so, and the other way: what is too long for its link is told.
+    assert!(large());
+    for (machine, interface) in &ends[2..] {
+        machine.mtu(interface, 1300);
+    }
+    let told = || (site.told_mtu(&site.vm1, "10.0.2.4") == Some(1300)).then_some(());
+    assert!(netns::eventually(PATIENCE, told).is_some(), "{}", daemon.log());
+}
+
+/// What is sent meanwhile is dropped by name.
+fn a_device_that_is_down_gets_nothing_and_is_back_when_it_is_up(setting: Setting) {
+    const COUNT: u64 = 20;
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
+    let _silent = site.vm3.enter(|| UdpSocket::bind("10.0.2.4:9000")).unwrap();
+    let socket = site.vm1.enter(|| UdpSocket::bind("10.0.1.4:9000")).unwrap();
+    let send = || socket.send_to(&[0; 100], "10.0.2.4:9000").unwrap();
+    send();
+    let forwarded = || ended(&daemon.ask("status"), "forwarded");
+    assert!(netns::eventually(SOON, || (forwarded() == 1).then_some(())).is_some(), "{}", daemon.log());
+
+    site.vm3.ip("link set eth0 down");
+    for _ in 0..COUNT {
+        send();
+    }
+    // The first finds the device down; those after it look for the machine anew, in vain.
+    let lost =
+        || ["not-sent", "no-neighbour", "neighbours-full"].map(|reason| daemon.dropped(reason, "", ""));
+    let all = || (lost().iter().sum::<u64>() == COUNT).then_some(());
+    assert!(
+        netns::eventually(PATIENCE, all).is_some(),
+        "{:#} {:#}",
+        daemon.ask("status"),
+        daemon.ask("drops")
+    );
+    assert!(lost()[0] > 0, "{:?}", lost());
+    assert_eq!(forwarded(), 1);
+    let told = || daemon.log().contains("the link is down").then_some(());
+    assert!(netns::eventually(SOON, told).is_some(), "{}", daemon.log());
+
+    site.vm3.ip("link set eth0 up");
+    site.vm3.route("default", "10.0.2.1");
+    site.serve(&site.vm3, 80);
+    let back = || site.try_udp(&site.vm1, "10.0.2.4:80").address();
+    assert!(netns::eventually(PATIENCE, back).is_some(), "{}", daemon.log());
+    assert_every_frame_is_counted(&daemon);
+}
+
+fn a_new_hardware_address_of_a_machine_is_followed(setting: Setting) {
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
+    site.serve(&site.internet, 80);
+    assert!(site.udp(&site.vm1, "198.51.100.1:80").address().is_some());
+    site.vm1.ip("link set eth0 address 02:00:00:00:77:01");
+    let reached = netns::eventually(Duration::from_secs(15), || {
+        site.vm1.attempt("ip neigh flush all");
+        site.try_udp(&site.vm1, "198.51.100.1:80").address()
+    });
+    assert!(reached.is_some(), "{}", daemon.log());
+}
+
+/// The gateway takes what the machine can send, and the machine what the gateway believes it can take.
+fn a_device_may_have_any_mtu(setting: Setting) {
+    let Some((site, _daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
+    for mtu in [9000, 1300] {
+        site.vm1.mtu("eth0", mtu);
+        // Each is one packet for vm1 where it has room for it, and fragments for vm3.
+        site.vm1.run("ping -n -c 2 -i 0.2 -W 1 -s 4000 10.0.2.4");
+        site.vm3.run("ping -n -c 2 -i 0.2 -W 1 -s 4000 10.0.1.4");
+        assert!(site.vm3.attempt("ping -n -c 1 -W 1 -M do -s 1450 10.0.1.4").success, "at {mtu}");
+    }
+}
+
+/// Makes the gateway's kernel forward, where nothing keeps it from doing so; a machine's TAP device is not its own.
+fn let_the_kernel_forward(site: &Site, setting: Setting) {
     site.gateway.sysctl("net.ipv4.ip_forward", "1");
-    site.gateway.address("vm1", "10.0.1.1/24");
-    site.gateway.address("eth0", "203.0.113.2/24");
-    site.gateway.route("default", "203.0.113.1");
-    site.internet.route("10.0.0.0/16", "203.0.113.2");
+    if !setting.is_tap("vm1") {
+        site.gateway.address("vm1", "10.0.1.1/24");
+    }
+    if !setting.is_tap("eth0") {
+        site.gateway.address("eth0", "203.0.113.2/24");
+        site.gateway.route("default", "203.0.113.1");
+        site.internet.route("10.0.0.0/16", "203.0.113.2");
+    }
 }
 
 /// Takes back the address that would bypass the NSGs, with which the daemon refuses to start.
-fn clean_attachment(site: &Site) {
-    site.gateway.ip("address delete 10.0.1.1/24 dev vm1");
+fn clean_attachment(site: &Site, setting: Setting) {
+    if !setting.is_tap("vm1") {
+        site.gateway.ip("address delete 10.0.1.1/24 dev vm1");
+    }
 }
 
-fn assert_nothing_passes(site: &Site) {
-    let outside = Raw::open(&site.internet, "eth0");
-    let inside = Raw::open(&site.vm1, "eth0");
+/// A TAP device has gone with the daemon; on what is there nothing comes.
+fn assert_nothing_passes(site: &Site, setting: Setting) {
+    let wire = |machine: &Namespace, name| {
+        if !setting.is_tap(name) {
+            return Some(Raw::open(machine, "eth0"));
+        }
+        let is_gone = || (!machine.attempt("ip link show eth0").success).then_some(());
+        assert!(netns::eventually(SOON, is_gone).is_some(), "{name} is still there");
+        None
+    };
+    let (outside, inside) = (wire(&site.internet, "eth0"), wire(&site.vm1, "vm1"));
     assert_eq!(site.try_tcp(&site.vm1, "198.51.100.1:80").address(), None);
     assert_eq!(site.try_udp(&site.vm1, "203.0.113.1:80").address(), None);
     assert_eq!(site.try_udp(&site.internet, "10.0.1.4:80").address(), None);
     let moment = Duration::from_millis(50);
+    let heard = |wire: &Option<Raw>, to: [u8; 4]| {
+        wire.as_ref().and_then(|wire| wire.hear_to(Ipv4Addr::from(to), moment))
+    };
     for to in [[198, 51, 100, 1], [203, 0, 113, 1]] {
-        assert_eq!(outside.hear_to(Ipv4Addr::from(to), moment), None, "something went out");
+        assert_eq!(heard(&outside, to), None, "something went out");
     }
-    assert_eq!(inside.hear_to(Ipv4Addr::new(10, 0, 1, 4), moment), None, "something came in");
+    assert_eq!(heard(&inside, [10, 0, 1, 4]), None, "something came in");
 }
 
 fn serve_both_ends(site: &Site) {
@@ -182,26 +309,34 @@ fn serve_both_ends(site: &Site) {
     site.serve(&site.vm1, 80);
 }
 
-fn release(site: &Site, daemon: &Daemon) {
+/// What it says.
+fn release(site: &Site, daemon: &Daemon) -> String {
     let config = daemon.config();
-    site.gateway.run(&format!("{NSGATE} release --config {}", config.display()));
+    site.gateway.run(&format!("{NSGATE} release --config {}", config.display()))
 }
 
 fn a_killed_daemon_lets_nothing_pass_until_it_is_released(setting: Setting) {
     let Some((site, mut daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
     serve_both_ends(&site);
     assert!(site.udp(&site.vm1, "198.51.100.1:80").address().is_some());
-    let_the_kernel_forward(&site);
+    let_the_kernel_forward(&site, setting);
     daemon.kill();
-    assert_nothing_passes(&site);
+    assert_nothing_passes(&site, setting);
 
-    clean_attachment(&site);
+    clean_attachment(&site, setting);
     let mut restarted = site.start(NSGATE.as_ref(), &GatewayFile::open());
     let shared = Some(Ipv4Addr::new(203, 0, 113, 10).into());
     assert_eq!(site.tcp(&site.vm1, "198.51.100.1:80").address(), shared, "a restart works at once");
 
     restarted.kill();
-    release(&site, &restarted);
+    let said = release(&site, &restarted);
+    for (_, name) in site.wired() {
+        let is_given_back = said.contains(&format!("{name}: given back to the host"));
+        assert_eq!(is_given_back, !setting.is_tap(name), "{name}: {said}");
+    }
+    if setting.is_tap("vm1") {
+        return assert_nothing_passes(&site, setting);
+    }
     site.gateway.address("vm1", "10.0.1.1/24");
     // The kernel forwards now, without any translation: the interfaces are the host's again.
     let own = Some(Ipv4Addr::new(10, 0, 1, 4).into());
@@ -213,10 +348,10 @@ fn a_stopped_daemon_exits_cleanly_and_keeps_the_door_shut(setting: Setting) {
     serve_both_ends(&site);
     let mut transfer = Transfer::begin(&site, "198.51.100.1:80");
     transfer.go_on();
-    let_the_kernel_forward(&site);
+    let_the_kernel_forward(&site, setting);
     let status = daemon.stop();
     assert!(status.is_some_and(|status| status.success()), "{status:?}\n{}", daemon.log());
-    assert_nothing_passes(&site);
+    assert_nothing_passes(&site, setting);
 }
 
 #[test]

@@ -19,6 +19,8 @@ testkit::on_rings_and_taps!(
     fragments_that_hide_something_go_nowhere,
     every_frame_received_ends_in_one_counter
 );
+testkit::on_setting!(pnet, super::Setting::pnet(), fragments_that_hide_something_go_nowhere);
+
 const OUTSIDE: &str = "203.0.113.1";
 const PUBLIC: &str = "203.0.113.20";
 

@@ -8,8 +8,7 @@
 //!   e1 10.1.1.4, network east ──┘
 //! ```
 //!
-//! On TAP the segment's device becomes a port of the bridge, and those of the others are moved to them. Not on the portable
-//! backend, whose sole difference is how it reads and sends frames; `lab_traffic` has it.
+//! On TAP the segment's device becomes a port of the bridge, and those of the others are moved to them.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Value, json};
@@ -18,11 +17,11 @@ use std::thread;
 use testkit::gateway_file::GatewayFile;
 use testkit::netns::{Namespace, available, veth};
 use testkit::probe::Outcome;
-use testkit::site::{Daemon, Setting, Site, Wires};
+use testkit::site::{Daemon, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-testkit::on_rings_and_taps!(
+testkit::on_every_setting!(
     machines_of_a_segment_share_an_interface,
     an_office_reaches_private_addresses_and_nothing_else,
     peers_reach_each_other_and_twins_do_not_mix,
@@ -75,21 +74,20 @@ impl Networks {
     fn with_daemon(setting: Setting) -> Option<(Self, Daemon)> {
         available().then(|| {
             let networks = Self::new(setting);
-            let (site, on_taps) = (&networks.site, setting.wires == Wires::Tap);
-            if !on_taps {
-                for (name, end, inside) in networks.ends() {
-                    veth((end, inside), (&site.gateway, name));
+            let site = &networks.site;
+            for (name, end, inside) in networks.ends() {
+                if !setting.is_tap(name) {
+                    site.connect((end, inside), name);
                 }
-                networks.address();
             }
             let daemon = site.start(Path::new(NSGATE), &file(&[]));
-            if on_taps {
-                for (name, end, inside) in networks.ends() {
+            for (name, end, inside) in networks.ends() {
+                if setting.is_tap(name) {
                     site.gateway.ip(&format!("link set {name} netns {} name {inside}", end.name()));
                     end.ip(&format!("link set {inside} up"));
                 }
-                networks.address();
             }
+            networks.address();
             (networks, daemon)
         })
     }

@@ -12,8 +12,22 @@ use testkit::site::{Daemon, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-// A TAP device is its machine's; the host has no address on it.
 testkit::on_veth!(
+    the_host_and_its_machines_reach_the_internet,
+    the_host_is_reached_as_ever,
+    the_hosts_stack_resets_no_machines_connection,
+    errors_reach_whom_they_are_about
+);
+// On TAP the host would have no interface for its address.
+testkit::on_taps_and_veth!(
+    the_host_and_its_machines_reach_the_internet,
+    the_host_is_reached_as_ever,
+    the_hosts_stack_resets_no_machines_connection,
+    errors_reach_whom_they_are_about
+);
+testkit::on_setting!(
+    pnet,
+    testkit::site::Setting::pnet(),
     the_host_and_its_machines_reach_the_internet,
     the_host_is_reached_as_ever,
     the_hosts_stack_resets_no_machines_connection,

@@ -18,8 +18,8 @@ const PROMISED: Duration = Duration::from_secs(5);
 /// How long a hundred interfaces may take to be opened, on a machine that has other things to do.
 const OPENING: Duration = Duration::from_secs(60);
 
-/// A gateway file with so many machines, each behind an interface of its own.
-fn file(machines: usize) -> GatewayFile {
+/// A gateway file with so many machines, each behind an interface of its own, or a TAP device (`key`).
+fn file(key: &str, machines: usize) -> GatewayFile {
     let id = |kind: &str, name: &str| {
         format!("/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/{kind}/{name}")
     };
@@ -41,7 +41,7 @@ fn file(machines: usize) -> GatewayFile {
             } }] },
         })
     }));
-    let attachment = |nth| json!({ "interface": format!("m{nth}"), "nic": format!("vm{nth}-nic") });
+    let attachment = |nth| json!({ key: format!("m{nth}"), "nic": format!("vm{nth}-nic") });
     let attachments: Vec<Value> = (0..machines).map(attachment).collect();
     GatewayFile::open()
         .with("network", json!({ "resources": resources }))
@@ -68,8 +68,8 @@ fn site() -> Option<Site> {
     })
 }
 
-fn start(site: &Site, machines: usize) -> Daemon {
-    let daemon = site.launch(Path::new(NSGATE), &file(machines));
+fn start(site: &Site, file: &GatewayFile) -> Daemon {
+    let daemon = site.launch(Path::new(NSGATE), file);
     let ready = eventually(OPENING, || daemon.log().contains("ready: packets flow").then_some(()));
     assert!(ready.is_some(), "{}", daemon.log());
     daemon
@@ -85,24 +85,29 @@ fn guarded(site: &Site) -> usize {
     shown.lines().filter(|line| line.contains("nsgate")).count()
 }
 
-/// Asserts that it ends in time, with 0, and leaves every guard where it was.
-fn stops_in_time(site: &Site, daemon: &mut Daemon, what: &str) {
-    let guards = guarded(site);
-    assert!(guards >= MANY / 4, "{guards} guards");
+/// Asserts that it ends in time, with 0.
+fn stops_in_time(daemon: &mut Daemon, what: &str) {
     let asked = Instant::now();
     let ended = daemon.stop();
     eprintln!("{what}: stopped after {:?}", asked.elapsed());
     assert!(asked.elapsed() < PROMISED, "{what}: {}", daemon.log());
     assert_eq!(ended.and_then(|ended| ended.code()), Some(0), "{what}: {}", daemon.log());
+}
+
+/// The same, and that it leaves every guard where it was.
+fn stops_in_time_and_leaves_the_guards(site: &Site, daemon: &mut Daemon, what: &str) {
+    let guards = guarded(site);
+    assert!(guards >= MANY / 4, "{guards} guards");
+    stops_in_time(daemon, what);
     assert!(guarded(site) >= guards, "{what}");
 }
 
 #[test]
 fn a_hundred_interfaces_are_closed_in_time() {
     let Some(site) = site() else { return };
-    let mut daemon = start(&site, MANY);
+    let mut daemon = start(&site, &file("interface", MANY));
     assert_eq!(guarded(&site), MANY);
-    stops_in_time(&site, &mut daemon, "idle");
+    stops_in_time_and_leaves_the_guards(&site, &mut daemon, "idle");
     assert!(daemon.log().contains("stopped; the interfaces stay guarded"), "{}", daemon.log());
     assert!(!daemon.log().contains("left to the kernel"), "{}", daemon.log());
     assert!(!daemon.config().with_file_name("control.sock").exists());
@@ -111,12 +116,26 @@ fn a_hundred_interfaces_are_closed_in_time() {
 #[test]
 fn a_reload_that_opens_a_hundred_interfaces_holds_up_nothing() {
     let Some(site) = site() else { return };
-    let mut daemon = start(&site, 1);
-    fs::write(daemon.config(), file(MANY).text()).unwrap();
+    let mut daemon = start(&site, &file("interface", 1));
+    fs::write(daemon.config(), file("interface", MANY).text()).unwrap();
     daemon.signal("HUP");
     // They are guarded and opened one after the other.
     let begun = eventually(OPENING, || (guarded(&site) >= MANY / 4).then_some(()));
     assert!(begun.is_some(), "{}", daemon.log());
-    stops_in_time(&site, &mut daemon, "while opening");
+    stops_in_time_and_leaves_the_guards(&site, &mut daemon, "while opening");
     assert!(!daemon.log().contains("left to the kernel"), "{}", daemon.log());
+}
+
+#[test]
+fn a_hundred_tap_devices_go_in_time() {
+    if !netns::available() {
+        return;
+    }
+    let site = Site::new();
+    let mut daemon = start(&site, &file("tap", MANY));
+    let devices = || site.gateway.run("ip -o link show").lines().filter(|line| line.contains(": m")).count();
+    assert_eq!(devices(), MANY);
+    stops_in_time(&mut daemon, "TAP devices");
+    assert!(!daemon.log().contains("left to the kernel"), "{}", daemon.log());
+    assert_eq!(devices(), 0);
 }

@@ -68,15 +68,9 @@ impl Site {
         let [vm1, vm2, vm3] = MACHINES.map(|(name, ..)| Namespace::new(name));
         let directory = tempfile::tempdir().expect("a temporary directory");
         let site = Self { gateway, vm1, vm2, vm3, internet, pin: None, setting, is_dual: false, directory };
-        if setting.wires != Wires::Tap {
-            for (machine, name) in site.wired() {
-                veth((machine, "eth0"), (&site.gateway, name));
-                if setting.wires == Wires::Plain {
-                    machine.run(&format!("ethtool -K eth0 {OFFLOADS_OFF}"));
-                    site.gateway.run(&format!("ethtool -K {name} {OFFLOADS_OFF}"));
-                }
-            }
-            site.address();
+        for (machine, name) in site.wired().into_iter().filter(|(_, name)| !setting.is_tap(name)) {
+            site.connect((machine, "eth0"), name);
+            site.address(name);
         }
         site
     }
@@ -86,33 +80,64 @@ impl Site {
         [(&self.vm1, "vm1"), (&self.vm2, "vm2"), (&self.vm3, "vm3"), (&self.internet, "eth0")]
     }
 
-    /// Gives everybody addresses and routes.
-    fn address(&self) {
-        for ((machine, _), (_, address, first_hop)) in self.wired().into_iter().zip(MACHINES) {
-            machine.address("eth0", &format!("{address}/24"));
-            machine.route("default", first_hop);
+    /// Connects somebody's interface with the gateway's interface `name`, by a pair of veth interfaces.
+    pub fn connect(&self, (machine, its): (&Namespace, &str), name: &str) {
+        veth((machine, its), (&self.gateway, name));
+        if self.setting.wires == Wires::Plain {
+            machine.run(&format!("ethtool -K {its} {OFFLOADS_OFF}"));
+            self.gateway.run(&format!("ethtool -K {name} {OFFLOADS_OFF}"));
         }
-        self.internet.address("eth0", "203.0.113.1/24");
-        self.internet.ip("route replace local 198.51.100.0/24 dev lo");
+    }
+
+    /// Gives whoever is behind the gateway's interface `name` addresses and routes.
+    fn address(&self, name: &str) {
+        match MACHINES.iter().find(|(machine, ..)| *machine == name) {
+            Some((_, address, first_hop)) => {
+                let machine = self.behind(name);
+                machine.address("eth0", &format!("{address}/24"));
+                machine.route("default", first_hop);
+            }
+            None => {
+                self.internet.address("eth0", "203.0.113.1/24");
+                self.internet.ip("route replace local 198.51.100.0/24 dev lo");
+            }
+        }
+        if self.is_dual {
+            self.address_v6(name);
+        }
+    }
+
+    /// Who is behind the gateway's interface `name`.
+    fn behind(&self, name: &str) -> &Namespace {
+        let found = self.wired().into_iter().find(|(_, interface)| *interface == name);
+        found.map(|(machine, _)| machine).expect("an interface of the site")
+    }
+
+    /// Moves a TAP device that the daemon has made, and that is there soon, to its machine, as a start does with all of them.
+    ///
+    /// # Panics
+    /// Where it is not there within some seconds.
+    pub fn plug(&self, name: &str) {
+        let machine = self.behind(name);
+        let is_there = || self.gateway.attempt(&format!("ip link show {name}")).success.then_some(());
+        assert!(eventually(PATIENCE, is_there).is_some(), "the daemon makes no {name}");
+        self.gateway.ip(&format!("link set {name} netns {} name eth0", machine.name()));
+        machine.ip("link set eth0 up");
+        self.address(name);
     }
 
     /// Moves the TAP devices that the daemon has made to their machines.
-    fn plug(&self) {
-        for (machine, name) in self.wired() {
-            self.gateway.ip(&format!("link set {name} netns {} name eth0", machine.name()));
-            machine.ip("link set eth0 up");
-        }
-        self.address();
-        if self.is_dual {
-            self.address_v6();
+    fn plug_all(&self) {
+        for (_, name) in self.wired().into_iter().filter(|(_, name)| self.setting.is_tap(name)) {
+            self.plug(name);
         }
     }
 
     /// The hardware address of the gateway that the machine behind its interface `name` sees.
     pub fn gateway_mac(&self, name: &str) -> [u8; 6] {
-        match self.setting.wires {
-            Wires::Veth | Wires::Plain => self.gateway.mac(name),
-            Wires::Tap => self.gateway.enter(|| io::tap::describe(name, 1).expect("a name of a device").mac),
+        match self.setting.is_tap(name) {
+            true => self.gateway.enter(|| io::tap::describe(name, 1).expect("a name of a device").mac),
+            false => self.gateway.mac(name),
         }
     }
 
@@ -120,29 +145,30 @@ impl Site {
     /// 2001:db8:1::/64. The gateway's kernel stays without.
     pub fn dual_stack(mut self) -> Self {
         self.is_dual = true;
-        if self.setting.wires != Wires::Tap {
-            self.address_v6();
+        for (_, name) in self.wired().into_iter().filter(|(_, name)| !self.setting.is_tap(name)) {
+            self.address_v6(name);
         }
         self
     }
 
-    fn address_v6(&self) {
-        let machines = [
-            (&self.vm1, "fd00:a:0:1::4", "fd00:a:0:1::1"),
-            (&self.vm2, "fd00:a:0:1::5", "fd00:a:0:1::1"),
-            (&self.vm3, "fd00:a:0:2::4", "fd00:a:0:2::1"),
-            (&self.internet, "2001:db8:ffff::1", ""),
-        ];
-        // It asks for its neighbours from its link-local address, and shall not wait a second until that is tried.
-        self.internet.sysctl("net.ipv6.conf.eth0.accept_dad", "0");
-        for (machine, address, first_hop) in machines {
-            for interface in ["all", "default", "lo", "eth0"] {
-                machine.sysctl(&format!("net.ipv6.conf.{interface}.disable_ipv6"), "0");
-            }
-            machine.ip(&format!("address add {address}/64 dev eth0 nodad"));
-            if !first_hop.is_empty() {
-                machine.ip(&format!("-6 route add default via {first_hop} dev eth0"));
-            }
+    fn address_v6(&self, name: &str) {
+        let machine = self.behind(name);
+        let (address, first_hop) = match name {
+            "vm1" => ("fd00:a:0:1::4", Some("fd00:a:0:1::1")),
+            "vm2" => ("fd00:a:0:1::5", Some("fd00:a:0:1::1")),
+            "vm3" => ("fd00:a:0:2::4", Some("fd00:a:0:2::1")),
+            _ => ("2001:db8:ffff::1", None),
+        };
+        if first_hop.is_none() {
+            // It asks for its neighbours from its link-local address, and shall not wait a second until that is tried.
+            machine.sysctl("net.ipv6.conf.eth0.accept_dad", "0");
+        }
+        for interface in ["all", "default", "lo", "eth0"] {
+            machine.sysctl(&format!("net.ipv6.conf.{interface}.disable_ipv6"), "0");
+        }
+        machine.ip(&format!("address add {address}/64 dev eth0 nodad"));
+        if let Some(first_hop) = first_hop {
+            return machine.ip(&format!("-6 route add default via {first_hop} dev eth0"));
         }
         self.internet.ip("-6 route replace local 2001:db8:1::/64 dev lo");
         // Its servers may stand on any of those.
@@ -183,9 +209,7 @@ impl Site {
     /// The same with the text of a gateway file.
     pub fn start_on(&self, nsgate: &Path, text: &str) -> Daemon {
         let daemon = self.launch_on(nsgate, text).wait_until_ready();
-        if self.setting.wires == Wires::Tap {
-            self.plug();
-        }
+        self.plug_all();
         daemon
     }
 

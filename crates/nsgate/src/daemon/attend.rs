@@ -6,11 +6,12 @@ use super::errand::{Errand, Errands};
 use super::follow::Looked;
 use super::link::{Command, Notice, Workers};
 use super::load::Loader;
+use super::opening::attached;
 use super::views;
 use crate::logs::Limits;
 use crossbeam::channel::{Receiver, never, select, tick};
-use io::LinkState;
 use io::watch::Change;
+use io::{LinkState, Wire};
 use nat::PoolKey;
 use packet::AttachmentId;
 use signal_hook::consts::{SIGHUP, SIGINT};
@@ -82,8 +83,10 @@ impl Main {
         for warning in &loaded.warnings {
             super::log_diagnostic(warning);
         }
-        for interface in loaded.interfaces.iter().flatten().filter(|interface| !interface.is_up) {
-            warn!(interface = interface.name, "the interface is down: no frames until it is set up");
+        // A TAP device that was made just now is set up by its machine.
+        let existing = attached(loaded).filter(|one| one.wire != Wire::Made);
+        for one in existing.filter(|one| !one.interface.is_up) {
+            warn!(interface = one.interface.name, "the interface is down: no frames until it is set up");
         }
         info!(
             attachments = loaded.gateway.attachments.len(),

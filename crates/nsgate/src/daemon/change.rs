@@ -195,21 +195,23 @@ impl State {
 
     /// What a gateway that is to be in force means for each of its attachments.
     pub(super) fn steps(&self, loaded: &Loaded, host: &Interfaces, workers: usize) -> Steps {
-        let old: HashMap<AttachmentId, (u32, Wire)> =
-            self.present().map(|one| (one.attachment.id, (one.interface.index, one.wire))).collect();
+        let old: HashMap<AttachmentId, (&Interface, Wire)> =
+            self.present().map(|one| (one.attachment.id, (one.interface, one.wire))).collect();
         let known: HashSet<AttachmentId> = self.loaded.gateway.attachments.iter().map(|a| a.id).collect();
         let step = |one: Attached<'_>| {
             let Attached { attachment, interface, wire } = one;
             let before = old.get(&attachment.id);
-            let is_same = |(index, old): &(u32, Wire)| {
-                *index == interface.index && (*old == wire || old.is_tap() && wire.is_tap())
+            let is_same = |(known, old): &(&Interface, Wire)| {
+                known.index == interface.index
+                    && (*old == wire || old.is_tap() && wire.is_tap())
+                    && (wire.follows() || (known.mac, known.mtu) == (interface.mac, interface.mtu))
             };
             let is_away = self.missing.contains(&attachment.id)
                 && wire != Wire::Made
                 && host.find(&interface.name).is_err();
             let has_returned = known.contains(&attachment.id)
                 && !wire.is_tap()
-                && before.is_none_or(|(index, _)| *index != interface.index);
+                && before.is_none_or(|(known, _)| known.index != interface.index);
             let step = match () {
                 () if is_away => Step::Away,
                 () if before.is_some_and(is_same) => Step::Keep,

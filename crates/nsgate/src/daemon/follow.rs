@@ -83,11 +83,17 @@ impl State {
         for (nth, ((attachment, known), &wire)) in each.enumerate().filter(|(_, ((one, _), _))| which(one.id))
         {
             let is_away = self.missing.contains(&attachment.id);
-            if wire.is_tap() && !is_away {
-                continue;
-            }
             let wanted = Wanted { name: &attachment.interface, wire, queues: workers };
-            match host.describe(&wanted) {
+            let found = match (host.describe(&wanted), known) {
+                (found, _) if is_away || !wire.is_tap() => found,
+                // While it is in this network namespace its MTU can be seen; the gateway's own end stays what it is.
+                (Ok(found), Some(known)) if found.index == known.index => {
+                    Ok(Interface { mac: known.mac, ..found })
+                }
+                // It is its machine's, and its name somebody else's or nobody's.
+                _ => continue,
+            };
+            match found {
                 Ok(found) => {
                     let is_waiting = !wire.is_tap() && cannot_be_shared_yet(&found, workers);
                     let is_known = known.as_ref().is_some_and(|known| same(known, &found));

@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+/// The gateway's interface to the internet.
+const INTERNET: &str = "eth0";
+
 /// How the daemon of a site works: with how many workers, on what wires, and whether every frame is handed over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Setting {
@@ -20,6 +23,8 @@ pub enum Wires {
     Veth,
     /// A TAP device each, which the daemon makes and which is then moved to its machine.
     Tap,
+    /// A TAP device to each machine, and a pair of veth interfaces to the internet.
+    TapAndVeth,
     /// A pair of veth interfaces each with every offload off, for `engine.io: pnet`.
     Plain,
 }
@@ -38,6 +43,11 @@ impl Setting {
         Self { wires: Wires::Tap, ..Self::veth(workers) }
     }
 
+    /// So many workers, the machines on TAP devices and the internet on veth.
+    pub const fn tap_and_veth(workers: usize) -> Self {
+        Self { wires: Wires::TapAndVeth, ..Self::veth(workers) }
+    }
+
     /// The portable backend, which serves one worker.
     pub const fn pnet() -> Self {
         Self { wires: Wires::Plain, ..Self::veth(1) }
@@ -49,6 +59,15 @@ impl Setting {
         Self { hand_off: true, ..self }
     }
 
+    /// Whether the gateway's interface `name` is a TAP device.
+    pub fn is_tap(self, name: &str) -> bool {
+        match self.wires {
+            Wires::Veth | Wires::Plain => false,
+            Wires::Tap => true,
+            Wires::TapAndVeth => name != INTERNET,
+        }
+    }
+
     /// A gateway file's text as this setting has it; a broken one stays as it is.
     pub(super) fn apply(self, text: &str) -> String {
         let Ok(mut file) = serde_json::from_str::<Value>(text) else { return text.into() };
@@ -58,8 +77,11 @@ impl Setting {
             file["engine"] = serde_json::json!({ "workers": workers, "handOff": hand_off, "io": io });
         }
         let attachments = file["attachments"].as_array_mut().into_iter().flatten();
-        for attachment in attachments.filter_map(Value::as_object_mut).filter(|_| self.wires == Wires::Tap) {
-            if let Some(name) = attachment.remove("interface") {
+        for attachment in attachments.filter_map(Value::as_object_mut) {
+            let name = attachment.get("interface").and_then(Value::as_str);
+            if name.is_some_and(|name| self.is_tap(name))
+                && let Some(name) = attachment.remove("interface")
+            {
                 attachment.insert("tap".into(), name);
             }
         }
@@ -82,10 +104,33 @@ macro_rules! on_every_setting {
 macro_rules! on_rings_and_taps {
     ($($case:ident),+ $(,)?) => {
         $crate::on_veth!($($case),+);
+        $crate::on_taps!($($case),+);
+    };
+}
+
+/// The same on TAP alone, for cases in which the machine or the daemon has to do with the device.
+#[macro_export]
+macro_rules! on_taps {
+    ($($case:ident),+ $(,)?) => {
         $crate::on_setting!(tap_1, $crate::site::Setting::tap(1), $($case),+);
         $crate::on_setting!(tap_2, $crate::site::Setting::tap(2), $($case),+);
         $crate::on_setting!(tap_4, $crate::site::Setting::tap(4), $($case),+);
         $crate::on_setting!(tap_2_handing_over, $crate::site::Setting::tap(2).handing_over(), $($case),+);
+    };
+}
+
+/// The same with the machines on TAP and the internet on veth, for cases in which the host has to do with the outside alone.
+#[macro_export]
+macro_rules! on_taps_and_veth {
+    ($($case:ident),+ $(,)?) => {
+        $crate::on_setting!(tap_and_veth_1, $crate::site::Setting::tap_and_veth(1), $($case),+);
+        $crate::on_setting!(tap_and_veth_2, $crate::site::Setting::tap_and_veth(2), $($case),+);
+        $crate::on_setting!(tap_and_veth_4, $crate::site::Setting::tap_and_veth(4), $($case),+);
+        $crate::on_setting!(
+            tap_and_veth_2_handing_over,
+            $crate::site::Setting::tap_and_veth(2).handing_over(),
+            $($case),+
+        );
     };
 }
 
