@@ -2,7 +2,9 @@
 
 use crate::script::Script;
 use control::Question;
-use model::{Diagnostic, Direction, Network, NicIndex, NsgIndex, SecurityRule, Severity, VnetIndex};
+use model::{
+    Diagnostic, Direction, Network, NicIndex, NsgIndex, RouteDestination, SecurityRule, Severity, VnetIndex,
+};
 use nsgate::print::{Colour, diagnostics_in, diagnostics_json};
 use packet::{Address, Protocol};
 use pipeline::{Gateway, Names, Snapshot, virtual_network_tag};
@@ -164,6 +166,14 @@ fn tuple(places: &Places, script: &mut Script<'_>) -> Tuple {
 
 /// Every index of a validated network leads somewhere.
 pub(crate) fn whole(network: &Network) {
+    for subnet in network.virtual_networks.iter().flat_map(|vnet| &vnet.subnets) {
+        assert!(subnet.route_table.is_none_or(|table| network.route_tables.get(table.0).is_some()));
+    }
+    for route in network.route_tables.iter().flat_map(|table| &table.routes) {
+        if let RouteDestination::Tag(tag) = route.destination {
+            assert!(network.service_tags.get(tag).is_some());
+        }
+    }
     for (nth, nic) in network.network_interfaces.iter().enumerate() {
         assert!(nic.security_group.is_none_or(|nsg| network.security_groups.get(nsg.0).is_some()));
         assert_eq!(nic.ip_configurations.iter().filter(|it| it.primary).count(), 1);

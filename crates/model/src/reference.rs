@@ -25,6 +25,7 @@ pub(crate) enum Kind {
     NetworkInterface,
     SecurityGroup,
     ApplicationSecurityGroup,
+    RouteTable,
     PublicIp,
 }
 
@@ -37,6 +38,7 @@ impl Kind {
             Self::NetworkInterface => &["networkInterfaces"],
             Self::SecurityGroup => &["networkSecurityGroups"],
             Self::ApplicationSecurityGroup => &["applicationSecurityGroups"],
+            Self::RouteTable => &["routeTables"],
             Self::PublicIp => &["publicIPAddresses"],
         }
     }
@@ -49,6 +51,7 @@ impl Kind {
             Self::NetworkInterface => "network interface",
             Self::SecurityGroup => "network security group",
             Self::ApplicationSecurityGroup => "application security group",
+            Self::RouteTable => "route table",
             Self::PublicIp => "public IP address",
         }
     }

@@ -432,7 +432,7 @@ fn rules_that_change_nothing_are_warnings_at_their_line() {
     assert!(found[0].to_string().contains("Office"), "{found:#?}");
 }
 
-/// A subnet whose route table Azure would add to VirtualNetwork.
+/// A subnet whose packets a route table would send to an appliance.
 const ROUTED: &str = r#"[
 {"type": "Microsoft.Network/networkSecurityGroups", "name": "n", "properties": {"securityRules": []}},
 {"type": "Microsoft.Network/routeTables", "name": "rt", "properties": {"routes": [{"name": "all",
@@ -465,8 +465,9 @@ fn every_answer_says_what_of_the_documents_it_leaves_out() {
     ] {
         let output = nsgate(&question.split(' ').collect::<Vec<_>>());
         let said = err(&output);
-        assert!(said.contains("routeTable of 'a' is not honoured yet"), "{question}: {said}");
-        assert!(!out(&output).contains("honoured"), "{question}");
+        let warning = "packets of subnet 'v/a' are not routed by its route table yet";
+        assert!(said.contains(warning), "{question}: {said}");
+        assert!(!out(&output).contains("not routed"), "{question}");
     }
 }
 

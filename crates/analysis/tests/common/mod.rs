@@ -193,6 +193,7 @@ pub(crate) fn network(subnet: Vec<SecurityRule>, nic: Vec<SecurityRule>, guarded
             name: "web".into(),
             prefixes: vec![net("10.0.0.0/24")],
             security_group: guarded.then_some(NsgIndex(0)),
+            route_table: None,
         }],
         peerings: Vec::new(),
     };

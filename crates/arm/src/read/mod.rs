@@ -9,6 +9,7 @@ mod keys;
 mod kind;
 mod nic;
 mod resource;
+mod route_table;
 mod shape;
 mod template;
 mod vnet;

@@ -105,7 +105,7 @@ fn single<'a>(
     report.diagnostics.extend(warning.map(|warning| warning.of(&side, text, &written.at)));
     if let ServiceTag::Named(_) = tag {
         let written = At { value: text.to_owned(), at: written.at.clone() };
-        report.tag_uses.push(TagUse { by: side.to_string(), written });
+        report.tag_uses.push(TagUse { by: side.to_string(), in_route: false, written });
     }
     Some(AddressMatch::Tag(tag))
 }

@@ -94,6 +94,7 @@ impl Blueprint {
             name: plan.name.as_str().into(),
             prefixes: plan.prefixes(self),
             security_group: plan.nsg.map(NsgIndex),
+            route_table: None,
         };
         VirtualNetwork {
             id: name.as_str().into(),
