@@ -267,7 +267,8 @@ pub enum AddressMatch {
 /// A service tag in a rule.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum ServiceTag {
-    /// The virtual network of the NIC being judged, its peers, and the host's virtual address.
+    /// The virtual network of the NIC being judged, its peers, the prefixes of its subnet's routes, and the host's virtual
+    /// address.
     VirtualNetwork,
     /// 168.63.129.16, where Azure's probes come from.
     AzureLoadBalancer,

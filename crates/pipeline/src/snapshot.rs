@@ -8,6 +8,7 @@ use crate::link::{Behind, Link, Outside, holds};
 use crate::names::{RuleId, RuleName};
 use crate::reach::{Reach, Reaches};
 use crate::scatter::Scattered;
+use crate::verify::Guards;
 use ipnet::IpNet;
 use model::{Direction, Network, PublicIpSku, SubnetIndex, VnetIndex};
 use nat::Asker;
@@ -60,10 +61,8 @@ pub(crate) struct Nic {
     pub(crate) shared_public: Option<Address>,
     /// Whether any of its addresses is behind an attachment.
     attached: bool,
-    /// The NSG at the NIC itself.
-    pub(crate) group: Option<GroupId>,
-    /// The NSG at the subnet of each of its IP configurations.
-    pub(crate) subnet_groups: Vec<Option<GroupId>>,
+    /// The NSGs before each of its IP configurations.
+    pub(crate) guards: Vec<Guards>,
 }
 
 /// A private address.
@@ -73,8 +72,8 @@ pub(crate) struct Private {
     pub(crate) subnet: SubnetIndex,
     /// Where it is: the NIC's own attachment, or its subnet's segment.
     pub(crate) attachment: Option<AttachmentId>,
-    /// The NSG of its subnet.
-    pub(crate) subnet_group: Option<GroupId>,
+    /// The NSGs before it.
+    pub(crate) guards: Guards,
     /// Its instance-level public address.
     pub(crate) public: Option<Address>,
     pub(crate) sku: PublicIpSku,

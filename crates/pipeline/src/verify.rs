@@ -17,7 +17,7 @@ pub struct FlowVerdict {
 }
 
 /// The NSGs before one address of a NIC.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Guards {
     /// At the NIC itself.
     pub nic: Option<GroupId>,
@@ -60,9 +60,8 @@ impl Snapshot {
         };
         let of = self.private_of(nic, local)?;
         let classes = self.policy.classes(tuple);
-        let guards = Guards { nic: self.nic(nic.0).group, subnet: of.subnet_group };
         let mut verdict = FlowVerdict { access: Access::Allow, rule: None };
-        for (_, group) in guards.in_order(direction) {
+        for (_, group) in of.guards.in_order(direction) {
             let Match::Rule(index) = self.policy.first_match(group, direction, &classes) else { continue };
             let rule = self.rule(group, direction, usize::from(index.0));
             let access = self.policy.rule(group, direction, index).map_or(Access::Deny, |rule| rule.access);
@@ -72,7 +71,7 @@ impl Snapshot {
             }
         }
         let closed = direction == Direction::Inbound
-            && guards.is_none()
+            && of.guards.is_none()
             && of.sku == PublicIpSku::Standard
             && of.public.is_some()
             && !self.is_private_to(nic, remote);
@@ -81,8 +80,7 @@ impl Snapshot {
 
     /// The NSGs before one IP configuration of a NIC; none for a NIC or configuration that the network does not have.
     pub fn guards(&self, nic: NicIndex, configuration: usize) -> Guards {
-        let Some(nic) = self.nics().get(nic.0) else { return Guards::default() };
-        Guards { nic: nic.group, subnet: nic.subnet_groups.get(configuration).copied().flatten() }
+        self.nics().get(nic.0).and_then(|nic| nic.guards.get(configuration).copied()).unwrap_or_default()
     }
 
     /// Whether a NIC reaches an address without a public one, and is reached from there.

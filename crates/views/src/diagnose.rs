@@ -222,15 +222,25 @@ impl Asking<'_> {
     /// Whether all of these are reached without the public address; of a prefix both ends are looked at.
     fn is_private(&self, nic: NicIndex, remote: &AddressMatch) -> bool {
         match remote {
-            AddressMatch::Prefixes(prefixes) => {
-                let ends = prefixes.iter().flat_map(|prefix| [prefix.network(), prefix.broadcast()]);
-                ends.into_iter().all(|end| self.snapshot.is_private_to(nic, end.into()))
+            AddressMatch::Prefixes(prefixes) => self.are_private(nic, prefixes),
+            AddressMatch::Tag(ServiceTag::VirtualNetwork) => self.are_private(nic, &self.routed()),
+            AddressMatch::Tag(tag) => {
+                matches!(tag, ServiceTag::AzureLoadBalancer | ServiceTag::AzurePlatformDns)
             }
-            AddressMatch::Tag(tag) => matches!(
-                tag,
-                ServiceTag::VirtualNetwork | ServiceTag::AzureLoadBalancer | ServiceTag::AzurePlatformDns
-            ),
             AddressMatch::Any | AddressMatch::ApplicationSecurityGroups(_) => false,
         }
+    }
+
+    fn are_private(&self, nic: NicIndex, prefixes: &[IpNet]) -> bool {
+        let mut ends = prefixes.iter().flat_map(|prefix| [prefix.network(), prefix.broadcast()]);
+        ends.all(|end| self.snapshot.is_private_to(nic, end.into()))
+    }
+
+    /// What VirtualNetwork holds here by routes alone; all else in it is reached without a public address.
+    fn routed(&self) -> Vec<IpNet> {
+        let network = &self.snapshot.network;
+        let configuration = self.nic.ip_configurations.get(self.configuration);
+        let table = configuration.and_then(|it| network.vantage(it.subnet).route_table);
+        table.into_iter().flat_map(|table| network.prefixes_by_routes(table)).collect()
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn look_over(raw: &raw::Network, network: &Network, report: &mut Repo
             if let (Some(departing), Some(reference)) = (departing, reference) {
                 let message =
                     format!("packets of subnet {name} are not routed by its route table yet: {departing}");
-                let help = "nsgate acts as though it were not there";
+                let help = "they go as though it were not there; for rules VirtualNetwork holds its prefixes";
                 report.push(Diagnostic::warning(codes::NOT_HONOURED, &reference.at, message).help(help));
             }
         }

@@ -6,8 +6,9 @@ use crate::print::{self, Colour};
 use analysis::{Limits, Network, diff};
 use anyhow::{Context as _, bail};
 use ipnet::IpNet;
-use model::VnetIndex;
-use pipeline::{Attachment, virtual_network_tag};
+use model::Vantage;
+use pipeline::{Attachment, virtual_network_tags};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -32,7 +33,7 @@ pub(super) fn run(args: &cli::Diff, out: &mut impl Write) -> anyhow::Result<Exit
 /// One side, loaded.
 struct Side {
     network: Arc<model::Network>,
-    virtual_networks: Vec<Vec<IpNet>>,
+    virtual_networks: BTreeMap<Vantage, Vec<IpNet>>,
 }
 
 impl Side {
@@ -59,18 +60,12 @@ impl Side {
     }
 
     fn new(network: Arc<model::Network>, attachments: &[Attachment]) -> Self {
-        Self { virtual_networks: virtual_networks(&network, attachments), network }
+        Self { virtual_networks: virtual_network_tags(&network, attachments), network }
     }
 
     fn network(&self) -> Network<'_> {
         Network { network: &self.network, virtual_networks: &self.virtual_networks }
     }
-}
-
-/// What VirtualNetwork holds in each virtual network.
-pub(super) fn virtual_networks(network: &model::Network, attachments: &[Attachment]) -> Vec<Vec<IpNet>> {
-    let vnets = (0..network.virtual_networks.len()).map(VnetIndex);
-    vnets.map(|vnet| virtual_network_tag(network, attachments, vnet)).collect()
 }
 
 fn is_gateway_file(file: &Path) -> bool {

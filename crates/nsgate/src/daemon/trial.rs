@@ -10,11 +10,12 @@ use crate::difference;
 use analysis::{Limits, OnlyIn};
 use control::answer::{Difference, FlowRule, NotAdmitted, Trial};
 use explain::{Arrivals, Words};
-use ipnet::IpNet;
-use model::VnetIndex;
 use packet::Offload;
 use packet::parse::SYN;
-use pipeline::{Attachment, Ending, Engine, FlowView, Foreseen, Gateway, Names, Settings, Shared, Snapshot};
+use pipeline::{
+    Attachment, Ending, Engine, FlowView, Foreseen, Gateway, Names, Settings, Shared, Snapshot,
+    virtual_network_tags,
+};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -81,7 +82,8 @@ struct Differences {
 }
 
 fn differences(old: &Gateway, new: &Gateway) -> Result<Differences, String> {
-    let [of_old, of_new] = [old, new].map(virtual_networks);
+    let tags = |gateway: &Gateway| virtual_network_tags(&gateway.network, &gateway.attachments);
+    let [of_old, of_new] = [old, new].map(tags);
     let old = analysis::Network { network: &old.network, virtual_networks: &of_old };
     let new = analysis::Network { network: &new.network, virtual_networks: &of_new };
     let found = analysis::diff(&old, &new, &Limits::default()).map_err(|error| error.to_string())?;
@@ -95,12 +97,6 @@ fn differences(old: &Gateway, new: &Gateway) -> Result<Differences, String> {
         only: only.collect(),
         listed: found.differences.iter().flat_map(difference::told).collect(),
     })
-}
-
-/// What VirtualNetwork holds in each virtual network.
-fn virtual_networks(gateway: &Gateway) -> Vec<Vec<IpNet>> {
-    let all = (0..gateway.network.virtual_networks.len()).map(VnetIndex);
-    all.map(|vnet| pipeline::virtual_network_tag(&gateway.network, &gateway.attachments, vnet)).collect()
 }
 
 /// An engine that judges first packets and keeps nothing of them.
