@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::{Sound, check, tags};
+use common::{Sound, check, check_all, tags};
 use model::codes;
-use model::{NextHop, RouteDestination, SubnetIndex, VnetIndex};
+use model::{NextHop, RouteDestination, Severity, SubnetIndex, VnetIndex};
 use std::sync::Arc;
 
 const GROUP: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network";
@@ -297,6 +297,46 @@ fn route(name: &str, prefix: &str, next_hop: &str) -> String {
     format!(
         r#"{{"name": "{name}", "properties": {{"addressPrefix": "{prefix}", "nextHopType": "{next_hop}"{appliance}}}}}"#
     )
+}
+
+#[test]
+fn virtual_network_grown_to_everything_is_a_warning_at_the_route() {
+    for (prefix, version) in [("0.0.0.0/0", "IPv4"), ("::/0", "IPv6")] {
+        for next_hop in ["VirtualAppliance", "VirtualNetworkGateway"] {
+            let text = routed(&route("all", prefix, next_hop));
+            let found = check(&text).findings;
+            let [grown, _, _] = found.as_slice() else { panic!("{found:?}") };
+            assert_eq!(
+                (grown.code, grown.severity),
+                (codes::VIRTUAL_NETWORK_HOLDS_EVERYTHING, Severity::Warning)
+            );
+            assert_eq!(
+                grown.message,
+                format!(
+                    "VirtualNetwork is grown to {prefix} in subnets 'v/a', 'v/b' by route 'all' of route table 'rt': \
+                     the default rules AllowVnetInBound and AllowVnetOutBound allow the internet there, and Internet \
+                     holds no {version} address"
+                )
+            );
+            let at = common::position(&text, &format!("\"{prefix}\""));
+            assert_eq!(grown.at.as_ref().unwrap().to_string(), format!("net.json:{at}"));
+        }
+        for next_hop in ["Internet", "None", "VnetLocal"] {
+            let codes = check(&routed(&route("all", prefix, next_hop))).codes();
+            assert!(!codes.contains(&codes::VIRTUAL_NETWORK_HOLDS_EVERYTHING), "{prefix} {next_hop}");
+        }
+    }
+    // In halves it is the same, and each half counts whatever its next hop.
+    let halves =
+        format!("{},{}", route("low", "0.0.0.0/1", "Internet"), route("high", "128.0.0.0/1", "None"));
+    let found = check(&routed(&halves)).findings;
+    assert!(found[0].message.contains("by route 'low' and others of route table 'rt'"), "{found:?}");
+    // Nobody has the table.
+    let unused =
+        routed(&route("all", "0.0.0.0/0", "VirtualAppliance")).replace("\"id\": \"rt\"", "\"id\": \"no\"");
+    let unused = unused.replace("\"id\": \"RT\"", "\"id\": \"no\"");
+    let other = r#"{"type": "Microsoft.Network/routeTables", "name": "no"}"#;
+    assert!(check_all(&[&unused, other]).findings.is_empty());
 }
 
 #[test]

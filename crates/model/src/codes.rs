@@ -90,6 +90,8 @@ codes! {
     ASG_EMPTY = "ApplicationSecurityGroupEmpty";
     /// A network security group that judges nobody.
     SECURITY_GROUP_NOT_ATTACHED = "NetworkSecurityGroupNotAttached";
+    /// Routes that put every address of a family into VirtualNetwork.
+    VIRTUAL_NETWORK_HOLDS_EVERYTHING = "VirtualNetworkTagHoldsEverything";
 }
 
 // Of route tables.

@@ -505,6 +505,8 @@ fn every_answer_follows_the_route_table() {
         assert_eq!(held[0] == json!("0.0.0.0/0"), access == "Allow", "{held}");
         let walk = nsgate(&["explain", "--file", file, "tcp", "10.0.1.4:5", "8.8.8.8:80"]);
         assert!(out(&walk).contains(out_rule), "{}", out(&walk));
+        let warned = err(&nsgate(&["check", file]));
+        assert_eq!(warned.contains("VirtualNetworkTagHoldsEverything"), access == "Allow", "{warned}");
     }
     // The other way round, and not where it stays as it is.
     assert_eq!(nsgate(&["diff", with, with]).status.code(), Some(0));

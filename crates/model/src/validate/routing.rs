@@ -1,9 +1,9 @@
-//! What route tables do to the subnets that have them.
+//! What route tables do to the subnets that have them: what rules see of it, and what packets do not.
 
 use super::Report;
 use crate::{
-    Diagnostic, Network, NextHop, Route, RouteDestination, RouteTableIndex, VirtualNetwork, VnetIndex, codes,
-    raw,
+    Diagnostic, Location, Network, NextHop, Route, RouteDestination, RouteTableIndex, VirtualNetwork,
+    VnetIndex, codes, raw,
 };
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -12,15 +12,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// The most prefixes that VirtualNetwork may hold in all subnets with routes, those with one route table counted once. A
 /// service tag has up to some 13,000, and a document of a megabyte could ask for that many thousands of times.
 const PREFIXES: usize = 2_000_000;
+/// So many subnets are named in one message; the others are counted.
+const NAMED: usize = 3;
 
-/// Warns of subnets whose packets would go elsewhere by their route table.
+/// Warns of subnets whose route table puts everything into VirtualNetwork, and of those whose packets would go elsewhere.
 ///
 /// # Cost
-/// A look at each route for each virtual network that has its table.
+/// A look at each route for each virtual network that has its table, and a sort of each table's prefixes.
 pub(super) fn look_over(raw: &raw::Network, network: &Network, report: &mut Report) {
     if !fits(raw, network, report) {
         return;
     }
+    let mut subnets: BTreeMap<RouteTableIndex, Vec<String>> = BTreeMap::new();
     for (nth, vnet) in network.virtual_networks.iter().enumerate() {
         let mut known: BTreeMap<RouteTableIndex, Option<String>> = BTreeMap::new();
         for (place, subnet) in vnet.subnets.iter().enumerate() {
@@ -35,6 +38,12 @@ pub(super) fn look_over(raw: &raw::Network, network: &Network, report: &mut Repo
                 let help = "they go as though it were not there; for rules VirtualNetwork holds its prefixes";
                 report.push(Diagnostic::warning(codes::NOT_HONOURED, &reference.at, message).help(help));
             }
+            subnets.entry(index).or_default().push(name);
+        }
+    }
+    for (index, names) in subnets {
+        for is_v4 in [true, false] {
+            everything(raw, network, index, is_v4, &names, report);
         }
     }
 }
@@ -109,4 +118,59 @@ fn is_private(prefix: &IpNet) -> bool {
         IpNet::new(*address, *length).is_ok_and(|private| private.contains(prefix))
     };
     PRIVATE.iter().any(holds)
+}
+
+/// Warns where a table's routes together hold every address of a family, so that the default rules allow everything.
+fn everything(
+    raw: &raw::Network,
+    network: &Network,
+    index: RouteTableIndex,
+    is_v4: bool,
+    subnets: &[String],
+    report: &mut Report,
+) {
+    let of_family = |prefix: &IpNet| prefix.addr().is_ipv4() == is_v4;
+    let all: Vec<IpNet> = network.prefixes_by_routes(index).filter(of_family).collect();
+    if IpNet::aggregate(&all).iter().all(|prefix| prefix.prefix_len() > 0) {
+        return;
+    }
+    let Some(table) = network.route_tables.get(index.0) else { return };
+    let widest = |route: &&Route| {
+        let prefixes = network.prefixes_of(&route.destination).iter().filter(|prefix| of_family(prefix));
+        prefixes.map(IpNet::prefix_len).min().unwrap_or(u8::MAX)
+    };
+    let Some(route) = table.routes.iter().filter(|route| route.is_in_virtual_network()).min_by_key(widest)
+    else {
+        return;
+    };
+    let alone = widest(&route) == 0;
+    let (default, version) = if is_v4 { ("0.0.0.0/0", "IPv4") } else { ("::/0", "IPv6") };
+    let message = format!(
+        "VirtualNetwork is grown to {default} in {} by route '{}'{} of route table '{}': the default rules \
+         AllowVnetInBound and AllowVnetOutBound allow the internet there, and Internet holds no {version} address",
+        listed(subnets),
+        route.name,
+        if alone { "" } else { " and others" },
+        table.name,
+    );
+    let Some(at) = place_of(raw, index, &route.name) else { return };
+    let warning = Diagnostic::warning(codes::VIRTUAL_NETWORK_HOLDS_EVERYTHING, at, message);
+    let help = "so does Azure: deny what shall not pass by prefixes, in rules of your own with a lower priority number";
+    report.push(warning.help(help));
+}
+
+/// Where the prefix of a route is written.
+fn place_of<'a>(raw: &'a raw::Network, table: RouteTableIndex, name: &str) -> Option<&'a Location> {
+    let routes = &raw.route_tables.get(table.0)?.routes;
+    let route = routes.iter().find(|route| route.name.value == name)?;
+    Some(route.prefix.as_ref().map_or(&route.name.at, |prefix| &prefix.at))
+}
+
+fn listed(subnets: &[String]) -> String {
+    let names = subnets.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match (subnets.len(), subnets.len().saturating_sub(NAMED)) {
+        (1, _) => format!("subnet {names}"),
+        (_, 0) => format!("subnets {names}"),
+        (_, more) => format!("subnets {names} and {more} more"),
+    }
 }
