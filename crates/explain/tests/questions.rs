@@ -135,10 +135,25 @@ fn a_miss_names_its_field_and_both_values() {
             "100 Deny: destination port 80 22, 3389",
             "110 Deny: protocol Tcp Udp",
             "120 Deny: source 10.0.1.4 192.0.2.0/24",
-            "140 Deny: source 10.0.1.4 Internet",
+            "140 Deny: source 10.0.1.4 Internet, and VirtualNetwork holds it",
             "150 Deny: source port 40000 1-1023",
             "130 Allow: destination 10.0.2.4 stores",
         ]
+    );
+}
+
+/// A route to an appliance takes the internet out of Internet, and the explanation says where it is.
+#[test]
+fn an_address_that_a_route_moved_is_told() {
+    let lab = Blueprint::default().guard("web", &["100 out deny any * > Internet"]);
+    let lab = lab.routes("web", &[("0.0.0.0/0", NextHop::VirtualAppliance(None))]).build();
+    let explained = lab.explain("vm1", ipv4(VM1, FAR).udp(5000, 53));
+    let decided = explained.stages.iter().find_map(|stage| stage.decided.as_ref()).unwrap();
+    assert_eq!(&*decided.name.rule, "AllowVnetOutBound");
+    let told = earlier(lab.snapshot(), decided);
+    assert_eq!(
+        (told[0].field.as_str(), told[0].says.as_str()),
+        ("destination", "Internet, and VirtualNetwork holds it")
     );
 }
 

@@ -303,6 +303,11 @@ fn tags_are_listed_as_the_subnets_route_table_has_made_them() {
     let [subnet, nic] = view["value"].as_array().unwrap().as_slice() else { panic!("{view}") };
     assert_eq!(subnet["tagMap"]["VirtualNetwork"], json!(["0.0.0.0/0"]));
     assert_eq!(nic["tagMap"]["Internet"], json!(["2000::/3"]));
+    let mut out = Vec::new();
+    let nsgs = views::effective_nsgs(&snapshot, "web1").unwrap();
+    views::text::effective_nsgs(&mut out, &nsgs, &views::text::Look::default()).unwrap();
+    let table = String::from_utf8(out).unwrap();
+    assert!(table.contains("VirtualNetwork (1 prefix, 0.0.0.0/0)"), "{table}");
 }
 
 /// A group at a NIC whose addresses are in two subnets stands in the list once for each tag that it sees.
