@@ -10,6 +10,7 @@ use analysis::{Limits, diff, lint};
 use criterion::{Criterion, criterion_group, criterion_main};
 use made::{network, tags};
 use model::{AddressMatch, Network, PortSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const RULES: u16 = 1000;
@@ -25,10 +26,10 @@ criterion_group! {
 criterion_main!(benches);
 
 fn compare(criterion: &mut Criterion) {
-    let old = network(RULES, &tags());
+    let (old, nowhere) = (network(RULES, &tags()), BTreeMap::new());
     let mut group = criterion.benchmark_group("diff");
     let mut bench = |name: &str, new: &Network| {
-        let side = |network| analysis::Network { network, virtual_networks: &[], on_premises: &[] };
+        let side = |network| analysis::Network { network, virtual_networks: &nowhere, on_premises: &[] };
         let found = diff(&side(&old), &side(new), &Limits::default()).unwrap();
         let more: u64 = found.differences.iter().map(|one| one.more).sum();
         let shown: usize = found.differences.iter().map(|one| one.regions.len()).sum();
@@ -42,7 +43,7 @@ fn compare(criterion: &mut Criterion) {
     bench("other_rules", &moved(&old));
     group.bench_function("lint", |bencher| {
         bencher.iter(|| {
-            lint(&analysis::Network { network: &old, virtual_networks: &[], on_premises: &[] }).unwrap()
+            lint(&analysis::Network { network: &old, virtual_networks: &nowhere, on_premises: &[] }).unwrap()
         });
     });
     group.finish();

@@ -120,6 +120,7 @@ fn gateway(rules: usize) -> Gateway {
                 name: "web".into(),
                 prefixes: vec!["10.0.1.0/24".parse().expect("a prefix")],
                 security_group: Some(NsgIndex(0)),
+                route_table: None,
             }],
             peerings: Vec::new(),
         }],

@@ -4,15 +4,15 @@ use crate::diagram::{Diagram, Domain, Side};
 use crate::limits::{Error, MAX_STEPS, Steps};
 use crate::line::{DESTINATION, FIELDS, FULL, SOURCE};
 use crate::lists::ListId;
-use crate::matching::{Matched, pair};
+use crate::matching::{Matched, pair, views};
 use crate::reach::{self, ReachChange};
 use crate::region::{Region, count, regions, ways};
 use crate::space::{Builder, Space};
 use crate::symbol::View;
 use ipnet::IpNet;
-use model::{Direction, IpConfiguration, NetworkInterface, NsgIndex, PublicIpSku, VnetIndex};
+use model::{Direction, IpConfiguration, NetworkInterface, NsgIndex, PublicIpSku, Vantage};
 use policy::Ranges;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// A network to be compared.
@@ -20,8 +20,8 @@ use std::sync::Arc;
 pub struct Network<'a> {
     /// The network.
     pub network: &'a model::Network,
-    /// What VirtualNetwork holds in each virtual network, in the model's order: see [`policy::Builder::add`].
-    pub virtual_networks: &'a [Vec<IpNet>],
+    /// What VirtualNetwork holds from each vantage of the network: see [`policy::Builder::add`].
+    pub virtual_networks: &'a BTreeMap<Vantage, Vec<IpNet>>,
     /// What is on premises behind the gateway that each virtual network has or uses, in the model's order; empty where
     /// there is none, or nobody knows.
     pub on_premises: &'a [Vec<IpNet>],
@@ -113,13 +113,13 @@ impl Diff {
 ///
 /// Where a network has NICs, each is compared with the NIC of its id or name, its subnet's group and its own together,
 /// for the packets to and from its own addresses (of a NIC whose address is open, for all of its subnet). Network
-/// security groups that guard no NIC are compared by themselves: in each virtual network where both guard a subnet, or
-/// else with what VirtualNetwork holds left open, as the members of application security groups without any. Those without
+/// security groups that guard no NIC are compared by themselves: as each subnet sees them that both guard, or else with what VirtualNetwork holds left open, as the members of application security groups without any. Those without
 /// a partner are paired where their rules are the same in all but name; where then a single one on each side has none,
 /// they are compared whatever their names.
 ///
 /// Beside the rules, what each NIC reaches is compared: its virtual network and those that are peered with it, the sites
 /// on premises, and its public addresses; in a virtual network without NICs, what they would reach.
+/// Routes of route tables count as far as rules see them.
 ///
 /// # Errors
 /// [`Error::TooComplex`] where a comparison does not end within the limits, and tags that are not loaded.
@@ -142,7 +142,7 @@ pub fn diff(old: &Network<'_>, new: &Network<'_>, limits: &Limits) -> Result<Dif
 /// The rules before an address of a NIC.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Stack {
-    vnet: VnetIndex,
+    from: Vantage,
     subnet_group: Option<NsgIndex>,
     nic_group: Option<NsgIndex>,
     /// Nothing guards it but the kind of its public address.
@@ -278,19 +278,7 @@ impl Comparison<'_> {
             if old_guards.contains(&old_group) && new_guards.contains(&new_group) {
                 continue;
             }
-            let (olds, news) = (subnets(old, old_group), subnets(new, new_group));
-            let name = |network: &model::Network, vnet: VnetIndex| {
-                network.virtual_networks.get(vnet.0).map(|vnet| vnet.name.to_ascii_lowercase())
-            };
-            let shared = olds.iter().filter_map(|&vnet| {
-                let other = news.iter().find(|other| name(new, **other) == name(old, vnet))?;
-                Some(Some((vnet, *other)))
-            });
-            let mut views: Vec<Option<(VnetIndex, VnetIndex)>> = shared.collect();
-            if views.is_empty() {
-                views.push(None);
-            }
-            for view in views {
+            for view in views((old, old_group), (new, new_group)) {
                 for direction in BOTH {
                     self.group(direction, old_group, new_group, view)?;
                 }
@@ -331,11 +319,11 @@ impl Comparison<'_> {
         direction: Direction,
         old: usize,
         new: usize,
-        view: Option<(VnetIndex, VnetIndex)>,
+        view: Option<(Vantage, Vantage)>,
     ) -> Result<(), Error> {
         let mut builder = Builder::new();
-        let mut add = |side: &Seen<'_>, group: usize, vnet: Option<VnetIndex>| {
-            let sight = side.view.from(vnet);
+        let mut add = |side: &Seen<'_>, group: usize, from: Option<Vantage>| {
+            let sight = side.view.from(from);
             let group = &side.network.security_groups[group];
             Ok::<_, Error>(vec![(builder.add(group, direction, sight)?, Arc::clone(&group.name))])
         };
@@ -374,7 +362,7 @@ impl Comparison<'_> {
 /// A network, and what its tags and groups hold.
 struct Seen<'a> {
     network: &'a model::Network,
-    virtual_networks: &'a [Vec<IpNet>],
+    virtual_networks: &'a BTreeMap<Vantage, Vec<IpNet>>,
     view: View<'a>,
 }
 
@@ -394,7 +382,7 @@ fn locals(network: &model::Network, nic: &NetworkInterface) -> Vec<(Ranges, Stac
         let public = public_ip.and_then(|index| network.public_ips.get(index.0));
         let standard = public.is_some_and(|it| it.address.is_some() && it.sku == PublicIpSku::Standard);
         let stack = Stack {
-            vnet: subnet.vnet,
+            from: network.vantage(*subnet),
             subnet_group,
             nic_group: nic.security_group,
             closed: standard && subnet_group.is_none() && nic.security_group.is_none(),
@@ -422,13 +410,15 @@ fn add(builder: &mut Builder, side: &Seen<'_>, direction: Direction, stack: &Sta
     let mut tables = Tables::new();
     for group in order.into_iter().flatten() {
         let Some(group) = side.network.security_groups.get(group.0) else { continue };
-        let sight = side.view.from(Some(stack.vnet));
+        let sight = side.view.from(Some(stack.from));
         tables.push((builder.add(group, direction, sight)?, Arc::clone(&group.name)));
     }
     if stack.closed && direction == Direction::Inbound {
-        let peers = side.network.peers(stack.vnet).map(|peering| peering.remote);
+        let vnet = stack.from.vnet;
+        let peers = side.network.peers(vnet).map(|peering| peering.remote);
         let spaces = peers.filter_map(|peer| side.network.virtual_networks.get(peer.0));
-        let own = side.virtual_networks.get(stack.vnet.0).map(Vec::as_slice).unwrap_or_default();
+        // A route to an appliance brings nobody nearer.
+        let own = side.virtual_networks.get(&Vantage::of(vnet)).map(Vec::as_slice).unwrap_or_default();
         let private = Ranges::of_prefixes(own.iter().chain(spaces.flat_map(|vnet| &vnet.address_space)));
         tables.push((builder.add_closed(private), "".into()));
     }
@@ -456,13 +446,4 @@ fn guards(network: &model::Network) -> HashSet<usize> {
         network.virtual_networks.get(own.subnet.vnet.0)?.subnets.get(own.subnet.subnet)?.security_group
     });
     of_nics.chain(of_subnets).map(|group| group.0).collect()
-}
-
-/// The virtual networks with a subnet that a group guards.
-pub(crate) fn subnets(network: &model::Network, group: usize) -> Vec<VnetIndex> {
-    let vnets = network.virtual_networks.iter().enumerate();
-    let guards = |vnet: &model::VirtualNetwork| {
-        vnet.subnets.iter().any(|subnet| subnet.security_group == Some(NsgIndex(group)))
-    };
-    vnets.filter(|(_, vnet)| guards(vnet)).map(|(nth, _)| VnetIndex(nth)).collect()
 }

@@ -1,14 +1,14 @@
 //! Rules that change nothing.
 
 use crate::diagram::{Diagram, Domain};
-use crate::diff::{Network, subnets};
+use crate::diff::Network;
 use crate::limits::{Error, MAX_STEPS, Steps};
 use crate::lists::{ALLOW, ALLOW_ALL, DENY, DENY_ALL, Outcome};
+use crate::matching::subnets;
 use crate::space::{Boxed, Builder, Space};
 use crate::symbol::View;
 use model::{
-    Access, AddressMatch, Direction, NetworkInterface, NetworkSecurityGroup, NsgIndex, RuleProtocol,
-    SecurityRule, VnetIndex,
+    Access, AddressMatch, Direction, NetworkSecurityGroup, NsgIndex, RuleProtocol, SecurityRule, Vantage,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -60,9 +60,10 @@ enum Known {
     TooComplex,
 }
 
-/// The rules of a network that change nothing, as its virtual networks see them.
+/// The rules of a network that change nothing, as its subnets see them.
 ///
-/// A rule of a group that guards subnets or NICs in several virtual networks must be idle in all of them. A Deny of everything
+/// A rule of a group that guards subnets or NICs in several virtual networks, or with several route tables, must be idle in
+/// all of them. A Deny of everything
 /// that repeats the default rule is not reported: to write it down is good style. Rules that can hold no packet at all, such as
 /// those that name a group without members, are not reported either.
 ///
@@ -84,20 +85,20 @@ pub fn lint(network: &Network<'_>) -> Result<Findings, Error> {
                 continue;
             }
             let mut known: BTreeMap<usize, Known> = BTreeMap::new();
-            let vnets = vnets(network.network, nth);
-            let space = |vnet: &Option<VnetIndex>| {
+            let views = vantages(network.network, nth);
+            let space = |from: &Option<Vantage>| {
                 let mut builder = Builder::new();
-                builder.add(group, direction, view.from(*vnet))?;
+                builder.add(group, direction, view.from(*from))?;
                 builder.build()
             };
-            for vnet in &vnets {
-                look(&space(vnet)?, places.len(), &mut known, &mut steps);
+            for from in &views {
+                look(&space(from)?, places.len(), &mut known, &mut steps);
             }
             known.retain(|&nth, known| {
                 let repeats = matches!(known, Known::Idle(Idle::Redundant, _));
                 !(matches!(known, Known::Needed) || repeats && denies_everything(&group.rules[places[nth]]))
             });
-            // What a rule of one virtual network's view keeps is not gone in that of another, so ask until all agree.
+            // What a rule of one view keeps is not gone in another, so ask until all agree.
             for pass in 0.. {
                 let candidates = idle_ones(&known);
                 if candidates.is_empty() {
@@ -108,8 +109,8 @@ pub fn lint(network: &Network<'_>) -> Result<Findings, Error> {
                     break;
                 }
                 let mut together: BTreeMap<usize, Known> = BTreeMap::new();
-                for vnet in &vnets {
-                    look_together(&space(vnet)?, &candidates, &mut together, &mut steps);
+                for from in &views {
+                    look_together(&space(from)?, &candidates, &mut together, &mut steps);
                 }
                 known.extend(together);
                 if idle_ones(&known) == candidates {
@@ -122,12 +123,13 @@ pub fn lint(network: &Network<'_>) -> Result<Findings, Error> {
     Ok(found)
 }
 
-/// The virtual networks that a group guards something of; `None` alone where it guards nothing yet.
-fn vnets(network: &model::Network, group: usize) -> Vec<Option<VnetIndex>> {
+/// The vantages of all that a group guards; `None` alone where it guards nothing yet.
+fn vantages(network: &model::Network, group: usize) -> Vec<Option<Vantage>> {
     let nics = network.network_interfaces.iter().filter(|nic| nic.security_group == Some(NsgIndex(group)));
-    let of_nics = nics.filter_map(NetworkInterface::vnet);
-    let vnets: BTreeSet<VnetIndex> = subnets(network, group).into_iter().chain(of_nics).collect();
-    if vnets.is_empty() { vec![None] } else { vnets.into_iter().map(Some).collect() }
+    let of_nics = nics.flat_map(|nic| &nic.ip_configurations).map(|configuration| configuration.subnet);
+    let guarded = subnets(network, group).chain(of_nics);
+    let vantages: BTreeSet<Vantage> = guarded.map(|subnet| network.vantage(subnet)).collect();
+    if vantages.is_empty() { vec![None] } else { vantages.into_iter().map(Some).collect() }
 }
 
 /// Looks at the first `own` rules of the space's only list, and keeps what is so in every view.

@@ -1,6 +1,7 @@
 //! What of the old network is what of the new one.
 
-use std::collections::{HashMap, HashSet};
+use model::{NsgIndex, SubnetIndex, Vantage, VnetIndex};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Pairs of places in two lists, and the places that have no partner.
@@ -47,4 +48,43 @@ impl Matched {
         self.old.retain(|place| !olds.contains(place));
         self.new.retain(|place| !news.contains(place));
     }
+}
+
+/// The subnets that a group guards.
+pub(crate) fn subnets(network: &model::Network, group: usize) -> impl Iterator<Item = SubnetIndex> {
+    network.virtual_networks.iter().enumerate().flat_map(move |(nth, vnet)| {
+        let guarded = vnet.subnets.iter().enumerate();
+        let guarded = guarded.filter(move |(_, subnet)| subnet.security_group == Some(NsgIndex(group)));
+        guarded.map(move |(subnet, _)| SubnetIndex { vnet: VnetIndex(nth), subnet })
+    })
+}
+
+/// From where two groups are compared that guard no NIC: from the subnets of one name that both guard, and in a virtual
+/// network without any from the first that each guards there; `None` alone where they share no virtual network.
+pub(crate) fn views(
+    (old, old_group): (&model::Network, usize),
+    (new, new_group): (&model::Network, usize),
+) -> Vec<Option<(Vantage, Vantage)>> {
+    let named = |network: &model::Network, group: usize| {
+        let mut guarded: BTreeMap<String, BTreeMap<String, SubnetIndex>> = BTreeMap::new();
+        for index in subnets(network, group) {
+            let Some(vnet) = network.virtual_networks.get(index.vnet.0) else { continue };
+            let Some(subnet) = vnet.subnets.get(index.subnet) else { continue };
+            let here = guarded.entry(vnet.name.to_ascii_lowercase()).or_default();
+            here.entry(subnet.name.to_ascii_lowercase()).or_insert(index);
+        }
+        guarded
+    };
+    let (olds, news) = (named(old, old_group), named(new, new_group));
+    let mut views = BTreeSet::new();
+    for (vnet, olds) in &olds {
+        let Some(news) = news.get(vnet) else { continue };
+        let named = olds.iter().filter_map(|(name, &subnet)| Some((subnet, *news.get(name)?)));
+        let mut shared: Vec<(SubnetIndex, SubnetIndex)> = named.collect();
+        if shared.is_empty() {
+            shared.extend(olds.values().copied().zip(news.values().copied()).next());
+        }
+        views.extend(shared.into_iter().map(|(one, other)| (old.vantage(one), new.vantage(other))));
+    }
+    if views.is_empty() { vec![None] } else { views.into_iter().map(Some).collect() }
 }

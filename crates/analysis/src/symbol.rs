@@ -5,8 +5,9 @@
 //! more rules match, so of a packet on which they differ only the memberships of the two deciding rules are needed.
 
 use ipnet::IpNet;
-use model::{AddressMatch, AsgIndex, Network, ServiceTag, VnetIndex};
+use model::{AddressMatch, AsgIndex, Network, ServiceTag, Vantage, VnetIndex};
 use policy::{HOST, Meanings, Ranges};
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -15,28 +16,29 @@ use std::sync::Arc;
 pub(crate) struct View<'a> {
     network: &'a Network,
     meanings: Meanings<'a>,
+    /// The place of each vantage among the meanings; the last meaning is that of nowhere.
+    places: HashMap<Vantage, usize>,
 }
 
 /// How the rules of a network security group see the network.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sight<'a> {
     view: &'a View<'a>,
-    /// From the NICs of this virtual network; `None` where the group guards nothing yet.
-    vnet: Option<VnetIndex>,
+    /// From here; `None` where the group guards nothing yet.
+    from: Option<Vantage>,
 }
 
 impl<'a> View<'a> {
-    /// A network, with what VirtualNetwork holds in each of its virtual networks.
-    pub(crate) fn new(network: &'a Network, virtual_networks: &[Vec<IpNet>]) -> Self {
-        let held = |nth| virtual_networks.get(nth).map(Vec::as_slice).unwrap_or_default();
-        // The last one is nowhere.
-        let meanings = (0..network.virtual_networks.len()).map(held).chain([&[][..]]);
-        Self { network, meanings: Meanings::new(network, meanings) }
+    /// A network, with what VirtualNetwork holds from each vantage.
+    pub(crate) fn new(network: &'a Network, virtual_networks: &BTreeMap<Vantage, Vec<IpNet>>) -> Self {
+        let places = virtual_networks.keys().copied().zip(0..).collect();
+        let meanings = virtual_networks.values().map(Vec::as_slice).chain([&[][..]]);
+        Self { network, meanings: Meanings::new(network, meanings), places }
     }
 
-    /// The network from one of its virtual networks, or from none.
-    pub(crate) fn from(&'a self, vnet: Option<VnetIndex>) -> Sight<'a> {
-        Sight { view: self, vnet }
+    /// The network from a vantage, or from none.
+    pub(crate) fn from(&'a self, from: Option<Vantage>) -> Sight<'a> {
+        Sight { view: self, from }
     }
 }
 
@@ -48,13 +50,13 @@ impl<'a> Sight<'a> {
 
     /// Whether memberships are open.
     pub(crate) fn is_open(self) -> bool {
-        self.vnet.is_none()
+        self.from.is_none()
     }
 
     fn set(self, side: &AddressMatch) -> Option<Ranges> {
-        let nowhere = self.view.network.virtual_networks.len();
-        let at = self.vnet.map_or((VnetIndex(nowhere), nowhere), |vnet| (vnet, vnet.0));
-        self.view.meanings.set(side, at)
+        let vnet = self.from.map_or(VnetIndex(self.view.network.virtual_networks.len()), |from| from.vnet);
+        let place = self.from.and_then(|from| self.view.places.get(&from).copied());
+        self.view.meanings.set(side, (vnet, place.unwrap_or(self.view.places.len())))
     }
 }
 

@@ -4,7 +4,7 @@
 mod common;
 
 use analysis::{Diff, Limits, Place, Region, Subject, diff};
-use common::{BOTH, changed, decide, network, packets, rules};
+use common::{BOTH, changed, decide, network, packets, routed, routes, rules, tag, tags};
 use ipnet::IpNet;
 use model::*;
 use packet::Address;
@@ -25,10 +25,11 @@ proptest! {
                 1 => (changed(both.0.clone()), changed(both.1)),
             ])
         }),
+        tables in tables(),
     ) {
         let (old, new) = (network(old.0, old.1, true), network(new.0, new.1, true));
-        let spaces = vec![vec!["10.0.0.0/24".parse::<IpNet>().unwrap()]];
-        let found = compare(&old, &new, &spaces);
+        let (old, new) = (routed(old, tables.0), routed(new, tables.1));
+        let found = compare(&old, &new);
         let packets = packets();
         for direction in BOTH {
             for nic in &old.network_interfaces {
@@ -36,15 +37,15 @@ proptest! {
                 let own: Vec<Address> =
                     nic.ip_configurations.iter().map(|own| own.private_address.unwrap().into()).collect();
                 let groups: &[usize] = if nic.security_group.is_some() { &[0, 1] } else { &[0] };
-                let says = |network: &Network, tuple: &Tuple| {
-                    let allows = |group: &usize| {
-                        decide(network, *group, direction, tuple, &spaces[0]).0 == Access::Allow
-                    };
-                    if groups.iter().all(allows) { Access::Allow } else { Access::Deny }
-                };
                 let local = |tuple: &Tuple| match direction {
                     Direction::Inbound => tuple.destination,
                     Direction::Outbound => tuple.source,
+                };
+                let says = |network: &Network, tuple: &Tuple| {
+                    let here = nic.ip_configurations.iter().find(|own| own.private_address == Some(local(tuple).ip()));
+                    let tag = tag(network, network.vantage(here.unwrap().subnet));
+                    let allows = |group: &usize| decide(network, *group, direction, tuple, &tag).0 == Access::Allow;
+                    if groups.iter().all(allows) { Access::Allow } else { Access::Deny }
                 };
                 let regions = regions(&found, &subject, direction);
                 for region in &regions {
@@ -78,7 +79,7 @@ proptest! {
         }).collect();
         let (old, new) = (network(none(old), Vec::new(), false), network(none(new), Vec::new(), false));
         let inside: Vec<IpNet> = inside.into_iter().map(|text| text.parse().unwrap()).collect();
-        let found = compare(&old, &new, &[]);
+        let found = compare(&old, &new);
         let is_inside = |address: Address| {
             Some(address.ip() == policy::HOST || inside.iter().any(|prefix| prefix.contains(&address.ip())))
         };
@@ -142,13 +143,13 @@ fn one_change_among_a_thousand_rules_takes_few_steps() {
     let rule = moved.remove(900);
     moved.insert(100, rule);
     let limits = Limits { regions: 5, steps: 1 << 24 };
-    let spaces = vec![vec!["10.0.0.0/8".parse::<IpNet>().unwrap()]];
     for new in [flipped(&[3]), flipped(&[500]), flipped(&[10, 300, 600, 990]), without, moved] {
         for guarded in [false, true] {
             let network =
                 |rules: &[SecurityRule]| network(common::numbered(rules.to_vec()), Vec::new(), guarded);
             let (old, new) = (network(&all), network(&new));
-            let side = |network| analysis::Network { network, virtual_networks: &spaces, on_premises: &[] };
+            let tags = tags(&old);
+            let side = |network| analysis::Network { network, virtual_networks: &tags, on_premises: &[] };
             diff(&side(&old), &side(&new), &limits).unwrap();
         }
     }
@@ -168,17 +169,25 @@ fn renamed_groups_find_each_other() {
     };
     let old = network(["a", "b", "c"], [&all[..3], &all[3..6], &all[6..9]]);
     let new = network(["e", "f", "g"], [&all[6..9], &all[..3], &all[3..6]]);
-    assert!(compare(&old, &new, &[]).is_equal());
+    assert!(compare(&old, &new).is_equal());
     // Who is left is told.
     let two = network(["e", "f", "g"], [&all[6..9], &all[9..12], &all[12..15]]);
-    let only = compare(&old, &two, &[]).only;
+    let only = compare(&old, &two).only;
     let only: Vec<&str> = only.iter().filter_map(|only| only.what.split(' ').next_back()).collect();
     assert_eq!(only, ["a", "b", "f", "g"]);
 }
 
-fn compare(old: &Network, new: &Network, virtual_networks: &[Vec<IpNet>]) -> Diff {
-    let side = |network| analysis::Network { network, virtual_networks, on_premises: &[] };
-    diff(&side(old), &side(new), &EVERYTHING).unwrap()
+/// Route tables of two subnets, before and after; half of the time nothing changes.
+fn tables() -> impl Strategy<Value = ([Vec<Route>; 2], [Vec<Route>; 2])> {
+    let both = || [routes(), routes()];
+    prop_oneof![both().prop_map(|tables| (tables.clone(), tables)), (both(), both())]
+}
+
+fn compare(old: &Network, new: &Network) -> Diff {
+    let (of_old, of_new) = (tags(old), tags(new));
+    let old = analysis::Network { network: old, virtual_networks: &of_old, on_premises: &[] };
+    let new = analysis::Network { network: new, virtual_networks: &of_new, on_premises: &[] };
+    diff(&old, &new, &EVERYTHING).unwrap()
 }
 
 fn regions<'a>(found: &'a Diff, subject: &Subject, direction: Direction) -> Vec<&'a Region> {

@@ -4,11 +4,11 @@
 mod common;
 
 use analysis::{Finding, Idle, Limits, diff, lint};
-use common::{BOTH, decide, decide_rules, network, packets, rules};
+use common::{BOTH, decide, decide_rules, network, packets, routed, routes, rules, tags};
 use ipnet::IpNet;
 use model::*;
 use proptest::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 proptest! {
@@ -17,8 +17,9 @@ proptest! {
     #[test]
     fn are_found_exactly(rules in rules(1..8)) {
         let network = network(rules.clone(), Vec::new(), true);
-        let spaces: Vec<Vec<IpNet>> = vec![vec!["10.0.0.0/24".parse().unwrap()]];
-        let found = lint(&analysis::Network { network: &network, virtual_networks: &spaces, on_premises: &[] }).unwrap();
+        let tags = tags(&network);
+        let found = lint(&side(&network, &tags)).unwrap();
+        let space = &tags[&Vantage::of(VnetIndex(0))];
         prop_assert!(found.too_complex.is_empty());
         let packets = packets();
         for direction in BOTH {
@@ -41,17 +42,17 @@ proptest! {
                 let mut deciders: BTreeSet<Arc<str>> = BTreeSet::new();
                 let mut instead: BTreeSet<Arc<str>> = BTreeSet::new();
                 for packet in &packets {
-                    let only = decide_rules(&network, &alone, direction, packet, &spaces[0]).1;
+                    let only = decide_rules(&network, &alone, direction, packet, space).1;
                     if only.as_ref() != Some(&rule.name) {
                         continue;
                     }
                     held += 1;
-                    let (access, decider) = decide(&network, 0, direction, packet, &spaces[0]);
-                    let other = decide(&without, 0, direction, packet, &spaces[0]).0;
+                    let (access, decider) = decide(&network, 0, direction, packet, space);
+                    let other = decide(&without, 0, direction, packet, space).0;
                     if decider.as_ref() == Some(&rule.name) {
                         reached = true;
                         needed |= access != other;
-                        let (other, next) = decide(&staying, 0, direction, packet, &spaces[0]);
+                        let (other, next) = decide(&staying, 0, direction, packet, space);
                         needed_then |= access != other;
                         instead.extend(next);
                     }
@@ -79,7 +80,7 @@ proptest! {
                         let cover: Vec<SecurityRule> =
                             [cover.clone(), rule.clone()].into_iter().chain(SecurityRule::defaults(direction)).collect();
                         for packet in &packets {
-                            let first = decide_rules(&network, &cover, direction, packet, &spaces[0]).1;
+                            let first = decide_rules(&network, &cover, direction, packet, space).1;
                             prop_assert_ne!(first.as_ref(), Some(&rule.name), "{:?}", packet);
                         }
                     }
@@ -90,10 +91,10 @@ proptest! {
 
     /// Whoever follows the warnings, one or all of them, changes nothing.
     #[test]
-    fn can_all_be_taken_away(subnet in rules(1..10), nic in rules(0..8)) {
-        let network = network(subnet, nic, true);
-        let spaces: Vec<Vec<IpNet>> = vec![vec!["10.0.0.0/24".parse().unwrap()]];
-        let found = lint(&side(&network, &spaces)).unwrap();
+    fn can_all_be_taken_away(subnet in rules(1..10), nic in rules(0..8), tables in [routes(), routes()]) {
+        let network = routed(network(subnet, nic, true), tables);
+        let tags = tags(&network);
+        let found = lint(&side(&network, &tags)).unwrap();
         let without = |gone: &dyn Fn(&Finding) -> bool| {
             let mut without = network.clone();
             for (group, nsg) in without.security_groups.iter_mut().enumerate() {
@@ -106,7 +107,7 @@ proptest! {
             without
         };
         let equal = |other: &Network| {
-            diff(&side(&network, &spaces), &side(other, &spaces), &Limits::default()).unwrap().is_equal()
+            diff(&side(&network, &tags), &side(other, &tags), &Limits::default()).unwrap().is_equal()
         };
         prop_assert!(equal(&without(&|_| true)), "{:#?}", found.findings);
         for one in &found.findings {
@@ -125,6 +126,9 @@ fn denies_everything(rule: &SecurityRule) -> bool {
         && (rule.source_ports.is_full() && rule.destination_ports.is_full())
 }
 
-fn side<'a>(network: &'a Network, virtual_networks: &'a [Vec<IpNet>]) -> analysis::Network<'a> {
+fn side<'a>(
+    network: &'a Network,
+    virtual_networks: &'a BTreeMap<Vantage, Vec<IpNet>>,
+) -> analysis::Network<'a> {
     analysis::Network { network, virtual_networks, on_premises: &[] }
 }

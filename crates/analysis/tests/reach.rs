@@ -10,6 +10,7 @@ use model::*;
 use packet::Address;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// Hub, spokes and sites of one side: who is peered with whom, and what each holds.
@@ -90,9 +91,10 @@ fn meant(side: &Side, from: usize, address: IpAddr) -> Vec<Option<usize>> {
 
 fn compare(old: &Side, new: &Side, limit: usize) -> Diff {
     let limits = Limits { regions: limit, ..Limits::default() };
+    let no_rules = BTreeMap::new();
     let [old, new] = [old, new].map(|Side { network, on_premises }| analysis::Network {
         network,
-        virtual_networks: &[],
+        virtual_networks: &no_rules,
         on_premises,
     });
     diff(&old, &new, &limits).unwrap()

@@ -1,5 +1,7 @@
 //! The codes of what is wrong with Azure's documents as such; all of them are ours.
 
+pub use model::codes::NOT_HONOURED;
+
 /// A property that no resource of the type has.
 pub const UNKNOWN_PROPERTY: &str = "UnknownProperty";
 /// An object that is no resource, or does not say of which type.
@@ -14,8 +16,6 @@ pub const ANSWER_NOT_POLICY: &str = "AnswerNotPolicy";
 pub const DEFAULT_RULES_DIFFER: &str = "DefaultSecurityRulesDiffer";
 /// A file of service tags that is none.
 pub const INVALID_SERVICE_TAGS: &str = "InvalidServiceTags";
-/// Something that a resource asks for and nsgate does not do.
-pub const NOT_HONOURED: &str = "NotHonoured";
 /// A template that cannot be deployed to the resource group of another one.
 pub const ANOTHER_RESOURCE_GROUP: &str = "AnotherResourceGroup";
 /// A value for an expression that nothing asks for.

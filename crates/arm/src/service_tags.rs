@@ -173,14 +173,18 @@ fn named(tag: Tag<'_>, text: &str, places: &mut Places<'_>, errors: &mut Errors)
             }),
         }
     }
-    let lists_nsg = |features: &Vec<Text<'_>>| features.iter().any(|it| it.0.eq_ignore_ascii_case("NSG"));
+    let lists = |feature: &str| {
+        let listed = |features: &Vec<Text<'_>>| features.iter().any(|it| it.0.eq_ignore_ascii_case(feature));
+        network_features.as_ref().is_none_or(listed)
+    };
     let said = |text: Option<Text<'_>>| text.filter(|it| !it.0.is_empty()).map(|it| Arc::from(&*it.0));
     NamedTag {
         name: Arc::from(&*tag.name),
         region: said(region),
         system_service: said(system_service),
         prefixes,
-        usable_in_nsg: network_features.as_ref().is_none_or(lists_nsg),
+        usable_in_nsg: lists("NSG"),
+        usable_in_routes: lists("UDR"),
     }
 }
 
@@ -220,7 +224,7 @@ mod tests {
     fn a_file_of_2019_says_nothing_of_features() {
         let tags = read_service_tags("tags.json", &format!("\u{feff}{}", file("10.0.0.0/8"))).unwrap().0;
         let tag = tags.get(tags.find("SQL").unwrap()).unwrap();
-        assert!(tag.usable_in_nsg);
+        assert!(tag.usable_in_nsg && tag.usable_in_routes);
         assert_eq!(tag.prefixes, ["10.0.0.0/8".parse::<IpNet>().unwrap()]);
     }
 
@@ -228,11 +232,14 @@ mod tests {
     fn features_are_read() {
         let with = |features: &str| {
             let text = file("::/0").replace("\"]}", &format!("\"], \"networkFeatures\": {features}}}"));
-            read_service_tags("tags.json", &text).unwrap().0.iter().next().unwrap().usable_in_nsg
+            let tags = read_service_tags("tags.json", &text).unwrap().0;
+            let tag = tags.iter().next().unwrap();
+            (tag.usable_in_nsg, tag.usable_in_routes)
         };
-        assert!(with("[\"API\", \"NSG\"]"));
-        assert!(!with("[]"));
-        assert!(with("null"));
+        assert_eq!(with("[\"API\", \"NSG\"]"), (true, false));
+        assert_eq!(with("[\"udr\", \"API\"]"), (false, true));
+        assert_eq!(with("[]"), (false, false));
+        assert_eq!(with("null"), (true, true));
     }
 
     #[test]

@@ -58,7 +58,7 @@ fn the_type_is_told_by_the_id_or_the_properties() {
 
 #[test]
 fn other_types_are_listed_not_refused() {
-    let text = "[{\"type\": \"Microsoft.Compute/virtualMachines\", \"name\": \"vm\", \"properties\": {\"priority\": \"Spot\"}},\n {\"type\": \"Microsoft.Network/routeTables\", \"name\": \"rt\"}]";
+    let text = "[{\"type\": \"Microsoft.Compute/virtualMachines\", \"name\": \"vm\", \"properties\": {\"priority\": \"Spot\"}},\n {\"type\": \"Microsoft.Network/natGateways\", \"name\": \"nat\"}]";
     let resources = arm::read_resources(&[document::read_json("net.json", text).unwrap()]);
     assert!(resources.diagnostics.is_empty());
     let listed: Vec<String> =
@@ -67,18 +67,18 @@ fn other_types_are_listed_not_refused() {
         listed,
         [
             "net.json:1:2 Microsoft.Compute/virtualMachines vm",
-            "net.json:2:2 Microsoft.Network/routeTables rt"
+            "net.json:2:2 Microsoft.Network/natGateways nat"
         ]
     );
 }
 
 #[test]
 fn parts_beyond_the_model_are_listed() {
-    let text = "{\"type\": \"Microsoft.Network/virtualNetworks\", \"name\": \"v\", \"properties\": {\"addressSpace\": {\"addressPrefixes\": [\"10.0.0.0/8\"]}, \"flowTimeoutInMinutes\": 4, \"subnets\": [{\"name\": \"s\", \"properties\": {\"addressPrefix\": \"10.0.0.0/16\", \"serviceEndpoints\": [], \"routeTable\": {\"id\": \"rt\"}}}]}}";
+    let text = "{\"type\": \"Microsoft.Network/virtualNetworks\", \"name\": \"v\", \"properties\": {\"addressSpace\": {\"addressPrefixes\": [\"10.0.0.0/8\"]}, \"flowTimeoutInMinutes\": 4, \"subnets\": [{\"name\": \"s\", \"properties\": {\"addressPrefix\": \"10.0.0.0/16\", \"serviceEndpoints\": [], \"natGateway\": {\"id\": \"nat\"}}}]}}";
     let resources = arm::read_resources(&[document::read_json("net.json", text).unwrap()]);
     let listed: Vec<(&str, &str)> =
         resources.ignored.iter().map(|it| (it.what.as_str(), it.name.as_str())).collect();
-    assert_eq!(listed, [("flowTimeoutInMinutes", "v"), ("routeTable", "s")]);
+    assert_eq!(listed, [("flowTimeoutInMinutes", "v"), ("natGateway", "s")]);
 }
 
 #[test]

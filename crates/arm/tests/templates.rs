@@ -157,7 +157,7 @@ const PUBLISHED: &[(&str, [usize; 3], usize, usize)] = &[
     ("201-vm-copy-index-loops__azuredeploy.json", [1, 1, 4], 0, 0),
     ("201-vmss-win-iis-app-ssl__azuredeploy.json", [1, 1, 0], 0, 0),
     ("301-multi-tier-service-networking__azuredeploy.json", [3, 1, 5], 0, 0),
-    ("App-Service-Environment-AzFirewall__nestedtemplates__vnet.json", [1, 1, 0], 8, 7),
+    ("App-Service-Environment-AzFirewall__nestedtemplates__vnet.json", [1, 1, 0], 11, 10),
     ("ag-docs-qs__azuredeploy.json", [2, 1, 2], 0, 0),
     ("application-gateway-logviewer-goaccess__azuredeploy.json", [1, 1, 1], 0, 0),
     ("barracuda-waf-iis__azuredeploy.json", [2, 1, 3], 0, 0),

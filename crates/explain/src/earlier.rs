@@ -1,10 +1,12 @@
 //! Why the rules before the one that decided did not match.
 
 use control::answer::Earlier;
+use ipnet::IpNet;
 use model::{Access, AddressMatch, Network, PortSet, RuleProtocol, SecurityRule, ServiceTag};
-use packet::Protocol;
+use packet::{Address, Protocol};
 use pipeline::{Decided, RuleName, Snapshot};
-use policy::{FieldMatches, RuleIndex, Tuple};
+use policy::{FieldMatches, GroupId, RuleIndex, Tuple};
+use std::cell::OnceCell;
 
 /// The most rules that are told of one NSG, the nearest misses of them.
 pub const MAX_EARLIER: usize = 1000;
@@ -17,16 +19,17 @@ const WRITTEN: usize = 4;
 /// `snapshot` is the one that explained. The tables asked are those that decided.
 ///
 /// # Cost
-/// Five words of the tables for each rule.
+/// Five words of the tables for each rule, and a look at every IP configuration where one names Internet.
 pub fn earlier(snapshot: &Snapshot, decided: &Decided) -> Vec<Earlier> {
     let Decided { direction, group, rule, tuple, name, .. } = decided;
     let classes = snapshot.policy.classes(tuple);
     let rules = snapshot.policy.rules(*group, *direction);
     let before = rules.iter().take(usize::from(rule.0)).zip(0..);
+    let inside = Inside { snapshot, group: *group, held: OnceCell::new() };
     let mut told: Vec<Earlier> = before
         .filter_map(|(rule, index)| {
             let matches = snapshot.policy.field_matches(*group, *direction, RuleIndex(index), &classes)?;
-            Some(miss(&snapshot.network, rule, &name.nsg, tuple, matches))
+            Some(miss(&inside, rule, &name.nsg, tuple, matches))
         })
         .collect();
     told.sort_by_key(|one| (5 - one.matched, one.priority));
@@ -34,9 +37,39 @@ pub fn earlier(snapshot: &Snapshot, decided: &Decided) -> Vec<Earlier> {
     told
 }
 
+/// What VirtualNetwork holds for the rules of a group, looked up when somebody asks.
+struct Inside<'a> {
+    snapshot: &'a Snapshot,
+    group: GroupId,
+    held: OnceCell<Vec<IpNet>>,
+}
+
+impl Inside<'_> {
+    fn holds(&self, address: Address) -> bool {
+        let held = self.held.get_or_init(|| {
+            let expansion = self.snapshot.policy.expansion(&self.snapshot.network, self.group);
+            let tag = AddressMatch::Tag(ServiceTag::VirtualNetwork);
+            expansion.and_then(|expansion| expansion.of(&tag)).unwrap_or_default()
+        });
+        held.iter().any(|prefix| prefix.contains(&address.ip()))
+    }
+
+    /// What a rule says of an address that it does not hold.
+    fn side(&self, side: &AddressMatch, address: Address) -> String {
+        let says = says(&self.snapshot.network, side);
+        // Routes take public addresses out of Internet, where nobody looks for them.
+        match side {
+            AddressMatch::Tag(ServiceTag::Internet) if self.holds(address) => {
+                format!("{says}, and VirtualNetwork holds it")
+            }
+            _ => says,
+        }
+    }
+}
+
 /// The first field that kept a rule from matching.
 fn miss(
-    network: &Network,
+    inside: &Inside<'_>,
     rule: &SecurityRule,
     nsg: &std::sync::Arc<str>,
     tuple: &Tuple,
@@ -49,11 +82,11 @@ fn miss(
     let (field, packet, says) = if !matches.protocol {
         ("protocol", protocol_of(tuple.protocol), services(rule).unwrap_or_else(|| protocol(rule.protocol)))
     } else if !matches.source {
-        ("source", tuple.source.to_string(), side(network, &rule.source))
+        ("source", tuple.source.to_string(), inside.side(&rule.source, tuple.source))
     } else if !matches.source_port {
         ("source port", port(tuple.source_port), ports(&rule.source_ports, &rule.source))
     } else if !matches.destination {
-        ("destination", tuple.destination.to_string(), side(network, &rule.destination))
+        ("destination", tuple.destination.to_string(), inside.side(&rule.destination, tuple.destination))
     } else {
         ("destination port", port(tuple.destination_port), ports(&rule.destination_ports, &rule.destination))
     };
@@ -131,7 +164,7 @@ fn ports(ports: &PortSet, of: &AddressMatch) -> String {
     some_of(ports.ranges().count(), ports.ranges().map(range))
 }
 
-fn side(network: &Network, side: &AddressMatch) -> String {
+fn says(network: &Network, side: &AddressMatch) -> String {
     match side {
         AddressMatch::Any => "*".into(),
         AddressMatch::Prefixes(prefixes) => some_of(prefixes.len(), prefixes.iter().map(ToString::to_string)),

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use explain::{Arrivals, Asked, Captured, NotJudged, Nowhere, Words, earlier};
-use model::VnetIndex;
+use model::{Direction, NextHop};
 use packet::Checksum;
 use pipeline::{Explanation, virtual_network_tag};
 use policy::reference::{Meaning, field_matches};
@@ -75,10 +75,16 @@ fn a_captured_packet_is_what_it_was() {
 fn compare(lab: &Lab, explained: &Explanation) -> usize {
     let snapshot = lab.snapshot();
     let network = &snapshot.network;
-    let tag = virtual_network_tag(network, &[], VnetIndex(0));
-    let meaning = Meaning { network, vnet: VnetIndex(0), virtual_network: &tag };
     let mut told = 0;
     for decided in explained.stages.iter().filter_map(|stage| stage.decided.as_ref()) {
+        let own = match decided.direction {
+            Direction::Inbound => decided.tuple.destination.ip(),
+            Direction::Outbound => decided.tuple.source.ip(),
+        };
+        let mut configurations = network.network_interfaces.iter().flat_map(|nic| &nic.ip_configurations);
+        let subnet = configurations.find(|it| it.private_address == Some(own)).unwrap().subnet;
+        let tag = virtual_network_tag(network, &[], network.vantage(subnet));
+        let meaning = Meaning { network, vnet: subnet.vnet, virtual_network: &tag };
         let rules = snapshot.policy.rules(decided.group, decided.direction);
         assert!(field_matches(&rules[usize::from(decided.rule.0)], &decided.tuple, &meaning).all());
         let earlier = earlier(snapshot, decided);
@@ -129,10 +135,25 @@ fn a_miss_names_its_field_and_both_values() {
             "100 Deny: destination port 80 22, 3389",
             "110 Deny: protocol Tcp Udp",
             "120 Deny: source 10.0.1.4 192.0.2.0/24",
-            "140 Deny: source 10.0.1.4 Internet",
+            "140 Deny: source 10.0.1.4 Internet, and VirtualNetwork holds it",
             "150 Deny: source port 40000 1-1023",
             "130 Allow: destination 10.0.2.4 stores",
         ]
+    );
+}
+
+/// A route to an appliance takes the internet out of Internet, and the explanation says where it is.
+#[test]
+fn an_address_that_a_route_moved_is_told() {
+    let lab = Blueprint::default().guard("web", &["100 out deny any * > Internet"]);
+    let lab = lab.routes("web", &[("0.0.0.0/0", NextHop::VirtualAppliance(None))]).build();
+    let explained = lab.explain("vm1", ipv4(VM1, FAR).udp(5000, 53));
+    let decided = explained.stages.iter().find_map(|stage| stage.decided.as_ref()).unwrap();
+    assert_eq!(&*decided.name.rule, "AllowVnetOutBound");
+    let told = earlier(lab.snapshot(), decided);
+    assert_eq!(
+        (told[0].field.as_str(), told[0].says.as_str()),
+        ("destination", "Internet, and VirtualNetwork holds it")
     );
 }
 
@@ -151,6 +172,23 @@ fn rules() -> impl Strategy<Value = Vec<String>> {
     })
 }
 
+/// Routes that bring the internet, or one machine of it, into VirtualNetwork, or do not.
+fn routes() -> impl Strategy<Value = Vec<(&'static str, NextHop)>> {
+    let all = &[
+        ("0.0.0.0/0", NextHop::VirtualAppliance(None)),
+        ("198.51.100.7/32", NextHop::Internet),
+        ("128.0.0.0/1", NextHop::None),
+    ];
+    let default = prop_oneof![
+        Just(("0.0.0.0/0", NextHop::Internet)),
+        Just(("0.0.0.0/0", NextHop::None)),
+        Just(all[0]),
+    ];
+    let others = proptest::sample::subsequence(all[1..].to_vec(), 0..2);
+    (proptest::option::of(default), others)
+        .prop_map(|(default, others)| default.into_iter().chain(others).collect())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
@@ -159,6 +197,7 @@ proptest! {
         vm in rules(),
         web in rules(),
         db in rules(),
+        tables in [routes(), routes()],
         packets in proptest::collection::vec(
             (proptest::sample::select(&[VM1, FAR][..]), proptest::sample::select(&[53u16, 80, 443, 999][..]), any::<bool>()), 8,
         ),
@@ -168,7 +207,8 @@ proptest! {
             Blueprint::default().public("vm3", "203.0.113.23").asg("stores", &["vm3"]),
             |lab, (place, rules)| lab.guard(place, &rules.iter().map(String::as_str).collect::<Vec<_>>()),
         );
-        let lab = blueprint.one_worker().build();
+        let routed = blueprint.routes("web", &tables[0]).routes("db", &tables[1]);
+        let lab = routed.one_worker().build();
         for (source, port, tcp) in packets {
             let (from, to) = if source == VM1 { ("vm1", "10.0.2.4") } else { ("internet", "203.0.113.23") };
             let explained = if tcp {

@@ -2,11 +2,11 @@
 
 use crate::script::Script;
 use control::Question;
-use model::{Diagnostic, Direction, Network, NicIndex, NsgIndex, SecurityRule, Severity, VnetIndex};
-use nsgate::print::{Colour, diagnostics_in, diagnostics_json};
+use model::{Diagnostic, Direction, Network, NicIndex, NsgIndex, RouteDestination, SecurityRule, Severity};
 use packet::{Address, Protocol};
-use pipeline::{Gateway, Names, Snapshot, virtual_network_tag};
+use pipeline::{Gateway, Names, Snapshot, virtual_network_tags};
 use policy::{Builder, Match, Tuple, reference};
+use print::{Colour, diagnostics_in, diagnostics_json};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -80,15 +80,14 @@ pub(crate) fn verify(gateway: &Gateway, script: &mut Script<'_>) -> Option<Arc<S
 pub(crate) fn agree(network: &Network, script: &mut Script<'_>) {
     let mut builder = Builder::new(network);
     let mut groups = Vec::new();
-    let spaces: Vec<_> = (0..network.virtual_networks.len().min(3))
-        .map(|vnet| virtual_network_tag(network, &[], VnetIndex(vnet)))
-        .collect();
+    let seen = virtual_network_tags(network, &[]);
+    let seen: Vec<_> = seen.iter().take(6).collect();
     for (nth, nsg) in network.security_groups.iter().enumerate().take(6) {
-        for (vnet, space) in spaces.iter().enumerate() {
+        for (from, tag) in &seen {
             let mut rules = nsg.rules.clone();
             rules.extend(BOTH.into_iter().flat_map(SecurityRule::defaults));
-            let meaning = reference::Meaning { network, vnet: VnetIndex(vnet), virtual_network: space };
-            groups.push((builder.add(NsgIndex(nth), VnetIndex(vnet), space), rules, meaning));
+            let meaning = reference::Meaning { network, vnet: from.vnet, virtual_network: tag };
+            groups.push((builder.add(NsgIndex(nth), from.vnet, tag), rules, meaning));
         }
     }
     let Ok(policy) = builder.compile() else { return };
@@ -139,6 +138,8 @@ fn places(network: &Network) -> Places {
         }
     }
     network.virtual_networks.iter().flat_map(|vnet| &vnet.address_space).for_each(&mut note);
+    let routes = network.route_tables.iter().flat_map(|table| &table.routes);
+    routes.flat_map(|route| network.prefixes_of(&route.destination)).for_each(&mut note);
     let members = network.network_interfaces.iter().flat_map(|nic| &nic.ip_configurations);
     addresses.extend(members.filter_map(|it| it.private_address).map(|ip| Address::from(ip).bits()));
     Places { addresses, ports }
@@ -164,6 +165,14 @@ fn tuple(places: &Places, script: &mut Script<'_>) -> Tuple {
 
 /// Every index of a validated network leads somewhere.
 pub(crate) fn whole(network: &Network) {
+    for subnet in network.virtual_networks.iter().flat_map(|vnet| &vnet.subnets) {
+        assert!(subnet.route_table.is_none_or(|table| network.route_tables.get(table.0).is_some()));
+    }
+    for route in network.route_tables.iter().flat_map(|table| &table.routes) {
+        if let RouteDestination::Tag(tag) = route.destination {
+            assert!(network.service_tags.get(tag).is_some());
+        }
+    }
     for (nth, nic) in network.network_interfaces.iter().enumerate() {
         assert!(nic.security_group.is_none_or(|nsg| network.security_groups.get(nsg.0).is_some()));
         assert_eq!(nic.ip_configurations.iter().filter(|it| it.primary).count(), 1);

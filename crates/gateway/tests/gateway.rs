@@ -282,9 +282,9 @@ flows: { capacity: none }
 #[test]
 fn what_azure_would_heed_and_nsgate_does_not_is_a_warning() {
     let subnet = "{ name: web, properties: { addressPrefix: 10.0.1.0/24";
-    let text = SOUND.replace(subnet, &format!("{subnet}, routeTable: {{ id: rt }}")).replace(
+    let text = SOUND.replace(subnet, &format!("{subnet}, natGateway: {{ id: nat }}")).replace(
         "attachments:",
-        "    - { type: Microsoft.Network/routeTables, name: rt, properties: { routes: [] } }
+        "    - { type: Microsoft.Network/natGateways, name: nat, properties: {} }
     - { type: Microsoft.Compute/virtualMachines, name: vm, properties: {} }
     - { type: Microsoft.Network/networkSecurityGroups, name: off, condition: false, properties: {} }
 attachments:",
@@ -294,8 +294,8 @@ attachments:",
     assert_eq!(
         said,
         [
-            ("NotHonoured", "routeTable of 'web' is not honoured yet"),
-            ("NotHonoured", "Microsoft.Network/routeTables of 'rt' is not honoured yet"),
+            ("NotHonoured", "natGateway of 'web' is not honoured yet"),
+            ("NotHonoured", "Microsoft.Network/natGateways of 'nat' is not honoured yet"),
         ]
     );
 }

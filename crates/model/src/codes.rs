@@ -34,6 +34,8 @@ codes! {
     INVALID_CIDR_NOTATION = "InvalidCIDRNotation";
     /// Ours: an address that is none.
     INVALID_IP_ADDRESS_FORMAT = "InvalidIPAddressFormat";
+    /// Ours: something that a document asks for and nsgate does not do.
+    NOT_HONOURED = "NotHonoured";
 }
 
 // Of security rules and their groups.
@@ -90,6 +92,26 @@ codes! {
     ASG_EMPTY = "ApplicationSecurityGroupEmpty";
     /// A network security group that judges nobody.
     SECURITY_GROUP_NOT_ATTACHED = "NetworkSecurityGroupNotAttached";
+    /// Routes that put every address of a family into VirtualNetwork.
+    VIRTUAL_NETWORK_HOLDS_EVERYTHING = "VirtualNetworkTagHoldsEverything";
+}
+
+// Of route tables.
+codes! {
+    /// Two routes of one table with the same prefix.
+    ROUTE_CONFLICT = "RouteConflict";
+    /// Ours: too many routes in one table.
+    ROUTE_COUNT_LIMIT = "RouteCountLimitReached";
+    /// Ours: too many routes in one table whose prefix is a service tag.
+    SERVICE_TAG_ROUTE_COUNT_LIMIT = "ServiceTagRouteCountLimitReached";
+    /// Ours: more prefixes in VirtualNetwork, by the routes of many subnets, than it is computed with.
+    ROUTE_PREFIXES_LIMIT = "RoutePrefixesLimitReached";
+    /// Ours: a route to a virtual appliance that does not say to which.
+    NEXT_HOP_ADDRESS_MISSING = "RouteNextHopIpAddressMissing";
+    /// Ours: the address of a next hop that has none.
+    NEXT_HOP_ADDRESS_NOT_ALLOWED = "RouteNextHopIpAddressNotAllowed";
+    /// Ours: a tag that the published file does not list for routes.
+    SERVICE_TAG_NOT_FOR_ROUTES = "ServiceTagNotUsableInRoute";
 }
 
 // Of virtual networks, network interfaces and public addresses.

@@ -11,6 +11,7 @@ mod peerings;
 mod ports;
 pub mod raw;
 mod reference;
+mod routes;
 mod tags;
 mod validate;
 mod words;
@@ -20,10 +21,12 @@ pub use nearest::nearest;
 pub use network::{
     Access, AddressMatch, ApplicationSecurityGroup, AsgIndex, Direction, IpConfiguration, Network,
     NetworkInterface, NetworkSecurityGroup, NicIndex, NsgIndex, Peering, PublicIpAddress, PublicIpIndex,
-    RuleProtocol, SecurityRule, ServiceTag, Subnet, SubnetIndex, TagIndex, VirtualNetwork, VnetIndex,
+    RouteTableIndex, RuleProtocol, SecurityRule, ServiceTag, Subnet, SubnetIndex, TagIndex, VirtualNetwork,
+    VnetIndex,
 };
 pub use ports::PortSet;
 pub use reference::{NO_RESOURCE_GROUP, NO_SUBSCRIPTION, NotFound, another_resource_group};
+pub use routes::{NextHop, Route, RouteDestination, RouteTable, Vantage};
 pub use tags::{NamedTag, ServiceTags, TagUse};
 pub use validate::{retag, validate};
 

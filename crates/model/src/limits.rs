@@ -23,6 +23,10 @@ pub const IP_CONFIGURATIONS_PER_ASG: usize = 4000;
 pub const SUBNETS_PER_VNET: usize = 3000;
 /// Peerings of one virtual network.
 pub const PEERINGS_PER_VNET: usize = 500;
+/// Routes in one route table.
+pub const ROUTES_PER_TABLE: usize = 400;
+/// Routes in one route table whose prefix is a service tag.
+pub const SERVICE_TAG_ROUTES_PER_TABLE: usize = 25;
 /// Characters in a rule's description.
 pub const DESCRIPTION_CHARACTERS: usize = 140;
 /// Characters in a name.

@@ -2,7 +2,7 @@
 //!
 //! Every reference is an index into a list of [`Network`], so nothing here can dangle.
 
-use crate::{Location, PortSet, PublicIpSku, ServiceTags, TagUse};
+use crate::{Location, PortSet, PublicIpSku, RouteTable, ServiceTags, TagUse};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,6 +18,8 @@ pub struct Network {
     pub security_groups: Vec<NetworkSecurityGroup>,
     /// Application security groups.
     pub application_security_groups: Vec<ApplicationSecurityGroup>,
+    /// Route tables.
+    pub route_tables: Vec<RouteTable>,
     /// Public addresses.
     pub public_ips: Vec<PublicIpAddress>,
     /// The named service tags that were loaded; special tags are computed, not listed.
@@ -46,6 +48,8 @@ index! {
     NsgIndex;
     /// An index into [`Network::application_security_groups`].
     AsgIndex;
+    /// An index into [`Network::route_tables`].
+    RouteTableIndex;
     /// An index into [`Network::public_ips`].
     PublicIpIndex;
     /// An index into [`ServiceTags`].
@@ -107,6 +111,8 @@ pub struct Subnet {
     pub prefixes: Vec<IpNet>,
     /// The NSG associated with the subnet.
     pub security_group: Option<NsgIndex>,
+    /// The route table associated with the subnet.
+    pub route_table: Option<RouteTableIndex>,
 }
 
 /// A network interface (NIC).
@@ -261,7 +267,8 @@ pub enum AddressMatch {
 /// A service tag in a rule.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum ServiceTag {
-    /// The virtual network of the NIC being judged, its peers, and the host's virtual address.
+    /// The virtual network of the NIC being judged, its peers, the prefixes of its subnet's routes, and the host's virtual
+    /// address.
     VirtualNetwork,
     /// 168.63.129.16, where Azure's probes come from.
     AzureLoadBalancer,

@@ -28,6 +28,10 @@ pub struct Network {
     pub security_rules: Vec<Child<SecurityRule>>,
     /// Application security groups.
     pub application_security_groups: Vec<ApplicationSecurityGroup>,
+    /// Route tables with the routes written inside them.
+    pub route_tables: Vec<RouteTable>,
+    /// Routes written as resources of their own.
+    pub routes: Vec<Child<Route>>,
     /// Public addresses.
     pub public_ips: Vec<PublicIpAddress>,
     /// Virtual machines, for the sake of their names.
@@ -80,6 +84,8 @@ pub struct Subnet {
     pub prefixes: Vec<At<String>>,
     /// A reference to the NSG.
     pub security_group: Option<At<String>>,
+    /// A reference to the route table.
+    pub route_table: Option<At<String>>,
     /// Something in it was unreadable and has been reported, so nothing is reported as missing.
     pub incomplete: bool,
 }
@@ -210,6 +216,35 @@ pub struct ApplicationSecurityGroup {
     pub id: Option<At<String>>,
     /// The name.
     pub name: At<String>,
+}
+
+/// A route table.
+#[derive(Clone, Debug)]
+pub struct RouteTable {
+    /// The resource id, where one is written.
+    pub id: Option<At<String>>,
+    /// The name.
+    pub name: At<String>,
+    /// The routes.
+    pub routes: Vec<Route>,
+    /// `disableBgpRoutePropagation`.
+    pub disable_bgp_route_propagation: bool,
+}
+
+/// A user-defined route (UDR).
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The name.
+    pub name: At<String>,
+    /// `addressPrefix`: a prefix or a service tag.
+    pub prefix: Option<At<String>>,
+    /// `nextHopType`.
+    pub next_hop_type: Option<At<String>>,
+    /// `nextHopIpAddress`. One that is known only after the deployment is there and [unread](is_unread): it changes
+    /// nothing that rules see.
+    pub next_hop_ip_address: Option<At<String>>,
+    /// Something in it was unreadable and has been reported, so nothing is reported as missing.
+    pub incomplete: bool,
 }
 
 /// A public address.

@@ -30,6 +30,7 @@ pub(crate) enum Kind {
     NetworkInterface,
     SecurityGroup,
     ApplicationSecurityGroup,
+    RouteTable,
     PublicIp,
 }
 
@@ -42,6 +43,7 @@ impl Kind {
             Self::NetworkInterface => &["networkInterfaces"],
             Self::SecurityGroup => &["networkSecurityGroups"],
             Self::ApplicationSecurityGroup => &["applicationSecurityGroups"],
+            Self::RouteTable => &["routeTables"],
             Self::PublicIp => &["publicIPAddresses"],
         }
     }
@@ -54,6 +56,7 @@ impl Kind {
             Self::NetworkInterface => "network interface",
             Self::SecurityGroup => "network security group",
             Self::ApplicationSecurityGroup => "application security group",
+            Self::RouteTable => "route table",
             Self::PublicIp => "public IP address",
         }
     }

@@ -29,13 +29,17 @@ pub struct NamedTag {
     pub prefixes: Vec<IpNet>,
     /// Whether the file lists the tag as usable in NSGs (files of 2019 do not say, and count as yes).
     pub usable_in_nsg: bool,
+    /// Whether the file lists the tag as usable in user-defined routes; of files that do not say as above.
+    pub usable_in_routes: bool,
 }
 
 /// A place where a document names a published tag.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TagUse {
-    /// Whose the place is, as messages name it: `the source of rule 'web/AllowSql'`.
+    /// Whose the place is, as messages name it: `the source of rule 'web/AllowSql'`, `route 'table/sql'`.
     pub by: String,
+    /// Whether it is the prefix of a route, and not a side of a rule.
+    pub in_route: bool,
     /// The name as it is written there.
     pub written: At<String>,
 }

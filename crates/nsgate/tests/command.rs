@@ -432,7 +432,7 @@ fn rules_that_change_nothing_are_warnings_at_their_line() {
     assert!(found[0].to_string().contains("Office"), "{found:#?}");
 }
 
-/// A subnet whose route table Azure would add to VirtualNetwork.
+/// A subnet whose packets a route table would send to an appliance.
 const ROUTED: &str = r#"[
 {"type": "Microsoft.Network/networkSecurityGroups", "name": "n", "properties": {"securityRules": []}},
 {"type": "Microsoft.Network/routeTables", "name": "rt", "properties": {"routes": [{"name": "all",
@@ -465,9 +465,57 @@ fn every_answer_says_what_of_the_documents_it_leaves_out() {
     ] {
         let output = nsgate(&question.split(' ').collect::<Vec<_>>());
         let said = err(&output);
-        assert!(said.contains("routeTable of 'a' is not honoured yet"), "{question}: {said}");
-        assert!(!out(&output).contains("honoured"), "{question}");
+        assert!(
+            said.contains("packets of subnet 'v/a' are not routed by its route table yet"),
+            "{question}: {said}"
+        );
+        assert!(!out(&output).contains("not routed"), "{question}");
     }
+}
+
+/// What a route brings into VirtualNetwork is asked for by every question alike.
+#[test]
+fn every_answer_follows_the_route_table() {
+    let directory = tempfile::tempdir().unwrap();
+    let with = written(&directory, "with.json", ROUTED);
+    let without = ROUTED.replace("\"VirtualAppliance\", \"nextHopIpAddress\": \"10.0.1.9\"", "\"Internet\"");
+    let without = written(&directory, "without.json", &without);
+    let [with, without] = [&with, &without].map(|path| path.to_str().unwrap());
+    for (file, access, rule, out_rule) in [
+        (with, "Allow", "AllowVnetInBound", "AllowVnetOutBound"),
+        (without, "Deny", "DenyAllInBound", "AllowInternetOutBound"),
+    ] {
+        let flow = "--direction Inbound --protocol TCP --local 10.0.1.4:80 --remote 8.8.8.8:* --output json";
+        let flow =
+            nsgate(&format!("test-ip-flow --file {file} --nic nic {flow}").split(' ').collect::<Vec<_>>());
+        assert_eq!(
+            json_of(&flow),
+            json!({"access": access, "ruleName": format!("defaultSecurityRules/{rule}")})
+        );
+        let profile =
+            "--direction Inbound --protocol TCP --source 8.8.8.8 --destination 10.0.1.4 --output json";
+        let words = format!("run-configuration-diagnostic --file {file} --resource nic {profile}");
+        let asked = json_of(&nsgate(&words.split(' ').collect::<Vec<_>>()));
+        assert_eq!(
+            asked["results"][0]["networkSecurityGroupResult"]["securityRuleAccessResult"],
+            json!(access)
+        );
+        let effective = nsgate(&["list-effective-nsg", "--file", file, "--nic", "nic", "--output", "json"]);
+        let held = &json_of(&effective)["value"][0]["tagMap"]["VirtualNetwork"];
+        assert_eq!(held[0] == json!("0.0.0.0/0"), access == "Allow", "{held}");
+        let walk = nsgate(&["explain", "--file", file, "tcp", "10.0.1.4:5", "8.8.8.8:80"]);
+        assert!(out(&walk).contains(out_rule), "{}", out(&walk));
+        let warned = err(&nsgate(&["check", file]));
+        assert_eq!(warned.contains("VirtualNetworkTagHoldsEverything"), access == "Allow", "{warned}");
+    }
+    // The other way round, and not where it stays as it is.
+    assert_eq!(nsgate(&["diff", with, with]).status.code(), Some(0));
+    let found = nsgate(&["diff", without, with, "--output", "json"]);
+    assert_eq!(found.status.code(), Some(1));
+    let found = json_of(&found);
+    let inbound = |one: &&Value| one["direction"] == json!("Inbound");
+    let opened: Vec<&Value> = found["differences"].as_array().unwrap().iter().filter(inbound).collect();
+    assert!(!opened.is_empty() && opened.iter().all(|one| one["new"] == json!("Allow")), "{found}");
 }
 
 /// Two virtual networks' worth of verdicts that no rule gives, and a NIC whose address Azure has yet to choose.

@@ -3,6 +3,7 @@
 use crate::observer::{Decider, Event, Level, Observer};
 use crate::snapshot::{Private, Snapshot};
 use crate::step::Refusal;
+use crate::verify::Guards;
 use crate::{Denial, DropReason, RuleId};
 use model::{Access, Direction, PublicIpSku};
 use packet::FlowKey;
@@ -43,10 +44,10 @@ pub(crate) fn outbound<O: Observer>(
     seen: &mut O,
 ) -> Result<(), Refusal> {
     let asked = Asked::new(snapshot, key);
-    let nic_group = snapshot.nic(sender.nic).group;
-    rules.outbound_nic = judge(snapshot, Direction::Outbound, Level::Nic, sender, nic_group, &asked, seen)?;
+    let Guards { nic, subnet } = sender.guards;
+    rules.outbound_nic = judge(snapshot, Direction::Outbound, Level::Nic, sender, nic, &asked, seen)?;
     rules.outbound_subnet =
-        judge(snapshot, Direction::Outbound, Level::Subnet, sender, sender.subnet_group, &asked, seen)?;
+        judge(snapshot, Direction::Outbound, Level::Subnet, sender, subnet, &asked, seen)?;
     Ok(())
 }
 
@@ -59,10 +60,10 @@ pub(crate) fn inbound<O: Observer>(
     seen: &mut O,
 ) -> Result<(), Refusal> {
     let asked = Asked::new(snapshot, key);
-    let nic_group = snapshot.nic(receiver.nic).group;
+    let Guards { nic, subnet } = receiver.guards;
     rules.inbound_subnet =
-        judge(snapshot, Direction::Inbound, Level::Subnet, receiver, receiver.subnet_group, &asked, seen)?;
-    rules.inbound_nic = judge(snapshot, Direction::Inbound, Level::Nic, receiver, nic_group, &asked, seen)?;
+        judge(snapshot, Direction::Inbound, Level::Subnet, receiver, subnet, &asked, seen)?;
+    rules.inbound_nic = judge(snapshot, Direction::Inbound, Level::Nic, receiver, nic, &asked, seen)?;
     Ok(())
 }
 
@@ -78,8 +79,7 @@ pub(crate) fn inbound_from_internet<O: Observer>(
     seen: &mut O,
 ) -> Result<(), Refusal> {
     inbound(snapshot, receiver, key, rules, seen)?;
-    let guarded = receiver.subnet_group.is_some() || snapshot.nic(receiver.nic).group.is_some();
-    if !guarded && receiver.sku == PublicIpSku::Standard {
+    if receiver.guards.is_none() && receiver.sku == PublicIpSku::Standard {
         return Err(DropReason::SecureByDefault.into());
     }
     Ok(())

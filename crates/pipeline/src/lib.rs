@@ -58,7 +58,7 @@ pub use names::{Names, RuleId, RuleName};
 pub use observer::{Decider, Event, Level, Observer, RouteKind, Silent};
 pub use outbox::{Outbox, Outgoing};
 pub use packet::make::IcmpError;
-pub use reach::{on_premises, virtual_network_tag};
+pub use reach::{on_premises, virtual_network_tag, virtual_network_tags};
 pub use shared::Shared;
 pub use snapshot::Snapshot;
 pub use unseen::Unseen;

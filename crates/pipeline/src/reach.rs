@@ -6,10 +6,10 @@ use crate::prefixes::Prefixes;
 use crate::scatter::Scattered;
 use crate::snapshot::PLATFORM;
 use ipnet::IpNet;
-use model::{Network, VnetIndex};
+use model::{Network, Vantage, VnetIndex};
 use packet::{Address, AttachmentId, Scope};
 use policy::Ranges;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Where a private address is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,13 +84,15 @@ impl Reaches {
     }
 }
 
-/// What `VirtualNetwork` means in a virtual network: its address space, those of its connected peers, what is behind the
-/// gateway that it has or uses, and the platform's address.
+/// What `VirtualNetwork` means to the rules of some subnets: the address space of their virtual network, those of its
+/// connected peers, what is behind the gateway that it has or uses, the platform's address, and the prefixes of the routes
+/// in their route table that [count](model::Route::is_in_virtual_network).
 ///
 /// # Source
-/// Azure "Virtual network service tags": the tag holds besides the prefixes of user-defined routes, which come with their
-/// feature; "Create, change, or delete a virtual network peering", *Allow access*: without it the peer is left out.
-pub fn virtual_network_tag(network: &Network, attachments: &[Attachment], vnet: VnetIndex) -> Vec<IpNet> {
+/// Azure "Virtual network service tags"; "Create, change, or delete a virtual network peering", *Allow access*: without it
+/// the peer is left out.
+pub fn virtual_network_tag(network: &Network, attachments: &[Attachment], from: Vantage) -> Vec<IpNet> {
+    let Vantage { vnet, route_table } = from;
     let peers = network.peers(vnet).filter(|peering| peering.virtual_network_access);
     let vnets = [vnet].into_iter().chain(peers.map(|peering| peering.remote));
     let vnets = vnets.filter_map(|vnet| network.virtual_networks.get(vnet.0));
@@ -102,6 +104,7 @@ pub fn virtual_network_tag(network: &Network, attachments: &[Attachment], vnet: 
             tag.extend(prefixes);
         }
     }
+    tag.extend(route_table.into_iter().flat_map(|table| network.prefixes_by_routes(table)));
     tag.push(IpNet::from(PLATFORM.ip()));
     tag
 }
@@ -116,4 +119,10 @@ pub fn on_premises(network: &Network, attachments: &[Attachment]) -> Vec<Vec<IpN
         }
     }
     sites
+}
+
+/// The same for every vantage of a network.
+pub fn virtual_network_tags(network: &Network, attachments: &[Attachment]) -> BTreeMap<Vantage, Vec<IpNet>> {
+    let tag = |from| (from, virtual_network_tag(network, attachments, from));
+    network.vantages().into_iter().map(tag).collect()
 }

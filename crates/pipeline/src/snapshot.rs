@@ -8,12 +8,13 @@ use crate::link::{Behind, Link, Outside, holds};
 use crate::names::{RuleId, RuleName};
 use crate::reach::{Reach, Reaches};
 use crate::scatter::Scattered;
+use crate::verify::Guards;
 use ipnet::IpNet;
-use model::{Direction, Network, PublicIpSku, SubnetIndex, VnetIndex};
+use model::{Direction, Network, PublicIpSku, SubnetIndex, Vantage, VnetIndex};
 use nat::Asker;
 use packet::{Address, AttachmentId, Owner, Scope};
 use policy::{GroupId, Policy};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -38,8 +39,8 @@ pub struct Snapshot {
     public: HashMap<Address, Public, Scattered>,
     /// Of the virtual networks, in the model's order.
     scopes: Vec<Scope>,
-    /// What VirtualNetwork holds in each of them.
-    pub(crate) virtual_networks: Vec<Vec<IpNet>>,
+    /// What VirtualNetwork holds from each vantage.
+    pub(crate) virtual_networks: BTreeMap<Vantage, Vec<IpNet>>,
     pub(crate) reaches: Reaches,
     groups: HashMap<GroupId, Rules, Scattered>,
     /// Where the internet is.
@@ -62,10 +63,8 @@ pub(crate) struct Nic {
     pub(crate) shared_public: Option<Address>,
     /// Whether any of its addresses is behind an attachment.
     attached: bool,
-    /// The NSG at the NIC itself.
-    pub(crate) group: Option<GroupId>,
-    /// The NSG at the subnet of each of its IP configurations.
-    pub(crate) subnet_groups: Vec<Option<GroupId>>,
+    /// The NSGs before each of its IP configurations.
+    pub(crate) guards: Vec<Guards>,
 }
 
 /// A private address.
@@ -75,8 +74,8 @@ pub(crate) struct Private {
     pub(crate) subnet: SubnetIndex,
     /// Where it is: the NIC's own attachment, or its subnet's segment.
     pub(crate) attachment: Option<AttachmentId>,
-    /// The NSG of its subnet.
-    pub(crate) subnet_group: Option<GroupId>,
+    /// The NSGs before it.
+    pub(crate) guards: Guards,
     /// Its instance-level public address.
     pub(crate) public: Option<Address>,
     pub(crate) sku: PublicIpSku,

@@ -60,7 +60,7 @@ impl Snapshot {
         let mut seen: HashMap<_, usize> = HashMap::new();
         let is_needed = |(address, private): &(Address, Private)| {
             let class = self.policy.address_class(*address);
-            let key = (class, address.is_v4(), self.nic(private.nic).group, private.subnet_group);
+            let key = (class, address.is_v4(), private.guards);
             let count = seen.entry(key).or_default();
             *count += 1;
             *count <= 2
@@ -81,11 +81,8 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn pair(&mut self, from: (Address, Private), to: (Address, Private)) {
-        let nic_group = |private: &Private| self.snapshot.nic(private.nic).group;
-        let out = [nic_group(&from.1), from.1.subnet_group].map(|group| (group, Direction::Outbound));
-        let into = [to.1.subnet_group, nic_group(&to.1)].map(|group| (group, Direction::Inbound));
-        for (group, direction) in out.into_iter().chain(into) {
-            if let Some(group) = group {
+        for (guards, direction) in [(from.1.guards, Direction::Outbound), (to.1.guards, Direction::Inbound)] {
+            for (_, group) in guards.in_order(direction) {
                 self.group(group, direction, from, to);
             }
         }

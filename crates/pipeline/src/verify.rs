@@ -17,7 +17,7 @@ pub struct FlowVerdict {
 }
 
 /// The NSGs before one address of a NIC.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Guards {
     /// At the NIC itself.
     pub nic: Option<GroupId>,
@@ -60,9 +60,8 @@ impl Snapshot {
         };
         let of = self.private_of(nic, local)?;
         let classes = self.policy.classes(tuple);
-        let guards = Guards { nic: self.nic(nic.0).group, subnet: of.subnet_group };
         let mut verdict = FlowVerdict { access: Access::Allow, rule: None };
-        for (_, group) in guards.in_order(direction) {
+        for (_, group) in of.guards.in_order(direction) {
             let Match::Rule(index) = self.policy.first_match(group, direction, &classes) else { continue };
             let rule = self.rule(group, direction, usize::from(index.0));
             let access = self.policy.rule(group, direction, index).map_or(Access::Deny, |rule| rule.access);
@@ -72,7 +71,7 @@ impl Snapshot {
             }
         }
         let closed = direction == Direction::Inbound
-            && guards.is_none()
+            && of.guards.is_none()
             && of.sku == PublicIpSku::Standard
             && of.public.is_some()
             && !self.private_to(nic).contains(remote.bits());
@@ -81,8 +80,7 @@ impl Snapshot {
 
     /// The NSGs before one IP configuration of a NIC; none for a NIC or configuration that the network does not have.
     pub fn guards(&self, nic: NicIndex, configuration: usize) -> Guards {
-        let Some(nic) = self.nics().get(nic.0) else { return Guards::default() };
-        Guards { nic: nic.group, subnet: nic.subnet_groups.get(configuration).copied().flatten() }
+        self.nics().get(nic.0).and_then(|nic| nic.guards.get(configuration).copied()).unwrap_or_default()
     }
 
     /// The addresses that a NIC is reached from without a public one: those that it has routes to, and the platform's.
@@ -98,11 +96,13 @@ impl Snapshot {
         Ranges::union(routed.iter().chain([&platform]).flat_map(Ranges::as_slice).copied())
     }
 
-    /// The addresses that one side of a question names, as a NIC sees it; `None` for a tag that is not loaded.
-    pub fn addresses(&self, nic: NicIndex, side: &AddressMatch) -> Option<Ranges> {
-        let vnet = self.network.network_interfaces.get(nic.0)?.vnet()?;
-        let tag = self.virtual_networks.get(vnet.0)?;
-        Meanings::new(&self.network, [tag.as_slice()]).set(side, (vnet, 0))
+    /// The addresses that one side of a question names, as an IP configuration of a NIC sees it; `None` for a tag that is
+    /// not loaded.
+    pub fn addresses(&self, nic: NicIndex, configuration: usize, side: &AddressMatch) -> Option<Ranges> {
+        let nic = self.network.network_interfaces.get(nic.0)?;
+        let from = self.network.vantage(nic.ip_configurations.get(configuration)?.subnet);
+        let tag = self.virtual_networks.get(&from)?;
+        Meanings::new(&self.network, [tag.as_slice()]).set(side, (from.vnet, 0))
     }
 
     fn private_of(&self, nic: NicIndex, address: Address) -> Option<crate::snapshot::Private> {

@@ -33,8 +33,9 @@ impl<'a> Builder<'a> {
         Self { network, virtual_networks: Vec::new(), groups: Vec::new() }
     }
 
-    /// Adds an NSG as the NICs of a VNet see it. Their VirtualNetwork tag holds `virtual_network`: the address space of
-    /// the VNet, its peers and what lies behind its gateways; the host's address 168.63.129.16 belongs to it anyway.
+    /// Adds an NSG as the NICs of some subnets of a VNet see it. Their VirtualNetwork tag holds `virtual_network`: the
+    /// address space of the VNet, its peers, what lies behind its gateways and what routes of the subnets bring in; the
+    /// host's address 168.63.129.16 belongs to it anyway.
     /// Members of application security groups count in their own VNet only, for another may have the same addresses.
     ///
     /// # Returns

@@ -5,9 +5,10 @@ use control::answer::{AppliedTo, EffectiveNsg, EffectiveRule, Expansion, Side};
 use model::{AddressMatch, Direction, IpConfiguration, Network, NetworkInterface, NsgIndex, SecurityRule};
 use pipeline::{Level, Snapshot};
 use policy::GroupId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-/// Every NSG before a network interface with its rules as they take effect: its subnet's, then its own.
+/// Every NSG before a network interface with its rules as they take effect: its subnet's, then its own. That stands there once
+/// for each meaning of VirtualNetwork, where IP configurations in different subnets see different ones.
 ///
 /// # Errors
 /// One sentence where there is no such network interface.
@@ -18,11 +19,11 @@ pub fn effective_nsgs(snapshot: &Snapshot, nic: &str) -> Result<Vec<EffectiveNsg
     let network = &snapshot.network;
     let index = network.find_nic(nic).map_err(|missing| missing.sentence())?;
     let nic = network.network_interfaces.get(index.0).ok_or("no such network interface")?;
-    let mut answer: Vec<EffectiveNsg> = Vec::new();
+    let (mut answer, mut known) = (Vec::new(), HashSet::new());
     for (nth, configuration) in nic.ip_configurations.iter().enumerate() {
         for (level, group) in snapshot.guards(index, nth).in_order(Direction::Inbound) {
             let Some((nsg, place)) = standing(network, nic, configuration, level) else { continue };
-            if answer.iter().all(|known| *known.applied_to.id() != *place.id()) {
+            if known.insert((place.id().to_owned(), group)) {
                 answer.extend(view(snapshot, nsg, group, place));
             }
         }

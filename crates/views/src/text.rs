@@ -118,20 +118,25 @@ fn row(rule: &EffectiveRule, expansions: &[Expansion]) -> Vec<Cell> {
 }
 
 fn side(side: &Side, expansions: &[Expansion]) -> String {
-    let held = |number: usize| expansions.get(number).map_or(0, |it| it.prefixes.len());
-    let counted = |count: usize| match count {
-        0 => "nobody".to_owned(),
-        1 => "1 prefix".to_owned(),
-        count => format!("{count} prefixes"),
+    let held = |number: usize| {
+        let prefixes = expansions.get(number).map(|it| it.prefixes.as_slice()).unwrap_or_default();
+        let count = match prefixes.len() {
+            0 => "nobody".to_owned(),
+            1 => "1 prefix".to_owned(),
+            count => format!("{count} prefixes"),
+        };
+        // That a tag holds everything says more than that it is one prefix.
+        let whole = prefixes.iter().filter(|it| it.ends_with("/0")).map(String::as_str).collect::<Vec<_>>();
+        if whole.is_empty() { count } else { format!("{count}, {}", whole.join(" and ")) }
     };
     match side {
         Side::Any => "*".into(),
         Side::Prefixes(prefixes) => shortened(prefixes),
         Side::Tag(number) => {
             let tag = expansions.get(*number).and_then(|it| it.tag.as_deref()).unwrap_or_default();
-            format!("{tag} ({})", counted(held(*number)))
+            format!("{tag} ({})", held(*number))
         }
-        Side::Groups(names, number) => format!("{} ({})", names.join(", "), counted(held(*number))),
+        Side::Groups(names, number) => format!("{} ({})", names.join(", "), held(*number)),
     }
 }
 

@@ -12,7 +12,11 @@ impl Asking<'_> {
     /// No NSG stands here: all is allowed, but what comes to a Standard public address from outside.
     pub(crate) fn without_rules(&self, index: NicIndex, question: &Question) -> Result<NsgResult, String> {
         let Self { snapshot, nic, direction, configuration, .. } = *self;
-        let set = |side| snapshot.addresses(index, side).ok_or("a service tag of the question is not loaded");
+        let set = |side| {
+            snapshot
+                .addresses(index, configuration, side)
+                .ok_or("a service tag of the question is not loaded")
+        };
         let (source, destination) = (set(&question.source)?, set(&question.destination)?);
         let is_inbound = direction == Direction::Inbound;
         let local = if is_inbound { &destination } else { &source };

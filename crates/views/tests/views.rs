@@ -52,13 +52,38 @@ network:
 "#;
 
 fn snapshot() -> Snapshot {
-    let loaded = gateway::load_text(Path::new("g.yaml"), NETWORK, &mut Ids::default(), &Host::Unseen);
+    snapshot_of(NETWORK)
+}
+
+/// The network with a route table at each of its subnets: one route to an appliance, for these prefixes.
+fn routed(web: &str, bare: &str) -> Snapshot {
+    let table = |name: &str, prefix: &str| {
+        format!(
+            "    - {{ type: Microsoft.Network/routeTables, name: {name}, properties: {{ routes: [{{ name: r, properties: {{ \
+             addressPrefix: '{prefix}', nextHopType: VirtualAppliance, nextHopIpAddress: 10.0.1.9 }} }}] }} }}\n"
+        )
+    };
+    let text = NETWORK.replace(
+        "networkSecurityGroup: { id: web-nsg }",
+        "networkSecurityGroup: { id: web-nsg }, routeTable: { id: to-web }",
+    );
+    let text =
+        text.replace("addressPrefix: 10.0.3.0/24", "addressPrefix: 10.0.3.0/24, routeTable: { id: to-bare }");
+    snapshot_of(&format!("{text}{}{}", table("to-web", web), table("to-bare", bare)))
+}
+
+fn snapshot_of(text: &str) -> Snapshot {
+    let loaded = gateway::load_text(Path::new("g.yaml"), text, &mut Ids::default(), &Host::Unseen);
     let loaded = loaded.unwrap_or_else(|found| panic!("{found:?}"));
     Snapshot::build(&loaded.gateway, &mut Names::default()).unwrap()
 }
 
 fn effective(nic: &str) -> Value {
-    let nsgs = views::effective_nsgs(&snapshot(), nic).unwrap();
+    effective_in(&snapshot(), nic)
+}
+
+fn effective_in(snapshot: &Snapshot, nic: &str) -> Value {
+    let nsgs = views::effective_nsgs(snapshot, nic).unwrap();
     serde_json::to_value(views::EffectiveNsgs(&nsgs)).unwrap()
 }
 
@@ -343,6 +368,72 @@ fn a_machine_with_one_network_interface_is_enough() {
     // One name for both is that of either; two names are a network interface and whose it is.
     assert_eq!(asked(Some("vm-web1"), Some("vm-web1")).unwrap().access, "Deny");
     assert!(asked(Some("web2"), Some("vm-web1")).unwrap_err().contains("'web2'"));
+}
+
+#[test]
+fn tags_are_listed_as_the_subnets_route_table_has_made_them() {
+    let view = effective_in(&routed("198.51.100.0/24", "0.0.0.0/0"), "web1");
+    let held = json!(["10.0.0.0/16", "168.63.129.16/32", "198.51.100.0/24"]);
+    for nsg in view["value"].as_array().unwrap() {
+        assert_eq!(nsg["tagMap"]["VirtualNetwork"], held);
+        let internet = nsg["tagMap"]["Internet"].to_string();
+        assert!(!internet.contains("198.51.100.0/") && internet.contains("198.51.101.0/24"), "{internet}");
+    }
+    let snapshot = routed("0.0.0.0/0", "0.0.0.0/0");
+    let view = effective_in(&snapshot, "web1");
+    let [subnet, nic] = view["value"].as_array().unwrap().as_slice() else { panic!("{view}") };
+    assert_eq!(subnet["tagMap"]["VirtualNetwork"], json!(["0.0.0.0/0"]));
+    assert_eq!(nic["tagMap"]["Internet"], json!(["2000::/3"]));
+    let mut out = Vec::new();
+    let nsgs = views::effective_nsgs(&snapshot, "web1").unwrap();
+    views::text::effective_nsgs(&mut out, &nsgs, &views::text::Look::default()).unwrap();
+    let table = String::from_utf8(out).unwrap();
+    assert!(table.contains("VirtualNetwork (1 prefix, 0.0.0.0/0)"), "{table}");
+}
+
+/// A group at a NIC whose addresses are in two subnets stands in the list once for each tag that it sees.
+#[test]
+fn a_group_is_listed_once_for_each_tag_that_it_sees() {
+    let both = |web: &str, bare: &str| {
+        let text = NETWORK.replace(
+            "applicationSecurityGroups: [{ id: webs }] } }",
+            "primary: true } }
+          - { name: two, properties: { subnet: { id: v1/bare }, privateIPAddress: 10.0.3.9 } }",
+        );
+        let routes = |name: &str, prefix: &str| {
+            format!(
+                "    - {{ type: Microsoft.Network/routeTables, name: {name}, properties: {{ routes: [{{ name: r, \
+                 properties: {{ addressPrefix: {prefix}, nextHopType: None }} }}] }} }}\n"
+            )
+        };
+        let text =
+            text.replace("addressPrefix: 10.0.1.0/24,", "addressPrefix: 10.0.1.0/24, routeTable: { id: a },");
+        let text =
+            text.replace("addressPrefix: 10.0.3.0/24", "addressPrefix: 10.0.3.0/24, routeTable: { id: b }");
+        let view =
+            effective_in(&snapshot_of(&format!("{text}{}{}", routes("a", web), routes("b", bare))), "web1");
+        let listed =
+            view["value"].as_array().unwrap().iter().map(|nsg| nsg["tagMap"]["VirtualNetwork"][2].clone());
+        listed.collect::<Vec<_>>()
+    };
+    assert_eq!(both("198.51.100.0/24", "198.51.100.0/24"), ["198.51.100.0/24"; 2]);
+    assert_eq!(
+        both("198.51.100.0/24", "203.0.113.0/24"),
+        ["198.51.100.0/24", "198.51.100.0/24", "203.0.113.0/24"]
+    );
+}
+
+/// What a route brings into VirtualNetwork is no nearer to a Standard public address without a group.
+#[test]
+fn a_route_opens_no_address_that_nothing_guards() {
+    let asked = |snapshot: &Snapshot| {
+        let profile = profile("Inbound", "TCP", "VirtualNetwork", "10.0.3.4", "22");
+        let asked = Diagnostic { nic: Some("bare1".into()), vm: None, profile, verbosity: Verbosity::Normal };
+        views::diagnose(snapshot, &asked).unwrap().network_security_group_result.security_rule_access_result
+    };
+    assert_eq!(asked(&snapshot()), "Allow");
+    assert_eq!(asked(&routed("10.9.0.0/16", "10.0.1.0/24")), "Allow");
+    assert_eq!(asked(&routed("10.9.0.0/16", "198.51.100.0/24")), "Deny");
 }
 
 /// Azure's published example answers, where the reference data is at hand (`NSGATE_DATA`).

@@ -9,13 +9,14 @@ use policy::reference::{self, Meaning};
 use policy::{Match, Tuple};
 use proptest::prelude::*;
 use proptest::sample::select;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 pub(crate) const BOTH: [Direction; 2] = [Direction::Inbound, Direction::Outbound];
 
 /// Whatever prefixes and tags of this file a rule names, one of these lies in each of their differences.
-const ADDRESSES: [&str; 15] = [
+const ADDRESSES: [&str; 16] = [
     "10.0.0.0",
     "10.0.0.1",
     "10.0.0.2",
@@ -23,6 +24,7 @@ const ADDRESSES: [&str; 15] = [
     "10.0.0.4",
     "10.1.0.1",
     "192.168.0.1",
+    "198.51.100.9",
     "203.0.113.9",
     "8.8.8.8",
     "168.63.129.16",
@@ -174,6 +176,64 @@ pub(crate) fn changed(rules: Vec<SecurityRule>) -> impl Strategy<Value = Vec<Sec
     })
 }
 
+/// What VirtualNetwork holds in the only virtual network of [`network`], route tables left out.
+pub(crate) const SPACE: &str = "10.0.0.0/24";
+
+/// Routes for the whole of a family and for single addresses, to every kind of next hop.
+pub(crate) fn routes() -> impl Strategy<Value = Vec<Route>> {
+    const PREFIXES: [&str; 7] =
+        ["0.0.0.0/0", "::/0", "203.0.113.9/32", "10.0.0.0/31", "0.0.0.0/1", "128.0.0.0/1", "2001:db8::/128"];
+    const HOPS: [NextHop; 5] = [
+        NextHop::VirtualAppliance(None),
+        NextHop::VirtualNetworkGateway,
+        NextHop::VnetLocal,
+        NextHop::Internet,
+        NextHop::None,
+    ];
+    proptest::collection::btree_map(0..PREFIXES.len(), 0..HOPS.len(), 0..4).prop_map(|routes| {
+        let route = |(prefix, hop): (usize, usize)| Route {
+            name: PREFIXES[prefix].into(),
+            destination: RouteDestination::Prefix(net(PREFIXES[prefix])),
+            next_hop: HOPS[hop],
+        };
+        routes.into_iter().map(route).collect()
+    })
+}
+
+/// The network with a route table for each of its subnets.
+pub(crate) fn routed(mut network: Network, tables: [Vec<Route>; 2]) -> Network {
+    let table = |routes| RouteTable {
+        id: "table".into(),
+        name: "table".into(),
+        routes,
+        disable_bgp_route_propagation: false,
+    };
+    network.route_tables = tables.map(table).to_vec();
+    for (nth, subnet) in network.virtual_networks[0].subnets.iter_mut().enumerate() {
+        subnet.route_table = Some(RouteTableIndex(nth));
+    }
+    network
+}
+
+/// What VirtualNetwork holds from a vantage, told route by route.
+pub(crate) fn tag(network: &Network, from: Vantage) -> Vec<IpNet> {
+    let mut tag = vec![net(SPACE)];
+    let table = from.route_table.map(|table| &network.route_tables[table.0]);
+    for route in table.into_iter().flat_map(|table| &table.routes) {
+        let RouteDestination::Prefix(prefix) = route.destination else { continue };
+        let tunnel = matches!(route.next_hop, NextHop::VirtualAppliance(_) | NextHop::VirtualNetworkGateway);
+        if tunnel || !["0.0.0.0/0", "::/0"].map(net).contains(&prefix) {
+            tag.push(prefix);
+        }
+    }
+    tag
+}
+
+/// The same from every vantage.
+pub(crate) fn tags(network: &Network) -> BTreeMap<Vantage, Vec<IpNet>> {
+    network.vantages().into_iter().map(|from| (from, tag(network, from))).collect()
+}
+
 /// A network with two groups, two application security groups and a tag, and where `guarded` two NICs behind them.
 pub(crate) fn network(subnet: Vec<SecurityRule>, nic: Vec<SecurityRule>, guarded: bool) -> Network {
     let group = |name: &str, rules| NetworkSecurityGroup { id: name.into(), name: name.into(), rules };
@@ -184,21 +244,23 @@ pub(crate) fn network(subnet: Vec<SecurityRule>, nic: Vec<SecurityRule>, guarded
         usable_in_nsg: true,
         ..NamedTag::default()
     };
+    let subnet_of = |name: &str, prefix: &str| Subnet {
+        id: name.into(),
+        name: name.into(),
+        prefixes: vec![net(prefix)],
+        security_group: guarded.then_some(NsgIndex(0)),
+        route_table: None,
+    };
     let vnet = VirtualNetwork {
         id: "vnet1".into(),
         name: "vnet1".into(),
-        address_space: vec![net("10.0.0.0/24")],
-        subnets: vec![Subnet {
-            id: "web".into(),
-            name: "web".into(),
-            prefixes: vec![net("10.0.0.0/24")],
-            security_group: guarded.then_some(NsgIndex(0)),
-        }],
+        address_space: vec![net(SPACE)],
+        subnets: vec![subnet_of("web", SPACE), subnet_of("db", "2001:db8::/64")],
         peerings: Vec::new(),
     };
     let own = |address: &str, groups: &[usize]| IpConfiguration {
         name: address.into(),
-        subnet: SubnetIndex { vnet: VnetIndex(0), subnet: 0 },
+        subnet: SubnetIndex { vnet: VnetIndex(0), subnet: usize::from(address.contains(':')) },
         private_address: Some(address.parse().unwrap()),
         public_ip: None,
         application_security_groups: groups.iter().copied().map(AsgIndex).collect(),

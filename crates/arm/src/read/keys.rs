@@ -187,6 +187,18 @@ pub(super) const IP_CONFIGURATION: &[&str] = &[
 
 pub(super) const APPLICATION_SECURITY_GROUP: &[&str] = &["resourceGuid", "provisioningState"];
 
+pub(super) const ROUTE_TABLE: &[&str] = &[
+    "routes",
+    "subnets",
+    "disableBgpRoutePropagation",
+    "disablePeeringRoute",
+    "resourceGuid",
+    "provisioningState",
+];
+
+pub(super) const ROUTE: &[&str] =
+    &["addressPrefix", "nextHopType", "nextHopIpAddress", "hasBgpOverride", "provisioningState"];
+
 pub(super) const PUBLIC_IP: &[&str] = &[
     "ipAddress",
     "publicIPAllocationMethod",

@@ -14,13 +14,15 @@ pub(super) enum Kind {
     SecurityGroup,
     SecurityRule,
     ApplicationSecurityGroup,
+    RouteTable,
+    Route,
     PublicIp,
     DefaultSecurityRule,
     Other(String),
 }
 
 impl Kind {
-    const MODELLED: [Self; 9] = [
+    const MODELLED: [Self; 11] = [
         Self::VirtualNetwork,
         Self::Subnet,
         Self::Peering,
@@ -28,6 +30,8 @@ impl Kind {
         Self::SecurityGroup,
         Self::SecurityRule,
         Self::ApplicationSecurityGroup,
+        Self::RouteTable,
+        Self::Route,
         Self::PublicIp,
         Self::DefaultSecurityRule,
     ];
@@ -42,6 +46,8 @@ impl Kind {
             Self::SecurityGroup => "Microsoft.Network/networkSecurityGroups",
             Self::SecurityRule => "Microsoft.Network/networkSecurityGroups/securityRules",
             Self::ApplicationSecurityGroup => "Microsoft.Network/applicationSecurityGroups",
+            Self::RouteTable => "Microsoft.Network/routeTables",
+            Self::Route => "Microsoft.Network/routeTables/routes",
             Self::PublicIp => "Microsoft.Network/publicIPAddresses",
             Self::DefaultSecurityRule => "Microsoft.Network/networkSecurityGroups/defaultSecurityRules",
             Self::Other(name) => name,
@@ -92,12 +98,17 @@ fn from_properties(properties: &Place<'_>) -> Option<Kind> {
         Some(Kind::VirtualNetwork)
     } else if has("priority") && has("direction") {
         Some(Kind::SecurityRule)
-    } else if (has("addressPrefix") || has("addressPrefixes")) && !has("nextHopType") {
+    } else if has("nextHopType") {
+        // What an effective route table lists has the source of each route beside it.
+        (has("addressPrefix") && !has("source")).then_some(Kind::Route)
+    } else if has("addressPrefix") || has("addressPrefixes") {
         Some(Kind::Subnet)
     } else if has("remoteVirtualNetwork") {
         Some(Kind::Peering)
     } else if has("ipConfigurations") {
         Some(Kind::NetworkInterface)
+    } else if has("routes") || has("disableBgpRoutePropagation") {
+        Some(Kind::RouteTable)
     } else if has("publicIPAllocationMethod") || has("ipAddress") {
         Some(Kind::PublicIp)
     } else {

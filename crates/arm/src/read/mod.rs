@@ -11,6 +11,7 @@ mod kind;
 mod nic;
 mod powershell;
 mod resource;
+mod route_table;
 mod shape;
 mod template;
 mod vnet;

@@ -88,6 +88,7 @@ impl Reader {
             Kind::NetworkInterface => self.network_interface(place, head),
             Kind::SecurityGroup => self.security_group(place, head),
             Kind::ApplicationSecurityGroup => self.application_security_group(place, head),
+            Kind::RouteTable => self.route_table(place, head),
             Kind::PublicIp => self.public_ip(place, head),
             Kind::Subnet => {
                 let Some(parent) = self.parent(&mut head, enclosing, &place.node.at) else { return };
@@ -103,6 +104,11 @@ impl Reader {
                 let Some(parent) = self.parent(&mut head, enclosing, &place.node.at) else { return };
                 let value = self.security_rule(place, head);
                 self.network.security_rules.push(raw::Child { parent, value });
+            }
+            Kind::Route => {
+                let Some(parent) = self.parent(&mut head, enclosing, &place.node.at) else { return };
+                let value = self.route(place, head);
+                self.network.routes.push(raw::Child { parent, value });
             }
             Kind::DefaultSecurityRule => {
                 head.split_parent();

@@ -44,7 +44,7 @@ impl Reader {
     pub(super) fn subnet(&mut self, place: &Place<'_>, head: Head) -> raw::Subnet {
         let before = self.report.errors();
         let Head { id, name } = head;
-        let (mut prefixes, mut security_group) = (Vec::new(), None);
+        let (mut prefixes, mut security_group, mut route_table) = (Vec::new(), None, None);
         if let Some(properties) = self.properties(place, keys::SUBNET) {
             prefixes = self.report.strings(&properties, "addressPrefixes");
             if let Some(one) = self.report.string(&properties, "addressPrefix") {
@@ -52,11 +52,12 @@ impl Reader {
             }
             self.allocated(&properties, &mut prefixes, "properties.addressPrefix");
             security_group = self.report.reference(&properties, "networkSecurityGroup");
-            let beyond = ["routeTable", "natGateway", "serviceEndpoints", "serviceEndpointPolicies"];
+            route_table = self.report.reference(&properties, "routeTable");
+            let beyond = ["natGateway", "serviceEndpoints", "serviceEndpointPolicies"];
             self.ignore_properties(&properties, &beyond, &name.value);
         }
         let incomplete = self.report.errors() > before;
-        raw::Subnet { id, name, prefixes, security_group, incomplete }
+        raw::Subnet { id, name, prefixes, security_group, route_table, incomplete }
     }
 
     /// The prefixes that a pool of addresses has given, where none are written: only Azure's answers tell them.

@@ -63,12 +63,13 @@ impl Sound {
     }
 }
 
-/// `Sql` and `Storage` can be used in NSGs, `Feeder` cannot.
+/// `Sql` and `Storage` can be used in NSGs and in routes, `Feeder` cannot.
 pub(crate) fn tags() -> Arc<ServiceTags> {
-    let tag = |name: &str, prefix: &str, usable_in_nsg| NamedTag {
+    let tag = |name: &str, prefix: &str, usable| NamedTag {
         name: name.into(),
         prefixes: vec![prefix.parse().unwrap()],
-        usable_in_nsg,
+        usable_in_nsg: usable,
+        usable_in_routes: usable,
         ..NamedTag::default()
     };
     Arc::new(ServiceTags::new(vec![

@@ -1,6 +1,7 @@
 //! The policies that a script chooses from, compiled once.
 
 use super::hosts::{HOSTS, Stands, Vnet};
+use model::NextHop;
 use pipeline::{Names, Snapshot};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -201,7 +202,12 @@ impl Choice {
             2 => base
                 .guard("db", &["100 out deny any * > Internet", "100 in allow tcp * > *:80,443,8000-9000"])
                 .guard("vm1", &["100 in allow any * > *", "100 out deny udp * > 198.51.100.0/24:53"]),
-            _ => base.guard("web", &["100 in deny any * > *", "100 out allow icmp * > *"]).guard("vm3", &[]),
+            // Forced tunnelling, which opens the default rules, and a route that takes a prefix out of Internet.
+            _ => base
+                .guard("web", &["100 in deny any * > *", "100 out allow icmp * > *"])
+                .guard("vm3", &[])
+                .routes("web", &[("198.51.100.0/24", NextHop::Internet), ("::/0", NextHop::None)])
+                .routes("db", &[("0.0.0.0/0", NextHop::VirtualAppliance(None))]),
         }
     }
 

@@ -105,7 +105,7 @@ fn single<'a>(
     warning.into_iter().for_each(|warning| report.push(warning.of(&side, text, &written.at)));
     if let ServiceTag::Named(_) = tag {
         let written = At { value: text.to_owned(), at: written.at.clone() };
-        report.tag_uses.push(TagUse { by: side.to_string(), written });
+        report.tag_uses.push(TagUse { by: side.to_string(), in_route: false, written });
     }
     Some(AddressMatch::Tag(tag))
 }

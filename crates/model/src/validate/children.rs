@@ -2,7 +2,7 @@
 
 use super::Report;
 use crate::reference::Directory;
-use crate::{At, Diagnostic, NsgIndex, VnetIndex, codes, raw};
+use crate::{At, Diagnostic, NsgIndex, RouteTableIndex, VnetIndex, codes, raw};
 use std::collections::HashMap;
 
 /// Puts every child resource into its parent, in the place of an inline one of the same name.
@@ -10,6 +10,7 @@ pub(super) fn merge(
     raw: &mut raw::Network,
     vnets: &Directory<VnetIndex>,
     nsgs: &Directory<NsgIndex>,
+    route_tables: &Directory<RouteTableIndex>,
     report: &mut Report,
 ) {
     let mut seen = HashMap::new();
@@ -20,6 +21,15 @@ pub(super) fn merge(
         }
         if let Some(group) = raw.security_groups.get_mut(nsg.0) {
             put(&mut group.rules, child.value, |rule| &rule.name.value);
+        }
+    }
+    for child in std::mem::take(&mut raw.routes) {
+        let Some(table) = parent(route_tables, &child.parent, &child.value.name, report) else { continue };
+        if is_repeated(&mut seen, ("route", table.0), &child.value.name, report) {
+            continue;
+        }
+        if let Some(table) = raw.route_tables.get_mut(table.0) {
+            put(&mut table.routes, child.value, |route| &route.name.value);
         }
     }
     for child in std::mem::take(&mut raw.peerings) {

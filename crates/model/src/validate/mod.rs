@@ -13,6 +13,8 @@ mod peering;
 mod ports;
 mod prefix;
 mod public_ip;
+mod route_table;
+mod routing;
 mod rule;
 mod tag;
 mod text;
@@ -23,7 +25,7 @@ pub use tag::retag;
 use crate::reference::{Directory, Kind, is_full};
 use crate::{
     ApplicationSecurityGroup, AsgIndex, At, Diagnostic, Network, NicIndex, NsgIndex, PublicIpIndex,
-    ServiceTags, Severity, SubnetIndex, TagUse, Tally, VnetIndex, codes, raw,
+    RouteTableIndex, ServiceTags, Severity, SubnetIndex, TagUse, Tally, VnetIndex, codes, raw,
 };
 use std::sync::Arc;
 
@@ -45,6 +47,8 @@ pub fn validate(mut raw: raw::Network, tags: Arc<ServiceTags>) -> (Option<Networ
     let mut virtual_networks: Vec<_> =
         raw.virtual_networks.iter().map(|vnet| vnet::build(vnet, &directories, &mut report)).collect();
     peering::build_all(&raw.virtual_networks, &mut virtual_networks, &directories, &mut report);
+    let route_tables: Vec<_> =
+        raw.route_tables.iter().map(|table| route_table::build(table, &tags, &mut report)).collect();
     let public_ips = public_ip::build_all(&raw.public_ips, &mut report);
     let (mut network_interfaces, asg_vnets) =
         nic::build_all(&raw, &virtual_networks, &public_ips, &directories, &mut report);
@@ -74,11 +78,13 @@ pub fn validate(mut raw: raw::Network, tags: Arc<ServiceTags>) -> (Option<Networ
         network_interfaces,
         security_groups,
         application_security_groups,
+        route_tables,
         public_ips,
         service_tags: tags,
         tag_uses: std::mem::take(&mut report.tag_uses),
         rule_places: raw.security_groups.iter().map(group::places).collect(),
     };
+    routing::look_over(&raw, &network, &mut report);
     lint::lint(&raw, &network, &asg_vnets, &directories, &mut report);
     report.finish(network)
 }
@@ -88,7 +94,7 @@ pub fn validate(mut raw: raw::Network, tags: Arc<ServiceTags>) -> (Option<Networ
 struct Report {
     diagnostics: Vec<Diagnostic>,
     tally: Tally,
-    /// Where rules name published tags.
+    /// Where rules and routes name published tags.
     tag_uses: Vec<TagUse>,
     /// Whether the name of something could not be read.
     unread: bool,
@@ -133,6 +139,7 @@ struct Directories {
     subnets: Directory<SubnetIndex>,
     nsgs: Directory<NsgIndex>,
     asgs: Directory<AsgIndex>,
+    route_tables: Directory<RouteTableIndex>,
     public_ips: Directory<PublicIpIndex>,
     nics: Directory<NicIndex>,
 }
@@ -144,9 +151,10 @@ impl Directories {
         let nsgs = directory(Kind::SecurityGroup, NsgIndex, heads(&raw.security_groups), report);
         let asg_heads = heads(&raw.application_security_groups);
         let asgs = directory(Kind::ApplicationSecurityGroup, AsgIndex, asg_heads, report);
+        let route_tables = directory(Kind::RouteTable, RouteTableIndex, heads(&raw.route_tables), report);
         let public_ips = directory(Kind::PublicIp, PublicIpIndex, heads(&raw.public_ips), report);
         let nics = directory(Kind::NetworkInterface, NicIndex, heads(&raw.network_interfaces), report);
-        children::merge(raw, &vnets, &nsgs, report);
+        children::merge(raw, &vnets, &nsgs, &route_tables, report);
 
         let mut subnets = Directory::new(Kind::Subnet);
         for (nth, vnet) in raw.virtual_networks.iter().enumerate() {
@@ -165,7 +173,7 @@ impl Directories {
                 subnets.add(index, &vnet::subnet_id(vnet, it), &name);
             }
         }
-        Self { vnets, subnets, nsgs, asgs, public_ips, nics }
+        Self { vnets, subnets, nsgs, asgs, route_tables, public_ips, nics }
     }
 }
 
@@ -184,7 +192,7 @@ macro_rules! heads {
     )*};
 }
 
-heads!(VirtualNetwork NetworkInterface NetworkSecurityGroup ApplicationSecurityGroup PublicIpAddress);
+heads!(VirtualNetwork NetworkInterface NetworkSecurityGroup ApplicationSecurityGroup RouteTable PublicIpAddress);
 
 fn heads<T: Head>(resources: &[T]) -> impl Iterator<Item = (Option<&At<String>>, &At<String>)> {
     resources.iter().map(Head::head)

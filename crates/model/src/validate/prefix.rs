@@ -1,7 +1,7 @@
 //! Address prefixes: reading, overlap, reserved addresses.
 
 use super::{Report, text};
-use crate::{At, Diagnostic, codes, limits};
+use crate::{At, Diagnostic, Location, codes, limits};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -38,26 +38,29 @@ pub(super) fn parse_all<'a>(
     let mut nets = Vec::with_capacity(prefixes.len());
     for prefix in prefixes {
         let text = text::trimmed(prefix, report);
-        let error = match parse(text) {
-            Ok(net) if text.contains('/') => {
-                nets.push((net, prefix));
-                continue;
-            }
-            Err(BadPrefix::HostBits(net)) => {
-                let message = format!("{owner} has the address prefix '{text}', which has host bits set");
-                Diagnostic::error(codes::INVALID_CIDR_NOTATION, &prefix.at, message)
-                    .help(format!("did you mean '{net}'?"))
-            }
-            Ok(_) | Err(BadPrefix::NotCidr) => {
-                let message =
-                    format!("{owner} has the address prefix '{text}', which is not in CIDR notation");
-                Diagnostic::error(codes::INVALID_ADDRESS_PREFIX_FORMAT, &prefix.at, message)
-                    .help("write an address and a length, such as 10.0.0.0/24")
-            }
-        };
-        report.push(error);
+        match parse(text) {
+            Ok(net) if text.contains('/') => nets.push((net, prefix)),
+            Ok(_) => report.push(bad(BadPrefix::NotCidr, text, owner, &prefix.at)),
+            Err(why) => report.push(bad(why, text, owner, &prefix.at)),
+        }
     }
     nets
+}
+
+/// The error of a text that is no prefix. `owner` says whose.
+pub(super) fn bad(why: BadPrefix, text: &str, owner: &str, at: &Location) -> Diagnostic {
+    match why {
+        BadPrefix::HostBits(net) => {
+            let message = format!("{owner} has the address prefix '{text}', which has host bits set");
+            Diagnostic::error(codes::INVALID_CIDR_NOTATION, at, message)
+                .help(format!("did you mean '{net}'?"))
+        }
+        BadPrefix::NotCidr => {
+            let message = format!("{owner} has the address prefix '{text}', which is not in CIDR notation");
+            Diagnostic::error(codes::INVALID_ADDRESS_PREFIX_FORMAT, at, message)
+                .help("write an address and a length, such as 10.0.0.0/24")
+        }
+    }
 }
 
 /// Of each overlap, the places in `nets` of the wider prefix and of the one inside it.

@@ -2,7 +2,8 @@
 
 use crate::words::SPECIAL;
 use crate::{
-    AddressMatch, Diagnostic, Location, Network, ServiceTag, ServiceTags, Severity, TagUse, codes, nearest,
+    AddressMatch, Diagnostic, Location, Network, RouteDestination, ServiceTag, ServiceTags, Severity,
+    TagIndex, TagUse, codes, nearest,
 };
 use std::fmt::Display;
 use std::sync::Arc;
@@ -48,6 +49,42 @@ pub(super) fn find_tag(text: &str, tags: &ServiceTags) -> Option<(ServiceTag, Op
     Some((ServiceTag::Named(index), warning))
 }
 
+/// The same for the prefix of a route. The tags that are computed are for rules only.
+///
+/// # Source
+/// Azure "Virtual network traffic routing", *Service tags for user-defined routes*.
+pub(super) fn find_for_route(text: &str, tags: &ServiceTags) -> Option<(TagIndex, Option<TagWarning>)> {
+    let index = tags.find(text)?;
+    let usable = tags.get(index).is_some_and(|tag| tag.usable_in_routes);
+    let warning = (!usable).then(|| TagWarning {
+        code: codes::SERVICE_TAG_NOT_FOR_ROUTES,
+        what: "which the tag file does not list for user-defined routes",
+        help: "Azure may refuse the route: look for a tag of the same service that lists UDR".to_owned(),
+    });
+    Some((index, warning))
+}
+
+/// The error of a route's prefix that is neither a prefix nor a tag; `by` is whose it is.
+pub(super) fn unknown_in_route(
+    by: &dyn Display,
+    text: &str,
+    at: &Location,
+    tags: &ServiceTags,
+) -> Diagnostic {
+    let message = format!("{by} has the address prefix '{text}'");
+    let error = Diagnostic::error(codes::INVALID_ADDRESS_PREFIX_FORMAT, at, message);
+    if let Some((name, _)) = SPECIAL.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
+        return error.help(format!("{name} is for rules only: write a prefix, such as 0.0.0.0/0"));
+    }
+    error.help(match known_as(text, tags, &[]) {
+        Some(help) => help,
+        None if looks_like_tag(text) && tags.is_empty() => {
+            "write a prefix or a service tag; no file of service tags is loaded".to_owned()
+        }
+        None => "write an address and a length, such as 10.1.0.0/16, or a service tag".to_owned(),
+    })
+}
+
 /// The error of a text that is neither an address nor a tag; `by` is whose it is.
 pub(super) fn unknown(by: &dyn Display, text: &str, at: &Location, tags: &ServiceTags) -> Diagnostic {
     let message = format!("{by} has the address prefix '{text}'");
@@ -56,37 +93,48 @@ pub(super) fn unknown(by: &dyn Display, text: &str, at: &Location, tags: &Servic
 }
 
 fn unknown_help(text: &str, tags: &ServiceTags) -> String {
-    // The file spells some regions in short: AzureCloud.centralfrance, but Storage.FranceCentral.
-    let regional = text.rsplit_once('.').and_then(|(service, region)| tags.find_in_region(service, region));
-    if let Some(tag) = regional.and_then(|index| tags.get(index)) {
-        return format!("did you mean '{}'?", tag.name);
+    match known_as(text, tags, &SPECIAL) {
+        Some(help) => help,
+        None if looks_like_tag(text) && tags.is_empty() => {
+            "write *, an address, a prefix or a service tag; no file of service tags is loaded".to_owned()
+        }
+        None => "write *, an address, a prefix such as 10.0.1.0/24, or a service tag".to_owned(),
     }
-    let known = SPECIAL.iter().map(|(name, _)| *name).chain(tags.iter().map(|tag| &*tag.name));
-    if let Some(name) = nearest(text, known) {
-        return format!("did you mean '{name}'?");
-    }
-    let looks_like_tag = text.starts_with(|c: char| c.is_ascii_alphabetic()) && !text.contains([':', '/']);
-    if looks_like_tag && tags.is_empty() {
-        return "write *, an address, a prefix or a service tag; no file of service tags is loaded"
-            .to_owned();
-    }
-    "write *, an address, a prefix such as 10.0.1.0/24, or a service tag".to_owned()
 }
 
-/// The same network with the tags of another file, found by the names that the rules give them.
+/// The tag that was meant, of the file's and these others.
+fn known_as(text: &str, tags: &ServiceTags, others: &[(&str, ServiceTag)]) -> Option<String> {
+    // The file spells some regions in short: AzureCloud.centralfrance, but Storage.FranceCentral.
+    let regional = text.rsplit_once('.').and_then(|(service, region)| tags.find_in_region(service, region));
+    let regional = regional.and_then(|index| tags.get(index)).map(|tag| &*tag.name);
+    let known = others.iter().map(|(name, _)| *name).chain(tags.iter().map(|tag| &*tag.name));
+    regional.or_else(|| nearest(text, known)).map(|name| format!("did you mean '{name}'?"))
+}
+
+fn looks_like_tag(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic()) && !text.contains([':', '/'])
+}
+
+/// The same network with the tags of another file, found by the names that the rules and routes give them.
 ///
 /// # Returns
-/// The network, or `None` where a rule names a tag that the other file has not; and what [`validate`](crate::validate)
+/// The network, or `None` where a rule or route names a tag that the other file has not; and what [`validate`](crate::validate)
 /// would say of each tag that is named, in the order of their places.
 ///
 /// # Cost
 /// A copy of the network.
 pub fn retag(network: &Network, tags: Arc<ServiceTags>) -> (Option<Network>, Vec<Diagnostic>) {
     let mut found: Vec<Diagnostic> = Vec::new();
-    for TagUse { by, written } in &network.tag_uses {
-        match find_tag(&written.value, &tags) {
+    for TagUse { by, in_route, written } in &network.tag_uses {
+        let known = if *in_route {
+            find_for_route(&written.value, &tags).map(|(_, warning)| warning)
+        } else {
+            find_tag(&written.value, &tags).map(|(_, warning)| warning)
+        };
+        let unknown = if *in_route { unknown_in_route } else { unknown };
+        match known {
             None => found.push(unknown(by, &written.value, &written.at, &tags)),
-            Some((_, warning)) => {
+            Some(warning) => {
                 found.extend(warning.map(|warning| warning.of(by, &written.value, &written.at)));
             }
         }
@@ -97,8 +145,17 @@ pub fn retag(network: &Network, tags: Arc<ServiceTags>) -> (Option<Network>, Vec
     }
     let mut next = network.clone();
     let sides = next.security_groups.iter_mut().flat_map(|group| &mut group.rules);
-    for side in sides.flat_map(|rule| [&mut rule.source, &mut rule.destination]) {
-        let AddressMatch::Tag(ServiceTag::Named(index)) = side else { continue };
+    let of_rules = sides.flat_map(|rule| [&mut rule.source, &mut rule.destination]);
+    let of_rules = of_rules.filter_map(|side| match side {
+        AddressMatch::Tag(ServiceTag::Named(index)) => Some(index),
+        _ => None,
+    });
+    let routes = next.route_tables.iter_mut().flat_map(|table| &mut table.routes);
+    let of_routes = routes.filter_map(|route| match &mut route.destination {
+        RouteDestination::Tag(index) => Some(index),
+        RouteDestination::Prefix(_) => None,
+    });
+    for index in of_rules.chain(of_routes) {
         match network.service_tags.get(*index).and_then(|tag| tags.find(&tag.name)) {
             Some(new) => *index = new,
             // Not reached: each of them has its place in the list above. Nothing would match a tag that is no more.

@@ -2,7 +2,7 @@
 
 use super::{Directories, Report, id_of, prefix};
 use crate::reference::{Kind, is_full};
-use crate::{At, Diagnostic, Subnet, VirtualNetwork, codes, limits, raw};
+use crate::{At, Diagnostic, NotFound, RouteTableIndex, Subnet, VirtualNetwork, codes, limits, raw};
 use ipnet::IpNet;
 use std::sync::Arc;
 
@@ -36,6 +36,10 @@ pub(super) fn build(
             let owner = format_args!("subnet '{}/{}'", raw.name.value, subnet.name.value);
             report.resolve(&directories.nsgs, reference, owner)
         });
+        let route_table = subnet.route_table.as_ref().and_then(|reference| {
+            let owner = format!("subnet '{}/{}'", raw.name.value, subnet.name.value);
+            route_table(reference, &owner, directories, report)
+        });
         // With one prefix wrong, nobody can say what lies inside the subnet.
         let readable = nets.len() == subnet.prefixes.len();
         subnets.push(Subnet {
@@ -43,6 +47,7 @@ pub(super) fn build(
             name: subnet.name.value.as_str().into(),
             prefixes: if readable { nets.iter().map(|(net, _)| *net).collect() } else { Vec::new() },
             security_group,
+            route_table,
         });
         ranges.extend(nets.into_iter().map(|(net, at)| (net, at, subnet)));
     }
@@ -61,6 +66,25 @@ pub(super) fn build(
         // They need the address spaces of all: peering.rs puts them in.
         peerings: Vec::new(),
     }
+}
+
+/// The route table of a subnet. Azure's answers name tables that nobody has given us; a name written by hand should lead
+/// somewhere.
+fn route_table(
+    reference: &At<String>,
+    owner: &str,
+    directories: &Directories,
+    report: &mut Report,
+) -> Option<RouteTableIndex> {
+    if is_full(&reference.value)
+        && let Err(NotFound::Missing { .. }) = directories.route_tables.find(&reference.value)
+    {
+        let message = format!("{owner}: the route table '{}' is in none of the documents", reference.value);
+        let help = "VirtualNetwork lacks the prefixes of its routes; add the route table's document";
+        report.push(Diagnostic::warning(codes::NOT_HONOURED, &reference.at, message).help(help));
+        return None;
+    }
+    report.resolve(&directories.route_tables, reference, format_args!("{owner}"))
 }
 
 /// The id of a subnet: its own, or its virtual network's with its name.

@@ -82,7 +82,7 @@ fn check_documents(args: &Check) -> (Vec<Diagnostic>, String) {
 
 /// Warnings of rules that change nothing. A policy that is too large for an answer is refused elsewhere.
 fn idle_rules(network: &Network, attachments: &[Attachment]) -> Vec<Diagnostic> {
-    let virtual_networks = super::diff::virtual_networks(network, attachments);
+    let virtual_networks = pipeline::virtual_network_tags(network, attachments);
     let found =
         analysis::lint(&analysis::Network { network, virtual_networks: &virtual_networks, on_premises: &[] });
     found.map(|found| analysis::diagnostics(network, &found)).unwrap_or_default()

@@ -5,8 +5,9 @@ use crate::cli;
 use analysis::{Limits, Network, answer, diff};
 use anyhow::{Context as _, bail};
 use ipnet::IpNet;
-use model::VnetIndex;
-use pipeline::{Attachment, on_premises, virtual_network_tag};
+use model::Vantage;
+use pipeline::{Attachment, on_premises, virtual_network_tags};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -30,7 +31,7 @@ pub(super) fn run(args: &cli::Diff, out: &mut impl Write) -> anyhow::Result<Exit
 /// One side, loaded.
 struct Side {
     network: Arc<model::Network>,
-    virtual_networks: Vec<Vec<IpNet>>,
+    virtual_networks: BTreeMap<Vantage, Vec<IpNet>>,
     on_premises: Vec<Vec<IpNet>>,
 }
 
@@ -55,7 +56,7 @@ impl Side {
 
     fn new(network: Arc<model::Network>, attachments: &[Attachment]) -> Self {
         Self {
-            virtual_networks: virtual_networks(&network, attachments),
+            virtual_networks: virtual_network_tags(&network, attachments),
             on_premises: on_premises(&network, attachments),
             network,
         }
@@ -68,12 +69,6 @@ impl Side {
             on_premises: &self.on_premises,
         }
     }
-}
-
-/// What VirtualNetwork holds in each virtual network.
-pub(super) fn virtual_networks(network: &model::Network, attachments: &[Attachment]) -> Vec<Vec<IpNet>> {
-    let vnets = (0..network.virtual_networks.len()).map(VnetIndex);
-    vnets.map(|vnet| virtual_network_tag(network, attachments, vnet)).collect()
 }
 
 fn is_gateway_file(file: &Path) -> bool {

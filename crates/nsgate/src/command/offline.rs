@@ -4,6 +4,7 @@ use super::Broken;
 use crate::cli;
 use anyhow::bail;
 use gateway::{Given, Host, Ids, Loaded};
+use model::codes::NOT_HONOURED;
 use model::{Diagnostic, Network, NicIndex, Severity};
 use packet::AttachmentId;
 use pipeline::{Attachment, AttachmentKind, Gateway, Names, Snapshot};
@@ -14,8 +15,6 @@ use std::sync::Arc;
 
 /// A network interface for questions only: an Ethernet link of the usual size.
 const MTU: u32 = 1500;
-/// What a document says and nsgate does not act on, so that Azure's answer may be another.
-const NOT_HONOURED: &str = "NotHonoured";
 /// The most flows of a gateway that no file describes.
 pub(super) const CAPACITY: usize = 1_000_000;
 

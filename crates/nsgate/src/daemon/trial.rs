@@ -9,11 +9,12 @@ use super::views;
 use analysis::Limits;
 use control::answer::{Differences, FlowRule, NotAdmitted, Trial};
 use explain::{Arrivals, Words};
-use ipnet::IpNet;
-use model::VnetIndex;
 use packet::Offload;
 use packet::parse::SYN;
-use pipeline::{Attachment, Ending, Engine, FlowView, Foreseen, Gateway, Names, Settings, Shared, Snapshot};
+use pipeline::{
+    Attachment, Ending, Engine, FlowView, Foreseen, Gateway, Names, Settings, Shared, Snapshot,
+    virtual_network_tags,
+};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -68,18 +69,13 @@ pub(super) fn run(
 }
 
 fn differences(old: &Gateway, new: &Gateway) -> Result<Differences, String> {
-    let [of_old, of_new] = [old, new].map(virtual_networks);
+    let tags = |gateway: &Gateway| virtual_network_tags(&gateway.network, &gateway.attachments);
+    let [of_old, of_new] = [old, new].map(tags);
     let sites = [old, new].map(|it| pipeline::on_premises(&it.network, &it.attachments));
     let old = analysis::Network { network: &old.network, virtual_networks: &of_old, on_premises: &sites[0] };
     let new = analysis::Network { network: &new.network, virtual_networks: &of_new, on_premises: &sites[1] };
     let found = analysis::diff(&old, &new, &Limits::default()).map_err(|error| error.to_string())?;
     Ok(analysis::answer(&found))
-}
-
-/// What VirtualNetwork holds in each virtual network.
-fn virtual_networks(gateway: &Gateway) -> Vec<Vec<IpNet>> {
-    let all = (0..gateway.network.virtual_networks.len()).map(VnetIndex);
-    all.map(|vnet| pipeline::virtual_network_tag(&gateway.network, &gateway.attachments, vnet)).collect()
 }
 
 /// An engine that judges first packets and keeps nothing of them.

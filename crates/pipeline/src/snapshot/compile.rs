@@ -4,8 +4,9 @@ use super::{Nic, Private, Public, Rules, Snapshot};
 use crate::gateway::{Attachment, AttachmentKind, Gateway};
 use crate::link::build_links;
 use crate::names::{Names, OUTSIDE_SCOPES, RuleName};
-use crate::reach::{Reaches, virtual_network_tag};
-use model::{Direction, IpConfiguration, Network, NicIndex, NsgIndex, SubnetIndex, VnetIndex};
+use crate::reach::{Reaches, virtual_network_tag, virtual_network_tags};
+use crate::verify::Guards;
+use model::{Direction, IpConfiguration, Network, NicIndex, NsgIndex, SubnetIndex, Vantage};
 use packet::{Address, AttachmentId, Owner, Scope};
 use policy::{GroupId, Policy};
 use siphasher::sip::SipHasher13;
@@ -41,23 +42,22 @@ impl Snapshot {
         let mut public = HashMap::default();
         let shared: Vec<Address> = gateway.default_public_ips.iter().copied().map(Address::from).collect();
         for (nth, (nic, owner)) in network.network_interfaces.iter().zip(owners).enumerate() {
-            let group = nic.security_group.zip(nic.vnet()).map(|(nsg, vnet)| groups.add(nsg, vnet));
             let attached =
                 nic.ip_configurations.iter().any(|it| groups.attached.find(nth, it.subnet).is_some());
-            let subnets = nic.ip_configurations.iter().map(|it| groups.of_subnet(it.subnet));
-            let subnet_groups = subnets.collect();
-            let shared_public = one_of(&shared, &nic.id);
-            let name = Arc::clone(&nic.name);
-            snapshot_nics.push(Nic { name, owner, shared_public, attached, group, subnet_groups });
-            for configuration in &nic.ip_configurations {
+            let guards: Vec<Guards> =
+                nic.ip_configurations.iter().map(|it| groups.guards(nic.security_group, it.subnet)).collect();
+            for (configuration, guards) in nic.ip_configurations.iter().zip(&guards) {
                 let Some(address) = configuration.private_address else { continue };
-                let entry = groups.private(nth, configuration);
+                let entry = groups.private(nth, configuration, *guards);
                 let Some(&scope) = scopes.get(configuration.subnet.vnet.0) else { continue };
                 if let Some(outside) = entry.public {
                     public.insert(outside, Public::OneToOne(scope, address.into()));
                 }
                 private.insert((scope, Address::from(address)), entry);
             }
+            let shared_public = one_of(&shared, &nic.id);
+            let name = Arc::clone(&nic.name);
+            snapshot_nics.push(Nic { name, owner, shared_public, attached, guards });
         }
         for address in &shared {
             public.entry(*address).or_insert(Public::Shared);
@@ -78,9 +78,7 @@ impl Snapshot {
         Ok(Self {
             internet: links.iter().flatten().find(|link| link.is_internet()).map(|link| link.id),
             reaches: Reaches::new(gateway, &scopes),
-            virtual_networks: (0..scopes.len())
-                .map(|vnet| virtual_network_tag(&network, &gateway.attachments, VnetIndex(vnet)))
-                .collect(),
+            virtual_networks: virtual_network_tags(&network, &gateway.attachments),
             scopes,
             links,
             nics: snapshot_nics,
@@ -152,29 +150,35 @@ impl Attached {
     }
 }
 
-/// The NSGs in use, each compiled once for each virtual network that it guards.
+/// The NSGs in use, each compiled once for each vantage of what it guards.
 struct Groups<'a> {
     builder: policy::Builder<'a>,
     gateway: &'a Gateway,
-    known: HashMap<(NsgIndex, VnetIndex), GroupId>,
+    known: HashMap<(NsgIndex, Vantage), GroupId>,
     attached: Attached,
 }
 
 impl Groups<'_> {
-    fn add(&mut self, nsg: NsgIndex, vnet: VnetIndex) -> GroupId {
+    fn add(&mut self, nsg: NsgIndex, from: Vantage) -> GroupId {
         let Gateway { network, attachments, .. } = self.gateway;
         let builder = &mut self.builder;
-        let new = || builder.add(nsg, vnet, &virtual_network_tag(network, attachments, vnet));
-        *self.known.entry((nsg, vnet)).or_insert_with(new)
+        let new = || builder.add(nsg, from.vnet, &virtual_network_tag(network, attachments, from));
+        *self.known.entry((nsg, from)).or_insert_with(new)
     }
 
-    fn of_subnet(&mut self, subnet: SubnetIndex) -> Option<GroupId> {
-        let vnet = self.gateway.network.virtual_networks.get(subnet.vnet.0)?;
-        let nsg = vnet.subnets.get(subnet.subnet)?.security_group?;
-        Some(self.add(nsg, subnet.vnet))
+    /// The NSGs before an address in a subnet, that of its NIC among them: both see the VirtualNetwork of the subnet.
+    fn guards(&mut self, of_nic: Option<NsgIndex>, subnet: SubnetIndex) -> Guards {
+        let network = &self.gateway.network;
+        let from = network.vantage(subnet);
+        let vnet = network.virtual_networks.get(subnet.vnet.0);
+        let of_subnet = vnet.and_then(|vnet| vnet.subnets.get(subnet.subnet)?.security_group);
+        Guards {
+            nic: of_nic.map(|nsg| self.add(nsg, from)),
+            subnet: of_subnet.map(|nsg| self.add(nsg, from)),
+        }
     }
 
-    fn private(&mut self, nic: usize, configuration: &IpConfiguration) -> Private {
+    fn private(&self, nic: usize, configuration: &IpConfiguration, guards: Guards) -> Private {
         let subnet = configuration.subnet;
         let network = &self.gateway.network;
         let public = configuration.public_ip.and_then(|index| network.public_ips.get(index.0));
@@ -182,7 +186,7 @@ impl Groups<'_> {
             nic,
             subnet,
             attachment: self.attached.find(nic, subnet),
-            subnet_group: self.of_subnet(subnet),
+            guards,
             public: public.and_then(|p| p.address).map(Address::from),
             sku: public.map(|p| p.sku).unwrap_or_default(),
         }

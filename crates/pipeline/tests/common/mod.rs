@@ -1,10 +1,12 @@
 //! Random policies and packets, and what the reference evaluator says of them.
 #![allow(dead_code, reason = "each test file uses its own part")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use model::{Access, Direction, IpConfiguration, Network, NicIndex, PublicIpSku, SecurityRule};
+use model::{
+    Access, Direction, IpConfiguration, Network, NextHop, NicIndex, PublicIpSku, RouteDestination,
+    SecurityRule, SubnetIndex,
+};
 use packet::Protocol;
-use pipeline::virtual_network_tag;
 use policy::{Match, Tuple, reference};
 use proptest::prelude::*;
 use testkit::build::{OwnedFrame, ipv4, ipv6};
@@ -53,18 +55,52 @@ const PORTS: [&str; 11] =
     ["*", "*", "0", "80", "1-1023", "1024-65535", "65535", "0-65535", "53,80,443", "79-81", "8"];
 const EDGES: [u16; 13] = [0, 1, 8, 52, 53, 79, 80, 81, 443, 1023, 1024, 65_534, 65_535];
 
-/// A lab with up to six rules at each of four places; `vm1` has a Basic and `vm3` a Standard public address.
+/// A lab with up to six rules at each of four places, and a route table at each of its subnets; `vm1` has a Basic and `vm3` a
+/// Standard public address.
 pub(crate) fn blueprints() -> impl Strategy<Value = Blueprint> {
     let groups = proptest::collection::vec(proptest::option::of(rules()), 4);
-    groups.prop_map(|groups| {
+    let tables = [proptest::option::of(routes()), proptest::option::of(routes())];
+    (groups, tables).prop_map(|(groups, tables)| {
         let base = Blueprint::default().asg("fronts", &["vm1", "vm2"]).asg("stores", &["vm3"]);
         let base = base.public("vm1", PUBLIC1).standard_public("vm3", PUBLIC3);
         let base = base.dual_stack().public_v6("vm1", PUBLIC1_V6).public_v6("vm3", PUBLIC3_V6);
-        ["web", "db", "vm1", "vm3"].into_iter().zip(groups).fold(base, |lab, (place, rules)| match rules {
-            Some(rules) => lab.guard(place, &rules.iter().map(String::as_str).collect::<Vec<_>>()),
+        let guarded = ["web", "db", "vm1", "vm3"].into_iter().zip(groups).fold(
+            base,
+            |lab, (place, rules)| match rules {
+                Some(rules) => lab.guard(place, &rules.iter().map(String::as_str).collect::<Vec<_>>()),
+                None => lab,
+            },
+        );
+        ["web", "db"].into_iter().zip(tables).fold(guarded, |lab, (subnet, routes)| match routes {
+            Some(routes) => lab.routes(subnet, &routes),
             None => lab,
         })
     })
+}
+
+/// Routes for all of a family, for what is public, private and a machine's own, to every kind of next hop.
+fn routes() -> impl Strategy<Value = Vec<(&'static str, NextHop)>> {
+    const PREFIXES: [&str; 9] = [
+        "0.0.0.0/0",
+        "::/0",
+        "0.0.0.0/1",
+        "198.51.100.7/32",
+        "198.51.100.6/31",
+        "172.31.0.0/16",
+        "10.0.2.4/32",
+        "2001:db8:1::/48",
+        "fc00::/8",
+    ];
+    const HOPS: [NextHop; 6] = [
+        NextHop::VirtualAppliance(None),
+        NextHop::VirtualAppliance(None),
+        NextHop::VirtualNetworkGateway,
+        NextHop::VnetLocal,
+        NextHop::Internet,
+        NextHop::None,
+    ];
+    let routes = proptest::collection::btree_map(0..PREFIXES.len(), 0..HOPS.len(), 0..4);
+    routes.prop_map(|routes| routes.into_iter().map(|(prefix, hop)| (PREFIXES[prefix], HOPS[hop])).collect())
 }
 
 fn rules() -> impl Strategy<Value = Vec<String>> {
@@ -198,15 +234,20 @@ pub(crate) fn by_reference(
     tuple: &Tuple,
 ) -> (Access, Option<String>) {
     let interface = &network.network_interfaces[nic.0];
-    let subnet = interface.ip_configurations[0].subnet;
+    let own = match direction {
+        Direction::Inbound => tuple.destination.ip(),
+        Direction::Outbound => tuple.source.ip(),
+    };
+    let configuration =
+        interface.ip_configurations.iter().find(|it| it.private_address == Some(own)).unwrap();
+    let subnet = configuration.subnet;
     let at_subnet = network.virtual_networks[subnet.vnet.0].subnets[subnet.subnet].security_group;
     let order = match direction {
         Direction::Inbound => [at_subnet, interface.security_group],
         Direction::Outbound => [interface.security_group, at_subnet],
     };
-    let tag = virtual_network_tag(network, &[], subnet.vnet);
+    let tag = tag(network, subnet);
     let meaning = reference::Meaning { network, vnet: subnet.vnet, virtual_network: &tag };
-    let to = Some(tuple.destination.ip());
     let mut verdict = (Access::Allow, None);
     for nsg in order.into_iter().flatten() {
         let nsg = &network.security_groups[nsg.0];
@@ -219,21 +260,34 @@ pub(crate) fn by_reference(
             return verdict;
         }
     }
-    if direction == Direction::Inbound
-        && order == [None, None]
-        && closed(network, interface.ip_configurations.iter().find(|it| it.private_address == to), tuple)
-    {
+    if direction == Direction::Inbound && order == [None, None] && closed(network, configuration, tuple) {
         verdict = (Access::Deny, None);
     }
     verdict
 }
 
+/// What VirtualNetwork holds for the rules before a subnet of a network without peers and sites, told route by route.
+fn tag(network: &Network, subnet: SubnetIndex) -> Vec<ipnet::IpNet> {
+    let vnet = &network.virtual_networks[subnet.vnet.0];
+    let mut tag = vnet.address_space.clone();
+    let table = vnet.subnets[subnet.subnet].route_table.map(|table| &network.route_tables[table.0]);
+    for route in table.into_iter().flat_map(|table| &table.routes) {
+        let RouteDestination::Prefix(prefix) = route.destination else { panic!("these have no tags") };
+        let tunnel = matches!(route.next_hop, NextHop::VirtualAppliance(_) | NextHop::VirtualNetworkGateway);
+        if tunnel || !["0.0.0.0/0", "::/0"].contains(&prefix.to_string().as_str()) {
+            tag.push(prefix);
+        }
+    }
+    tag
+}
+
 /// Whether a Standard public address keeps a NIC without any NSG closed to this tuple.
-fn closed(network: &Network, configuration: Option<&IpConfiguration>, tuple: &Tuple) -> bool {
+fn closed(network: &Network, configuration: &IpConfiguration, tuple: &Tuple) -> bool {
     let inside = |prefix: &ipnet::IpNet| prefix.contains(&tuple.source.ip());
     let from_inside = network.virtual_networks.iter().flat_map(|vnet| &vnet.address_space).any(inside);
-    let public = configuration.and_then(|configuration| configuration.public_ip);
-    let standard = public.is_some_and(|public| network.public_ips[public.0].sku == PublicIpSku::Standard);
+    let standard = configuration
+        .public_ip
+        .is_some_and(|public| network.public_ips[public.0].sku == PublicIpSku::Standard);
     standard && !from_inside
 }
 

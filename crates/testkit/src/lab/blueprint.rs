@@ -3,7 +3,7 @@
 use super::networks::{Segment, Site};
 use super::steering::Steering;
 use ipnet::IpNet;
-use model::{Peering, PublicIpSku};
+use model::{Peering, PublicIpSku, RouteTable};
 use packet::{AttachmentId, Mac};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -17,6 +17,7 @@ pub struct Blueprint {
     pub(super) vms: Vec<Vm>,
     pub(super) nsgs: Vec<(String, Vec<String>)>,
     pub(super) asgs: Vec<(String, Vec<String>)>,
+    pub(super) route_tables: Vec<RouteTable>,
     pub(super) default_public: Vec<Ipv4Addr>,
     pub(super) snat_ports: nat::Ports,
     pub(super) ports_per_vm: u32,
@@ -39,6 +40,7 @@ pub(super) struct SubnetPlan {
     pub(super) name: String,
     pub(super) prefix: IpNet,
     pub(super) nsg: Option<usize>,
+    pub(super) route_table: Option<usize>,
 }
 
 /// A virtual machine with one NIC of the same name.
@@ -88,6 +90,7 @@ impl Default for Blueprint {
             vms: Vec::new(),
             nsgs: Vec::new(),
             asgs: Vec::new(),
+            route_tables: Vec::new(),
             default_public: vec![ip("203.0.113.10")],
             snat_ports: nat::Ports::ALL,
             ports_per_vm: nat::CAPACITY as u32,
@@ -121,7 +124,13 @@ impl Blueprint {
     /// Adds a subnet to the last virtual network.
     pub fn subnet(mut self, name: &str, prefix: &str) -> Self {
         let vnet = self.vnets.len() - 1;
-        self.subnets.push(SubnetPlan { vnet, name: name.into(), prefix: net(prefix), nsg: None });
+        self.subnets.push(SubnetPlan {
+            vnet,
+            name: name.into(),
+            prefix: net(prefix),
+            nsg: None,
+            route_table: None,
+        });
         self
     }
 

@@ -5,7 +5,8 @@ use super::rule::parse_rule;
 use ipnet::IpNet;
 use model::{
     ApplicationSecurityGroup, AsgIndex, IpConfiguration, Network, NetworkInterface, NetworkSecurityGroup,
-    NicIndex, NsgIndex, PublicIpAddress, PublicIpIndex, Subnet, SubnetIndex, VirtualNetwork, VnetIndex,
+    NicIndex, NsgIndex, PublicIpAddress, PublicIpIndex, RouteTableIndex, Subnet, SubnetIndex, VirtualNetwork,
+    VnetIndex,
 };
 use packet::AttachmentId;
 use pipeline::{Attachment, AttachmentKind, Gateway};
@@ -36,6 +37,7 @@ impl Blueprint {
             network_interfaces: nics,
             security_groups: self.nsgs.iter().map(nsg).collect(),
             application_security_groups: self.asgs.iter().map(asg).collect(),
+            route_tables: self.route_tables.clone(),
             public_ips,
             ..Network::default()
         }
@@ -94,6 +96,7 @@ impl Blueprint {
             name: plan.name.as_str().into(),
             prefixes: plan.prefixes(self),
             security_group: plan.nsg.map(NsgIndex),
+            route_table: plan.route_table.map(RouteTableIndex),
         };
         VirtualNetwork {
             id: name.as_str().into(),

@@ -1,10 +1,11 @@
-//! More than one network in a lab: segments, peerings, sites on premises.
+//! More than one network in a lab: segments, peerings, sites on premises, route tables.
 
 use super::blueprint::{Blueprint, host_mac, ip, net};
 use ipnet::IpNet;
-use model::{Peering, VnetIndex};
+use model::{NextHop, Peering, Route, RouteDestination, RouteTable, VnetIndex};
 use packet::{AttachmentId, Mac};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 /// Segments are numbered from here.
 const SEGMENTS: u16 = 100;
@@ -65,6 +66,26 @@ impl Blueprint {
     pub fn site_host(mut self, site: &str, addresses: &[&str]) -> Self {
         let site = self.sites.iter_mut().find(|known| known.name == site).expect("a site of the blueprint");
         site.host = addresses.iter().map(|address| ip(address)).collect();
+        self
+    }
+
+    /// Gives a subnet a route table of these prefixes and next hops.
+    pub fn routes(mut self, subnet: &str, routes: &[(&str, NextHop)]) -> Self {
+        let route = |(prefix, next_hop): &(&str, NextHop)| Route {
+            name: format!("to-{prefix}").into(),
+            destination: RouteDestination::Prefix(net(prefix)),
+            next_hop: *next_hop,
+        };
+        let name: Arc<str> = format!("{subnet}-routes").into();
+        self.route_tables.push(RouteTable {
+            id: Arc::clone(&name),
+            name,
+            routes: routes.iter().map(route).collect(),
+            disable_bgp_route_propagation: false,
+        });
+        let plan =
+            self.subnets.iter_mut().find(|plan| plan.name == subnet).expect("a subnet of the blueprint");
+        plan.route_table = Some(self.route_tables.len() - 1);
         self
     }
 
