@@ -21,12 +21,6 @@ fn site() -> Option<Site> {
     })
 }
 
-/// The machines on TAP devices and the internet on veth, with two workers.
-fn site_on_taps() -> Option<(Site, Daemon)> {
-    let started = Site::with_setting(NSGATE, Setting::tap_and_veth(2), &GatewayFile::open());
-    started.inspect(|(site, _)| site.serve(&site.internet, 8080))
-}
-
 /// What the daemon says of the attachment of an interface.
 fn state(daemon: &Daemon, interface: &str) -> Option<String> {
     let status = daemon.ask("status");
@@ -259,95 +253,6 @@ fn an_interface_of_pnets_that_returns_is_attached_again() {
     site.vm3.route("default", "10.0.2.1");
     assert!(soon(|| state(&daemon, "vm3").as_deref() == Some("attached")), "{}", daemon.log());
     assert!(is_answered(&site, &site.vm3), "{}", daemon.log());
-}
-
-#[test]
-fn a_tap_device_that_its_machine_deletes_is_made_again() {
-    let Some((site, daemon)) = site_on_taps() else { return };
-    let is = |wanted: &str| state(&daemon, "vm3").as_deref() == Some(wanted);
-    for times in 1..=2 {
-        assert!(is_answered(&site, &site.vm3), "{}", daemon.log());
-        site.vm3.ip("link delete eth0");
-        assert!(is_answered(&site, &site.vm1), "nobody else's business");
-        let told = || daemon.log().matches("the interface is gone").count() == times;
-        assert!(soon(told), "{times}: {}", daemon.log());
-        assert!(soon(|| is("attached")), "{times}: {}", daemon.log());
-        site.plug("vm3");
-    }
-    assert!(is_answered(&site, &site.vm3), "{}", daemon.log());
-}
-
-#[test]
-fn a_tap_device_goes_on_wherever_it_is_moved() {
-    let Some((site, daemon)) = site_on_taps() else { return };
-    for _ in 0..2 {
-        assert!(is_answered(&site, &site.vm3), "{}", daemon.log());
-        site.vm3.ip(&format!("link set eth0 netns {} name vm3", site.gateway.name()));
-        assert!(is_answered(&site, &site.vm1), "{}", daemon.log());
-        site.plug("vm3");
-    }
-    assert!(is_answered(&site, &site.vm3), "{}", daemon.log());
-    assert_eq!(state(&daemon, "vm3").as_deref(), Some("attached"));
-    assert!(!daemon.log().contains("the interface is gone"), "{}", daemon.log());
-}
-
-#[test]
-fn a_tap_device_whose_name_is_taken_holds_up_no_other() {
-    let Some((site, daemon)) = site_on_taps() else { return };
-    // While the device is its machine's the name is nobody's business.
-    site.gateway.ip("link add vm3 type bridge");
-    site.gateway.mtu("eth0", 1450);
-    let followed = || daemon.log().matches("followed a change").count();
-    assert!(soon(|| followed() == 1), "{}", daemon.log());
-    assert!(is_answered(&site, &site.vm3), "{}", daemon.log());
-    assert_eq!(state(&daemon, "vm3").as_deref(), Some("attached"));
-
-    site.vm3.ip("link delete eth0");
-    let said = || daemon.log().matches("cannot be followed").count();
-    assert!(soon(|| said() == 1), "{}", daemon.log());
-    assert!(daemon.log().contains("vm3 is no TAP device"), "{}", daemon.log());
-    site.gateway.mtu("eth0", 1500);
-    assert!(soon(|| followed() == 2), "{}", daemon.log());
-    assert!(is_answered(&site, &site.vm1), "{}", daemon.log());
-    assert_eq!(said(), 1, "it is told once: {}", daemon.log());
-
-    site.gateway.ip("link delete vm3");
-    assert!(soon(|| state(&daemon, "vm3").as_deref() == Some("attached")), "{}", daemon.log());
-    site.plug("vm3");
-    assert!(is_answered(&site, &site.vm3), "{}", daemon.log());
-}
-
-/// As a bridge of the host's has it, or the monitor of a virtual machine.
-#[test]
-fn a_persistent_tap_device_outlives_the_daemon_and_is_taken_again() {
-    if !available() {
-        return;
-    }
-    let site = Site::set(Setting::tap_and_veth(2));
-    site.serve(&site.internet, 8080);
-    site.gateway.ip("tuntap add dev vm2 mode tap multi_queue");
-    site.gateway.ip("link add lan type bridge");
-    testkit::netns::veth((&site.vm2, "eth0"), (&site.gateway, "port"));
-    for port in ["vm2", "port"] {
-        site.gateway.ip(&format!("link set {port} master lan up"));
-    }
-    site.gateway.ip("link set lan up");
-    site.vm2.address("eth0", "10.0.1.5/24");
-    site.vm2.route("default", "10.0.1.1");
-    site.gateway.sysctl("net.ipv4.ip_forward", "1");
-    let file = file(&[nic("interface", "vm2", "vm2-nic")]);
-    let mut daemon = site.launch(Path::new(NSGATE), &file).wait_until_ready();
-    assert!(is_answered(&site, &site.vm2), "{}", daemon.log());
-    // Its MTU is the host's to change, and the gateway goes by it.
-    site.gateway.mtu("vm2", 1300);
-    let told = || site.told_mtu(&site.internet, "203.0.113.20") == Some(1300);
-    assert!(soon(told), "{}", daemon.log());
-
-    daemon.kill();
-    assert!(site.gateway.attempt("ip link show vm2").success);
-    assert_eq!(site.try_tcp(&site.vm2, OUTSIDE).address(), None);
-    let daemon = site.launch(Path::new(NSGATE), &file).wait_until_ready();
-    assert!(is_answered(&site, &site.vm2), "{}", daemon.log());
 }
 
 #[test]
