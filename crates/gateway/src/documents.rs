@@ -1,7 +1,7 @@
 //! The documents that the file names, found and read.
 
 use crate::codes;
-use crate::templates::Given;
+use crate::templates::{Given, read_document};
 use crate::written::Written;
 use arm::{Deployment, Ignored, Resources};
 use document::Node;
@@ -33,7 +33,7 @@ pub fn load_documents(files: &[PathBuf], given: &Given<'_>) -> (Documents, Vec<D
     let mut nodes = Vec::new();
     let mut complete = found.is_empty();
     for file in files {
-        match document::read_json_file(file) {
+        match read_document(file) {
             Ok(node) => nodes.push(node),
             Err(errors) => {
                 complete = false;

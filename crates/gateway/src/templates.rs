@@ -50,7 +50,7 @@ pub fn expand_documents(files: &[PathBuf], given: &Given<'_>) -> (Vec<Deployed>,
     let deployment = given.deployment(&mut found);
     let mut nodes = Vec::new();
     for file in files {
-        match read_json_file(file) {
+        match read_document(file) {
             Ok(node) => nodes.push(node),
             Err(errors) => found.extend(errors),
         }
@@ -112,6 +112,17 @@ impl Given<'_> {
 /// The name of a resource group, a subscription and the like.
 fn name(text: &str) -> Option<String> {
     (!text.is_empty() && !text.contains('/')).then(|| text.to_owned())
+}
+
+/// A document that the command line names.
+pub(crate) fn read_document(file: &Path) -> Result<Node, Vec<Diagnostic>> {
+    read_json_file(file).map_err(|errors| match file.to_str().and_then(assigned) {
+        Some(_) if !file.exists() => {
+            let help = "it is taken for a file; each parameter has --parameters before it";
+            errors.into_iter().map(|it| it.help(help)).collect()
+        }
+        _ => errors,
+    })
 }
 
 /// What is before the `=` that gives a parameter or an expression a value, and what is behind it.

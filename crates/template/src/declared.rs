@@ -34,6 +34,12 @@ pub(crate) fn resolved<'n>(template: &'n Node, declaration: &'n Node) -> &'n Nod
     resolved
 }
 
+/// Whether a value may be null, and a property may be left out.
+pub(crate) fn is_nullable(template: &Node, declaration: &Node) -> bool {
+    let says_so = |it: &Node| it.get("nullable").is_some_and(|it| it.value == Value::Bool(true));
+    says_so(declaration) || says_so(resolved(template, declaration))
+}
+
 impl Inside<'_, '_> {
     /// The value if it is one that the declaration allows, with the right type; else what is wrong is reported, and it is a hole.
     pub(crate) fn held_against(&self, name: &str, declaration: &Node, value: Node, way: &Way<'_>) -> Node {
@@ -41,10 +47,7 @@ impl Inside<'_, '_> {
         if matches!(value.value, Value::Unknown(_)) {
             return value;
         }
-        let flag = |key| {
-            [declaration, rules].iter().any(|it| it.get(key).is_some_and(|it| it.value == Value::Bool(true)))
-        };
-        if value.value == Value::Null && flag("nullable") {
+        if value.value == Value::Null && is_nullable(self.deployment.start.template.node(), declaration) {
             return value;
         }
         let Some(word) = rules.get("type").and_then(Node::as_str) else { return value };
@@ -70,6 +73,7 @@ impl Inside<'_, '_> {
         // What does not fit is reported and used all the same, so that what comes after it is looked at too.
         self.check_allowed(name, rules, &value, secret, way);
         self.check_bounds(name, rules, &value, way);
+        self.check_parts(name, rules, &value, way);
         value
     }
 
@@ -120,7 +124,7 @@ impl Inside<'_, '_> {
         Some(Node::new(value, at))
     }
 
-    fn check_allowed(&self, name: &str, rules: &Node, value: &Node, secret: bool, way: &Way<'_>) {
+    pub(crate) fn check_allowed(&self, name: &str, rules: &Node, value: &Node, secret: bool, way: &Way<'_>) {
         let Some(Node { value: Value::Array(allowed), .. }) = rules.get("allowedValues") else { return };
         let is_one = |value: &Node| allowed.iter().any(|one| same(one, value));
         // A list may also choose several of them.
@@ -141,7 +145,7 @@ impl Inside<'_, '_> {
         self.misfit(value, message, &help, way);
     }
 
-    fn check_bounds(&self, name: &str, rules: &Node, value: &Node, way: &Way<'_>) {
+    pub(crate) fn check_bounds(&self, name: &str, rules: &Node, value: &Node, way: &Way<'_>) {
         let (size, what, least, most) = match &value.value {
             Value::Number(text) => (text.parse::<i64>().ok(), "the value", "minValue", "maxValue"),
             Value::String(text) => (size(text.chars().count()), "the length", "minLength", "maxLength"),
@@ -168,7 +172,7 @@ impl Inside<'_, '_> {
 
     /// Reports a value that its declaration does not allow. The published templates have words that stand for a value until
     /// somebody deploys them; those are only worth a warning.
-    fn misfit(&self, value: &Node, message: String, help: &str, way: &Way<'_>) {
+    pub(crate) fn misfit(&self, value: &Node, message: String, help: &str, way: &Way<'_>) {
         let stands_for_another = |text: &str| ["GEN-", "GET-"].iter().any(|it| text.starts_with(it));
         let placeholder = value.as_str().is_some_and(stands_for_another);
         let severity = if placeholder { Severity::Warning } else { Severity::Error };

@@ -1,6 +1,6 @@
 //! A place in a deployment, and what expressions there may ask: parameters, variables, loops, the template's own functions.
 
-use crate::deployment::{Deployment, Loop, Loops, Place, Supplied, Written, entries};
+use crate::deployment::{Deployment, Loop, Loops, Place, Written, entries};
 use crate::expansion::Expansion;
 use crate::waiting::Wanted;
 use crate::way::Way;
@@ -54,25 +54,10 @@ impl<'e, 'g> Inside<'e, 'g> {
         self.hole(at, what)
     }
 
-    /// A parameter of this deployment itself, evaluated once.
-    ///
-    /// # Errors
-    /// There is none, it is wrong, or it needs itself.
-    pub(crate) fn own_parameter(&self, name: &str) -> Result<&Node, Fault> {
-        let Some((nth, once)) = self.deployment.parameters.get(&name.to_lowercase()) else {
-            let names = entries(self.deployment.start.template.node(), "parameters").iter();
-            return Err(self.no_such("parameter", name, names.map(|it| it.key.value.clone())));
-        };
-        match once.get() {
-            Some(value) => Ok(value),
-            None => self.all.keep(once, self.parameter_value(*nth)?),
-        }
-    }
-
     /// A variable of this deployment itself, evaluated once.
     ///
     /// # Errors
-    /// The same.
+    /// There is none, it is wrong, or it needs itself.
     pub(crate) fn own_variable(&self, name: &str) -> Result<&Node, Fault> {
         let Some((written, once)) = self.deployment.variables.get(&name.to_lowercase()) else {
             return Err(self.no_such("variable", name, self.deployment.variables.keys().cloned()));
@@ -81,105 +66,6 @@ impl<'e, 'g> Inside<'e, 'g> {
             Some(value) => Ok(value),
             None => self.all.keep(once, self.variable_value(name, *written)?),
         }
-    }
-
-    fn parameter_value(&self, nth: usize) -> Result<Node, Fault> {
-        let template = self.deployment.start.template.node();
-        let Some(entry) = entries(template, "parameters").get(nth) else {
-            return Err(Fault::new("no such parameter"));
-        };
-        let (name, declaration) = (&entry.key.value, &entry.value);
-        let _entered = self.all.enter(Wanted::Parameter(self.deployment.number, name.clone()))?;
-        let (section, path);
-        let supplied = match self.deployment.start.supplied.get(&name.to_lowercase()) {
-            Some(Supplied::Value(node)) => Some((self.all.budget.copy(node)?, "parameters")),
-            Some(Supplied::Outside { node, key, from, path: outside }) => {
-                path = outside.as_str();
-                let value =
-                    self.all.inside(from).and_then(|from| from.outside(node, key, name, &Way::Root(path)));
-                value.map(|value| (value, path))
-            }
-            None => None,
-        };
-        let value = match supplied {
-            Some((value, path)) => {
-                // Null for a parameter with a default means the default.
-                let is_null = value.value == Value::Null;
-                let nullable = declaration.get("nullable").is_some_and(|it| it.value == Value::Bool(true));
-                (!is_null || nullable || declaration.get("defaultValue").is_none())
-                    .then_some((value, path.to_owned()))
-            }
-            None => None,
-        };
-        section = self.deployment.path_of("parameters");
-        let (value, path) = match value {
-            Some(found) => found,
-            None => {
-                let Some(default) = declaration.entry("defaultValue") else {
-                    return Ok(self.not_given(name, declaration));
-                };
-                let plain = Self { loops: Rc::new([]), ..self.clone() };
-                let way = Way::Root(&section);
-                let way = way.key(name);
-                (plain.value(&default.value, &way.key("defaultValue")), section.clone())
-            }
-        };
-        Ok(self.held_against(name, declaration, value, &Way::Root(&path).key(name)))
-    }
-
-    /// Holds every value that was given against its declaration, whether or not anything uses it.
-    pub(crate) fn check_supplied(&self) {
-        for entry in entries(self.deployment.start.template.node(), "parameters") {
-            let name = &entry.key.value;
-            if self.deployment.start.supplied.contains_key(&name.to_lowercase())
-                && let Err(fault) = self.all.with_all(|| self.own_parameter(name))
-            {
-                let path = self.deployment.path_of("parameters");
-                self.all.report(fault.or_at(&entry.key.at), &Way::Root(&path).key(name));
-            }
-        }
-    }
-
-    /// Of a parameter that nobody gave a value.
-    fn not_given(&self, name: &str, declaration: &Node) -> Node {
-        let rules = crate::declared::resolved(self.deployment.start.template.node(), declaration);
-        let nullable = [declaration, rules]
-            .iter()
-            .any(|it| it.get("nullable").is_some_and(|it| it.value == Value::Bool(true)));
-        let value = if nullable {
-            Value::Null
-        } else {
-            let help = if self.deployment.start.depth == 0 {
-                let hint = self.all.given.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
-                format!("give it in a parameter file or with --parameters {name}=…{hint}")
-            } else {
-                "give it in the parameters of the deployment that this template is nested in".to_owned()
-            };
-            Value::Unknown(Arc::new(Unknown {
-                expression: format!("parameters('{name}')"),
-                why: "has neither a value nor a default".to_owned(),
-                help,
-            }))
-        };
-        Node::new(value, declaration.at.clone())
-    }
-
-    /// The value of the parameter `key` in the `properties.parameters` of a nested deployment, as `node` has it.
-    fn outside(&self, node: &Node, key: &str, name: &str, way: &Way<'_>) -> Option<Node> {
-        let entry = node.entry(key)?;
-        let wrapping = match &entry.value.value {
-            // The whole wrapping may be made by an expression.
-            Value::String(_) => self.value(&entry.value, way),
-            _ => entry.value.clone(),
-        };
-        if let Value::Unknown(_) = wrapping.value {
-            return Some(wrapping);
-        }
-        let inner = crate::supplied::unwrapped(name, &wrapping, way, &mut self.all.found.borrow_mut())?;
-        Some(match &entry.value.value {
-            Value::String(_) => inner,
-            _ => self.value(&inner, &way.key(key).key("value")),
-        })
     }
 
     fn variable_value(&self, name: &str, written: Written) -> Result<Node, Fault> {
@@ -207,7 +93,7 @@ impl<'e, 'g> Inside<'e, 'g> {
         })
     }
 
-    fn no_such(&self, what: &str, name: &str, names: impl Iterator<Item = String>) -> Fault {
+    pub(crate) fn no_such(&self, what: &str, name: &str, names: impl Iterator<Item = String>) -> Fault {
         let fault = Fault::new(format!("the template has no {what} '{name}'"));
         let names: Vec<String> = names.collect();
         match model::nearest(name, names.iter().map(String::as_str)) {

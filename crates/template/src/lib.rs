@@ -9,8 +9,9 @@
 //! | `expansion`, `deployment` | which deployments there are, and what of them has been evaluated |
 //! | `waiting` | what is evaluated first |
 //! | `inside`, `members` | what names mean where an expression stands |
+//! | `parameters` | what a parameter comes to |
 //! | `values` | trees with expressions and loops in them |
-//! | `declared` | whether a parameter's value is one that its declaration allows |
+//! | `declared`, `parts` | whether a parameter's value is one that its declaration allows |
 //! | `instance` | which resources there will be, and what each is |
 //! | `nested` | deployments in deployments |
 //! | `order` | which of the resources that several deployments write is there in the end |
@@ -28,6 +29,8 @@ mod links;
 mod members;
 mod nested;
 mod order;
+mod parameters;
+mod parts;
 mod reference;
 mod supplied;
 mod values;

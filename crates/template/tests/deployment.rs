@@ -196,6 +196,60 @@ fn what_parameters_are_given_is_held_against_their_declarations() {
     assert_eq!(json(get(node, "properties")), r#"{"flag":true,"count":3}"#);
 }
 
+/// A template with types of its own, and a parameter `rules` of one of them.
+const TYPED: &str = r##""definitions": {
+        "port": {"type": "int", "minValue": 1, "maxValue": 65535},
+        "rule": {"type": "object", "additionalProperties": false, "properties": {
+            "name": {"type": "string", "minLength": 2},
+            "access": {"type": "string", "allowedValues": ["Allow", "Deny"], "nullable": true},
+            "ports": {"type": "array", "items": {"$ref": "#/definitions/port"}}}},
+        "source": {"type": "object", "discriminator": {"propertyName": "kind", "mapping": {
+            "tag": {"type": "object", "properties": {"kind": {"type": "string"}, "tag": {"type": "string"}}},
+            "any": {"type": "object", "properties": {"kind": {"type": "string"}}, "additionalProperties": {"type": "bool"}}}}}},
+    "parameters": {"rules": {"type": "array", "items": {"$ref": "#/definitions/rule"}}, "from": {"$ref": "#/definitions/source"},
+        "pair": {"type": "array", "prefixItems": [{"type": "string"}, {"type": "int"}], "defaultValue": ["a", 1]}},
+    "resources": []"##;
+
+#[test]
+fn parts_of_a_parameter_are_held_against_their_types() {
+    let with = |rules: &str, from: &str, pair: &str| {
+        let text = format!(
+            r#"{{"parameters": {{"rules": {{"value": {rules}}}, "from": {{"value": {from}}}, "pair": {{"value": {pair}}}}}}}"#
+        );
+        said(&With::default().parameters(&text).expand(TYPED))
+    };
+    let right = r#"[{"name": "web", "ports": [80]}, {"Name": "db", "ports": [], "access": "deny"}, {"name": "no", "access": null, "ports": []}]"#;
+    assert_eq!(
+        with(right, r#"{"kind": "tag", "tag": "Internet"}"#, r#"["b", 2, true]"#),
+        Vec::<String>::new()
+    );
+    assert_eq!(with("[]", r#"{"kind": "any", "more": true}"#, "[]"), Vec::<String>::new());
+    let wrong = r#"[{"name": "w", "acess": "Deny", "ports": [0, "80"]}, {"ports": null}, {"name": "ok", "access": "Block", "ports": []}, 7]"#;
+    let found = with(wrong, r#"{"kind": "tag"}"#, r#"["b", "2"]"#);
+    for what in [
+        "the length of the parameter 'rules[0].name' is 1, and the template wants 2 or more",
+        "'rules[0]' has a 'acess', and its type has none\n  help: did you mean 'access'?",
+        "the value of the parameter 'rules[0].ports[0]' is 0, and the template wants between 1 and 65535",
+        "'rules[0].ports[1]' is a string, and its type is int",
+        "'rules[1]' has no 'name', and its type wants one",
+        "'rules[1].ports' is null, and its type is array",
+        "the value 'Block' of the parameter 'rules[2].access' is not one of those that the template allows",
+        "'rules[3]' is a number, and its type is object",
+        "'from' has no 'tag', and its type wants one",
+        "'pair[1]' is a string, and its type is int",
+    ] {
+        assert!(found.iter().any(|it| it.contains(what)), "{what}: {found:#?}");
+    }
+    assert_eq!(found.len(), 10, "{found:#?}");
+    let found = with("[]", r#"{"kind": "what"}"#, "[]");
+    assert!(
+        found[0].contains(
+            "the 'kind' of 'from' tells none of the types that it may have\n  help: it may be tag, any"
+        ),
+        "{found:#?}"
+    );
+}
+
 #[test]
 fn what_nobody_gave_is_not_known_and_says_how_to_give_it() {
     let sections = r#""parameters": {"prefix": {"type": "string"}, "vault": {"type": "securestring"}, "read": {"type": "string"}},

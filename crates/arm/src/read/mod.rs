@@ -1,6 +1,6 @@
 //! Documents in the shapes of Azure's REST interface and of its tools: a resource, an array of them, an answer with a
 //! `value` list, an API example with the answer inside, or what `az … create` wraps around it; properties under
-//! `properties` or beside the name, as Azure PowerShell makes them, too.
+//! `properties` or beside the name, as Azure PowerShell makes them, too. And what Terraform shows of a state.
 
 mod apart;
 mod default_rules;
@@ -14,6 +14,7 @@ mod resource;
 mod route_table;
 mod shape;
 mod template;
+mod terraform;
 mod vnet;
 
 use crate::codes;
@@ -68,6 +69,11 @@ pub fn read_documents(documents: &[Node], deployment: &Deployment) -> Resources 
     for document in documents {
         if template::template_of(document).is_some() {
             expanded.next().into_iter().for_each(|it| reader.template(it));
+            continue;
+        }
+        if let Some((plain, found)) = terraform::plain(document) {
+            found.into_iter().for_each(|it| reader.report.push(it));
+            reader.document(&Place::root(&plain));
             continue;
         }
         match powershell::plain(document) {

@@ -21,8 +21,8 @@ const ANSWERS: [(&str, &str); 8] = [
 const NOT_READ: [(&str, &str, &str); 3] = [
     (
         "terraform_version",
-        "Terraform's plan or state",
-        "give what is deployed: `az network nsg list -o json` and the like, or `az group export`",
+        "Terraform's own state, or a plan without values",
+        "give what `terraform show -json` prints of the state",
     ),
     (
         "changes",

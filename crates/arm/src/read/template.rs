@@ -198,7 +198,10 @@ pub(super) fn template_of(document: &Node) -> Option<&Node> {
     let is_template = |node: &Node| match node.get("$schema").and_then(Node::as_str) {
         Some(schema) => schema.to_ascii_lowercase().contains("deploymenttemplate"),
         None => {
-            let typed = ["type", "id", "properties", "value"].iter().any(|key| node.get(key).is_some());
+            // Terraform's state has resources, too.
+            let typed = ["type", "id", "properties", "value", "terraform_version"]
+                .iter()
+                .any(|key| node.get(key).is_some());
             node.get("resources").is_some() && !typed
         }
     };
