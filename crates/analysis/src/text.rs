@@ -2,7 +2,6 @@
 
 use crate::region::{Place, Region};
 use crate::symbol::World;
-use ipnet::{IpNet, Ipv6Net};
 use packet::Protocol;
 use policy::{IPV4, KINDS, Ranges};
 use std::fmt;
@@ -92,24 +91,13 @@ pub fn addresses(addresses: &Ranges) -> String {
     if *addresses == Ranges::every_address() {
         return "*".into();
     }
-    listed(prefixes(addresses).into_iter().map(|prefix| {
+    listed(addresses.prefixes().into_iter().map(|prefix| {
         if prefix.prefix_len() == prefix.max_prefix_len() {
             prefix.addr().to_string()
         } else {
             prefix.to_string()
         }
     }))
-}
-
-/// The fewest prefixes of a set of addresses; all of IPv6 is one, though IPv4 is no part of it.
-pub fn prefixes(addresses: &Ranges) -> Vec<IpNet> {
-    let six = Ranges::every_address().minus(&Ranges::union([IPV4]));
-    if !six.minus(addresses).is_empty() {
-        return addresses.prefixes();
-    }
-    let mut prefixes = addresses.minus(&six).prefixes();
-    prefixes.push(IpNet::V6(Ipv6Net::default()));
-    prefixes
 }
 
 /// The few addresses that are missing from a set that holds nearly all of a family, and what it nearly holds.
@@ -120,7 +108,7 @@ pub fn all_but(addresses: &Ranges) -> Option<(&'static str, Ranges)> {
     wholes.into_iter().chain([six]).find_map(|(name, whole)| {
         let missing = whole.minus(addresses);
         let few = addresses.minus(&whole).is_empty() && missing.prefixes().len() <= 3;
-        (few && !missing.is_empty() && prefixes(addresses).len() > 6).then_some((name, missing))
+        (few && !missing.is_empty() && addresses.prefixes().len() > 6).then_some((name, missing))
     })
 }
 

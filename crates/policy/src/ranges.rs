@@ -91,7 +91,11 @@ impl Ranges {
 
     /// The fewest prefixes that hold the same addresses, IPv4 first, in order.
     pub fn prefixes(&self) -> Vec<IpNet> {
-        let (four, six) = self.families();
+        let (four, mut six) = self.families();
+        // An IPv6 prefix may span the mapped block, of which it holds nothing: all of IPv6 is `::/0`.
+        if six.contains(IPV4.0 - 1) && six.contains(IPV4.1 + 1) {
+            six = Self::union(six.0.into_iter().chain([IPV4]));
+        }
         let four = four.0.into_iter().flat_map(|(start, end)| {
             // The low 32 bits of a mapped address are the IPv4 address.
             Ipv4Subnets::new((start as u32).into(), (end as u32).into(), 0).map(IpNet::V4)
@@ -155,9 +159,11 @@ mod tests {
             ["1.2.3.4/32", "10.0.0.0/23", "2001:db8::/32"].iter().map(|text| text.parse().unwrap()).collect();
         assert_eq!(prefixes(&written).prefixes(), back);
         // What `::/0` holds has a hole where IPv4 lies.
-        let everything = Ranges::every_address();
-        assert_eq!(everything.prefixes().first(), Some(&"0.0.0.0/0".parse().unwrap()));
-        assert_eq!(Ranges::of_prefixes(&everything.prefixes()), everything);
+        for written in [&["::/0"][..], &["0.0.0.0/0", "::/0"], &["10.0.0.0/8", "::/8"]] {
+            let same: Vec<IpNet> = written.iter().map(|text| text.parse().unwrap()).collect();
+            assert_eq!(prefixes(written).prefixes(), same);
+        }
+        assert_eq!(Ranges::every_address().prefixes().len(), 2);
     }
 
     #[test]

@@ -120,14 +120,15 @@ fn row(rule: &EffectiveRule, expansions: &[Expansion]) -> Vec<Cell> {
 fn side(side: &Side, expansions: &[Expansion]) -> String {
     let held = |number: usize| {
         let prefixes = expansions.get(number).map(|it| it.prefixes.as_slice()).unwrap_or_default();
-        let count = match prefixes.len() {
-            0 => "nobody".to_owned(),
-            1 => "1 prefix".to_owned(),
-            count => format!("{count} prefixes"),
-        };
-        // That a tag holds everything says more than that it is one prefix.
-        let whole = prefixes.iter().filter(|it| it.ends_with("/0")).map(String::as_str).collect::<Vec<_>>();
-        if whole.is_empty() { count } else { format!("{count}, {}", whole.join(" and ")) }
+        // That a tag holds everything says more than how many prefixes it has.
+        let whole: Vec<&str> = prefixes.iter().map(String::as_str).filter(|it| it.ends_with("/0")).collect();
+        match (whole.as_slice(), prefixes.len()) {
+            ([], 0) => "nobody".to_owned(),
+            ([], 1) => "1 prefix".to_owned(),
+            ([], count) => format!("{count} prefixes"),
+            (whole, count) if whole.len() == count => whole.join(", "),
+            (whole, count) => format!("{} and {} more", whole.join(", "), count - whole.len()),
+        }
     };
     match side {
         Side::Any => "*".into(),

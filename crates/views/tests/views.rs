@@ -384,11 +384,15 @@ fn tags_are_listed_as_the_subnets_route_table_has_made_them() {
     let [subnet, nic] = view["value"].as_array().unwrap().as_slice() else { panic!("{view}") };
     assert_eq!(subnet["tagMap"]["VirtualNetwork"], json!(["0.0.0.0/0"]));
     assert_eq!(nic["tagMap"]["Internet"], json!(["2000::/3"]));
-    let mut out = Vec::new();
-    let nsgs = views::effective_nsgs(&snapshot, "web1").unwrap();
-    views::text::effective_nsgs(&mut out, &nsgs, &views::text::Look::default()).unwrap();
-    let table = String::from_utf8(out).unwrap();
-    assert!(table.contains("VirtualNetwork (1 prefix, 0.0.0.0/0)"), "{table}");
+    let shown = |snapshot: &Snapshot| {
+        let nsgs = views::effective_nsgs(snapshot, "web1").unwrap();
+        let mut out = Vec::new();
+        views::text::effective_nsgs(&mut out, &nsgs, &views::text::Look::default()).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    assert!(shown(&snapshot).contains("VirtualNetwork (0.0.0.0/0)"), "{}", shown(&snapshot));
+    let six = routed("::/0", "0.0.0.0/0");
+    assert!(shown(&six).contains("VirtualNetwork (::/0 and 2 more)"), "{}", shown(&six));
 }
 
 /// A group at a NIC whose addresses are in two subnets stands in the list once for each tag that it sees.
