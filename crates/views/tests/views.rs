@@ -396,7 +396,7 @@ fn tables_are_short_and_fit_the_terminal() {
     let nsgs = views::effective_nsgs(&snapshot, "web1").unwrap();
     let shown = |width, colour| {
         let mut out = Vec::new();
-        views::text::effective_nsgs(&mut out, &nsgs, &views::text::Look { width, colour }).unwrap();
+        print::effective_nsgs(&mut out, &nsgs, &print::Look { width, colour }).unwrap();
         String::from_utf8(out).unwrap()
     };
     let plain = shown(None, false);
