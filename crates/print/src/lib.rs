@@ -71,7 +71,22 @@ pub fn deployed(
     resources: impl Iterator<Item = [String; 4]>,
     look: &Look,
 ) -> io::Result<()> {
+    let resources: Vec<[String; 4]> = resources.collect();
     let mut rows = Grid::new(&["type", "name", "declared at", "path"].map(Column::Text));
-    resources.for_each(|resource| rows.row(resource));
-    rows.write(out, look)
+    resources.iter().for_each(|resource| rows.row(resource.clone()));
+    if rows.write_table(out, look)? {
+        return Ok(());
+    }
+    resources.iter().try_for_each(|[kind, name, at, path]| {
+        look.line(out, &format!("{kind} {name}"))?;
+        look.line(out, &format!("  {at}, {path}"))
+    })
+}
+
+/// A sentence about the whole.
+///
+/// # Errors
+/// Those of the writer.
+pub fn summary(out: &mut impl Write, text: &str, look: &Look) -> io::Result<()> {
+    look.line(out, text)
 }

@@ -29,7 +29,7 @@ pub(super) fn check(args: &Check, out: &mut impl Write) -> anyhow::Result<ExitCo
         }
         Output::Text => {
             print::diagnostics(&mut io::stderr().lock(), &found, &Look::of(&io::stderr()))?;
-            writeln!(out, "{summary}")?;
+            print::summary(out, &summary, &super::look())?;
         }
     }
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::from(super::NO) })
