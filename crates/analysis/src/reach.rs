@@ -65,32 +65,32 @@ pub(crate) fn changes(
     let comparison = Comparison::new(old, new);
     let mut by_vnets = HashMap::new();
     let (mut changes, mut more) = (Vec::new(), 0_u64);
-    let mut list = |whose, mut gained: Vec<Reached>, mut lost: Vec<Reached>| {
-        let all = gained.len() + lost.len();
-        gained.truncate(left);
-        lost.truncate(left - gained.len());
-        let listed = gained.len() + lost.len();
-        left -= listed;
-        more = more.saturating_add((all - listed) as u64);
-        if listed > 0 {
-            changes.push(ReachChange { whose, gained, lost });
+    let mut list = |whose: &dyn Fn() -> Reacher, gained: [&[Reached]; 2], lost: [&[Reached]; 2]| {
+        let all = gained.into_iter().chain(lost).map(<[_]>::len).sum::<usize>();
+        let mut listed = |lists: [&[Reached]; 2]| -> Vec<Reached> {
+            let listed: Vec<Reached> = lists.into_iter().flatten().take(left).cloned().collect();
+            left -= listed.len();
+            listed
+        };
+        let (gained, lost) = (listed(gained), listed(lost));
+        more = more.saturating_add((all - gained.len() - lost.len()) as u64);
+        if !gained.is_empty() || !lost.is_empty() {
+            changes.push(ReachChange { whose: whose(), gained, lost });
         }
     };
     for &(old_nic, new_nic) in &nics.pairs {
         let (was, is) = (&old.network.network_interfaces[old_nic], &new.network.network_interfaces[new_nic]);
         let (Some(from), Some(to)) = (was.vnet(), is.vnet()) else { continue };
-        let [mut gained, mut lost] =
-            by_vnets.entry((from, to)).or_insert_with(|| comparison.vnets(from, to)).clone();
-        let [more_gained, more_lost] = public_addresses(old.network, was, new.network, is);
-        gained.extend(more_gained);
-        lost.extend(more_lost);
-        list(Reacher::Nic(Arc::clone(&was.name)), gained, lost);
+        let [gained, lost] = by_vnets.entry((from, to)).or_insert_with(|| comparison.vnets(from, to));
+        let [public_gained, public_lost] = public_addresses(old.network, was, new.network, is);
+        let nic = || Reacher::Nic(Arc::clone(&was.name));
+        list(&nic, [gained, &public_gained], [lost, &public_lost]);
     }
     for &(from, to) in &comparison.pairs {
         if !by_vnets.contains_key(&(from, to)) {
             let [gained, lost] = comparison.vnets(from, to);
-            let name = Arc::clone(&old.network.virtual_networks[from.0].name);
-            list(Reacher::VirtualNetwork(name), gained, lost);
+            let vnet = || Reacher::VirtualNetwork(Arc::clone(&old.network.virtual_networks[from.0].name));
+            list(&vnet, [&gained, &[]], [&lost, &[]]);
         }
     }
     (changes, more)

@@ -6,7 +6,7 @@ use model::{Diagnostic, Direction, Network, NicIndex, NsgIndex, RouteDestination
 use packet::{Address, Protocol};
 use pipeline::{Gateway, Names, Snapshot, virtual_network_tags};
 use policy::{Builder, Match, Tuple, reference};
-use print::{Colour, diagnostics_in, diagnostics_json};
+use print::{Look, diagnostics_in, diagnostics_json};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ pub(crate) fn findings(found: &[Diagnostic], text: &str) {
     }
     let mut out = Vec::new();
     let source = |_: &str| Some(text.to_owned());
-    diagnostics_in(&mut out, found, Colour::No, source).expect("memory takes everything");
+    diagnostics_in(&mut out, found, &Look::default(), source).expect("memory takes everything");
     diagnostics_json(&mut out, found).expect("memory takes everything");
 }
 

@@ -21,7 +21,9 @@ pub enum Command {
     Release(Release),
     /// Load and validate a gateway file, or Azure's documents alone, and list every error and warning.
     Check(Check),
-    /// What two policies decide differently, exactly. Exit status 0: nothing, 1: something, 2: an error.
+    /// What two policies decide differently, exactly, and what they let reach.
+    ///
+    /// Exit status 0: they mean the same, 1: they differ, 2: an error.
     Diff(Diff),
     /// The plain resources that templates come to, with values in the place of expressions.
     Expand(Expand),
@@ -36,8 +38,9 @@ pub enum Command {
     RunConfigurationDiagnostic(RunConfigurationDiagnostic),
     /// The whole walk of one packet: each stage, rule, route and translation, and the verdict.
     Explain(Explain),
-    /// Run captures or flow logs against a policy: what would be decided differently? Exit status 0: nothing, 1: something,
-    /// 2: an error, or nothing that could be judged.
+    /// Run captures or flow logs against a policy: what would be decided differently?
+    ///
+    /// Exit status 0: nothing, 1: something, or what the policy has no place for, 2: an error, or nothing could be judged.
     Replay(Replay),
     /// What the running gateway is doing.
     Status(Ask),

@@ -1,7 +1,7 @@
 //! Errors and warnings as a compiler writes them: the line, a caret, what to do.
 
-use super::Colour;
-use super::source::{Excerpt, Source};
+use crate::layout::Look;
+use crate::source::{Excerpt, Source};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use model::{Diagnostic, Location, Severity};
 use serde::Serialize;
@@ -14,6 +14,11 @@ const TOGETHER: u32 = 60;
 /// So many related places are shown; more would say nothing new.
 const RELATED: usize = 8;
 
+/// Lines of a file are cut to no fewer columns, and where there is no terminal to so many.
+const NARROW: usize = 40;
+const WIDE: usize = 140;
+/// Wider than any excerpt.
+const UNCUT: usize = 1 << 20;
 /// So many errors are written, and so many warnings; a hundred thousand more would say nothing new.
 const MOST: usize = 1000;
 
@@ -21,8 +26,8 @@ const MOST: usize = 1000;
 ///
 /// # Errors
 /// Those of the writer.
-pub fn diagnostics(out: &mut impl Write, list: &[Diagnostic], colour: Colour) -> io::Result<()> {
-    diagnostics_in(out, list, colour, |file| std::fs::read_to_string(file).ok())
+pub fn diagnostics(out: &mut impl Write, list: &[Diagnostic], look: &Look) -> io::Result<()> {
+    diagnostics_in(out, list, look, |file| std::fs::read_to_string(file).ok())
 }
 
 /// The same where `text` has the files' text.
@@ -32,13 +37,12 @@ pub fn diagnostics(out: &mut impl Write, list: &[Diagnostic], colour: Colour) ->
 pub fn diagnostics_in(
     out: &mut impl Write,
     list: &[Diagnostic],
-    colour: Colour,
+    look: &Look,
     text: impl Fn(&str) -> Option<String>,
 ) -> io::Result<()> {
-    let renderer = match colour {
-        Colour::Yes => Renderer::styled(),
-        Colour::No => Renderer::plain(),
-    };
+    // What is cut from long lines is cut here.
+    let renderer = if look.colour { Renderer::styled() } else { Renderer::plain() }.term_width(UNCUT);
+    let columns = look.columns().clamp(NARROW, WIDE);
     let mut sources = Sources { files: HashMap::new(), text };
     let (mut errors, mut warnings) = (0_usize, 0_usize);
     for diagnostic in list {
@@ -48,7 +52,17 @@ pub fn diagnostics_in(
             continue;
         }
         sources.read(diagnostic);
-        writeln!(out, "{}", renderer.render(&groups(diagnostic, &sources.files)))?;
+        let (groups, is_cut) = groups(diagnostic, &sources.files, columns);
+        let text = renderer.render(&groups);
+        let lines = text.lines().collect::<Vec<_>>();
+        for (nth, line) in lines.iter().enumerate() {
+            // Behind a place that is told by itself comes one empty line too many.
+            let is_twin =
+                is_cut && nth > 0 && lines.get(nth - 1) == Some(line) && line.matches('|').count() == 1;
+            if !is_twin {
+                writeln!(out, "{line}")?;
+            }
+        }
         writeln!(out)?;
     }
     match errors.saturating_sub(MOST) + warnings.saturating_sub(MOST) {
@@ -122,20 +136,27 @@ impl<'a> Place<'a> {
     }
 }
 
-fn groups<'a>(diagnostic: &'a Diagnostic, files: &'a HashMap<Arc<str>, Option<Source>>) -> Vec<Group<'a>> {
+/// The diagnostic as it is written, and whether a line of it was cut to so many columns.
+fn groups<'a>(
+    diagnostic: &'a Diagnostic,
+    files: &'a HashMap<Arc<str>, Option<Source>>,
+    columns: usize,
+) -> (Vec<Group<'a>>, bool) {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
     let title = level.clone().primary_title(&*diagnostic.message).id(diagnostic.code);
     let (mut groups, mut last) = (Vec::new(), Group::with_title(title));
+    let mut is_cut = false;
     for part in parts(diagnostic) {
         let Some((at, _)) = part.first() else { continue };
-        match excerpt(&part, files) {
+        match excerpt(&part, files, columns) {
             None => last = part.iter().fold(last, |group, (at, _)| group.element(origin(at))),
             Some(Shown { snippet, cut: false }) => last = last.element(snippet.path(&*at.file)),
             // The snippet would count the columns of what is left of the line, so the place stands before it.
             Some(Shown { snippet, cut: true }) => {
+                is_cut = true;
                 groups.push(last.element(origin(at)));
                 last = Group::with_level(level.clone()).element(snippet);
             }
@@ -145,7 +166,7 @@ fn groups<'a>(diagnostic: &'a Diagnostic, files: &'a HashMap<Arc<str>, Option<So
         last = last.element(Level::HELP.message(help));
     }
     groups.push(last);
-    groups
+    (groups, is_cut)
 }
 
 /// A place and what is said there; of the place itself, nothing, since the title says it.
@@ -176,9 +197,14 @@ struct Shown<'a> {
 }
 
 /// The lines of some places of one file, or `None` where it has no such lines.
-fn excerpt<'a>(part: &[Marked<'a>], files: &'a HashMap<Arc<str>, Option<Source>>) -> Option<Shown<'a>> {
+fn excerpt<'a>(
+    part: &[Marked<'a>],
+    files: &'a HashMap<Arc<str>, Option<Source>>,
+    columns: usize,
+) -> Option<Shown<'a>> {
     let places: Vec<&Location> = part.iter().map(|(at, _)| *at).collect();
-    let Excerpt { text, first, spans, cut } = files.get(&places.first()?.file)?.as_ref()?.excerpt(&places)?;
+    let Excerpt { text, first, spans, cut } =
+        files.get(&places.first()?.file)?.as_ref()?.excerpt(&places, columns)?;
     let mut snippet = Snippet::source(text).line_start(first as usize);
     for (span, (_, label)) in spans.into_iter().zip(part) {
         let kind = if label.is_none() { AnnotationKind::Primary } else { AnnotationKind::Context };
@@ -215,7 +241,7 @@ mod tests {
 
     fn written(list: &[Diagnostic]) -> String {
         let mut out = Vec::new();
-        diagnostics(&mut out, list, Colour::No).unwrap();
+        diagnostics(&mut out, list, &Look::default()).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -270,7 +296,7 @@ mod tests {
     /// What is written of `list`, whose places are in `text`, called `a.json`.
     fn shown(text: &str, list: &[Diagnostic]) -> String {
         let mut out = Vec::new();
-        diagnostics_in(&mut out, list, Colour::No, |_| Some(text.to_owned())).unwrap();
+        diagnostics_in(&mut out, list, &Look::default(), |_| Some(text.to_owned())).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -314,6 +340,38 @@ mod tests {
         assert!(long.contains("\"bad\":2") && long.contains(" ^^^^^"), "{long}");
         assert!(long.contains("not this"), "{long}");
         assert!(long.len() < 2000 && !long.contains(":::"), "{long}");
+    }
+
+    #[test]
+    fn a_long_line_is_one_line_of_the_terminals_width() {
+        let item = "{\"name\":\"Rule\"},";
+        let text = format!("[{}{{\"bad\":2}},{}1]", item.repeat(1000), item.repeat(1000));
+        let column = 2 + 1000 * u32::try_from(item.len()).unwrap();
+        let at = Location::new("a.json", 1, column + 1).until(1, column + 6);
+        for width in [40, 60, 80, 140] {
+            for colour in [false, true] {
+                let mut out = Vec::new();
+                let look = Look { width: Some(width), colour };
+                let found = [Diagnostic::error("X", &at, "bad").help("other")];
+                diagnostics_in(&mut out, &found, &look, |_| Some(text.clone())).unwrap();
+                let shown = String::from_utf8(out).unwrap();
+                if colour {
+                    assert_eq!(shown.lines().count(), 7, "{shown}");
+                    continue;
+                }
+                let lines: Vec<&str> = shown.lines().collect();
+                let [title, place, gutter, source, caret, help, ""] = lines[..] else { panic!("{shown}") };
+                assert_eq!((title, gutter, help), ("error[X]: bad", "  |", "  = help: other"));
+                assert_eq!(place, format!(" --> a.json:1:{}", column + 1));
+                assert!(source.chars().count() <= usize::from(width), "{source}");
+                assert!(source.chars().count() + 8 > usize::from(width), "there is room for more: {source}");
+                assert!(source.starts_with("1 | …") && source.ends_with('…'), "{source}");
+                assert_eq!(source.matches('…').count() + source.matches("...").count(), 2, "{source}");
+                // Columns are those of characters.
+                let before = source.find("\"bad\"").map(|byte| source[..byte].chars().count());
+                assert_eq!(caret.find('^'), before, "{shown}");
+            }
+        }
     }
 
     #[test]

@@ -1,9 +1,7 @@
 //! The difference of two policies.
 
-use super::Colour;
-use super::tables::{painted, plural, table};
+use crate::layout::{Column, Grid, Look, plural};
 use analysis::text;
-use comfy_table::{Cell, Table};
 use control::answer::{Difference, Differences, ReachChange, Reached, Region};
 use ipnet::IpNet;
 use policy::Ranges;
@@ -13,46 +11,39 @@ use std::net::SocketAddr;
 
 /// How many prefixes or ports a cell of a table shows.
 const SHOWN: usize = 6;
-/// The columns that a table with names of some length takes.
-const TABLE: u16 = 150;
 
-/// The difference of two policies, for a terminal of so many columns, or for none.
+/// The difference of two policies.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn differences(
-    out: &mut impl Write,
-    found: &Differences,
-    colour: Colour,
-    width: Option<u16>,
-) -> io::Result<()> {
+pub fn differences(out: &mut impl Write, found: &Differences, look: &Look) -> io::Result<()> {
     if found.equal {
-        let equal = painted("equal", true, colour);
-        return writeln!(out, "{equal}: the rules decide alike over every packet, and the same is reached");
+        let equal = look.verdict("equal", true);
+        let alike = "the rules decide alike over every packet, and the same is reached";
+        return look.line(out, &format!("{equal}: {alike}"));
     }
     for only in &found.only {
-        writeln!(out, "only in the {} one: {}", only.side, only.what)?;
+        look.line(out, &format!("only in the {} policy: {}", only.side, only.what))?;
     }
     for some in found.differences.chunk_by(|one, next| head(one) == head(next)) {
         let Some(first) = some.first() else { continue };
-        writeln!(out, "{}", head(first))?;
-        match width.filter(|width| *width < TABLE) {
-            Some(_) => some.iter().try_for_each(|one| in_words(out, one))?,
-            None => writeln!(out, "{}", in_columns(some))?,
+        look.line(out, &head(first))?;
+        if !in_columns(some).write_table(out, look)? {
+            some.iter().try_for_each(|one| in_words(out, one, look))?;
         }
     }
-    reach(out, &found.reach)?;
+    reach(out, &found.reach, look)?;
     let reached: usize = found.reach.iter().map(|one| one.gained.len() + one.lost.len()).sum();
     let counts = [
         counted(found.differences.len(), found.more, "region", " of packets"),
         counted(reached, found.more_reach, "change", " of reach"),
     ];
     let counts: Vec<String> = counts.into_iter().flatten().collect();
-    let different = painted("different", false, colour);
-    match counts.as_slice() {
-        [] => writeln!(out, "{different}: of what both have the rules decide alike, and the same is reached"),
-        counts => writeln!(out, "{different}: {}", counts.join("; ")),
-    }
+    let told = match counts.as_slice() {
+        [] => "of what both have the rules decide alike, and the same is reached".to_owned(),
+        counts => counts.join("; "),
+    };
+    look.line(out, &format!("{}: {told}", look.verdict("different", false)))
 }
 
 /// How many there are, and how many of them are shown; `None` where there are none.
@@ -67,7 +58,7 @@ fn counted(shown: usize, more: u64, what: &str, of: &str) -> Option<String> {
 }
 
 /// What is reached by one policy alone; those together that gain and lose the same.
-fn reach(out: &mut impl Write, changes: &[ReachChange]) -> io::Result<()> {
+fn reach(out: &mut impl Write, changes: &[ReachChange], look: &Look) -> io::Result<()> {
     let mut together: Vec<(&ReachChange, Vec<String>)> = Vec::new();
     let mut places = HashMap::new();
     for change in changes {
@@ -85,10 +76,11 @@ fn reach(out: &mut impl Write, changes: &[ReachChange]) -> io::Result<()> {
             more => format!(" and {more} more"),
         };
         let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-        writeln!(out, "{kind}{} {shown}{more}, whatever the rules say", plural(names.len() as u64))?;
+        let names = format!("{kind}{} {shown}{more}", plural(names.len() as u64));
+        look.line(out, &format!("{names}, whatever the rules say"))?;
         for (word, list) in [("gained", &change.gained), ("lost", &change.lost)] {
             for one in list {
-                writeln!(out, "  {word:6} {}", reached(one))?;
+                look.line(out, &format!("  {word:6} {}", reached(one)))?;
             }
         }
     }
@@ -96,7 +88,7 @@ fn reach(out: &mut impl Write, changes: &[ReachChange]) -> io::Result<()> {
 }
 
 fn reached(it: &Reached) -> String {
-    let list = |addresses: &str| short(addresses).replace('\n', ", ");
+    let list = |addresses: &str| flat(short(addresses));
     match it {
         Reached::VirtualNetwork { name, addresses } => format!("virtual network {name}: {}", list(addresses)),
         Reached::OnPremises { addresses } => format!("on premises: {}", list(addresses)),
@@ -117,46 +109,50 @@ fn head(one: &Difference) -> String {
     format!("{name}, {}", one.direction.to_lowercase())
 }
 
-fn in_columns(some: &[Difference]) -> Table {
-    let mut table =
-        table(&["protocol", "source", "port", "destination", "port", "old", "new", "for example"]);
+fn in_columns(some: &[Difference]) -> Grid {
+    let header = ["protocol", "source", "port", "destination", "port", "old", "new", "for example"];
+    let mut table = Grid::new(&header.map(Column::Text));
     for one in some {
         let Region { protocol, source, source_given, source_port, .. } = &one.region;
         let Region { destination, destination_given, destination_port, .. } = &one.region;
-        table.add_row(vec![
-            Cell::new(protocol),
-            Cell::new(place(source, source_given.as_deref())),
-            Cell::new(short(source_port)),
-            Cell::new(place(destination, destination_given.as_deref())),
-            Cell::new(short(destination_port)),
-            Cell::new(decided(&one.old, one.old_rule_name.as_deref())),
-            Cell::new(decided(&one.new, one.new_rule_name.as_deref())),
-            Cell::new(example(one)),
+        table.row([
+            protocol.clone(),
+            place(source, source_given.as_deref()),
+            short(source_port),
+            place(destination, destination_given.as_deref()),
+            short(destination_port),
+            decided(&one.old, one.old_rule_name.as_deref()),
+            decided(&one.new, one.new_rule_name.as_deref()),
+            example(one),
         ]);
     }
     table
 }
 
 /// A difference for a terminal that is too narrow for the table.
-fn in_words(out: &mut impl Write, one: &Difference) -> io::Result<()> {
-    let flat = |cell: String| cell.lines().map(str::trim).collect::<Vec<_>>().join(", ");
+fn in_words(out: &mut impl Write, one: &Difference, look: &Look) -> io::Result<()> {
     let port = |ports: &str| match flat(short(ports)) {
         any if any == "*" => String::new(),
         ports => format!(" port {ports}"),
     };
     let region = &one.region;
-    writeln!(
-        out,
-        "  {} from {}{} to {}{}",
-        if region.protocol == "*" { "any protocol" } else { &region.protocol },
-        flat(place(&region.source, region.source_given.as_deref())),
-        port(&region.source_port),
-        flat(place(&region.destination, region.destination_given.as_deref())),
-        port(&region.destination_port)
-    )?;
-    writeln!(out, "    old: {}", flat(decided(&one.old, one.old_rule_name.as_deref())))?;
-    writeln!(out, "    new: {}", flat(decided(&one.new, one.new_rule_name.as_deref())))?;
-    writeln!(out, "    for example {}", example(one).replace('\n', " "))
+    let protocol = if region.protocol == "*" { "any protocol" } else { &region.protocol };
+    let source = flat(place(&region.source, region.source_given.as_deref()));
+    let destination = flat(place(&region.destination, region.destination_given.as_deref()));
+    let (from, to) = (port(&region.source_port), port(&region.destination_port));
+    look.line(out, &format!("  {protocol} from {source}{from} to {destination}{to}"))?;
+    for (when, access, rule) in [("old", &one.old, &one.old_rule_name), ("new", &one.new, &one.new_rule_name)]
+    {
+        let by = rule.as_ref().map(|rule| format!(" by {rule}")).unwrap_or_default();
+        look.line(out, &format!("    {when}: {}{by}", look.verdict(access, access == "Allow")))?;
+    }
+    look.line(out, &format!("    for example {}", example(one).replace('\n', " ")))
+}
+
+/// A cell in one line.
+fn flat(cell: String) -> String {
+    let words: Vec<&str> = cell.lines().map(str::trim).collect();
+    words.join(", ").replace(", and ", " and ")
 }
 
 fn place(addresses: &str, given: Option<&str>) -> String {
@@ -180,13 +176,18 @@ fn all_but(addresses: &str) -> Option<(&'static str, String)> {
     Some((whole, text::addresses(&missing)))
 }
 
-/// The first elements of a list, one below the other.
+/// The first elements of a list, one below the other, and how many more there are.
 fn short(list: &str) -> String {
+    // A list that was cut says so itself.
+    let (list, cut) = match list.strip_suffix(" more").and_then(|list| list.rsplit_once(" and ")) {
+        Some((list, count)) => (list, count.parse::<usize>().unwrap_or_default()),
+        None => (list, 0),
+    };
     let elements: Vec<&str> = list.split(',').collect();
     let shown = elements.iter().take(SHOWN).copied().collect::<Vec<_>>().join("\n");
-    match elements.len().saturating_sub(SHOWN) {
+    match elements.len().saturating_sub(SHOWN).saturating_add(cut) {
         0 => shown,
-        _ => format!("{shown}\n…"),
+        more => format!("{shown}\nand {more} more"),
     }
 }
 
@@ -211,7 +212,7 @@ mod tests {
 
     fn shown(found: &Differences, width: Option<u16>) -> String {
         let mut out = Vec::new();
-        differences(&mut out, found, Colour::No, width).unwrap();
+        differences(&mut out, found, &Look { width, colour: false }).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -248,8 +249,8 @@ mod tests {
         assert!(shown(&found, None).contains("│ Tcp "));
         let narrow = "network interface web1-nic, inbound\n  \
                       Tcp from 0.0.0.0/0, outside VirtualNetwork to 10.0.1.0/24 port 22\n    \
-                      old: Deny, web/DenyAllInBound\n    \
-                      new: Allow, web/AllowSsh\n    \
+                      old: Deny by web/DenyAllInBound\n    \
+                      new: Allow by web/AllowSsh\n    \
                       for example Tcp 203.0.113.9:50000 > 10.0.1.4:22\n\
                       different: 1 region of packets\n";
         assert_eq!(shown(&found, Some(80)), narrow);
@@ -287,7 +288,8 @@ mod tests {
         let found = Differences { reach, more_reach: 1, ..Differences::default() };
         assert_eq!(
             shown(&found, Some(80)),
-            "network interfaces web1-nic, web2-nic, web4-nic, web5-nic, web6-nic, web7-nic and 1 more, whatever the rules say\n  \
+            "network interfaces web1-nic, web2-nic, web4-nic, web5-nic, web6-nic, web7-nic\n    \
+             and 1 more, whatever the rules say\n  \
              lost   virtual network hub: 10.1.0.0/16, 10.2.0.0/16\n\
              network interface web3-nic, whatever the rules say\n  \
              gained public address web1-ip: 203.0.113.20 for 10.0.1.4\n  \
@@ -300,7 +302,7 @@ mod tests {
     fn what_only_one_has_is_no_region() {
         let only = OneSided { what: "network interface web2-nic".into(), side: "new".into() };
         let found = Differences { only: vec![only], ..Differences::default() };
-        let said = "only in the new one: network interface web2-nic\n\
+        let said = "only in the new policy: network interface web2-nic\n\
                     different: of what both have the rules decide alike, and the same is reached\n";
         assert_eq!(shown(&found, None), said);
     }

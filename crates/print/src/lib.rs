@@ -1,11 +1,11 @@
 //! Answers and diagnostics, written as text for people or as JSON for programs, into any writer.
 //!
 //! What is answered is plain data of the crate [`control`], so that nothing here knows whether a daemon or a file answered.
-//! Each function writes one answer; [`json`] writes any of them.
+//! Each function writes one answer as text, as wide and as colourful as its [`Look`] says; [`json`] writes any of them.
 //!
 //! ```
 //! use control::answer::IpFlow;
-//! use print::Colour;
+//! use print::Look;
 //!
 //! let verdict = IpFlow {
 //!     access: "Deny".into(),
@@ -14,56 +14,44 @@
 //!     without_rule: None,
 //! };
 //! let mut text = Vec::new();
-//! print::ip_flow(&mut text, &verdict, Colour::No)?;
+//! print::ip_flow(&mut text, &verdict, &Look::default())?;
 //! assert_eq!(text, b"Deny: securityRules/DenyMail of web1-nsg\n");
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
 //! | module | question |
 //! |---|---|
+//! | `layout` | how wide is a line, and what becomes of a table that is wider? |
 //! | `diagnostics`, `source` | what is wrong in a file, and which few lines of it show that |
-//! | `tables` | what do the daemon's answers and a verdict look like? |
+//! | `running` | what is the daemon doing? |
+//! | `reload` | what did a reload change, or would it? |
+//! | `views` | Azure's views of a policy |
 //! | `walk` | what became of one packet? |
 //! | `differences` | what do two policies decide differently? |
 //! | `replayed` | what does a policy decide over what was recorded? |
 
 mod diagnostics;
 mod differences;
+mod layout;
+mod reload;
 mod replayed;
+mod running;
 mod source;
-mod tables;
+mod views;
 mod walk;
 
 pub use diagnostics::{diagnostics, diagnostics_in, diagnostics_json};
 pub use differences::differences;
+pub use layout::Look;
+pub use reload::{reloaded, trial};
 pub use replayed::replayed;
-pub use tables::{deployed, drops, flows, ip_flow, reloaded, snat, status, trial};
+pub use running::{drops, flows, snat, status};
+pub use views::{diagnoses, effective_nsgs, ip_flow};
 pub use walk::walk;
 
+use layout::{Column, Grid};
 use serde::Serialize;
-use std::io::{self, IsTerminal, Write};
-
-/// Whether colours are written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Colour {
-    /// To a terminal whose user did not say no.
-    Yes,
-    /// To everything else.
-    No,
-}
-
-impl Colour {
-    /// What suits `out`: colour on a terminal, unless `NO_COLOR` is set.
-    pub fn of(out: &impl IsTerminal) -> Self {
-        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        if out.is_terminal() && !unwanted { Self::Yes } else { Self::No }
-    }
-}
-
-/// The columns of the terminal that stdout is; `None` where it is none.
-pub fn width() -> Option<u16> {
-    terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0)
-}
+use std::io::{self, Write};
 
 /// Writes `answer` as indented JSON and a newline.
 ///
@@ -72,4 +60,33 @@ pub fn width() -> Option<u16> {
 pub fn json(out: &mut impl Write, answer: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, answer)?;
     writeln!(out)
+}
+
+/// What templates come to: of each resource its type, its name, where it is declared, and the path to it.
+///
+/// # Errors
+/// Those of the writer.
+pub fn deployed(
+    out: &mut impl Write,
+    resources: impl Iterator<Item = [String; 4]>,
+    look: &Look,
+) -> io::Result<()> {
+    let resources: Vec<[String; 4]> = resources.collect();
+    let mut rows = Grid::new(&["type", "name", "declared at", "path"].map(Column::Text));
+    resources.iter().for_each(|resource| rows.row(resource.clone()));
+    if rows.write_table(out, look)? {
+        return Ok(());
+    }
+    resources.iter().try_for_each(|[kind, name, at, path]| {
+        look.line(out, &format!("{kind} {name}"))?;
+        look.line(out, &format!("  {at}, {path}"))
+    })
+}
+
+/// A sentence about the whole.
+///
+/// # Errors
+/// Those of the writer.
+pub fn summary(out: &mut impl Write, text: &str, look: &Look) -> io::Result<()> {
+    look.line(out, text)
 }

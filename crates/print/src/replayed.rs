@@ -1,6 +1,6 @@
 //! What a policy decides over what was recorded, for people.
 
-use super::tables::plural;
+use crate::layout::Look;
 use control::answer::{Decision, Example, NotJudged, Redecided, Replayed};
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -10,61 +10,50 @@ use std::time::{Duration, UNIX_EPOCH};
 ///
 /// # Errors
 /// Those of the writer.
-pub fn replayed(out: &mut impl Write, answer: &Replayed) -> io::Result<()> {
+pub fn replayed(out: &mut impl Write, answer: &Replayed, look: &Look) -> io::Result<()> {
     for one in &answer.differences {
-        difference(out, one)?;
+        difference(out, one, look)?;
     }
     if answer.not_listed > 0 {
-        writeln!(out, "and {} more in groups beyond the first thousand", answer.not_listed)?;
+        look.line(out, &format!("and {} more in groups beyond the first thousand", answer.not_listed))?;
     }
-    writeln!(
-        out,
-        "{} judged: {} allowed, {} denied; {} decided differently, {} as before{}",
-        answer.judged,
-        answer.allowed,
-        answer.denied,
-        answer.different,
-        answer.same,
-        match answer.same_by_other_rule {
-            0 => String::new(),
-            count => format!(", {count} of them by another rule"),
-        }
-    )?;
+    let Replayed { judged, allowed, denied, different, same, .. } = answer;
+    let by_other = match answer.same_by_other_rule {
+        0 => String::new(),
+        count => format!(", {count} of them by another rule"),
+    };
+    let decided = format!("{different} decided differently, {same} as before{by_other}");
+    look.line(out, &format!("{judged} judged: {allowed} allowed, {denied} denied; {decided}"))?;
     if answer.continuing > 0 {
         let entries =
             if answer.continuing == 1 { "entry tells how its flow" } else { "entries tell how their flows" };
-        writeln!(out, "{} {entries} went on or ended; none is judged", answer.continuing)?;
+        look.line(out, &format!("{} {entries} went on or ended; none is judged", answer.continuing))?;
     }
     for NotJudged { reason, meaning, count } in &answer.not_judged {
-        writeln!(out, "{count} not judged ({reason}): {meaning}")?;
+        look.line(out, &format!("{count} not judged ({reason}): {meaning}"))?;
     }
+    let were = if answer.one_sided == 1 { "was" } else { "were" };
     match answer.one_sided {
         0 => Ok(()),
-        count => writeln!(
-            out,
-            "{count} of those not judged {} decided on one side alone: not everything is as before",
-            if count == 1 { "was" } else { "were" }
-        ),
+        count => {
+            let sides = "decided on one side alone: not everything is as before";
+            look.line(out, &format!("{count} of those not judged {were} {sides}"))
+        }
     }
 }
 
-fn difference(out: &mut impl Write, one: &Redecided) -> io::Result<()> {
+fn difference(out: &mut impl Write, one: &Redecided, look: &Look) -> io::Result<()> {
     let direction = one.direction.as_deref().map(|direction| format!(" {direction}")).unwrap_or_default();
     let was = one.was.as_ref().map(|was| format!("{} → ", decision(was))).unwrap_or_default();
-    writeln!(
-        out,
-        "{}{direction}: {was}{}: {} time{}, {} to {}",
-        one.place,
-        decision(&one.now),
-        one.count,
-        plural(one.count),
-        moment(one.first),
-        moment(one.last)
-    )?;
+    let times = match one.count {
+        1 => format!("1 time, {}", moment(one.first)),
+        count => format!("{count} times, {} to {}", moment(one.first), moment(one.last)),
+    };
+    look.line(out, &format!("{}{direction}: {was}{}: {times}", one.place, decision(&one.now)))?;
     for Example { time, at, protocol, source, source_port, destination, destination_port } in &one.examples {
         let (source, destination) =
             (SocketAddr::new(*source, *source_port), SocketAddr::new(*destination, *destination_port));
-        writeln!(out, "  {} {protocol} {source} > {destination}  {at}", moment(*time))?;
+        look.line(out, &format!("  {} {protocol} {source} > {destination}  {at}", moment(*time)))?;
     }
     let more = one.count - one.examples.len() as u64;
     if more > 0 { writeln!(out, "  and {more} more: --limit") } else { Ok(()) }

@@ -4,12 +4,10 @@ use model::Location;
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// Of a longer line only what is near the places is shown: a minified document is one line of megabytes.
-const LONGEST_LINE: usize = 300;
-/// So many bytes before a place of a long line are shown, and after it.
-const NEAR: usize = 80;
-/// Of a place in a long line at most so many bytes are shown.
-const LONGEST_PLACE: usize = 400;
+/// So many bytes around a place of a long line are shown at least, on each side.
+const NEAREST: usize = 12;
+/// What the line's number and the marks of what was left out take.
+const MARGIN: usize = 12;
 /// A place of more lines is shown by its first one.
 const MOST_LINES: u32 = 200;
 /// Every so many characters of a long line it is known which byte they begin at.
@@ -86,8 +84,9 @@ impl Source {
         Some(Extent { first: (at.line, start), last: (at.end_line, end) })
     }
 
-    /// What to show of the file for these places, or `None` where it has no such line.
-    pub(super) fn excerpt(&self, places: &[&Location]) -> Option<Excerpt> {
+    /// What to show of the file for these places in about so many columns, or `None` where it has no such line. A minified
+    /// document is one line of megabytes, so of a longer line only what is near the places is shown.
+    pub(super) fn excerpt(&self, places: &[&Location], columns: usize) -> Option<Excerpt> {
         let extents: Vec<Extent> = places.iter().map(|at| self.extent(at)).collect::<Option<_>>()?;
         let first = extents.iter().map(|it| it.first.0).min()?;
         let last = extents.iter().map(|it| it.last.0).max()?;
@@ -100,7 +99,7 @@ impl Source {
             let line = self.line(number).unwrap_or_default();
             let here = marks.iter().filter(|(line, _)| *line == number).map(|(_, byte)| *byte);
             let here: Vec<usize> = here.collect();
-            let pieces = pieces(line, &extents, number);
+            let pieces = pieces(line, &extents, number, columns.saturating_sub(MARGIN));
             excerpt.cut |= pieces.first().is_none_or(|piece| piece.len() < line.len());
             let mut next = 0;
             for piece in pieces {
@@ -145,29 +144,32 @@ pub(super) struct Excerpt {
     pub(super) cut: bool,
 }
 
-/// The parts of a line that are shown.
-fn pieces(line: &str, extents: &[Extent], number: u32) -> Vec<Range<usize>> {
-    if line.len() <= LONGEST_LINE {
+/// The parts of a line that are shown: all of it where it has no more bytes than there is room.
+fn pieces(line: &str, extents: &[Extent], number: u32, room: usize) -> Vec<Range<usize>> {
+    if line.len() <= room {
         return Vec::from_iter(std::iter::once(0..line.len()));
     }
-    let around = |start: usize, end: usize| {
-        let start = line.floor_char_boundary(start.saturating_sub(NEAR));
-        start..line.ceil_char_boundary(end.saturating_add(NEAR).min(line.len()))
-    };
-    let mut pieces: Vec<Range<usize>> = Vec::new();
-    for extent in extents {
-        let (first, last) = (extent.first, extent.last);
-        if first.0 == number && last.0 == number && last.1.saturating_sub(first.1) <= LONGEST_PLACE {
-            pieces.push(around(first.1, last.1));
+    let mut shown: Vec<(usize, usize)> = Vec::new();
+    for Extent { first, last } in extents {
+        let is_short = last.1.saturating_sub(first.1) <= room.saturating_sub(2 * NEAREST);
+        if first.0 == number && last.0 == number && is_short {
+            shown.push((first.1, last.1));
         } else {
             // Of a very long place, its two ends.
             let ends = [first, last].into_iter().filter(|(line, _)| *line == number);
-            pieces.extend(ends.map(|(_, byte)| around(byte, byte)));
+            shown.extend(ends.map(|(_, byte)| (*byte, *byte)));
         }
     }
-    if pieces.is_empty() {
-        pieces.push(around(0, 0));
+    if shown.is_empty() {
+        shown.push((0, 0));
     }
+    let taken: usize = shown.iter().map(|(start, end)| end - start).sum();
+    let near = (room.saturating_sub(taken) / (2 * shown.len())).max(NEAREST);
+    let around = |(start, end): (usize, usize)| {
+        let start = line.ceil_char_boundary(start.saturating_sub(near));
+        start..line.floor_char_boundary(end.saturating_add(near).min(line.len()))
+    };
+    let mut pieces: Vec<Range<usize>> = shown.into_iter().map(around).collect();
     pieces.sort_by_key(|piece| piece.start);
     let mut joined: Vec<Range<usize>> = Vec::new();
     for piece in pieces {

@@ -1,8 +1,6 @@
 //! The walk of a packet, for people.
 
-use super::Colour;
-use super::tables::{painted, plural, table};
-use comfy_table::Cell;
+use crate::layout::{Column, Grid, Look, plural};
 use control::answer::{Deciding, Earlier, Walk};
 use std::io::{self, Write};
 
@@ -13,46 +11,37 @@ const NEAREST: usize = 3;
 ///
 /// # Errors
 /// Those of the writer.
-pub fn walk(out: &mut impl Write, walk: &Walk, all_rules: bool, colour: Colour) -> io::Result<()> {
-    if let Some(number) = walk.number {
-        write!(out, "{number}: ")?;
-    }
-    write!(out, "{}", walk.packet)?;
-    if !walk.from.is_empty() {
-        write!(out, " from {}", walk.from)?;
-    }
-    match &walk.from_because {
-        Some(because) => writeln!(out, " ({because})")?,
-        None => writeln!(out)?,
-    }
+pub fn walk(out: &mut impl Write, walk: &Walk, all_rules: bool, look: &Look) -> io::Result<()> {
+    let number = walk.number.map(|number| format!("{number}: ")).unwrap_or_default();
+    let from = if walk.from.is_empty() { String::new() } else { format!(" from {}", walk.from) };
+    let because = walk.from_because.as_ref().map(|because| format!(" ({because})")).unwrap_or_default();
+    look.line(out, &format!("{number}{}{from}{because}", walk.packet))?;
+    let mut stages = Grid::new(&[Column::Text("stage"), Column::Prose("outcome")]);
+    walk.stages.iter().for_each(|stage| stages.row([stage.stage.clone(), stage.outcome.clone()]));
     if !walk.stages.is_empty() {
-        let mut stages = table(&["stage", "outcome"]);
-        for stage in &walk.stages {
-            stages.add_row(vec![Cell::new(&stage.stage), Cell::new(&stage.outcome)]);
-        }
-        writeln!(out, "{stages}")?;
+        stages.write(out, look)?;
     }
     for stage in &walk.stages {
         if let Some(decided) = stage.decided.as_ref().filter(|decided| !decided.earlier.is_empty()) {
-            earlier(out, &stage.stage, decided, all_rules)?;
+            earlier(out, &stage.stage, decided, all_rules, look)?;
         }
     }
-    let verdict = painted(&walk.verdict, walk.allowed, colour);
-    writeln!(out, "{verdict}: {}", walk.summary)
+    look.line(out, &format!("{}: {}", look.verdict(&walk.verdict, walk.allowed), walk.summary))
 }
 
-fn earlier(out: &mut impl Write, stage: &str, decided: &Deciding, all_rules: bool) -> io::Result<()> {
+fn earlier(
+    out: &mut impl Write,
+    stage: &str,
+    decided: &Deciding,
+    all_rules: bool,
+    look: &Look,
+) -> io::Result<()> {
     let count = decided.earlier_rules;
-    writeln!(
-        out,
-        "{stage}: {} of {} decided; {count} rule{} before it did not match",
-        decided.rule,
-        decided.nsg,
-        plural(count)
-    )?;
+    let by = format!("{} of {} decided", decided.rule, decided.nsg);
+    look.line(out, &format!("{stage}: {by}; {count} rule{} before it did not match", plural(count)))?;
     let told = if all_rules { decided.earlier.len() } else { NEAREST };
     for Earlier { rule, priority, access, field, packet, says, .. } in decided.earlier.iter().take(told) {
-        writeln!(out, "  {priority} {access} {rule}: {field} {packet}, where it says {says}")?;
+        look.line(out, &format!("  {priority} {access} {rule}: {field} {packet}, where it says {says}"))?;
     }
     let more = count.saturating_sub(decided.earlier.len().min(told) as u64);
     match (more, all_rules) {

@@ -10,7 +10,6 @@
 //! | `profiles` | several questions of a diagnostic at once |
 //! | `words` | addresses, tags, ports and protocols as people write them |
 //! | `azure` | the answers in Azure's own shape |
-//! | `text` | the answers as tables for people |
 //!
 //! What is asked and answered is plain data of the crate [`control`], so that a daemon answers over its socket what a file
 //! alone answers.
@@ -20,7 +19,6 @@ mod diagnose;
 mod effective;
 mod profiles;
 mod suppose;
-pub mod text;
 mod unguarded;
 mod verify;
 mod words;

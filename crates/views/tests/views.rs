@@ -387,7 +387,7 @@ fn tags_are_listed_as_the_subnets_route_table_has_made_them() {
     let shown = |snapshot: &Snapshot| {
         let nsgs = views::effective_nsgs(snapshot, "web1").unwrap();
         let mut out = Vec::new();
-        views::text::effective_nsgs(&mut out, &nsgs, &views::text::Look::default()).unwrap();
+        print::effective_nsgs(&mut out, &nsgs, &print::Look::default()).unwrap();
         String::from_utf8(out).unwrap()
     };
     assert!(shown(&snapshot).contains("VirtualNetwork (0.0.0.0/0)"), "{}", shown(&snapshot));
@@ -491,7 +491,7 @@ fn tables_are_short_and_fit_the_terminal() {
     let nsgs = views::effective_nsgs(&snapshot, "web1").unwrap();
     let shown = |width, colour| {
         let mut out = Vec::new();
-        views::text::effective_nsgs(&mut out, &nsgs, &views::text::Look { width, colour }).unwrap();
+        print::effective_nsgs(&mut out, &nsgs, &print::Look { width, colour }).unwrap();
         String::from_utf8(out).unwrap()
     };
     let plain = shown(None, false);

@@ -6,7 +6,7 @@ use ::io::{Backend, Interfaces, Ports, Wanted, Wire};
 use gateway::{Documents, Host, Ids, Settings};
 use model::{Diagnostic, Network, Severity};
 use pipeline::{Attachment, Engine, Names, Snapshot};
-use print::Colour;
+use print::Look;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -28,8 +28,8 @@ pub(super) fn check(args: &Check, out: &mut impl Write) -> anyhow::Result<ExitCo
             writeln!(io::stderr(), "{summary}")?;
         }
         Output::Text => {
-            print::diagnostics(&mut io::stderr().lock(), &found, Colour::of(&io::stderr()))?;
-            writeln!(out, "{summary}")?;
+            print::diagnostics(&mut io::stderr().lock(), &found, &Look::of(&io::stderr()))?;
+            print::summary(out, &summary, &super::look())?;
         }
     }
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::from(super::NO) })

@@ -22,9 +22,7 @@ pub(super) fn run(args: &cli::Diff, out: &mut impl Write) -> anyhow::Result<Exit
     let new = Side::load(&files(&args.new, &args.more_new), &given, "NEW")?;
     let limits = Limits { regions: args.limit, ..Limits::default() };
     let found = answer(&diff(&old.network(), &new.network(), &limits)?);
-    super::answer(out, args.output, &found, |out, it| {
-        print::differences(out, it, super::colour(), print::width())
-    })?;
+    super::answer(out, args.output, &found, |out, it| print::differences(out, it, &super::look()))?;
     Ok(if found.equal { ExitCode::SUCCESS } else { ExitCode::from(NO) })
 }
 

@@ -1,7 +1,7 @@
 //! `nsgate explain`: the walk of a packet in words, or of those of a capture.
 
 use super::policy::{self, Whom};
-use super::{answer, colour, offline};
+use super::{answer, look, offline};
 use crate::cli::{Explain, Output};
 use anyhow::{Context, anyhow, bail};
 use control::answer::Walk;
@@ -21,7 +21,7 @@ const NONE_YET: usize = 1;
 pub(super) fn explain(args: &Explain, out: &mut impl Write) -> anyhow::Result<()> {
     let Some(file) = &args.pcap else {
         let walk = in_words(args)?;
-        return answer(out, args.output, &walk, |out, it| print::walk(out, it, args.all_rules, colour()));
+        return answer(out, args.output, &walk, |out, it| print::walk(out, it, args.all_rules, &look()));
     };
     let (walks, fault) = captured(args, file)?;
     match (fault, args.packet, &walks[..]) {
@@ -36,7 +36,7 @@ fn told(args: &Explain, walks: &[Walk], out: &mut impl Write) -> anyhow::Result<
         Output::Json => print::json(out, &walks)?,
         Output::Text => {
             for walk in walks {
-                print::walk(out, walk, args.all_rules, colour())?;
+                print::walk(out, walk, args.all_rules, &look())?;
             }
         }
     }

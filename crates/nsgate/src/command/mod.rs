@@ -15,7 +15,7 @@ use anyhow::anyhow;
 use clap::Parser as _;
 use control::{DEFAULT_SOCKET, Refusal, Request};
 use model::Diagnostic;
-use print::Colour;
+use print::Look;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -77,7 +77,7 @@ fn report(error: &anyhow::Error) -> u8 {
     let mut err = io::stderr().lock();
     // There is nobody left to tell where stderr fails.
     let _ = match error.downcast_ref::<Broken>() {
-        Some(Broken(found)) => print::diagnostics(&mut err, found, Colour::of(&io::stderr())),
+        Some(Broken(found)) => print::diagnostics(&mut err, found, &Look::of(&io::stderr())),
         None => writeln!(err, "nsgate: {error:#}"),
     };
     if error.is::<Refusal>() || error.is::<crate::daemon::CannotStart>() { NO } else { UNUSABLE }
@@ -119,8 +119,9 @@ fn question<T: serde::de::DeserializeOwned>(socket: &Path, request: &Request) ->
     })
 }
 
-fn colour() -> Colour {
-    Colour::of(&io::stdout())
+/// How text looks where stdout goes.
+fn look() -> Look {
+    Look::of(&io::stdout())
 }
 
 fn answer<W: Write, T: serde::Serialize>(

@@ -8,7 +8,7 @@ use model::codes::NOT_HONOURED;
 use model::{Diagnostic, Network, NicIndex, Severity};
 use packet::AttachmentId;
 use pipeline::{Attachment, AttachmentKind, Gateway, Names, Snapshot};
-use print::Colour;
+use print::Look;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -86,7 +86,7 @@ fn load_file(file: &Path) -> anyhow::Result<Loaded> {
 fn warn(found: &[Diagnostic]) {
     let found: Vec<Diagnostic> = found.iter().filter(|one| one.code == NOT_HONOURED).cloned().collect();
     // There is nobody left to tell where stderr fails.
-    let _ = print::diagnostics(&mut io::stderr().lock(), &found, Colour::of(&io::stderr()));
+    let _ = print::diagnostics(&mut io::stderr().lock(), &found, &Look::of(&io::stderr()));
 }
 
 pub(super) fn compile(gateway: &Gateway) -> anyhow::Result<Arc<Snapshot>> {

@@ -1,6 +1,6 @@
 //! Questions about policy: to a gateway file, to Azure's documents alone, or to the daemon.
 
-use super::{answer, offline};
+use super::{answer, look, offline};
 use crate::cli::{
     Level, ListEffectiveNsg, Output, Policy, RunConfigurationDiagnostic, TestIpFlow, VerifiedProtocol, Way,
 };
@@ -11,7 +11,6 @@ use pipeline::{Gateway, Snapshot};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use views::text::Look;
 
 /// Whom a question about policy goes to.
 pub(super) enum Whom<'a> {
@@ -93,9 +92,7 @@ pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::R
     };
     match args.output {
         Output::Json => answer(out, args.output, &verdict.azures(), |_, _| Ok(())),
-        Output::Text => {
-            answer(out, args.output, &verdict, |out, it| print::ip_flow(out, it, super::colour()))
-        }
+        Output::Text => answer(out, args.output, &verdict, |out, it| print::ip_flow(out, it, &look())),
     }
 }
 
@@ -106,7 +103,7 @@ pub(super) fn list_effective_nsg(args: &ListEffectiveNsg, out: &mut impl Write) 
         Judge::Daemon(socket) => super::question(&socket, &Request::ListEffectiveNsg { nic })?,
     };
     let azures = views::EffectiveNsgs(&nsgs);
-    answer(out, args.output, &azures, |out, it| views::text::effective_nsgs(out, it.0, &look()))
+    answer(out, args.output, &azures, |out, it| print::effective_nsgs(out, it.0, &look()))
 }
 
 pub(super) fn run_configuration_diagnostic(
@@ -140,7 +137,7 @@ pub(super) fn run_configuration_diagnostic(
         });
     }
     let azures = views::Diagnoses { results: &results };
-    answer(out, args.output, &azures, |out, it| views::text::diagnoses(out, it.results, &look()))
+    answer(out, args.output, &azures, |out, it| print::diagnoses(out, it.results, &look()))
 }
 
 fn profiles(args: &RunConfigurationDiagnostic) -> anyhow::Result<Vec<Profile>> {
@@ -166,9 +163,4 @@ fn way(way: Way) -> String {
         Way::Inbound => "Inbound".into(),
         Way::Outbound => "Outbound".into(),
     }
-}
-
-/// How tables look where stdout goes.
-fn look() -> Look {
-    Look { width: print::width(), colour: super::colour() == print::Colour::Yes }
 }

@@ -42,7 +42,7 @@ pub(super) fn replay(args: &Replay, out: &mut impl Write) -> anyhow::Result<Exit
     let answer = replayed.tally.answer();
     match args.output {
         Output::Json => print::json(out, &answer)?,
-        Output::Text => print::replayed(out, &answer)?,
+        Output::Text => print::replayed(out, &answer, &super::look())?,
     }
     Ok(match (faults, is_different) {
         (1.., _) => ExitCode::from(UNUSABLE),
