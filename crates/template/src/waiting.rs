@@ -6,6 +6,7 @@
 
 use crate::expansion::Expansion;
 use crate::inside::Inside;
+use crate::way::Way;
 use expression::Fault;
 use std::cell::{OnceCell, RefCell};
 use std::fmt;
@@ -117,7 +118,8 @@ impl Expansion<'_> {
         if fresh < MOST_PUT_OFF {
             later.push(PutOff { wanted, waits: false });
         }
-        Fault::new("something else has to be evaluated first")
+        // As at a limit: whoever can do without a value cannot do without this one.
+        Fault::limit("something else has to be evaluated first")
     }
 
     /// Whether what is being evaluated will be evaluated again, so that nothing of it counts.
@@ -131,7 +133,7 @@ impl Expansion<'_> {
     /// It will be evaluated again.
     pub(crate) fn keep<'o, T>(&self, once: &'o OnceCell<T>, value: T) -> Result<&'o T, Fault> {
         if self.is_halted() {
-            return Err(Fault::new("this will be evaluated again"));
+            return Err(Fault::limit("this will be evaluated again"));
         }
         Ok(once.get_or_init(|| value))
     }
@@ -149,6 +151,11 @@ impl Expansion<'_> {
                 if !resumes() {
                     self.waiting.later.borrow_mut().pop();
                 }
+                // What costs too much has no value that could be kept, and would be asked for without end.
+                if self.is_limited() {
+                    self.waiting.later.borrow_mut().clear();
+                    return value;
+                }
             }
         }
     }
@@ -160,7 +167,8 @@ impl Expansion<'_> {
         Some(next.wanted.clone())
     }
 
-    /// Evaluates what has been put off. What is wrong with it, whoever asks for it again hears again.
+    /// Evaluates what has been put off. What is wrong with it, whoever asks for it again hears again; that it costs too much
+    /// is said here.
     fn evaluate(&self, wanted: &Wanted) {
         let (Wanted::Parameter(number, _)
         | Wanted::Variable(number, _)
@@ -172,14 +180,23 @@ impl Expansion<'_> {
         let Some(deployment) = self.deployment(*number) else { return };
         let inside = Inside { all: self, deployment, loops: Rc::new([]), own: false };
         let instance = |nth: usize| inside.deployment.instances.get()?.get(nth);
-        match wanted {
-            Wanted::Parameter(_, name) => drop(inside.own_parameter(name)),
-            Wanted::Variable(_, name) => drop(inside.own_variable(name)),
-            Wanted::Function(..) => {}
-            Wanted::Resources(..) => drop(inside.instances()),
-            Wanted::Resource(_, nth, _) => drop(instance(*nth).map(|it| inside.body(it))),
-            Wanted::Nested(_, nth, _) => drop(instance(*nth).map(|it| inside.nested(it))),
-            Wanted::Outputs(..) => drop(inside.outputs()),
+        let fault = match wanted {
+            Wanted::Parameter(_, name) => inside.own_parameter(name).err(),
+            Wanted::Variable(_, name) => inside.own_variable(name).err(),
+            Wanted::Function(..) => None,
+            Wanted::Resources(..) => {
+                inside.instances();
+                None
+            }
+            Wanted::Resource(_, nth, _) => instance(*nth).and_then(|it| inside.body(it).err()),
+            Wanted::Nested(_, nth, _) => {
+                instance(*nth).map(|it| inside.nested(it));
+                None
+            }
+            Wanted::Outputs(..) => inside.outputs().err(),
+        };
+        if let Some(fault) = fault.filter(Fault::is_limit) {
+            self.report(fault.or_at(&inside.deployment.start.template.node().at), &Way::Root(""));
         }
     }
 }

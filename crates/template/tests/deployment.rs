@@ -377,6 +377,25 @@ fn functions_that_call_each_other_without_end_are_stopped() {
 }
 
 #[test]
+fn a_chain_that_costs_too_much_ends() {
+    // Each link makes twice the text of the next one, and the first is asked for.
+    let chain: Vec<String> = (0..60)
+        .map(|nth| format!("\"v{nth}\": \"[concat(variables('v{0}'), variables('v{0}'))]\"", nth + 1))
+        .collect();
+    let sections = format!(
+        r#""parameters": {{"p": {{"type": "string", "defaultValue": "[variables('v0')]"}}}}, "variables": {{{}, "v60": "x"}},
+        "resources": [{{"type": "Microsoft.Network/x", "name": "[parameters('p')]"}}, {{"type": "Microsoft.Network/x", "name": "[variables('v0')]"}}]"#,
+        chain.join(",")
+    );
+    let found = said(&expanded(&sections));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].contains("error[TemplateLimitExceeded]") && found[0].contains("bytes of text"),
+        "{found:#?}"
+    );
+}
+
+#[test]
 fn huge_values_end() {
     let doubled =
         |nth: usize| format!("\"v{nth}\": \"[concat(variables('v{0}'), variables('v{0}'))]\"", nth - 1);
