@@ -113,9 +113,10 @@ impl Diff {
 ///
 /// Where a network has NICs, each is compared with the NIC of its id or name, its subnet's group and its own together,
 /// for the packets to and from its own addresses (of a NIC whose address is open, for all of its subnet). Network
-/// security groups that guard no NIC are compared by themselves: as each subnet sees them that both guard, or else with what VirtualNetwork holds left open, as the members of application security groups without any. Those without
-/// a partner are paired where their rules are the same in all but name; where then a single one on each side has none,
-/// they are compared whatever their names.
+/// security groups that guard no NIC are compared by themselves: as each subnet sees them that both guard, or else with
+/// what VirtualNetwork holds left open, as the members of application security groups without any. Those without a partner
+/// are paired where their rules are the same in all but name; where then a single one on each side has none, they are
+/// compared whatever their names.
 ///
 /// Beside the rules, what each NIC reaches is compared: its virtual network and those that are peered with it, the sites
 /// on premises, and its public addresses; in a virtual network without NICs, what they would reach.

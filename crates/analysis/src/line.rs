@@ -134,6 +134,11 @@ impl Line {
         Ok(line)
     }
 
+    /// How many classes there are, and how many each set has: what it took to cut the line.
+    pub(crate) fn size(&self) -> usize {
+        self.classes.len() + self.sets.iter().map(Vec::len).sum::<usize>()
+    }
+
     /// The classes of a set, ascending.
     pub(crate) fn set(&self, number: u32) -> &[u32] {
         self.sets.get(number as usize).map(Vec::as_slice).unwrap_or_default()

@@ -3,6 +3,7 @@
 use crate::diagram::{Diagram, Domain};
 use crate::diff::Network;
 use crate::limits::{Error, MAX_STEPS, Steps};
+use crate::line::Line;
 use crate::lists::{ALLOW, ALLOW_ALL, DENY, DENY_ALL, Outcome};
 use crate::matching::subnets;
 use crate::space::{Boxed, Builder, Space};
@@ -63,9 +64,8 @@ enum Known {
 /// The rules of a network that change nothing, as its subnets see them.
 ///
 /// A rule of a group that guards subnets or NICs in several virtual networks, or with several route tables, must be idle in
-/// all of them. A Deny of everything
-/// that repeats the default rule is not reported: to write it down is good style. Rules that can hold no packet at all, such as
-/// those that name a group without members, are not reported either.
+/// all of them. A Deny of everything that repeats the default rule is not reported: to write it down is good style. Rules that
+/// can hold no packet at all, such as those that name a group without members, are not reported either.
 ///
 /// Whoever takes away one of the rules found, or all of them, changes nothing. Of two that could only go one without the
 /// other the later one is found.
@@ -86,13 +86,20 @@ pub fn lint(network: &Network<'_>) -> Result<Findings, Error> {
             }
             let mut known: BTreeMap<usize, Known> = BTreeMap::new();
             let views = vantages(network.network, nth);
-            let space = |from: &Option<Vantage>| {
+            let space = |from: &Option<Vantage>, steps: &mut Steps| {
                 let mut builder = Builder::new();
                 builder.add(group, direction, view.from(*from))?;
-                builder.build()
+                let space = builder.build()?;
+                // A group may be seen from thousands of subnets; without steps nothing is left to look at.
+                let size: usize = space.lines.iter().map(Line::size).sum();
+                steps.0 = steps.0.saturating_sub(size as u64);
+                Ok::<Space, Error>(space)
             };
             for from in &views {
-                look(&space(from)?, places.len(), &mut known, &mut steps);
+                if (0..places.len()).all(|nth| is_settled(&known, nth)) {
+                    break;
+                }
+                look(&space(from, &mut steps)?, places.len(), &mut known, &mut steps);
             }
             known.retain(|&nth, known| {
                 let repeats = matches!(known, Known::Idle(Idle::Redundant, _));
@@ -110,7 +117,10 @@ pub fn lint(network: &Network<'_>) -> Result<Findings, Error> {
                 }
                 let mut together: BTreeMap<usize, Known> = BTreeMap::new();
                 for from in &views {
-                    look_together(&space(from)?, &candidates, &mut together, &mut steps);
+                    if candidates.iter().all(|nth| is_settled(&together, *nth)) {
+                        break;
+                    }
+                    look_together(&space(from, &mut steps)?, &candidates, &mut together, &mut steps);
                 }
                 known.extend(together);
                 if idle_ones(&known) == candidates {
@@ -163,7 +173,7 @@ fn keep(
     known: &mut BTreeMap<usize, Known>,
     steps: &mut Steps,
 ) -> bool {
-    if matches!(known.get(&nth), Some(Known::Needed | Known::TooComplex)) {
+    if is_settled(known, nth) {
         return false;
     }
     let new = judge(space, nth, gone, steps);
@@ -175,6 +185,11 @@ fn keep(
     let is_idle = matches!(both, Known::Idle(..));
     known.insert(nth, both);
     is_idle
+}
+
+/// Whether no other view can change what is known of a rule.
+fn is_settled(known: &BTreeMap<usize, Known>, nth: usize) -> bool {
+    matches!(known.get(&nth), Some(Known::Needed | Known::TooComplex))
 }
 
 fn idle_ones(known: &BTreeMap<usize, Known>) -> BTreeSet<usize> {
