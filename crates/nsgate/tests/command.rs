@@ -574,6 +574,12 @@ fn an_address_that_is_open_may_be_any_of_its_subnet() {
         assert_eq!(asked(&document, "dynamic", &flow(wrong)).status.code(), Some(2), "{wrong}");
     }
     assert_eq!(asked(&document, "guarded", &flow("10.0.1.77")).status.code(), Some(2));
+    // All of what it may be is in the virtual network.
+    let diagnostic = "run-configuration-diagnostic --nic dynamic --direction Inbound --protocol TCP --source 10.0.2.4 \
+                      --destination * --port 443 --output json --file";
+    let words: Vec<&str> = diagnostic.split_whitespace().chain([document.to_str().unwrap()]).collect();
+    let result = &json_of(&nsgate(&words))["results"][0]["networkSecurityGroupResult"];
+    assert_eq!(result["securityRuleAccessResult"], "Allow", "{result:#}");
 }
 
 #[test]

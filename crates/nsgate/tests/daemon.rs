@@ -372,6 +372,7 @@ fn a_daemon_answers_what_its_file_answers() {
             ),
             format!("list-effective-nsg --nic {nic}"),
             format!("{diagnostic} --nic {nic} --destination {address}"),
+            format!("{diagnostic} --nic {nic} --destination *"),
             format!("explain --from {nic} tcp {address}:5000 10.0.2.4:80"),
         ] {
             for output in ["text", "json"] {
@@ -387,7 +388,7 @@ fn a_daemon_answers_what_its_file_answers() {
         }
     }
     // Refused are only the addresses that the open one cannot be, and the interface that is not attached.
-    assert_eq!(answers, 2 * (4 * 4 - 2 - 3));
+    assert_eq!(answers, 2 * (4 * 5 - 2 - 3));
     let supposed = daemon.attempt(&format!("{diagnostic} --nic open-nic --destination 10.0.1.77"));
     assert!(!String::from_utf8_lossy(&supposed.stdout).contains("no private address"));
 }

@@ -1,13 +1,13 @@
 //! What each rule says of the packets of a question, field by field.
 
 use crate::effective::standing;
-use crate::words;
+use crate::{suppose, words};
 use control::answer::{
     Diagnosis, EvaluatedNsg, MatchedRule, Mixed, NsgResult, Profile, RuleEvaluation, Witness,
 };
 use control::{Diagnostic, Verbosity};
 use ipnet::IpNet;
-use model::{Access, AddressMatch, Direction, NetworkInterface};
+use model::{Access, AddressMatch, Direction, IpConfiguration, Network, NetworkInterface};
 use pipeline::{Guards, Level, Snapshot};
 use policy::{Fates, FieldMatches, GroupId, Match, Question, Traffic, Tuple};
 use std::net::IpAddr;
@@ -16,7 +16,8 @@ use std::net::IpAddr;
 /// diagnostic does: rules only, no live flows, no routes.
 ///
 /// A field of a rule matches where it holds every packet that is asked about, from whatever source port; a rule matches
-/// where all its fields do, and the first such rule is named. At the network interface's own end `*` is its addresses. The result is `Allow` where every packet is allowed. Where an
+/// where all its fields do, and the first such rule is named. At the network interface's own end `*` is its addresses,
+/// or while Azure has yet to choose one, those of its subnet. The result is `Allow` where every packet is allowed. Where an
 /// earlier rule decides otherwise over a part of them, the answer shows a packet of each fate.
 ///
 /// # Errors
@@ -45,12 +46,13 @@ pub fn diagnose(snapshot: &Snapshot, asked: &Diagnostic) -> Result<Diagnosis, St
         Direction::Inbound => &mut question.destination,
         Direction::Outbound => &mut question.source,
     };
-    let own: Vec<IpNet> =
-        nic.ip_configurations.iter().filter_map(|it| it.private_address.map(IpNet::from)).collect();
-    if *local == AddressMatch::Any && !own.is_empty() {
+    let is_all = *local == AddressMatch::Any;
+    let own: Vec<IpNet> = nic.ip_configurations.iter().flat_map(|own| may_have(network, own)).collect();
+    if is_all && !own.is_empty() {
         *local = AddressMatch::Prefixes(own);
     }
     let (configuration, note) = configuration_of(nic, local);
+    let note = note.filter(|_| !is_all);
     let asking = Asking { snapshot, nic, direction, configuration, verbosity: asked.verbosity };
     let guards = snapshot.guards(index, configuration);
     let mut result = if guards.is_none() {
@@ -60,6 +62,14 @@ pub fn diagnose(snapshot: &Snapshot, asked: &Diagnostic) -> Result<Diagnosis, St
     };
     result.notes.splice(0..0, note);
     Ok(Diagnosis { profile: canonical(profile, direction), network_security_group_result: result })
+}
+
+/// The address of an IP configuration, or those of which Azure has yet to choose one.
+fn may_have(network: &Network, own: &IpConfiguration) -> Vec<IpNet> {
+    match own.private_address {
+        Some(address) => vec![address.into()],
+        None => suppose::subnet(network, own.subnet).map(|it| it.prefixes.clone()).unwrap_or_default(),
+    }
 }
 
 /// The question in Azure's own words.
