@@ -354,6 +354,9 @@ fn of_terraform() -> serde_json::Value {
         resource("azurerm_network_security_rule", "more", alone),
         resource("azurerm_application_security_group", "web", serde_json::json!({"id": id("applicationSecurityGroups/web")})),
         resource("azurerm_public_ip", "ip", serde_json::json!({"id": id("publicIPAddresses/ip"), "ip_address": "203.0.113.7", "allocation_method": "Static", "sku": "Standard", "ip_version": "IPv4"})),
+        resource("azurerm_route_table", "t", serde_json::json!({"id": id("routeTables/t"), "bgp_route_propagation_enabled": true, "subnets": [], "route": [
+            {"name": "all", "address_prefix": "0.0.0.0/0", "next_hop_type": "VirtualAppliance", "next_hop_in_ip_address": "10.0.9.4"}]})),
+        resource("azurerm_route", "r", serde_json::json!({"id": id("routeTables/t/routes/r"), "route_table_name": "t", "address_prefix": "192.0.2.0/24", "next_hop_type": "None", "next_hop_in_ip_address": ""})),
         resource("azurerm_linux_virtual_machine", "vm", serde_json::json!({"id": "vm"})),
     ],
     "child_modules": [{"address": "module.net", "resources": [
@@ -361,6 +364,7 @@ fn of_terraform() -> serde_json::Value {
             "subnet": [{"name": "s", "address_prefix": "10.0.1.0/24", "security_group": "", "id": subnet}]})),
         resource("azurerm_subnet", "s", serde_json::json!({"id": subnet, "virtual_network_name": "v", "address_prefixes": ["10.0.1.0/24"]})),
         resource("azurerm_subnet_network_security_group_association", "", serde_json::json!({"id": subnet, "subnet_id": subnet.to_uppercase(), "network_security_group_id": id("networkSecurityGroups/n")})),
+        resource("azurerm_subnet_route_table_association", "", serde_json::json!({"id": subnet, "subnet_id": subnet, "route_table_id": id("routeTables/t")})),
         resource("azurerm_network_interface", "web", serde_json::json!({"id": nic, "virtual_machine_id": "", "ip_forwarding_enabled": false, "ip_configuration": [
             {"name": "one", "primary": true, "private_ip_address": "10.0.1.4", "private_ip_address_allocation": "Static", "private_ip_address_version": "IPv4",
              "subnet_id": subnet, "public_ip_address_id": id("publicIPAddresses/ip"), "gateway_load_balancer_frontend_ip_configuration_id": ""}]})),
@@ -376,8 +380,11 @@ fn what_terraform_shows_of_a_state_is_read() {
     let ignored: Vec<&str> = read.ignored.iter().map(|it| it.what.as_str()).collect();
     assert_eq!((ignored, read.diagnostics), (vec!["Terraform/azurerm_linux_virtual_machine"], Vec::new()));
     let (network, found) = model::validate(read.network, std::sync::Arc::default());
-    assert!(found.is_empty(), "{found:?}");
+    assert!(found.iter().all(|one| one.severity == model::Severity::Warning), "{found:?}");
     let network = network.unwrap();
+    let subnet = &network.virtual_networks[0].subnets[0];
+    let table = network.route_tables.get(subnet.route_table.unwrap().0).unwrap();
+    assert_eq!(table.routes.iter().map(|route| &*route.name).collect::<Vec<_>>(), ["all", "r"]);
     let rules =
         network.security_groups[0].rules.iter().map(|it| (&*it.name, it.destination_ports.to_string()));
     assert_eq!(rules.collect::<Vec<_>>(), [("in", "22".to_owned()), ("more", "443".to_owned())]);

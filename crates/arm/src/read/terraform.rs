@@ -41,6 +41,12 @@ const SUBNET: &[Field] = &[
     ("security_group", "networkSecurityGroup", Reference),
     ("network_security_group_id", "networkSecurityGroup", Reference),
 ];
+const ROUTE_TABLE: &[Field] = &[("disable_bgp_route_propagation", "disableBgpRoutePropagation", Itself)];
+const ROUTE: &[Field] = &[
+    ("address_prefix", "addressPrefix", Itself),
+    ("next_hop_type", "nextHopType", Itself),
+    ("next_hop_in_ip_address", "nextHopIpAddress", Itself),
+];
 const IP_CONFIGURATION: &[Field] = &[
     ("private_ip_address", "privateIPAddress", Itself),
     ("private_ip_address_allocation", "privateIPAllocationMethod", Itself),
@@ -68,8 +74,9 @@ const PEERING: &[Field] = &[
 ];
 
 /// Resources that say of two others that they belong together: their type, and the keys of the two ids.
-const ASSOCIATIONS: [(&str, &str, &str); 3] = [
+const ASSOCIATIONS: [(&str, &str, &str); 4] = [
     ("azurerm_subnet_network_security_group_association", "subnet_id", "network_security_group_id"),
+    ("azurerm_subnet_route_table_association", "subnet_id", "route_table_id"),
     (
         "azurerm_network_interface_security_group_association",
         "network_interface_id",
@@ -84,14 +91,7 @@ const ASSOCIATIONS: [(&str, &str, &str); 3] = [
 /// So many groups of one network interface are read, which is more than Azure allows: each IP configuration has them all.
 const MOST_GROUPS: usize = 100;
 /// Parts of the network that are not modelled.
-const NETWORK: [&str; 6] = [
-    "azurerm_route_table",
-    "azurerm_route",
-    "azurerm_subnet_route_table_association",
-    "azurerm_lb",
-    "azurerm_nat_gateway",
-    "azurerm_firewall",
-];
+const NETWORK: [&str; 3] = ["azurerm_lb", "azurerm_nat_gateway", "azurerm_firewall"];
 
 /// The resources of the document and what is wrong with it; `None` where it is none of Terraform's.
 pub(super) fn plain(document: &Node) -> Option<(Node, Vec<Diagnostic>)> {
@@ -121,10 +121,11 @@ fn text<'n>(node: &'n Node, key: &str) -> Option<&'n str> {
     node.get(key).and_then(Node::as_str).filter(|it| !it.is_empty())
 }
 
-/// What belongs to the resource of an id, in small letters: security groups, and application security groups.
+/// What belongs to the resource of an id, in small letters: security groups, route tables, and application security groups.
 #[derive(Default)]
 struct Belongs {
     security_group: HashMap<String, Node>,
+    route_table: HashMap<String, Node>,
     application_security_groups: HashMap<String, Vec<Node>>,
 }
 
@@ -143,6 +144,8 @@ impl Belongs {
             let holder = holder.to_ascii_lowercase();
             if kind.contains("application") {
                 belongs.application_security_groups.entry(holder).or_default().push(held.clone());
+            } else if kind.contains("route_table") {
+                belongs.route_table.insert(holder, held.clone());
             } else {
                 belongs.security_group.insert(holder, held.clone());
             }
@@ -173,6 +176,13 @@ impl Belongs {
             "azurerm_virtual_network_peering" => {
                 ("Microsoft.Network/virtualNetworks/virtualNetworkPeerings", fields(values, PEERING))
             }
+            "azurerm_route_table" => {
+                let routes = items(values.get("route")).iter().map(|it| part(it, fields(it, ROUTE)));
+                let routes = entry(values, "routes", Value::Array(routes.collect()));
+                let more = fields(values, ROUTE_TABLE);
+                ("Microsoft.Network/routeTables", more.into_iter().chain([routes]).collect())
+            }
+            "azurerm_route" => ("Microsoft.Network/routeTables/routes", fields(values, ROUTE)),
             "azurerm_network_interface" => {
                 ("Microsoft.Network/networkInterfaces", self.network_interface(values))
             }
@@ -197,11 +207,13 @@ impl Belongs {
 
     fn subnet(&self, values: &Node) -> Vec<Entry> {
         let mut properties = fields(values, SUBNET);
-        let group = text(values, "id").and_then(|id| self.security_group.get(&id.to_ascii_lowercase()));
-        if let Some(group) = group {
+        let id = text(values, "id").unwrap_or_default().to_ascii_lowercase();
+        if let Some(group) = self.security_group.get(&id) {
             properties.retain(|it| it.key.value != "networkSecurityGroup");
             properties.push(entry(group, "networkSecurityGroup", reference(group)));
         }
+        let table = self.route_table.get(&id).map(|it| entry(it, "routeTable", reference(it)));
+        properties.extend(table);
         properties
     }
 
@@ -256,7 +268,7 @@ fn fields(values: &Node, table: &[Field]) -> Vec<Entry> {
 /// A resource or a part of one: its name, with that of its parent, its id and its properties.
 fn part(values: &Node, properties: Vec<Entry>) -> Node {
     let parent =
-        ["network_security_group_name", "virtual_network_name"].iter().find_map(|key| text(values, key));
+        ["network_security_group_name", "virtual_network_name", "route_table_name"].iter().find_map(|key| text(values, key));
     let mut entries = vec![entry(values, "properties", Value::Object(properties))];
     if let Some(name) = values.get("name") {
         let own = name.as_str().unwrap_or_default();
