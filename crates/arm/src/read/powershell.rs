@@ -22,11 +22,12 @@ const LISTS: [(&str, &str); 5] = [
     ("AddressPrefix", "es"),
 ];
 /// Lists in all cases.
-const ALWAYS_LISTS: [&str; 8] = [
+const ALWAYS_LISTS: [&str; 9] = [
     "SecurityRules",
     "SourceApplicationSecurityGroups",
     "DestinationApplicationSecurityGroups",
     "Subnets",
+    "Routes",
     "AddressPrefixes",
     "VirtualNetworkPeerings",
     "IpConfigurations",
