@@ -267,8 +267,9 @@ fn fields(values: &Node, table: &[Field]) -> Vec<Entry> {
 
 /// A resource or a part of one: its name, with that of its parent, its id and its properties.
 fn part(values: &Node, properties: Vec<Entry>) -> Node {
-    let parent =
-        ["network_security_group_name", "virtual_network_name", "route_table_name"].iter().find_map(|key| text(values, key));
+    let parent = ["network_security_group_name", "virtual_network_name", "route_table_name"]
+        .iter()
+        .find_map(|key| text(values, key));
     let mut entries = vec![entry(values, "properties", Value::Object(properties))];
     if let Some(name) = values.get("name") {
         let own = name.as_str().unwrap_or_default();
