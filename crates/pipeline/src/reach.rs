@@ -97,32 +97,36 @@ pub fn virtual_network_tag(network: &Network, attachments: &[Attachment], from: 
     let vnets = [vnet].into_iter().chain(peers.map(|peering| peering.remote));
     let vnets = vnets.filter_map(|vnet| network.virtual_networks.get(vnet.0));
     let mut tag: Vec<IpNet> = vnets.flat_map(|vnet| &vnet.address_space).copied().collect();
-    for attachment in attachments {
-        if let AttachmentKind::OnPremises { vnet: of, prefixes, .. } = &attachment.kind
-            && network.served_by_gateway_of(*of).contains(&vnet)
-        {
-            tag.extend(prefixes);
-        }
-    }
+    tag.extend(behind_gateway_of(network, attachments, vnet));
     tag.extend(route_table.into_iter().flat_map(|table| network.prefixes_by_routes(table)));
     tag.push(IpNet::from(PLATFORM.ip()));
     tag
-}
-
-/// What is on premises behind the gateway that each virtual network has or uses, in the model's order.
-pub fn on_premises(network: &Network, attachments: &[Attachment]) -> Vec<Vec<IpNet>> {
-    let mut sites = vec![Vec::new(); network.virtual_networks.len()];
-    for attachment in attachments {
-        let AttachmentKind::OnPremises { vnet, prefixes, .. } = &attachment.kind else { continue };
-        for served in network.served_by_gateway_of(*vnet) {
-            sites.get_mut(served.0).into_iter().for_each(|of: &mut Vec<IpNet>| of.extend(prefixes));
-        }
-    }
-    sites
 }
 
 /// The same for every vantage of a network.
 pub fn virtual_network_tags(network: &Network, attachments: &[Attachment]) -> BTreeMap<Vantage, Vec<IpNet>> {
     let tag = |from| (from, virtual_network_tag(network, attachments, from));
     network.vantages().into_iter().map(tag).collect()
+}
+
+/// What is on premises behind the gateway that each virtual network has or uses, in the model's order.
+pub fn on_premises(network: &Network, attachments: &[Attachment]) -> Vec<Vec<IpNet>> {
+    let vnets = (0..network.virtual_networks.len()).map(VnetIndex);
+    vnets.map(|vnet| behind_gateway_of(network, attachments, vnet).collect()).collect()
+}
+
+fn behind_gateway_of<'a>(
+    network: &'a Network,
+    attachments: &'a [Attachment],
+    vnet: VnetIndex,
+) -> impl Iterator<Item = IpNet> {
+    let of = move |attachment: &'a Attachment| match &attachment.kind {
+        AttachmentKind::OnPremises { vnet: of, prefixes, .. }
+            if network.served_by_gateway_of(*of).contains(&vnet) =>
+        {
+            prefixes.as_slice()
+        }
+        _ => &[],
+    };
+    attachments.iter().flat_map(of).copied()
 }
