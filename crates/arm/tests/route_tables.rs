@@ -366,14 +366,14 @@ fn packets_that_a_table_would_lead_elsewhere_are_a_warning_at_each_subnet() {
         ("fd00::/64", "Internet", true),
         ("10.0.0.0/8", "VnetLocal", true),
         ("Sql", "VnetLocal", true),
-        ("203.0.113.0/24", "None", true),
+        ("203.0.113.0/24", "None", false),
         ("203.0.113.0/24", "VirtualNetworkGateway", true),
         ("0.0.0.0/0", "VirtualAppliance", true),
         ("Sql", "VirtualAppliance", true),
     ] {
         assert_eq!(warned(prefix, next_hop).is_some(), departs, "{prefix} {next_hop}");
     }
-    let two = format!("{},{}", route("x", "10.1.0.0/16", "None"), route("y", "10.2.0.0/16", "None"));
+    let two = format!("{},{}", route("x", "10.1.0.0/16", "Internet"), route("y", "10.2.0.0/16", "Internet"));
     assert!(check(&routed(&two)).findings[0].message.ends_with("for 10.1.0.0/16, and 1 more"));
 }
 

@@ -1,4 +1,5 @@
-//! A route table under a running daemon: a reload takes it, every answer follows it, and so do real packets.
+//! A route table under a running daemon: a reload takes it, every answer follows it, and no real packet goes where it does not
+//! lead.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Value, json};
@@ -65,7 +66,9 @@ fn rules_follow_the_route_table_from_one_reload_to_the_next() {
     assert!(taken.status.success(), "{}", daemon.log());
     let said = String::from_utf8_lossy(&taken.stderr).into_owned() + &String::from_utf8_lossy(&taken.stdout);
     assert!(said.contains("packets of subnet 'vnet1/web' are not routed by its route table yet"), "{said}");
-    assert_eq!(reach(), [true, false, false], "{}", daemon.log());
+    let elsewhere = daemon.dropped("route-elsewhere", "", "");
+    assert_eq!(reach(), [false; 3], "{}", daemon.log());
+    assert!(elsewhere == 0 && daemon.dropped("route-elsewhere", "", "") > 0, "{:#}", daemon.ask("drops"));
     assert_eq!(verified(), json!("defaultSecurityRules/AllowVnetOutBound"));
 
     assert!(daemon.reload(&closed().text()).status.success(), "{}", daemon.log());

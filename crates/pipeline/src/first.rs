@@ -6,7 +6,7 @@ use crate::link::Link;
 use crate::observer::{Event, Observer};
 use crate::prefixes::Prefixes;
 use crate::reach::Reach;
-use crate::route::{Route, attachment_of, outward, route, to_vnet};
+use crate::route::{Route, answers, attachment_of, outward, route, to_vnet};
 use crate::snapshot::{Public, Snapshot};
 use crate::step::{Plan, Refusal, Step, World};
 use crate::{DropReason, IcmpError};
@@ -42,28 +42,30 @@ pub(crate) fn from_nic<O: Observer>(
     let sender = snapshot.private(link.scope, key.source).ok_or(DropReason::SpoofedSource)?;
     let mut rules = Judgement::default();
     outbound(snapshot, sender, &key, &mut rules, seen)?;
-    let (responder, snat, to, routed) = match route(snapshot, link.scope, key.destination, seen)? {
-        Route::Vnet(scope, receiver) => {
-            inbound(snapshot, &receiver, &key, &mut rules, seen)?;
-            let routed = sender.subnet != receiver.subnet;
-            (FlowKey { scope, ..key.reversed() }, None, attachment_of(&receiver)?, routed)
-        }
-        Route::Gateway(to) => {
-            let scope = snapshot.link(to).ok_or(DropReason::AttachmentGone)?.scope;
-            (FlowKey { scope, ..key.reversed() }, None, to, true)
-        }
-        Route::Internet(to) => {
-            let (outside, snat) = outward(world, sender, packet, key, seen)?;
-            let scope = snapshot.link(to).ok_or(DropReason::NoInternet)?.scope;
-            (FlowKey { scope, ..outside.reversed() }, snat, to, true)
-        }
-        Route::Hairpin(scope, private) => {
-            let (outside, snat) = outward(world, sender, packet, key, seen)?;
-            let arriving = FlowKey { destination: private, scope, ..outside };
-            let (to, _) = inward(snapshot, &arriving, &mut rules, seen)?;
-            (arriving.reversed(), snat, to, true)
-        }
-    };
+    let (responder, snat, to, routed) =
+        match route(snapshot, link.scope, sender.subnet, key.destination, seen)? {
+            Route::Vnet(scope, receiver) => {
+                inbound(snapshot, &receiver, &key, &mut rules, seen)?;
+                answers(snapshot, &receiver, scope, key.source)?;
+                let routed = sender.subnet != receiver.subnet;
+                (FlowKey { scope, ..key.reversed() }, None, attachment_of(&receiver)?, routed)
+            }
+            Route::Gateway(to) => {
+                let scope = snapshot.link(to).ok_or(DropReason::AttachmentGone)?.scope;
+                (FlowKey { scope, ..key.reversed() }, None, to, true)
+            }
+            Route::Internet(to) => {
+                let (outside, snat) = outward(world, sender, packet, key, seen)?;
+                let scope = snapshot.link(to).ok_or(DropReason::NoInternet)?.scope;
+                (FlowKey { scope, ..outside.reversed() }, snat, to, true)
+            }
+            Route::Hairpin(scope, private) => {
+                let (outside, snat) = outward(world, sender, packet, key, seen)?;
+                let arriving = FlowKey { destination: private, scope, ..outside };
+                let (to, _) = inward(snapshot, &arriving, &mut rules, seen)?;
+                (arriving.reversed(), snat, to, true)
+            }
+        };
     let owner = snapshot.nic(sender.nic).owner;
     Ok(Plan { initiator: key, responder, owner, snat, egress: [to, link.id], routed, rules, replaces: None })
 }
@@ -107,6 +109,7 @@ fn inward<O: Observer>(
     let receiver = snapshot.private(arriving.scope, private).ok_or(DropReason::UnknownDestination)?;
     seen.see(Event::Inward { private, nic: &snapshot.nic(receiver.nic).name });
     inbound_from_internet(snapshot, receiver, arriving, rules, seen)?;
+    answers(snapshot, receiver, arriving.scope, arriving.source)?;
     Ok((attachment_of(receiver)?, snapshot.nic(receiver.nic).owner))
 }
 
@@ -129,6 +132,7 @@ pub(crate) fn from_on_premises<O: Observer>(
     };
     let mut rules = Judgement::default();
     inbound(snapshot, &receiver, &key, &mut rules, seen)?;
+    answers(snapshot, &receiver, scope, key.source)?;
     Ok(Plan {
         initiator: key,
         responder: FlowKey { scope, ..key.reversed() },

@@ -43,6 +43,7 @@ mod shared;
 mod snapshot;
 mod step;
 mod unseen;
+mod user_routes;
 mod verdict;
 mod verify;
 mod view;

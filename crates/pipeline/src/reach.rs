@@ -115,7 +115,8 @@ pub fn on_premises(network: &Network, attachments: &[Attachment]) -> Vec<Vec<IpN
     vnets.map(|vnet| behind_gateway_of(network, attachments, vnet).collect()).collect()
 }
 
-fn behind_gateway_of<'a>(
+/// What is on premises behind the gateway that a virtual network has or uses.
+pub(crate) fn behind_gateway_of<'a>(
     network: &'a Network,
     attachments: &'a [Attachment],
     vnet: VnetIndex,

@@ -6,6 +6,7 @@ use crate::observer::{Event, Observer, RouteKind};
 use crate::reach::Reach;
 use crate::snapshot::{PLATFORM, Private, Public, Snapshot};
 use crate::step::{Refusal, World};
+use model::{NextHop, SubnetIndex};
 use nat::{Lease, PoolKey};
 use packet::parse::{ACK, SYN};
 use packet::{Address, AttachmentId, FlowKey, Packet, Scope, Transport, home};
@@ -22,17 +23,23 @@ pub(crate) enum Route {
     Hairpin(Scope, Address),
 }
 
-/// The system routes of a virtual network (Azure "Virtual network traffic routing"), and what never leaves.
+/// The system routes of a virtual network (Azure "Virtual network traffic routing"), where no user-defined one of the
+/// sender's subnet leads elsewhere, and what never leaves.
 pub(crate) fn route<O: Observer>(
     snapshot: &Snapshot,
     scope: Scope,
+    subnet: SubnetIndex,
     destination: Address,
     seen: &mut O,
 ) -> Result<Route, DropReason> {
     if destination == PLATFORM {
         return nowhere(DropReason::PlatformAddress, seen);
     }
-    match snapshot.reach(scope, destination) {
+    let reach = snapshot.reach(scope, destination);
+    if let Err(reason) = snapshot.user_routes.agree(subnet, destination, next_hop(scope, reach)) {
+        return nowhere(reason, seen);
+    }
+    match reach {
         Some(Reach::Vnet(to)) => return to_vnet(snapshot, scope, to, destination, seen),
         Some(Reach::Gateway(on)) => return to_gateway(snapshot, on, destination, seen),
         None => {}
@@ -58,6 +65,27 @@ pub(crate) fn route<O: Observer>(
         DropReason::NoInternet
     };
     nowhere(reason, seen)
+}
+
+/// Whether what a receiver answers goes back by the system's own route. In Azure a connection whose answers go elsewhere comes to
+/// nothing unless somebody there brings them back.
+pub(crate) fn answers(
+    snapshot: &Snapshot,
+    receiver: &Private,
+    scope: Scope,
+    to: Address,
+) -> Result<(), DropReason> {
+    let reach = snapshot.reach(scope, to);
+    snapshot.user_routes.agree(receiver.subnet, to, next_hop(scope, reach))
+}
+
+/// The next hop of the system's route to where an address is, seen from the network of a scope; peers have no such word.
+fn next_hop(from: Scope, reach: Option<Reach>) -> Option<NextHop> {
+    match reach {
+        Some(Reach::Vnet(to)) => (to == from).then_some(NextHop::VnetLocal),
+        Some(Reach::Gateway(_)) => Some(NextHop::VirtualNetworkGateway),
+        None => Some(NextHop::Internet),
+    }
 }
 
 /// To an address of the virtual network `to`, which is the sender's own or a peer of it.

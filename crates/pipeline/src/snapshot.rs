@@ -8,6 +8,7 @@ use crate::link::{Behind, Link, Outside, holds};
 use crate::names::{RuleId, RuleName};
 use crate::reach::{Reach, Reaches};
 use crate::scatter::Scattered;
+use crate::user_routes::UserRoutes;
 use crate::verify::Guards;
 use ipnet::IpNet;
 use model::{Direction, Network, PublicIpSku, SubnetIndex, Vantage, VnetIndex};
@@ -42,6 +43,7 @@ pub struct Snapshot {
     /// What VirtualNetwork holds from each vantage.
     pub(crate) virtual_networks: BTreeMap<Vantage, Vec<IpNet>>,
     pub(crate) reaches: Reaches,
+    pub(crate) user_routes: UserRoutes,
     groups: HashMap<GroupId, Rules, Scattered>,
     /// Where the internet is.
     pub(crate) internet: Option<AttachmentId>,

@@ -110,7 +110,8 @@ reasons! {
     // First packets: where to.
     PlatformAddress, "platform-address", "168.63.129.16 belongs to the platform and never leaves.";
     LinkLocal, "link-local", "Link-local addresses (169.254.0.0/16, fe80::/10) never leave.";
-    RouteNone, "route-none", "The route to this destination is None: it is private or reserved and no virtual network has it.";
+    RouteNone, "route-none", "The route is None: by a user-defined route, or as no virtual network has this private or reserved address.";
+    RouteElsewhere, "route-elsewhere", "A user-defined route leads the packet, or the answers to it, to a next hop that nsgate gives nothing to yet.";
     UnknownDestination, "unknown-destination", "No network interface of the virtual network has this address.";
     DetachedDestination, "detached-destination", "The network interface with this address is not attached to the gateway.";
     GatewayAddress, "gateway-address", "The address is the gateway's own and answers nothing here.";

@@ -7,7 +7,8 @@ mod common;
 use common::*;
 use control::answer::{EffectiveRule, Expansion, Profile, Side};
 use control::{Diagnostic, Verbosity};
-use model::{Access, Direction, NicIndex};
+use ipnet::IpNet;
+use model::{Access, Direction, Network, NextHop, NicIndex};
 use packet::{AttachmentId, Frame, Protocol, Time};
 use pipeline::{DropReason, Ending, Engine, Names, Settings, Shared, Snapshot, Way};
 use policy::Tuple;
@@ -167,6 +168,25 @@ fn diagnose(
     }
 }
 
+/// Whether a user's route leads what a machine sends elsewhere than it goes without one, by a look at each route.
+fn departs(network: &Network, machine: &str, to: &str) -> bool {
+    let nic = &network.network_interfaces[nic_of(network, machine).unwrap().0];
+    let own = nic.ip_configurations.iter().find(|it| it.private_address == machine.parse().ok()).unwrap();
+    let vnet = &network.virtual_networks[own.subnet.vnet.0];
+    let to: IpAddr = to.parse().unwrap();
+    let of_vnet =
+        vnet.address_space.iter().filter(|prefix| prefix.contains(&to)).map(IpNet::prefix_len).max();
+    let system = of_vnet.map_or((0, NextHop::Internet), |length| (length, NextHop::VnetLocal));
+    let table = vnet.subnets[own.subnet.subnet].route_table;
+    let routes = table.map(|table| network.route_tables[table.0].routes.as_slice()).unwrap_or_default();
+    let holding = routes.iter().filter_map(|route| {
+        let holds = network.prefixes_of(&route.destination).iter().filter(|prefix| prefix.contains(&to));
+        Some((holds.map(IpNet::prefix_len).max()?, route.next_hop))
+    });
+    let user = holding.max_by_key(|(length, _)| *length);
+    user.is_some_and(|(length, next_hop)| length >= system.0 && next_hop != system.1)
+}
+
 fn foretell(snapshot: &Snapshot, first: &First) -> Foretold {
     if first.source == first.destination || first.protocol.0 == 47 {
         return Foretold::Nowhere;
@@ -184,7 +204,13 @@ fn foretell(snapshot: &Snapshot, first: &First) -> Foretold {
     };
     let verdict = if first.from == "internet" {
         match private_of(first.destination) {
-            Some(private) => inbound(nic_of(network, private).unwrap(), first.source, private),
+            Some(private) => {
+                let verdict = inbound(nic_of(network, private).unwrap(), first.source, private);
+                if verdict.is_ok() && departs(network, private, first.source) {
+                    return Foretold::Nowhere;
+                }
+                verdict
+            }
             None => return Foretold::Nowhere,
         }
     } else {
@@ -195,13 +221,26 @@ fn foretell(snapshot: &Snapshot, first: &First) -> Foretold {
         let own = owns.iter().find(|(vm, _)| *vm == first.source).map(|(_, own)| *own);
         match (outbound, private_of(first.destination), nic_of(network, first.destination)) {
             (Err(denied), ..) => Err(denied),
+            (Ok(()), ..) if departs(network, first.source, first.destination) => return Foretold::Nowhere,
             (Ok(()), Some(private), _) if first.destination != own.unwrap_or_default() => match own {
-                Some(own) => inbound(nic_of(network, private).unwrap(), own, private),
+                Some(own) => {
+                    let verdict = inbound(nic_of(network, private).unwrap(), own, private);
+                    if verdict.is_ok() && departs(network, private, own) {
+                        return Foretold::Nowhere;
+                    }
+                    verdict
+                }
                 None if first.is_v4() => return Foretold::Open,
                 None => return Foretold::Nowhere,
             },
             (Ok(()), Some(_), _) => return Foretold::Open,
-            (Ok(()), None, Some(receiver)) => inbound(receiver, first.source, first.destination),
+            (Ok(()), None, Some(receiver)) => {
+                let verdict = inbound(receiver, first.source, first.destination);
+                if verdict.is_ok() && departs(network, first.destination, first.source) {
+                    return Foretold::Nowhere;
+                }
+                verdict
+            }
             (Ok(()), None, None) if OUTSIDE.contains(&first.destination) => {
                 let snat = own.is_some() || first.is_v4() && !matches!(first.protocol.0, 50 | 51);
                 return if snat { Foretold::Admitted } else { Foretold::Nowhere };
@@ -296,6 +335,7 @@ fn the_generators_reach_what_matters() {
         "denied-outbound",
         "secure-by-default",
         "route-none",
+        "route-elsewhere",
         "not-ours",
         "no-mapping",
         "platform-address",

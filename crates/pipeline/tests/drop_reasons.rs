@@ -122,6 +122,10 @@ fn reached(reason: DropReason) -> Lab {
         PlatformAddress => with(build(), "vm1", udp(VM1, "168.63.129.16")),
         LinkLocal => with(build(), "vm1", udp(VM1, "169.254.169.254")),
         RouteNone => with(build(), "vm1", udp(VM1, "172.31.0.9")),
+        RouteElsewhere => {
+            let routes = [("0.0.0.0/0", model::NextHop::VirtualAppliance(None))];
+            with(Blueprint::default().routes("web", &routes).build(), "vm1", udp(VM1, FAR))
+        }
         UnknownDestination => with(build(), "vm1", udp(VM1, "10.0.1.200")),
         DetachedDestination => with(Blueprint::default().detached("vm3").build(), "vm1", udp(VM1, VM3)),
         GatewayAddress => with(build(), "internet", udp(FAR, "203.0.113.2")),

@@ -1,9 +1,9 @@
-//! What user-defined routes do to VirtualNetwork, and so to the rules before the subnets that have them. Packets go the same
-//! way as without them.
+//! What user-defined routes do to VirtualNetwork, and so to the rules before the subnets that have them; and that no packet
+//! goes where they do not lead.
 #![allow(clippy::unwrap_used)] // Tests: what cannot be had ends the test.
 
-use model::{IpConfiguration, NextHop, NicIndex};
-use pipeline::{Names, Snapshot};
+use model::{NextHop, NicIndex};
+use pipeline::{DropReason, Ending, Names, Snapshot};
 use std::sync::Arc;
 use testkit::build::{ipv4, ipv6};
 use testkit::lab::Blueprint;
@@ -14,6 +14,9 @@ const FAR: &str = "198.51.100.7";
 const PUBLIC1: &str = "203.0.113.21";
 const PUBLIC3: &str = "203.0.113.23";
 const APPLIANCE: NextHop = NextHop::VirtualAppliance(None);
+const PASSES: Ending = Ending::Forwarded;
+const ELSEWHERE: Ending = Ending::Dropped(DropReason::RouteElsewhere);
+const NONE: Ending = Ending::Dropped(DropReason::RouteNone);
 
 /// `vm1` in `web` and `vm3` in `db`, each with a public address, behind groups without rules of their own.
 fn guarded() -> Blueprint {
@@ -30,12 +33,11 @@ fn in_every_arrangement() {
 fn a_default_route_into_a_tunnel_opens_the_default_rules() {
     for next_hop in [APPLIANCE, NextHop::VirtualNetworkGateway] {
         let mut lab = guarded().routes("web", &[("0.0.0.0/0", next_hop)]).build();
-        let sent = lab.send("internet", ipv4(FAR, PUBLIC1).tcp(5000, 22).syn());
-        assert_eq!(sent.lines(), ["vm1: tcp 198.51.100.7:5000 > 10.0.1.4:22 [S] ttl 63"]);
-        assert!(lab.flows()[0].rules.iter().all(|rule| &*rule.rule == "AllowVnetInBound"));
+        // The rules allow it; its answers would go into the tunnel.
+        lab.send("internet", ipv4(FAR, PUBLIC1).tcp(5000, 22).syn());
         // The other subnet has not got the table.
         lab.send("internet", ipv4(FAR, PUBLIC3).tcp(5000, 22).syn());
-        lab.expect([("forwarded", 1), ("denied-inbound", 1), ("db-nsg/DenyAllInBound", 1)]);
+        lab.expect([("route-elsewhere", 1), ("denied-inbound", 1), ("db-nsg/DenyAllInBound", 1)]);
     }
 }
 
@@ -54,19 +56,21 @@ fn a_default_route_of_ipv6_opens_ipv6_alone() {
     let mut lab = public.routes("web", &[("::/0", APPLIANCE)]).build();
     lab.send("internet", ipv6("2001:db8:1::7", "2001:db8:f::21").tcp(5000, 22).syn());
     lab.send("internet", ipv4(FAR, PUBLIC1).tcp(5000, 22).syn());
-    lab.expect([("forwarded", 1), ("denied-inbound", 1), ("web-nsg/DenyAllInBound", 1)]);
+    lab.expect([("route-elsewhere", 1), ("denied-inbound", 1), ("web-nsg/DenyAllInBound", 1)]);
 }
 
 /// Every other prefix counts whatever the next hop, and is no longer in Internet.
 #[test]
 fn a_route_takes_its_prefix_out_of_internet() {
     let rules = ["100 out deny any * > Internet"];
-    for next_hop in [APPLIANCE, NextHop::Internet, NextHop::None] {
+    for (next_hop, end) in
+        [(APPLIANCE, "route-elsewhere"), (NextHop::Internet, "forwarded"), (NextHop::None, "route-none")]
+    {
         let routed = guarded().guard("web", &rules).routes("web", &[("198.51.100.0/24", next_hop)]);
         let mut lab = routed.build();
         lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53));
         lab.send("vm1", ipv4(VM1, "192.0.2.7").udp(5000, 53));
-        lab.expect([("forwarded", 1), ("denied-outbound", 1), ("web-nsg/rule-100", 1)]);
+        lab.expect([(end, 1), ("denied-outbound", 1), ("web-nsg/rule-100", 1)]);
     }
 }
 
@@ -76,8 +80,8 @@ fn each_subnet_sees_the_tag_of_its_own_table() {
     let rules = ["100 in allow tcp VirtualNetwork > *:22", "110 in deny any * > *"];
     let blueprint = Blueprint::default().public("vm1", PUBLIC1).public("vm3", PUBLIC3);
     let blueprint = blueprint.guard("vm1", &rules).guard("vm3", &rules);
-    let blueprint = blueprint.routes("web", &[("198.51.100.7/32", APPLIANCE)]);
-    let mut lab = blueprint.routes("db", &[("198.51.100.6/32", APPLIANCE)]).build();
+    let blueprint = blueprint.routes("web", &[("198.51.100.7/32", NextHop::Internet)]);
+    let mut lab = blueprint.routes("db", &[("198.51.100.6/32", NextHop::Internet)]).build();
     for (from, to, passes) in [
         (FAR, PUBLIC1, true),
         ("198.51.100.6", PUBLIC1, false),
@@ -88,31 +92,6 @@ fn each_subnet_sees_the_tag_of_its_own_table() {
         assert_eq!(sent.lines().len(), usize::from(passes), "{from} > {to}");
     }
     lab.expect([("forwarded", 2), ("denied-inbound", 2), ("vm1-nsg/rule-110", 1), ("vm3-nsg/rule-110", 1)]);
-}
-
-#[test]
-fn addresses_of_one_nic_in_two_subnets_see_two_tags() {
-    let blueprint = Blueprint::default().guard("vm1", &["100 out deny any * > Internet"]);
-    let blueprint = blueprint.routes("db", &[("0.0.0.0/0", APPLIANCE)]);
-    let mut network = blueprint.network();
-    let db = network.network_interfaces[2].ip_configurations[0].subnet;
-    let own = network.network_interfaces[0].ip_configurations[0].clone();
-    let second = IpConfiguration {
-        name: "second".into(),
-        subnet: db,
-        private_address: Some([10, 0, 2, 9].into()),
-        primary: false,
-        ..own
-    };
-    network.network_interfaces[0].ip_configurations.push(second);
-    let mut names = Names::default();
-    let snapshot = Snapshot::build(&blueprint.gateway(Arc::new(network)), &mut names).unwrap();
-    let [first, second] = [0, 1].map(|nth| snapshot.guards(NicIndex(0), nth));
-    assert_ne!(first, second);
-    let mut lab = blueprint.build_on(Arc::new(snapshot), names);
-    lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53));
-    lab.send("vm1", ipv4("10.0.2.9", FAR).udp(5000, 53));
-    lab.expect([("forwarded", 1), ("denied-outbound", 1), ("vm1-nsg/rule-100", 1)]);
 }
 
 /// Subnets that see the same share a table of rules, whether they have the same route table or equal ones.
@@ -140,15 +119,53 @@ fn equal_tags_are_compiled_once() {
     }
 }
 
-/// A machine that forwards for others is reached and sends as ever: no packet goes by the table.
+/// Of the routes that hold an address the longest counts, and of equal ones the user's.
 #[test]
-fn packets_go_as_though_the_table_were_not_there() {
-    let blueprint =
-        Blueprint::default().routes("web", &[("0.0.0.0/0", APPLIANCE), ("10.0.2.0/24", NextHop::None)]);
-    let mut lab = blueprint.build();
-    let sent = lab.send("vm1", ipv4(VM1, VM3).udp(5000, 53));
-    assert_eq!(sent.lines(), ["vm3: udp 10.0.1.4:5000 > 10.0.2.4:53 ttl 63"]);
-    lab.send("vm1", ipv4(VM1, FAR).udp(5000, 53));
-    lab.send("vm1", ipv4(VM1, "172.31.0.9").udp(5000, 53));
-    lab.expect([("forwarded", 2), ("route-none", 1)]);
+fn no_packet_goes_where_its_route_does_not_lead() {
+    let ends = |routes: &[(&str, NextHop)], to: &str| {
+        let mut lab = guarded().routes("web", routes).build();
+        lab.send("vm1", ipv4(VM1, to).udp(5000, 53));
+        let mut ends = [PASSES, ELSEWHERE, NONE].into_iter();
+        ends.find(|end| lab.ended(*end) == 1).unwrap()
+    };
+    for (route, to, end) in [
+        (("0.0.0.0/0", APPLIANCE), VM3, PASSES),
+        (("0.0.0.0/0", APPLIANCE), FAR, ELSEWHERE),
+        (("0.0.0.0/0", NextHop::None), FAR, NONE),
+        (("0.0.0.0/0", NextHop::Internet), FAR, PASSES),
+        (("10.0.0.0/8", APPLIANCE), VM3, PASSES),
+        (("10.0.0.0/16", APPLIANCE), VM3, ELSEWHERE),
+        (("10.0.0.0/16", NextHop::VnetLocal), VM3, PASSES),
+        (("10.0.2.0/24", NextHop::None), VM3, NONE),
+        (("10.0.2.0/24", NextHop::Internet), VM3, ELSEWHERE),
+        (("10.0.2.5/32", NextHop::None), VM3, PASSES),
+        (("198.51.100.0/24", NextHop::VnetLocal), FAR, ELSEWHERE),
+        (("198.51.100.0/24", NextHop::VirtualNetworkGateway), FAR, ELSEWHERE),
+    ] {
+        assert_eq!(ends(&[route], to), end, "{route:?} {to}");
+    }
+    let both = [("0.0.0.0/0", APPLIANCE), ("198.51.100.0/24", NextHop::Internet)];
+    assert_eq!(ends(&both, FAR), PASSES);
+}
+
+/// What is answered must go back the way it came: from a machine of ours, from the internet, and from on premises.
+#[test]
+fn nothing_comes_whose_answers_lead_elsewhere() {
+    let open = ["100 in allow any * > *"];
+    let blueprint = guarded().guard("db", &open).guard("web", &open);
+    let blueprint = blueprint.on_premises("site", "vnet", "192.168.0.1/24", &["192.168.0.0/16"], None);
+    for (from, source, to, prefix) in [
+        ("vm1", VM1, VM3, "10.0.1.0/24"),
+        ("internet", FAR, PUBLIC3, "198.51.100.0/24"),
+        ("site", "192.168.0.9", VM3, "192.168.0.0/16"),
+    ] {
+        for (next_hop, end) in [(APPLIANCE, "route-elsewhere"), (NextHop::None, "route-none")] {
+            let mut lab = blueprint.clone().routes("db", &[(prefix, next_hop)]).build();
+            lab.send(from, ipv4(source, to).udp(5000, 53));
+            lab.expect([(end, 1)]);
+        }
+        let mut lab = blueprint.clone().routes("web", &[(prefix, NextHop::VnetLocal)]).build();
+        let passes = lab.send(from, ipv4(source, to).udp(5000, 53)).lines().len() == 1;
+        assert_eq!(passes, from != "vm1" || prefix.starts_with("10."), "{from}");
+    }
 }

@@ -15,7 +15,8 @@ const PREFIXES: usize = 2_000_000;
 /// So many subnets are named in one message; the others are counted.
 const NAMED: usize = 3;
 
-/// Warns of subnets whose route table puts everything into VirtualNetwork, and of those whose packets would go elsewhere.
+/// Warns of subnets whose route table puts everything into VirtualNetwork, and of those whose packets it gives to somebody whom
+/// nsgate gives none.
 ///
 /// # Cost
 /// A look at each route for each virtual network that has its table, and a sort of each table's prefixes.
@@ -35,7 +36,7 @@ pub(super) fn look_over(raw: &raw::Network, network: &Network, report: &mut Repo
             if let (Some(departing), Some(reference)) = (departing, reference) {
                 let message =
                     format!("packets of subnet {name} are not routed by its route table yet: {departing}");
-                let help = "they go as though it were not there; for rules VirtualNetwork holds its prefixes";
+                let help = "what it leads there is dropped as route-elsewhere; for rules VirtualNetwork holds its prefixes";
                 report.push(Diagnostic::warning(codes::NOT_HONOURED, &reference.at, message).help(help));
             }
             subnets.entry(index).or_default().push(name);
@@ -88,20 +89,22 @@ fn departing(network: &Network, vnet: VnetIndex, table: RouteTableIndex) -> Opti
     Some(format!("'{}/{name}' has the next hop {next_hop} for {to}{others}", table.name))
 }
 
-/// Whether a route leads packets another way than the routes that a subnet of `vnet` has without it.
+/// Whether a route gives packets to somebody else than the routes that a subnet of `vnet` has without it.
 ///
 /// # Source
 /// Azure "Virtual network traffic routing", *System routes*, *How Azure selects a route*: of the routes that hold an address
 /// the one of the longest prefix counts, of several of these the user's.
 fn departs(route: &Route, vnet: &VirtualNetwork, peers: &[&VirtualNetwork]) -> bool {
     let RouteDestination::Prefix(prefix) = &route.destination else {
-        return route.next_hop != NextHop::Internet;
+        return !matches!(route.next_hop, NextHop::Internet | NextHop::None);
     };
     let is_of = |vnet: &VirtualNetwork| vnet.address_space.iter().any(|space| space.contains(prefix));
     match route.next_hop {
         NextHop::VnetLocal => !is_of(vnet),
         NextHop::Internet => is_private(prefix) || is_of(vnet) || peers.iter().any(|peer| is_of(peer)),
-        NextHop::VirtualAppliance(_) | NextHop::VirtualNetworkGateway | NextHop::None => true,
+        NextHop::VirtualAppliance(_) | NextHop::VirtualNetworkGateway => true,
+        // Dropped as they shall be.
+        NextHop::None => false,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::gateway::{Attachment, AttachmentKind, Gateway};
 use crate::link::build_links;
 use crate::names::{Names, OUTSIDE_SCOPES, RuleName};
 use crate::reach::{Reaches, virtual_network_tag, virtual_network_tags};
+use crate::user_routes::UserRoutes;
 use crate::verify::Guards;
 use model::{Direction, IpConfiguration, Network, NicIndex, NsgIndex, SubnetIndex, Vantage};
 use packet::{Address, AttachmentId, Owner, Scope};
@@ -78,6 +79,7 @@ impl Snapshot {
         Ok(Self {
             internet: links.iter().flatten().find(|link| link.is_internet()).map(|link| link.id),
             reaches: Reaches::new(gateway, &scopes),
+            user_routes: UserRoutes::new(gateway),
             virtual_networks: virtual_network_tags(&network, &gateway.attachments),
             scopes,
             links,
