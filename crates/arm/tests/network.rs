@@ -148,11 +148,10 @@ fn private_addresses_lie_in_their_subnet_and_are_free() {
 
 #[test]
 fn an_address_is_given_once_in_a_vnet() {
-    let second = "{\"name\": \"second\", \"properties\": {\"privateIPAddress\":  \"10.0.1.4\", \"primary\": true, \"subnet\": {\"id\": \"web\"}}}, ";
     let message = SOUND.error(
-        "{\"name\": \"db-ipc\"",
-        &format!("{second}{{\"name\": \"db-ipc\""),
-        "\"10.0.1.4\", \"primary\"",
+        "\"10.0.2.4\", \"subnet\": {\"id\": \"virtualNetworks/vnet1/subnets/db\"}",
+        "\"10.0.1.4\", \"subnet\": {\"id\": \"web\"}",
+        "\"10.0.1.4\", \"subnet\"",
         codes::ADDRESS_IS_ALLOCATED,
     );
     assert!(message.contains("'web-nic/web-ipc' has too"), "{message}");
@@ -263,7 +262,7 @@ fn names_and_ids_are_used_once() {
 fn ip_configurations() {
     let second = |what: &str| {
         format!(
-            "{{\"name\": \"second\", \"properties\": {{{what}\"subnet\": {{\"id\": \"web\"}}}}}}, {{\"name\": \"db-ipc\""
+            "{{\"name\": \"second\", \"properties\": {{{what}\"subnet\": {{\"id\": \"db\"}}}}}}, {{\"name\": \"db-ipc\""
         )
     };
     let from = "{\"name\": \"db-ipc\"";
@@ -295,7 +294,7 @@ fn ip_configurations() {
 }
 
 #[test]
-fn a_nic_and_a_group_stay_in_one_vnet() {
+fn a_nic_stays_in_one_subnet_and_a_group_in_one_vnet() {
     let other = r#"[{"type": "Microsoft.Network/virtualNetworks", "name": "vnet2", "properties": {
       "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
       "subnets": [{"name": "far", "properties": {"addressPrefix": "10.0.1.0/24"}}]}},
@@ -304,6 +303,15 @@ fn a_nic_and_a_group_stay_in_one_vnet() {
     let text = NETWORK.replacen("{\"name\": \"db-ipc\"", &format!("{far}, {{\"name\": \"db-ipc\""), 1);
     let outcome = check_all(&[&text, other]);
     outcome.one_error(&text, "\"virtualNetworks/vnet1/subnets/db\"", codes::SUBNETS_NOT_IN_SAME_VNET);
+
+    let web = "{\"name\": \"web-ipc\", \"properties\": {\"privateIPAddress\": \"10.0.1.77\", \"primary\": true, \"subnet\": {\"id\": \"virtualNetworks/vnet1/subnets/web\"}}}";
+    let text = NETWORK.replacen("{\"name\": \"db-ipc\"", &format!("{web}, {{\"name\": \"db-ipc\""), 1);
+    let outcome = check(&text);
+    outcome.one_error(
+        &text,
+        "\"virtualNetworks/vnet1/subnets/db\"",
+        codes::IP_CONFIGURATIONS_IN_DIFFERENT_SUBNETS,
+    );
 
     let member = "\"applicationSecurityGroups\": [{\"id\": \"asg\"}], \"subnet\": {\"id\": ";
     let text = NETWORK

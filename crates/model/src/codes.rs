@@ -148,6 +148,8 @@ codes! {
     SUBNET_MISSING = "IpConfigurationSubnetMissing";
     /// IP configurations of one network interface in different virtual networks.
     SUBNETS_NOT_IN_SAME_VNET = "SubnetsNotInSameVnet";
+    /// IP configurations of one network interface in several subnets.
+    IP_CONFIGURATIONS_IN_DIFFERENT_SUBNETS = "IpConfigurationsOnSameNicCannotUseDifferentSubnets";
     /// Ours: more or fewer than one primary IP configuration.
     PRIMARY_IP_CONFIGURATION = "NetworkInterfacePrimaryIpConfiguration";
     /// A private address outside its subnet.

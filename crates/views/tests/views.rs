@@ -395,38 +395,6 @@ fn tags_are_listed_as_the_subnets_route_table_has_made_them() {
     assert!(shown(&six).contains("VirtualNetwork (::/0 and 2 more)"), "{}", shown(&six));
 }
 
-/// A group at a NIC whose addresses are in two subnets stands in the list once for each tag that it sees.
-#[test]
-fn a_group_is_listed_once_for_each_tag_that_it_sees() {
-    let both = |web: &str, bare: &str| {
-        let text = NETWORK.replace(
-            "applicationSecurityGroups: [{ id: webs }] } }",
-            "primary: true } }
-          - { name: two, properties: { subnet: { id: v1/bare }, privateIPAddress: 10.0.3.9 } }",
-        );
-        let routes = |name: &str, prefix: &str| {
-            format!(
-                "    - {{ type: Microsoft.Network/routeTables, name: {name}, properties: {{ routes: [{{ name: r, \
-                 properties: {{ addressPrefix: {prefix}, nextHopType: None }} }}] }} }}\n"
-            )
-        };
-        let text =
-            text.replace("addressPrefix: 10.0.1.0/24,", "addressPrefix: 10.0.1.0/24, routeTable: { id: a },");
-        let text =
-            text.replace("addressPrefix: 10.0.3.0/24", "addressPrefix: 10.0.3.0/24, routeTable: { id: b }");
-        let view =
-            effective_in(&snapshot_of(&format!("{text}{}{}", routes("a", web), routes("b", bare))), "web1");
-        let listed =
-            view["value"].as_array().unwrap().iter().map(|nsg| nsg["tagMap"]["VirtualNetwork"][2].clone());
-        listed.collect::<Vec<_>>()
-    };
-    assert_eq!(both("198.51.100.0/24", "198.51.100.0/24"), ["198.51.100.0/24"; 2]);
-    assert_eq!(
-        both("198.51.100.0/24", "203.0.113.0/24"),
-        ["198.51.100.0/24", "198.51.100.0/24", "203.0.113.0/24"]
-    );
-}
-
 /// What a route brings into VirtualNetwork is no nearer to a Standard public address without a group.
 #[test]
 fn a_route_opens_no_address_that_nothing_guards() {

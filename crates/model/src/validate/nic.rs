@@ -76,18 +76,10 @@ impl Builder<'_> {
         for (nth, configuration) in raw.ip_configurations.iter().enumerate() {
             let Some(built) = self.configuration(raw, configuration, nth == primary) else { continue };
             if let Some(first) = ip_configurations.first()
-                && first.subnet.vnet != built.subnet.vnet
+                && first.subnet != built.subnet
             {
                 let at = configuration.subnet.as_ref().unwrap_or(&configuration.name);
-                let message = format!(
-                    "{owner} has '{}' in virtual network '{}' and '{}' in '{}'",
-                    first.name,
-                    self.vnet_name(first.subnet.vnet),
-                    built.name,
-                    self.vnet_name(built.subnet.vnet),
-                );
-                let help = "put all IP configurations of a network interface into one virtual network";
-                self.error(codes::SUBNETS_NOT_IN_SAME_VNET, at, message, help);
+                self.apart(&owner, first, &built, at);
             }
             ip_configurations.push(built);
         }
@@ -100,6 +92,23 @@ impl Builder<'_> {
             mac: raw.mac,
             ip_configurations,
         }
+    }
+
+    /// Reports two IP configurations of one network interface that are not in one subnet.
+    fn apart(&mut self, owner: &str, first: &IpConfiguration, other: &IpConfiguration, at: &At<String>) {
+        let code = match first.subnet.vnet == other.subnet.vnet {
+            true => codes::IP_CONFIGURATIONS_IN_DIFFERENT_SUBNETS,
+            false => codes::SUBNETS_NOT_IN_SAME_VNET,
+        };
+        let place = |of: &IpConfiguration| {
+            let vnet = self.vnets.get(of.subnet.vnet.0)?;
+            Some(format!("{}/{}", vnet.name, vnet.subnets.get(of.subnet.subnet)?.name))
+        };
+        let [here, there] = [first, other].map(|of| place(of).unwrap_or_default());
+        let message =
+            format!("{owner} has '{}' in subnet '{here}' and '{}' in '{there}'", first.name, other.name);
+        let help = "put all IP configurations of a network interface into one subnet, or give the machine another interface";
+        self.error(code, at, message, help);
     }
 
     /// Which configuration is the primary one: the only one, the one that says so, or else the first.
