@@ -40,7 +40,7 @@ pub enum RouteDestination {
 }
 
 /// `nextHopType` of a route.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum NextHop {
     /// A machine that forwards; its address, unless that is known only after the deployment.
     VirtualAppliance(Option<IpAddr>),

@@ -67,6 +67,16 @@ pub enum Reached {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         private_address: Option<IpAddr>,
     },
+    /// A user-defined route of its subnet.
+    Route {
+        /// The prefix, or the service tag.
+        destination: String,
+        /// The type of the next hop, as Azure writes it.
+        next_hop_type: String,
+        /// The address of a virtual appliance; absent of other types, and where only the deployment will tell it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next_hop_ip_address: Option<IpAddr>,
+    },
 }
 
 fn is_zero(count: &u64) -> bool {
