@@ -370,7 +370,10 @@ fn a_difference_is_said_exactly() {
 
     let equal = nsgate(&["diff", &old, &same, "--output", "json"]);
     assert_eq!(equal.status.code(), Some(0), "{}", err(&equal));
-    assert_eq!(json_of(&equal), json!({"equal": true, "differences": [], "more": 0}));
+    assert_eq!(
+        json_of(&equal),
+        json!({"equal": true, "differences": [], "more": 0, "reach": [], "moreReach": 0})
+    );
 
     let different = nsgate(&["diff", "--old", &old, "--new", &wider, "--output", "json"]);
     assert_eq!(different.status.code(), Some(1), "{}", err(&different));
@@ -613,7 +616,7 @@ fn what_is_reached_is_part_of_the_difference() {
     assert_eq!(said.status.code(), Some(1), "{}", err(&said));
     let public = |address: &str| json!([{"kind": "publicIpAddress", "name": "ip", "address": address, "privateAddress": "10.0.2.4"}]);
     let reach = json!([{"nic": "closed", "gained": public("203.0.113.10"), "lost": public("203.0.113.9")}]);
-    let answer = json!({"equal": false, "differences": [], "more": 0, "reach": reach});
+    let answer = json!({"equal": false, "differences": [], "more": 0, "reach": reach, "moreReach": 0});
     assert_eq!(json_of(&said), answer);
 
     // Routes that drop packets: no rule can tell these either.

@@ -17,10 +17,10 @@ pub struct Differences {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<OneSided>,
     /// What is reached in one of both alone, whatever the rules say: the first of the gains and losses.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub reach: Vec<ReachChange>,
     /// How many more gains and losses there are.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub more_reach: u64,
 }
 
@@ -77,10 +77,6 @@ pub enum Reached {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next_hop_ip_address: Option<IpAddr>,
     },
-}
-
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 /// What only one of two policies has.
