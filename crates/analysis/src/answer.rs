@@ -5,7 +5,7 @@ use crate::reach::{self, Reacher};
 use crate::region::{self, Decider, Place};
 use crate::text;
 use control::answer::{Difference, Differences, OneSided, ReachChange, Reached, Region};
-use model::{Access, Direction};
+use model::{Access, Direction, NextHop};
 use packet::Protocol;
 use policy::Tuple;
 
@@ -49,6 +49,14 @@ fn reached(it: &reach::Reached) -> Reached {
         reach::Reached::PublicAddress { name, address, private } => {
             Reached::PublicIpAddress { name: name.to_string(), address: *address, private_address: *private }
         }
+        reach::Reached::Route { destination, next_hop } => Reached::Route {
+            destination: destination.to_string(),
+            next_hop_type: next_hop.name().into(),
+            next_hop_ip_address: match next_hop {
+                NextHop::VirtualAppliance(address) => *address,
+                _ => None,
+            },
+        },
     }
 }
 

@@ -1,8 +1,12 @@
 //! Rules that change nothing, as warnings.
 
 use crate::codes;
-use crate::lint::{Finding, Findings, Idle};
-use model::{Access, Diagnostic, Location, Network, NetworkSecurityGroup, NsgIndex, SecurityRule, Severity};
+use crate::lint::{Finding, Findings, Idle, vantages};
+use model::{
+    Access, AddressMatch, Diagnostic, Location, Network, NetworkSecurityGroup, NsgIndex, RouteTableIndex,
+    SecurityRule, ServiceTag, Severity,
+};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// How many rules a message names, and how many places it shows.
@@ -10,7 +14,19 @@ const NAMED: usize = 5;
 
 /// The findings as warnings, each at its rule with the rules that decide instead beside it.
 pub fn diagnostics(network: &Network, found: &Findings) -> Vec<Diagnostic> {
-    let idle = found.findings.iter().filter_map(|finding| warning(network, finding));
+    let mut empty: HashMap<NsgIndex, Option<String>> = HashMap::new();
+    let idle = found.findings.iter().filter_map(|finding| {
+        let (_, own) = rule_of(network, finding.group, finding.rule)?;
+        let internet = AddressMatch::Tag(ServiceTag::Internet);
+        let names_internet = own.source == internet || own.destination == internet;
+        let nothing = names_internet.then(|| {
+            empty
+                .entry(finding.group)
+                .or_insert_with_key(|group| without_internet(network, *group))
+                .as_deref()
+        });
+        warning(network, finding, nothing.flatten())
+    });
     let complex = found.too_complex.iter().filter_map(|(group, rule)| {
         let (nsg, own) = rule_of(network, *group, *rule)?;
         let message = format!("the rules around '{}/{}' overlap in too many ways", nsg.name, own.name);
@@ -20,11 +36,20 @@ pub fn diagnostics(network: &Network, found: &Findings) -> Vec<Diagnostic> {
     idle.chain(complex).collect()
 }
 
-fn warning(network: &Network, finding: &Finding) -> Option<Diagnostic> {
+/// A rule that changes nothing; of one that names Internet, what it does not hold.
+fn warning(network: &Network, finding: &Finding, nothing: Option<&str>) -> Option<Diagnostic> {
     let Finding { group, rule, idle, by, by_default } = finding;
     let (nsg, own) = rule_of(network, *group, *rule)?;
     let label = format!("rule '{}/{}'", nsg.name, own.name);
     let others = listed(by);
+    // A rule that holds less than its words say is no comfort, though what it holds is decided alike without it.
+    let redundant = |said: String| match nothing {
+        Some(nothing) => format!("{label} holds {nothing}; otherwise it {said}"),
+        None => format!("{label} {said}"),
+    };
+    let help = |help| {
+        nothing.map_or(help, |_| "name prefixes instead of Internet where it shall hold these packets")
+    };
     let (code, message, help) = match idle {
         Idle::Shadowed => (
             codes::SHADOWED,
@@ -32,23 +57,22 @@ fn warning(network: &Network, finding: &Finding) -> Option<Diagnostic> {
                 "no packet reaches {label}: {others} {} all of its packets earlier",
                 verb(by, "decides over", "decide over")
             ),
-            "take it away, or give it a lower priority number".to_owned(),
+            "take it away, or give it a lower priority number",
         ),
         Idle::Redundant if *by_default => (
             codes::REDUNDANT,
-            format!("{label} repeats what {others} {} anyway", default_verb(own, by)),
-            "it may stay where the name in the logs is worth it".to_owned(),
+            redundant(format!("repeats what {others} {} anyway", default_verb(own, by))),
+            help("it may stay where the name in the logs is worth it"),
         ),
         Idle::Redundant => (
             codes::REDUNDANT,
-            match by.is_empty() {
-                true => format!("{label} changes nothing"),
-                false => format!(
-                    "{label} changes nothing: without it {others} {} alike",
-                    verb(by, "decides", "decide")
-                ),
-            },
-            "take it away, or change its order".to_owned(),
+            redundant(match by.is_empty() {
+                true => "changes nothing".to_owned(),
+                false => {
+                    format!("changes nothing: without it {others} {} alike", verb(by, "decides", "decide"))
+                }
+            }),
+            help("take it away, or change its order"),
         ),
     };
     let mut warning = at(code, place(network, *group, *rule), message).help(help);
@@ -59,6 +83,20 @@ fn warning(network: &Network, finding: &Finding) -> Option<Diagnostic> {
         }
     }
     Some(warning)
+}
+
+/// What rules of a group that name Internet do not hold, where the routes of a subnet leave none of a family to that tag.
+fn without_internet(network: &Network, group: NsgIndex) -> Option<String> {
+    let tables = vantages(network, group.0).into_iter().filter_map(|from| from?.route_table);
+    let tables: BTreeSet<RouteTableIndex> = tables.collect();
+    let grown = |table: RouteTableIndex| {
+        let families = [(true, "IPv4", "0.0.0.0/0"), (false, "IPv6", "::/0")].into_iter();
+        families.filter_map(move |(is_v4, version, all)| {
+            let by = network.everything_by_routes(table, is_v4)?;
+            Some(format!("no {version} packet where VirtualNetwork holds {all} by {by}"))
+        })
+    };
+    tables.into_iter().flat_map(grown).next()
 }
 
 fn at(code: &'static str, at: Option<&Location>, message: String) -> Diagnostic {

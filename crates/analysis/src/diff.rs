@@ -119,8 +119,8 @@ impl Diff {
 /// compared whatever their names.
 ///
 /// Beside the rules, what each NIC reaches is compared: its virtual network and those that are peered with it, the sites
-/// on premises, and its public addresses; in a virtual network without NICs, what they would reach.
-/// Routes of route tables count as far as rules see them.
+/// on premises, its public addresses, and the user-defined routes of its subnet; in a virtual network without NICs, what
+/// they would reach, user-defined routes left out.
 ///
 /// # Errors
 /// [`Error::TooComplex`] where a comparison does not end within the limits, and tags that are not loaded.

@@ -134,7 +134,7 @@ pub fn lint(network: &Network<'_>) -> Result<Findings, Error> {
 }
 
 /// The vantages of all that a group guards; `None` alone where it guards nothing yet.
-fn vantages(network: &model::Network, group: usize) -> Vec<Option<Vantage>> {
+pub(crate) fn vantages(network: &model::Network, group: usize) -> Vec<Option<Vantage>> {
     let nics = network.network_interfaces.iter().filter(|nic| nic.security_group == Some(NsgIndex(group)));
     let of_nics = nics.flat_map(|nic| &nic.ip_configurations).map(|configuration| configuration.subnet);
     let guarded = subnets(network, group).chain(of_nics);

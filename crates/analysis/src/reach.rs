@@ -1,11 +1,12 @@
-//! What network interfaces reach, whatever the rules say: virtual networks, sites on premises, public addresses.
+//! What network interfaces reach, whatever the rules say: virtual networks, sites on premises, public addresses, and the
+//! user-defined routes that lead elsewhere.
 
 use crate::diff::Network;
 use crate::matching::{Matched, pair};
 use ipnet::IpNet;
-use model::{NetworkInterface, PublicIpIndex, VnetIndex};
+use model::{NetworkInterface, NextHop, PublicIpIndex, RouteDestination, RouteTableIndex, VnetIndex};
 use policy::Ranges;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -53,6 +54,13 @@ pub enum Reached {
         /// The private address that it stands for; `None` where the documents leave that open.
         private: Option<IpAddr>,
     },
+    /// A user-defined route (UDR) of its subnet.
+    Route {
+        /// The prefix, or the name of the service tag.
+        destination: Arc<str>,
+        /// Whom the packets are given to.
+        next_hop: NextHop,
+    },
 }
 
 /// Lists what is reached differently, at most `left` gains and losses; the others are counted.
@@ -63,11 +71,11 @@ pub(crate) fn changes(
     mut left: usize,
 ) -> (Vec<ReachChange>, u64) {
     let comparison = Comparison::new(old, new);
-    let mut by_vnets = HashMap::new();
+    let (mut by_vnets, mut by_tables) = (HashMap::new(), HashMap::new());
     let (mut changes, mut more) = (Vec::new(), 0_u64);
-    let mut list = |whose: &dyn Fn() -> Reacher, gained: [&[Reached]; 2], lost: [&[Reached]; 2]| {
+    let mut list = |whose: &dyn Fn() -> Reacher, gained: [&[Reached]; 3], lost: [&[Reached]; 3]| {
         let all = gained.into_iter().chain(lost).map(<[_]>::len).sum::<usize>();
-        let mut listed = |lists: [&[Reached]; 2]| -> Vec<Reached> {
+        let mut listed = |lists: [&[Reached]; 3]| -> Vec<Reached> {
             let listed: Vec<Reached> = lists.into_iter().flatten().take(left).cloned().collect();
             left -= listed.len();
             listed
@@ -83,14 +91,17 @@ pub(crate) fn changes(
         let (Some(from), Some(to)) = (was.vnet(), is.vnet()) else { continue };
         let [gained, lost] = by_vnets.entry((from, to)).or_insert_with(|| comparison.vnets(from, to));
         let [public_gained, public_lost] = public_addresses(old.network, was, new.network, is);
+        let tables = (tables(old.network, was), tables(new.network, is));
+        let [route_gained, route_lost] =
+            by_tables.entry(tables).or_insert_with_key(|(from, to)| comparison.user_routes(from, to));
         let nic = || Reacher::Nic(Arc::clone(&was.name));
-        list(&nic, [gained, &public_gained], [lost, &public_lost]);
+        list(&nic, [gained, &public_gained, route_gained], [lost, &public_lost, route_lost]);
     }
     for &(from, to) in &comparison.pairs {
         if !by_vnets.contains_key(&(from, to)) {
             let [gained, lost] = comparison.vnets(from, to);
             let vnet = || Reacher::VirtualNetwork(Arc::clone(&old.network.virtual_networks[from.0].name));
-            list(&vnet, [&gained, &[]], [&lost, &[]]);
+            list(&vnet, [&gained, &[], &[]], [&lost, &[], &[]]);
         }
     }
     (changes, more)
@@ -147,6 +158,25 @@ impl<'a> Comparison<'a> {
         [only(&news, &olds, [&sites[1], &sites[0]]), only(&olds, &news, [&sites[0], &sites[1]])]
     }
 
+    /// The user-defined routes that only the new tables have, and those that only the old ones have. Order and names have no
+    /// meaning, and an appliance whose address one side leaves open may be any.
+    fn user_routes(&self, from: &[RouteTableIndex], to: &[RouteTableIndex]) -> [Vec<Reached>; 2] {
+        let (olds, news) = (user_routes(self.old.network, from), user_routes(self.new.network, to));
+        let only = |here: &[(Arc<str>, NextHop)], there: &[(Arc<str>, NextHop)]| {
+            let mut by_destination: HashMap<&str, Vec<NextHop>> = HashMap::new();
+            for (destination, next_hop) in there {
+                by_destination.entry(destination).or_default().push(*next_hop);
+            }
+            let is_there = |(destination, next_hop): &&(Arc<str>, NextHop)| {
+                let others = by_destination.get(&**destination).map(Vec::as_slice).unwrap_or_default();
+                others.iter().any(|other| is_same(*next_hop, *other))
+            };
+            let only = here.iter().filter(|route| !is_there(route)).cloned();
+            only.map(|(destination, next_hop)| Reached::Route { destination, next_hop }).collect::<Vec<_>>()
+        };
+        [only(&news, &olds), only(&olds, &news)]
+    }
+
     fn name(&self, key: Key) -> Arc<str> {
         let (network, vnet) = match key {
             Key::Old(vnet) => (self.old.network, vnet),
@@ -160,7 +190,7 @@ impl Reached {
     fn is_empty(&self) -> bool {
         match self {
             Self::VirtualNetwork { addresses, .. } | Self::OnPremises { addresses } => addresses.is_empty(),
-            Self::PublicAddress { .. } => false,
+            Self::PublicAddress { .. } | Self::Route { .. } => false,
         }
     }
 }
@@ -180,6 +210,42 @@ fn routes(
 fn on_premises(side: &Network<'_>, vnet: VnetIndex, vnets: &BTreeMap<Key, Ranges>) -> Ranges {
     let prefixes: &[IpNet] = side.on_premises.get(vnet.0).map(Vec::as_slice).unwrap_or_default();
     vnets.values().fold(Ranges::of_prefixes(prefixes), |sites, vnet| sites.minus(vnet))
+}
+
+/// The route tables of the subnets that a NIC is in.
+fn tables(network: &model::Network, nic: &NetworkInterface) -> Vec<RouteTableIndex> {
+    let of = |own: &model::IpConfiguration| {
+        network.virtual_networks.get(own.subnet.vnet.0)?.subnets.get(own.subnet.subnet)?.route_table
+    };
+    let mut tables: Vec<RouteTableIndex> = nic.ip_configurations.iter().filter_map(of).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    tables
+}
+
+/// The routes of some tables, by the words for their destinations: tags have other numbers in another network.
+fn user_routes(network: &model::Network, tables: &[RouteTableIndex]) -> Vec<(Arc<str>, NextHop)> {
+    let routes =
+        tables.iter().filter_map(|table| network.route_tables.get(table.0)).flat_map(|it| &it.routes);
+    let told = |route: &model::Route| {
+        let destination = match route.destination {
+            RouteDestination::Prefix(prefix) => prefix.trunc().to_string().into(),
+            RouteDestination::Tag(tag) => Arc::clone(&network.service_tags.get(tag)?.name),
+        };
+        Some((destination, route.next_hop))
+    };
+    // Subnets of one NIC may say the same twice.
+    let mut seen = HashSet::new();
+    routes.filter_map(told).filter(|route| seen.insert(route.clone())).collect()
+}
+
+fn is_same(one: NextHop, other: NextHop) -> bool {
+    match (one, other) {
+        (NextHop::VirtualAppliance(one), NextHop::VirtualAppliance(other)) => {
+            one == other || one.is_none() || other.is_none()
+        }
+        _ => one == other,
+    }
 }
 
 /// The public addresses that a NIC gains and loses. One that is the same address for the same private one has not changed,

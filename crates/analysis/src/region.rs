@@ -2,15 +2,16 @@
 
 use crate::diagram::{CLOSED, Diagram, NodeId, OPENED, SAME};
 use crate::line::{DESTINATION, DESTINATION_PORT, FIELDS, PROTOCOL, SOURCE, SOURCE_PORT};
-use crate::space::Space;
+use crate::space::{Space, platform};
 use crate::symbol::{World, host};
 use crate::text::{self, Given};
+use ipnet::IpNet;
 use model::Access;
 use packet::{Address, Protocol};
 use policy::{IPV4, KINDS, Ranges, Tuple};
 use std::collections::HashMap;
-use std::net::Ipv6Addr;
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, LazyLock};
 
 /// Packets that two policies decide differently: any protocol, address and port of the region, in any combination that
 /// a packet can have. Regions of one comparison have no packet in common.
@@ -251,15 +252,18 @@ fn witness(
             let kind = usize::from(!protocol.has_ports());
             let fits = |class: &&u32| line.classes.get(**class as usize).is_some_and(|it| it.kind == kind);
             let fitting: Vec<u32> = classes[field].iter().filter(fits).copied().collect();
-            let holds = |class: &&u32| line.classes[**class as usize].ranges.contains(wanted);
-            let class = fitting.iter().find(holds).or(fitting.first())?;
-            chosen[field] = *class;
-            let ranges = &line.classes[*class as usize].ranges;
-            let first = ranges.as_slice().first().map(|range| range.0);
-            Some(
-                if ranges.contains(wanted) { Some(wanted) } else { first }
-                    .and_then(|port| u16::try_from(port).ok()),
-            )
+            let ranges = |class: u32| &line.classes[class as usize].ranges;
+            // No program listens at port 0.
+            let first = |ranges: &Ranges| ranges.minus(&Ranges::union([(0, 0)])).as_slice().first().copied();
+            let holds = |class: &&u32| ranges(**class).contains(wanted);
+            let is_ordinary = |class: &&u32| first(ranges(**class)).is_some();
+            let class = fitting.iter().find(holds).or_else(|| fitting.iter().find(is_ordinary));
+            let class = *class.or(fitting.first())?;
+            chosen[field] = class;
+            let ranges = ranges(class);
+            let first = first(ranges).or(ranges.as_slice().first().copied()).map(|range| range.0);
+            let port = if ranges.contains(wanted) { Some(wanted) } else { first };
+            Some(port.and_then(|port| u16::try_from(port).ok()))
         };
         let tuple = Tuple {
             protocol,
@@ -273,30 +277,53 @@ fn witness(
     None
 }
 
-/// An ordinary address of some classes, if it can be another than `other`, and its class.
+/// The most ordinary address of some classes, if it can be another than `other`, and its class.
 fn address(space: &Space, field: usize, classes: &[u32], other: Option<Address>) -> Option<(Address, u32)> {
-    // A documentation address (RFC 5737) stands for anybody.
-    let anybody = Address::from_v4_bits(0xcb00_7109).bits();
+    // Documentation addresses (RFC 5737, RFC 3849) stand for anybody.
+    let anybody =
+        [Address::from_v4_bits(0xcb00_7109).bits(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 9).to_bits()];
     let line = &space.lines[field];
     let mut first = None;
-    for &class in classes {
-        let ranges = &line.classes.get(class as usize)?.ranges;
-        let usual = ranges.contains(anybody).then_some(anybody);
-        let mut candidates: Vec<u128> = usual.into_iter().collect();
-        for &(start, end) in ranges.as_slice().iter().take(2) {
-            // Hosts of a subnet begin at its fifth address.
-            candidates.extend([4, 0, 1].map(|step| start.saturating_add(step).min(end)));
-        }
-        for candidate in candidates {
-            let found = (Address::from(Ipv6Addr::from_bits(candidate)), class);
-            if other != Some(found.0) {
-                return Some(found);
+    for unwanted in &*UNWANTED {
+        for &class in classes {
+            let ranges = line.classes.get(class as usize)?.ranges.minus(unwanted);
+            let mut candidates: Vec<u128> = anybody.into_iter().filter(|it| ranges.contains(*it)).collect();
+            for &(start, end) in ranges.as_slice().iter().take(2) {
+                // Hosts of a subnet begin at its fifth address.
+                candidates.extend([4, 0, 1].map(|step| start.saturating_add(step).min(end)));
             }
-            first = first.or(Some(found));
+            for candidate in candidates {
+                let found = (Address::from(Ipv6Addr::from_bits(candidate)), class);
+                if other != Some(found.0) {
+                    return Some(found);
+                }
+                first = first.or(Some(found));
+            }
         }
     }
     first
 }
+
+/// What an example avoids while it can, less each time: what no packet between networks is sent from or to (RFC 6890), the
+/// platform's addresses, and those that carriers share (RFC 6598); the same without the last; nothing.
+static UNWANTED: LazyLock<[Ranges; 3]> = LazyLock::new(|| {
+    let v4 = |bytes: [u8; 4], length| IpNet::new(IpAddr::from(bytes), length);
+    let v6 = |first: u16, length| IpNet::new(Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, 0).into(), length);
+    let never = [
+        v4([0, 0, 0, 0], 8),
+        v4([127, 0, 0, 0], 8),
+        v4([169, 254, 0, 0], 16),
+        v4([224, 0, 0, 0], 3),
+        v6(0, 8),
+        v6(0xfe80, 10),
+        v6(0xff00, 8),
+    ];
+    let never = Ranges::of_prefixes(&never.into_iter().flatten().collect::<Vec<_>>());
+    let never = Ranges::union(never.as_slice().iter().chain(platform().as_slice()).copied());
+    let shared = v4([100, 64, 0, 0], 10).map(|it| Ranges::of_prefixes([&it])).unwrap_or_default();
+    let both = Ranges::union(never.as_slice().iter().chain(shared.as_slice()).copied());
+    [both, never, Ranges::default()]
+});
 
 /// The rule that decides over a packet at the first group that denies it, or at the last one.
 fn decider(space: &Space, tables: &[(usize, Arc<str>)], chosen: &[u32; FIELDS]) -> Option<Decider> {

@@ -103,9 +103,10 @@ pub fn addresses(addresses: &Ranges) -> String {
 /// The few addresses that are missing from a set that holds nearly all of a family, and what it nearly holds.
 pub fn all_but(addresses: &Ranges) -> Option<(&'static str, Ranges)> {
     let four = Ranges::union([IPV4]);
-    let wholes = [("*", Ranges::every_address()), ("0.0.0.0/0", four.clone())];
-    let six = ("::/0", Ranges::every_address().minus(&four));
-    wholes.into_iter().chain([six]).find_map(|(name, whole)| {
+    let six = Ranges::every_address().minus(&four);
+    // A family that is missing as a whole is none of the few.
+    let wholes = [("0.0.0.0/0", four), ("::/0", six), ("*", Ranges::every_address())];
+    wholes.into_iter().find_map(|(name, whole)| {
         let missing = whole.minus(addresses);
         let few = addresses.minus(&whole).is_empty() && missing.prefixes().len() <= 3;
         (few && !missing.is_empty() && addresses.prefixes().len() > 6).then_some((name, missing))

@@ -4,14 +4,31 @@
 mod common;
 
 use analysis::{Diff, Limits, Place, Region, Subject, diff};
-use common::{BOTH, changed, decide, network, packets, routed, routes, rules, tag, tags};
+use common::{BOTH, changed, decide, net, network, packets, routed, routes, rules, tag, tags};
 use ipnet::IpNet;
 use model::*;
 use packet::Address;
-use policy::{KINDS, Tuple};
+use policy::{IPV4, KINDS, Ranges, Tuple};
 use proptest::prelude::*;
 
 const EVERYTHING: Limits = Limits { regions: usize::MAX, steps: analysis::MAX_STEPS };
+
+/// Whether a region's packet has ordinary addresses and a port that programs listen at, where the region has any.
+fn is_ordinary(region: &Region) -> bool {
+    let strange = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "168.63.129.16/32", "::/8"];
+    let strange = strange.into_iter().chain(["fe80::/10", "ff00::/8"]).map(net).collect::<Vec<_>>();
+    let four = Ranges::union([IPV4]);
+    let Tuple { source, destination, destination_port, .. } = region.witness;
+    let is_ordinary = |place: &Place, address: Address, other: Address| {
+        let here = place.addresses.minus(&Ranges::of_prefixes(&strange));
+        let six = here.minus(&four);
+        let here = if address.ip().is_ipv4() { here.minus(&six) } else { six };
+        here.minus(&Ranges::of_addresses([other.ip()])).is_empty() || here.contains(address.bits())
+    };
+    is_ordinary(&region.source, source, destination)
+        && is_ordinary(&region.destination, destination, source)
+        && (destination_port != Some(0) || region.destination_ports.as_slice() == [(0, 0)])
+}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
@@ -52,6 +69,7 @@ proptest! {
                     prop_assert!(own.contains(&local(&region.witness)), "{region}");
                     told(region, says(&old, &region.witness), says(&new, &region.witness))?;
                     prop_assert!(holds(region, &region.witness, &|_| None), "{region} {:?}", region.witness);
+                    prop_assert!(is_ordinary(region), "{region} {:?}", region.witness);
                 }
                 for packet in packets.iter().filter(|packet| own.contains(&local(packet))) {
                     let (before, after) = (says(&old, packet), says(&new, packet));
@@ -212,7 +230,7 @@ fn holds(region: &Region, packet: &Tuple, inside: &dyn Fn(Address) -> Option<boo
         };
         place.addresses.contains(address.bits()) && supposed.is_none_or(|it| inside(address) == Some(it))
     };
-    let port = |ports: &policy::Ranges, port: Option<u16>| {
+    let port = |ports: &Ranges, port: Option<u16>| {
         port.map_or(analysis::text::ports(ports) == "*", |port| ports.contains(port.into()))
     };
     region.protocols & (1 << kind) != 0

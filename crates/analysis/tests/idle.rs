@@ -4,7 +4,7 @@
 mod common;
 
 use analysis::{Finding, Idle, Limits, diff, lint};
-use common::{BOTH, decide, decide_rules, network, packets, routed, routes, rules, tags};
+use common::{BOTH, decide, decide_rules, net, network, packets, routed, routes, rules, tags};
 use ipnet::IpNet;
 use model::*;
 use proptest::prelude::*;
@@ -131,4 +131,49 @@ fn side<'a>(
     virtual_networks: &'a BTreeMap<Vantage, Vec<IpNet>>,
 ) -> analysis::Network<'a> {
     analysis::Network { network, virtual_networks, on_premises: &[] }
+}
+
+/// A Deny of Internet that a route has left nothing of IPv4 is no repetition of the default rule there.
+#[test]
+fn a_rule_that_names_an_empty_internet_is_told_so() {
+    let deny = |source: AddressMatch| SecurityRule {
+        name: "no-internet".into(),
+        default: false,
+        priority: 100,
+        direction: Direction::Inbound,
+        access: Access::Deny,
+        protocol: RuleProtocol::Any,
+        source,
+        source_ports: PortSet::full(),
+        destination: AddressMatch::Any,
+        destination_ports: PortSet::full(),
+    };
+    let told = |source: AddressMatch, prefix: &str| {
+        let network = network(vec![deny(source)], Vec::new(), true);
+        let route = Route {
+            name: "tunnel".into(),
+            destination: RouteDestination::Prefix(net(prefix)),
+            next_hop: NextHop::VirtualAppliance(None),
+        };
+        let network = routed(network, [vec![route], Vec::new()]);
+        let tags = tags(&network);
+        let of = analysis::Network { network: &network, virtual_networks: &tags, on_premises: &[] };
+        let found = analysis::diagnostics(&network, &lint(&of).unwrap());
+        found.into_iter().map(|it| (it.message, it.help.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    let rule = "rule 'subnet-nsg/no-internet'";
+    let repeats = "repeats what 'DenyAllInBound' denies anyway";
+    let said = |message: String, help: &str| vec![(message, help.to_owned())];
+    let internet = || AddressMatch::Tag(ServiceTag::Internet);
+    let nothing = "where VirtualNetwork holds 0.0.0.0/0 by route 'tunnel' of route table 'table'";
+    assert_eq!(
+        told(internet(), "0.0.0.0/0"),
+        said(
+            format!("{rule} holds no IPv4 packet {nothing}; otherwise it {repeats}"),
+            "name prefixes instead of Internet where it shall hold these packets",
+        )
+    );
+    let comfort = || said(format!("{rule} {repeats}"), "it may stay where the name in the logs is worth it");
+    assert_eq!(told(internet(), "198.51.100.0/24"), comfort());
+    assert_eq!(told(AddressMatch::Prefixes(vec![net("2001:db8::2/128")]), "0.0.0.0/0"), comfort());
 }

@@ -4,13 +4,13 @@
 mod common;
 
 use analysis::{Diff, Limits, ReachChange, Reached, Reacher, diff};
-use common::{net, network};
+use common::{net, network, routed, routes};
 use ipnet::IpNet;
 use model::*;
 use packet::Address;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// Hub, spokes and sites of one side: who is peered with whom, and what each holds.
@@ -35,9 +35,10 @@ prop_compose! {
         joined in subsequence(vec![(0, 1), (0, 2), (0, 3), (1, 2), (1, 3)], 0..5),
         access in any::<bool>(),
         sites in prop::collection::vec(subsequence(SITES.to_vec(), 0..3), VNETS),
+        tables in [routes(), routes()],
         publics in prop::collection::vec(prop::option::of(select(vec![Some("203.0.113.1"), Some("203.0.113.2"), None])), 3),
     ) -> Side {
-        let mut network = network(Vec::new(), Vec::new(), true);
+        let mut network = routed(network(Vec::new(), Vec::new(), true), tables);
         for (nth, space) in spaces.iter().enumerate() {
             network.virtual_networks.push(VirtualNetwork {
                 id: NAMES[nth + 1].into(),
@@ -122,6 +123,19 @@ fn publics(network: &Network, nic: usize) -> Vec<(Option<IpAddr>, Option<IpAddr>
     held
 }
 
+/// The user-defined routes of the subnets of a NIC, each once.
+fn routes_of(network: &Network, nic: usize) -> BTreeSet<(String, &'static str)> {
+    let mut held = BTreeSet::new();
+    for own in &network.network_interfaces[nic].ip_configurations {
+        let subnet = &network.virtual_networks[own.subnet.vnet.0].subnets[own.subnet.subnet];
+        for route in &network.route_tables[subnet.route_table.unwrap().0].routes {
+            let RouteDestination::Prefix(prefix) = route.destination else { panic!("{route:?}") };
+            held.insert((prefix.to_string(), route.next_hop.name()));
+        }
+    }
+    held
+}
+
 proptest! {
     #[test]
     fn each_address_is_gained_or_lost_as_it_is_reached(old in side(), new in side()) {
@@ -155,6 +169,16 @@ proptest! {
             expected.sort_unstable();
             prop_assert_eq!(expected, publics(&new.network, nic));
             prop_assert!(told(lost).iter().all(|it| !told(gained).contains(it)));
+            let [before, after] = [&old, &new].map(|side| routes_of(&side.network, nic));
+            for (list, expected) in [(gained, &after - &before), (lost, &before - &after)] {
+                let told = list.iter().filter_map(|it| match it {
+                    Reached::Route { destination, next_hop } => Some((destination.to_string(), next_hop.name())),
+                    _ => None,
+                });
+                let told: Vec<_> = told.collect();
+                prop_assert_eq!(told.len(), expected.len(), "{:?}", told);
+                prop_assert_eq!(told.into_iter().collect::<BTreeSet<_>>(), expected);
+            }
         }
         prop_assert_eq!(changed, found.reach.len());
         // What is not listed is counted, and makes a difference all the same.
@@ -179,6 +203,11 @@ proptest! {
         for public in &mut other.network.public_ips {
             public.id = format!("{}-too", public.id).into();
             public.name = format!("{}-too", public.name).into();
+        }
+        for table in &mut other.network.route_tables {
+            (table.id, table.name) = ("table-too".into(), "table-too".into());
+            table.routes.reverse();
+            table.routes.iter_mut().for_each(|route| route.name = format!("{}-too", route.name).into());
         }
         other.on_premises.iter_mut().for_each(|list| list.reverse());
         let mut spaces: Vec<String> =
@@ -210,4 +239,34 @@ fn an_open_private_address_keeps_its_public_one() {
     assert_eq!(compare(&open, &open, 9).reach, []);
     let other = compare(&open, &with(Some("10.0.0.2"), "203.0.113.2"), 9).reach;
     assert_eq!(other.iter().map(|one| (one.gained.len(), one.lost.len())).collect::<Vec<_>>(), [(1, 1)]);
+}
+
+/// Nor is an appliance whose address only the deployment will tell; a tag is the same by its name, whatever its number.
+#[test]
+fn an_open_appliance_may_be_any_and_a_tag_is_its_name() {
+    let with = |next_hop, tag: &str, tags: &[&str]| {
+        let named =
+            |name: &&str| NamedTag { name: (*name).into(), usable_in_nsg: true, ..NamedTag::default() };
+        let number = TagIndex(tags.iter().position(|other| *other == tag).unwrap());
+        let mut network = network(Vec::new(), Vec::new(), true);
+        network.service_tags = std::sync::Arc::new(ServiceTags::new(tags.iter().map(named).collect()));
+        let route = |destination, next_hop| Route { name: "route".into(), destination, next_hop };
+        let prefix = RouteDestination::Prefix(net("0.0.0.0/0"));
+        let routes = vec![route(prefix, next_hop), route(RouteDestination::Tag(number), NextHop::Internet)];
+        Side { network: routed(network, [routes, Vec::new()]), on_premises: Vec::new() }
+    };
+    let appliance = |address: &str| NextHop::VirtualAppliance(Some(address.parse().unwrap()));
+    let old = with(appliance("10.0.0.4"), "Sql", &["Sql", "Storage"]);
+    assert_eq!(
+        compare(&old, &with(NextHop::VirtualAppliance(None), "Sql", &["Storage", "Sql"]), 9).reach,
+        []
+    );
+    let other = compare(&old, &with(appliance("10.0.0.5"), "Storage", &["Storage", "Sql"]), 9).reach;
+    let route = |destination: &str, next_hop| Reached::Route { destination: destination.into(), next_hop };
+    let change = |nic: &str| ReachChange {
+        whose: Reacher::Nic(nic.into()),
+        gained: vec![route("0.0.0.0/0", appliance("10.0.0.5")), route("Storage", NextHop::Internet)],
+        lost: vec![route("0.0.0.0/0", appliance("10.0.0.4")), route("Sql", NextHop::Internet)],
+    };
+    assert_eq!(other, [change("one"), change("two")]);
 }

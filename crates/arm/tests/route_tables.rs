@@ -315,7 +315,7 @@ fn virtual_network_grown_to_everything_is_a_warning_at_the_route() {
                 format!(
                     "VirtualNetwork is grown to {prefix} in subnets 'v/a', 'v/b' by route 'all' of route table 'rt': \
                      the default rules AllowVnetInBound and AllowVnetOutBound allow the internet there, and Internet \
-                     holds no {version} address"
+                     holds no {version} address, so that rules which name Internet hold no {version} packet there"
                 )
             );
             let at = common::position(&text, &format!("\"{prefix}\""));

@@ -26,7 +26,7 @@ pub use network::{
 };
 pub use ports::PortSet;
 pub use reference::{NO_RESOURCE_GROUP, NO_SUBSCRIPTION, NotFound, another_resource_group};
-pub use routes::{NextHop, Route, RouteDestination, RouteTable, Vantage};
+pub use routes::{Everything, NextHop, Route, RouteDestination, RouteTable, Vantage};
 pub use tags::{NamedTag, ServiceTags, TagUse};
 pub use validate::{retag, validate};
 

@@ -3,6 +3,7 @@
 use crate::{Network, RouteTableIndex, SubnetIndex, TagIndex, VnetIndex};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -40,7 +41,7 @@ pub enum RouteDestination {
 }
 
 /// `nextHopType` of a route.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum NextHop {
     /// A machine that forwards; its address, unless that is known only after the deployment.
     VirtualAppliance(Option<IpAddr>),
@@ -83,6 +84,24 @@ impl Vantage {
     }
 }
 
+/// That the routes of a table bring every address of a family into VirtualNetwork; as text, by which routes.
+#[derive(Clone, Copy, Debug)]
+pub struct Everything<'a> {
+    /// The table.
+    pub table: &'a RouteTable,
+    /// The route for the most addresses.
+    pub route: &'a Route,
+    /// Whether that one does it alone.
+    pub alone: bool,
+}
+
+impl fmt::Display for Everything<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let others = if self.alone { "" } else { " and others" };
+        write!(f, "route '{}'{others} of route table '{}'", self.route.name, self.table.name)
+    }
+}
+
 impl Route {
     /// Whether VirtualNetwork holds the destination, as seen from the subnets of the route's table.
     ///
@@ -118,6 +137,25 @@ impl Network {
         let routes = self.route_tables.get(table.0).map(|table| table.routes.as_slice()).unwrap_or_default();
         let holds = routes.iter().filter(|route| route.is_in_virtual_network());
         holds.flat_map(|route| self.prefixes_of(&route.destination)).copied()
+    }
+
+    /// The routes of a table by which VirtualNetwork holds every address of a family, IPv4 or IPv6; `None` where it does not.
+    ///
+    /// # Cost
+    /// A sort of the table's prefixes.
+    pub fn everything_by_routes(&self, table: RouteTableIndex, is_v4: bool) -> Option<Everything<'_>> {
+        let of_family = |prefix: &IpNet| prefix.addr().is_ipv4() == is_v4;
+        let all: Vec<IpNet> = self.prefixes_by_routes(table).filter(of_family).collect();
+        if IpNet::aggregate(&all).iter().all(|prefix| prefix.prefix_len() > 0) {
+            return None;
+        }
+        let table = self.route_tables.get(table.0)?;
+        let widest = |route: &&Route| {
+            let prefixes = self.prefixes_of(&route.destination).iter().filter(|prefix| of_family(prefix));
+            prefixes.map(IpNet::prefix_len).min().unwrap_or(u8::MAX)
+        };
+        let route = table.routes.iter().filter(|route| route.is_in_virtual_network()).min_by_key(widest)?;
+        Some(Everything { table, route, alone: widest(&route) == 0 })
     }
 
     /// Where the rules before a subnet and before the addresses in it stand.

@@ -370,7 +370,10 @@ fn a_difference_is_said_exactly() {
 
     let equal = nsgate(&["diff", &old, &same, "--output", "json"]);
     assert_eq!(equal.status.code(), Some(0), "{}", err(&equal));
-    assert_eq!(json_of(&equal), json!({"equal": true, "differences": [], "more": 0}));
+    assert_eq!(
+        json_of(&equal),
+        json!({"equal": true, "differences": [], "more": 0, "reach": [], "moreReach": 0})
+    );
 
     let different = nsgate(&["diff", "--old", &old, "--new", &wider, "--output", "json"]);
     assert_eq!(different.status.code(), Some(1), "{}", err(&different));
@@ -613,8 +616,26 @@ fn what_is_reached_is_part_of_the_difference() {
     assert_eq!(said.status.code(), Some(1), "{}", err(&said));
     let public = |address: &str| json!([{"kind": "publicIpAddress", "name": "ip", "address": address, "privateAddress": "10.0.2.4"}]);
     let reach = json!([{"nic": "closed", "gained": public("203.0.113.10"), "lost": public("203.0.113.9")}]);
-    let answer = json!({"equal": false, "differences": [], "more": 0, "reach": reach});
+    let answer = json!({"equal": false, "differences": [], "more": 0, "reach": reach, "moreReach": 0});
     assert_eq!(json_of(&said), answer);
+
+    // Routes that drop packets: no rule can tell these either.
+    let table = r#"[{"type": "Microsoft.Network/routeTables", "name": "t", "properties": {"routes": [
+        {"name": "all", "properties": {"addressPrefix": "0.0.0.0/0", "nextHopType": "None"}},
+        {"name": "b", "properties": {"addressPrefix": "10.0.2.0/24", "nextHopType": "None"}}]}},"#;
+    let subnet = r#""10.0.1.0/24", "networkSecurityGroup""#;
+    let routed = WITHOUT_RULES.replacen('[', table, 1);
+    let routed =
+        routed.replace(subnet, r#""10.0.1.0/24", "routeTable": {"id": "t"}, "networkSecurityGroup""#);
+    let said = diff(&old, &written(&directory, "routed.json", &routed), &[]);
+    assert_eq!(said.status.code(), Some(1), "{}", err(&said));
+    assert_eq!(
+        out(&said),
+        "network interfaces guarded, dynamic, whatever the rules say
+  gained route to 0.0.0.0/0: next hop None
+  gained route to 10.0.2.0/24: next hop None
+different: 4 changes of reach\n"
+    );
 
     // A peering that is gone takes the site behind the hub's gateway along, and a site that is smaller is so for the hub.
     let hybrid = std::fs::read_to_string(format!("{}/../../config/hybrid.yaml", env!("CARGO_MANIFEST_DIR")));

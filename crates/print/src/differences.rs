@@ -97,6 +97,10 @@ fn reached(it: &Reached) -> String {
             let of = private_address.map(|private| format!(" for {private}")).unwrap_or_default();
             format!("public address {name}: {address}{of}")
         }
+        Reached::Route { destination, next_hop_type, next_hop_ip_address } => {
+            let address = next_hop_ip_address.map(|address| format!(" {address}")).unwrap_or_default();
+            format!("route to {destination}: next hop {next_hop_type}{address}")
+        }
     }
 }
 

@@ -123,7 +123,12 @@ fn differences() -> Differences {
         private_address: Some([10, 100, 101, 102].into()),
     };
     let nic = Some(NIC.to_owned());
-    let change = ReachChange { nic, virtual_network: None, gained: vec![public], lost: vec![hub] };
+    let route = Reached::Route {
+        destination: "AzureMonitor.westeurope".into(),
+        next_hop_type: "VirtualAppliance".into(),
+        next_hop_ip_address: Some([10, 100, 101, 102].into()),
+    };
+    let change = ReachChange { nic, virtual_network: None, gained: vec![public, route], lost: vec![hub] };
     let too = ReachChange { nic: Some(format!("{NIC}-too")), ..change.clone() };
     Differences {
         equal: false,

@@ -7,9 +7,11 @@ use control::answer::{
 };
 use control::{Diagnostic, Verbosity};
 use ipnet::IpNet;
-use model::{Access, AddressMatch, Direction, IpConfiguration, Network, NetworkInterface};
+use model::{
+    Access, AddressMatch, Direction, IpConfiguration, Network, NetworkInterface, NicIndex, ServiceTag,
+};
 use pipeline::{Guards, Level, Snapshot};
-use policy::{Fates, FieldMatches, GroupId, Match, Question, Traffic, Tuple};
+use policy::{Fates, FieldMatches, GroupId, IPV4, Match, Question, Ranges, Traffic, Tuple};
 use std::net::IpAddr;
 
 /// Asks the NSGs before a network interface about all packets of a question at once, as Azure's network configuration
@@ -53,13 +55,10 @@ pub fn diagnose(snapshot: &Snapshot, asked: &Diagnostic) -> Result<Diagnosis, St
     }
     let (configuration, note) = configuration_of(nic, local);
     let note = note.filter(|_| !is_all);
-    let asking = Asking { snapshot, nic, direction, configuration, verbosity: asked.verbosity };
+    let asking = Asking { snapshot, index, nic, direction, configuration, verbosity: asked.verbosity };
     let guards = snapshot.guards(index, configuration);
-    let mut result = if guards.is_none() {
-        asking.without_rules(index, &question)?
-    } else {
-        asking.rules(guards, &question)?
-    };
+    let mut result =
+        if guards.is_none() { asking.without_rules(&question)? } else { asking.rules(guards, &question)? };
     result.notes.splice(0..0, note);
     Ok(Diagnosis { profile: canonical(profile, direction), network_security_group_result: result })
 }
@@ -106,6 +105,7 @@ fn configuration_of(nic: &NetworkInterface, local: &AddressMatch) -> (usize, Opt
 /// Whom the question is about.
 pub(crate) struct Asking<'a> {
     pub(crate) snapshot: &'a Snapshot,
+    pub(crate) index: NicIndex,
     pub(crate) nic: &'a NetworkInterface,
     pub(crate) direction: Direction,
     pub(crate) configuration: usize,
@@ -121,7 +121,7 @@ impl Asking<'_> {
         let traffic = first.and_then(|it| snapshot.policy.traffic(&it, direction, question));
         let traffic = traffic.ok_or("a service tag of the question is not loaded")?;
         if traffic.is_empty() {
-            return Err("no packet is both from that source and to that destination".into());
+            return Err(self.nobody(question));
         }
         let fates = snapshot.policy.fates(&numbers, direction, &traffic);
         let mut evaluated = Vec::with_capacity(groups.len());
@@ -133,6 +133,39 @@ impl Asking<'_> {
             }
         }
         Ok(self.result(&numbers, evaluated, fates))
+    }
+
+    /// Why no packet is both from one side and to the other.
+    pub(crate) fn nobody(&self, question: &Question) -> String {
+        let nobody = "no packet is both from that source and to that destination".to_owned();
+        match self.internet_is_empty(question) {
+            Some(why) => format!("{nobody}: {why}"),
+            None => nobody,
+        }
+    }
+
+    /// That Internet holds nothing of a family which the other side is of, where a route has brought all into VirtualNetwork.
+    fn internet_is_empty(&self, question: &Question) -> Option<String> {
+        let Self { snapshot, index, nic, configuration, .. } = *self;
+        let internet = AddressMatch::Tag(ServiceTag::Internet);
+        let other = match (question.source == internet, question.destination == internet) {
+            (true, false) => &question.destination,
+            (false, true) => &question.source,
+            _ => return None,
+        };
+        let table = snapshot.network.vantage(nic.ip_configurations.get(configuration)?.subnet).route_table?;
+        let other = snapshot.addresses(index, configuration, other)?;
+        let six = other.minus(&Ranges::union([IPV4]));
+        let families = [
+            (true, other != six, "IPv4", "0.0.0.0/0", "8.8.8.8"),
+            (false, !six.is_empty(), "IPv6", "::/0", "2001:4860:4860::8888"),
+        ];
+        let (is_v4, _, version, all, example) = families.into_iter().find(|(_, is_asked, ..)| *is_asked)?;
+        let by = snapshot.network.everything_by_routes(table, is_v4)?;
+        Some(format!(
+            "Internet holds no {version} address here, as VirtualNetwork holds {all} by {by}; ask about an address or a \
+             prefix instead, such as {example}"
+        ))
     }
 
     /// What one NSG says, and of which it is sure: whether it denies all.

@@ -3,15 +3,15 @@
 use crate::diagnose::Asking;
 use crate::words;
 use control::answer::{Mixed, NsgResult, Witness};
-use model::{Access, Direction, IpConfiguration, NicIndex, PublicIpSku, RuleProtocol};
+use model::{Access, Direction, IpConfiguration, PublicIpSku, RuleProtocol};
 use packet::{Address, Protocol};
 use policy::{IPV4, Question, Ranges, Tuple};
 use std::net::Ipv6Addr;
 
 impl Asking<'_> {
     /// No NSG stands here: all is allowed, but what comes to a Standard public address from outside.
-    pub(crate) fn without_rules(&self, index: NicIndex, question: &Question) -> Result<NsgResult, String> {
-        let Self { snapshot, nic, direction, configuration, .. } = *self;
+    pub(crate) fn without_rules(&self, question: &Question) -> Result<NsgResult, String> {
+        let Self { snapshot, index, nic, direction, configuration, .. } = *self;
         let set = |side| {
             snapshot
                 .addresses(index, configuration, side)
@@ -37,7 +37,7 @@ impl Asking<'_> {
             denied = denied.or_else(|| packet(question, &outside, at));
         }
         if allowed.is_none() && denied.is_none() {
-            return Err("no packet is both from that source and to that destination".into());
+            return Err(self.nobody(question));
         }
         let mut notes = vec!["no network security group applies".to_owned()];
         if denied.is_some() {

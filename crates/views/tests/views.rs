@@ -395,6 +395,30 @@ fn tags_are_listed_as_the_subnets_route_table_has_made_them() {
     assert!(shown(&six).contains("VirtualNetwork (::/0 and 2 more)"), "{}", shown(&six));
 }
 
+/// Whoever asks about Internet where a route leaves nothing of it is told by which, and what to ask.
+#[test]
+fn an_internet_without_addresses_is_told_with_its_route() {
+    let snapshot = routed("0.0.0.0/0", "0.0.0.0/0");
+    let asked = |nic: &str, direction: &str, source: &str, destination: &str| {
+        let profile = profile(direction, "TCP", source, destination, "443");
+        let asked = Diagnostic { nic: Some(nic.into()), vm: None, profile, verbosity: Verbosity::Normal };
+        views::diagnose(&snapshot, &asked)
+    };
+    let nobody = "no packet is both from that source and to that destination";
+    for (nic, own, table) in [("web1", "10.0.1.4", "to-web"), ("bare1", "10.0.3.4", "to-bare")] {
+        let told = format!(
+            "{nobody}: Internet holds no IPv4 address here, as VirtualNetwork holds 0.0.0.0/0 by route 'r' of route \
+             table '{table}'; ask about an address or a prefix instead, such as 8.8.8.8"
+        );
+        assert_eq!(asked(nic, "Inbound", "Internet", own).unwrap_err(), told);
+        assert_eq!(asked(nic, "Inbound", "Internet", "*").unwrap_err(), told);
+        assert_eq!(asked(nic, "Outbound", own, "Internet").unwrap_err(), told);
+        assert!(asked(nic, "Inbound", "8.8.8.8", own).is_ok());
+        // Another reason.
+        assert_eq!(asked(nic, "Inbound", "fd00::1", "*").unwrap_err(), nobody);
+    }
+}
+
 /// What a route brings into VirtualNetwork is no nearer to a Standard public address without a group.
 #[test]
 fn a_route_opens_no_address_that_nothing_guards() {

@@ -17,10 +17,10 @@ pub struct Differences {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<OneSided>,
     /// What is reached in one of both alone, whatever the rules say: the first of the gains and losses.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub reach: Vec<ReachChange>,
     /// How many more gains and losses there are.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub more_reach: u64,
 }
 
@@ -67,10 +67,16 @@ pub enum Reached {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         private_address: Option<IpAddr>,
     },
-}
-
-fn is_zero(count: &u64) -> bool {
-    *count == 0
+    /// A user-defined route of its subnet.
+    Route {
+        /// The prefix, or the service tag.
+        destination: String,
+        /// The type of the next hop, as Azure writes it.
+        next_hop_type: String,
+        /// The address of a virtual appliance; absent of other types, and where only the deployment will tell it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next_hop_ip_address: Option<IpAddr>,
+    },
 }
 
 /// What only one of two policies has.

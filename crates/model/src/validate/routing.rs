@@ -132,31 +132,15 @@ fn everything(
     subnets: &[String],
     report: &mut Report,
 ) {
-    let of_family = |prefix: &IpNet| prefix.addr().is_ipv4() == is_v4;
-    let all: Vec<IpNet> = network.prefixes_by_routes(index).filter(of_family).collect();
-    if IpNet::aggregate(&all).iter().all(|prefix| prefix.prefix_len() > 0) {
-        return;
-    }
-    let Some(table) = network.route_tables.get(index.0) else { return };
-    let widest = |route: &&Route| {
-        let prefixes = network.prefixes_of(&route.destination).iter().filter(|prefix| of_family(prefix));
-        prefixes.map(IpNet::prefix_len).min().unwrap_or(u8::MAX)
-    };
-    let Some(route) = table.routes.iter().filter(|route| route.is_in_virtual_network()).min_by_key(widest)
-    else {
-        return;
-    };
-    let alone = widest(&route) == 0;
+    let Some(everything) = network.everything_by_routes(index, is_v4) else { return };
     let (default, version) = if is_v4 { ("0.0.0.0/0", "IPv4") } else { ("::/0", "IPv6") };
     let message = format!(
-        "VirtualNetwork is grown to {default} in {} by route '{}'{} of route table '{}': the default rules \
-         AllowVnetInBound and AllowVnetOutBound allow the internet there, and Internet holds no {version} address",
+        "VirtualNetwork is grown to {default} in {} by {everything}: the default rules AllowVnetInBound and \
+         AllowVnetOutBound allow the internet there, and Internet holds no {version} address, so that rules which \
+         name Internet hold no {version} packet there",
         listed(subnets),
-        route.name,
-        if alone { "" } else { " and others" },
-        table.name,
     );
-    let Some(at) = place_of(raw, index, &route.name) else { return };
+    let Some(at) = place_of(raw, index, &everything.route.name) else { return };
     let warning = Diagnostic::warning(codes::VIRTUAL_NETWORK_HOLDS_EVERYTHING, at, message);
     let help = "so does Azure: deny what shall not pass by prefixes, in rules of your own with a lower priority number";
     report.push(warning.help(help));
