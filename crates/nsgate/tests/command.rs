@@ -717,3 +717,30 @@ fn a_resource_group_tells_namesakes_apart() {
     let said = nsgate(&["list-effective-nsg", "--config", TWO, "--nic", "web1-nic", "-g", "any"]);
     assert_eq!(said.status.code(), Some(0), "{}", err(&said));
 }
+
+/// A spoke as Azure answers it, whose hub nobody gave: rules see the hub's prefixes in VirtualNetwork all the same.
+#[test]
+fn rules_see_the_prefixes_of_a_peer_that_nobody_gave() {
+    let directory = tempfile::tempdir().unwrap();
+    let hub = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/hub";
+    let peering = format!(
+        r#""virtualNetworkPeerings": [{{"name": "to-hub", "properties": {{"remoteVirtualNetwork": {{"id": "{hub}"}},
+        "peeringState": "Connected", "remoteAddressSpace": {{"addressPrefixes": ["10.9.0.0/16"]}}}}}}]"#
+    );
+    let spoke = WITHOUT_RULES.replacen("\"subnets\": [", &format!("{peering}, \"subnets\": ["), 1);
+    let [with, without] = [("with.json", spoke.as_str()), ("without.json", WITHOUT_RULES)]
+        .map(|(name, text)| written(&directory, name, text));
+    let flow = |nic: &str, local: &str| {
+        let question = format!("--direction Inbound --protocol TCP --local {local}:443 --remote 10.9.0.4:*");
+        [&with, &without].map(|document| out(&asked(document, nic, &question)))
+    };
+    let [with_peer, without_peer] = flow("guarded", "10.0.1.4");
+    assert_eq!(with_peer, "Allow: defaultSecurityRules/AllowVnetInBound of n\n");
+    assert_eq!(without_peer, "Deny: defaultSecurityRules/DenyAllInBound of n\n");
+    // The hub comes to the private address, which no public address closes.
+    let [with_peer, without_peer] = flow("closed", "10.0.2.4");
+    assert_eq!(with_peer, "Allow: no network security group applies\n");
+    assert!(without_peer.starts_with("Deny: a Standard public address is closed"), "{without_peer}");
+    let said = nsgate(&["check", with.to_str().unwrap()]);
+    assert!(err(&said).contains("rules see its prefixes in VirtualNetwork"), "{}", err(&said));
+}
