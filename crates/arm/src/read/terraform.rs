@@ -40,6 +40,7 @@ const SUBNET: &[Field] = &[
     ("address_prefixes", "addressPrefixes", Itself),
     ("security_group", "networkSecurityGroup", Reference),
     ("network_security_group_id", "networkSecurityGroup", Reference),
+    ("route_table_id", "routeTable", Reference),
 ];
 const ROUTE_TABLE: &[Field] = &[("disable_bgp_route_propagation", "disableBgpRoutePropagation", Itself)];
 const ROUTE: &[Field] = &[
@@ -208,12 +209,13 @@ impl Belongs {
     fn subnet(&self, values: &Node) -> Vec<Entry> {
         let mut properties = fields(values, SUBNET);
         let id = text(values, "id").unwrap_or_default().to_ascii_lowercase();
-        if let Some(group) = self.security_group.get(&id) {
-            properties.retain(|it| it.key.value != "networkSecurityGroup");
-            properties.push(entry(group, "networkSecurityGroup", reference(group)));
+        for (held, key) in [(&self.security_group, "networkSecurityGroup"), (&self.route_table, "routeTable")]
+        {
+            if let Some(held) = held.get(&id) {
+                properties.retain(|it| it.key.value != key);
+                properties.push(entry(held, key, reference(held)));
+            }
         }
-        let table = self.route_table.get(&id).map(|it| entry(it, "routeTable", reference(it)));
-        properties.extend(table);
         properties
     }
 
