@@ -656,6 +656,10 @@ fn documents_are_deployed_where_the_command_line_says() {
     let deployed = nsgate(&[&["expand", &file, "-o", "json"], &place[..]].concat());
     let id = "/subscriptions/s/resourceGroups/shop/providers/Microsoft.Network/networkSecurityGroups/shop-westeurope";
     assert_eq!(json_of(&deployed)[0]["id"], json!(id), "{}", err(&deployed));
+    // As it is displayed, the location is the same.
+    let displayed = ["-g", "shop", "--subscription", "s", "-l", "West Europe"];
+    let as_displayed = nsgate(&[&["expand", &file, "-o", "json"], &displayed[..]].concat());
+    assert_eq!(json_of(&as_displayed), json_of(&deployed), "{}", err(&as_displayed));
     for command in [&["check", &file][..], &["diff", &file, &file]] {
         let told = nsgate(&[command, &place[..]].concat());
         assert_eq!(told.status.code(), Some(0), "{}", err(&told));
@@ -713,6 +717,21 @@ fn a_resource_group_tells_namesakes_apart() {
     let file = document.to_str().unwrap();
     let rules = nsgate(&["list-effective-nsg", "--file", file, "--nic", "web", "-g", "green", "-o", "json"]);
     assert!(out(&rules).contains("/green/") && !out(&rules).contains("/blue/"), "{}", out(&rules));
+    let walk = |from: &str, more: &[&str]| {
+        let words = ["explain", "--file", file, "--from", from, "tcp", "10.2.1.4:5", "8.8.8.8:443"];
+        nsgate(&[&words, more].concat())
+    };
+    assert!(err(&walk("web", &[])).contains("could be any of 2"), "{}", err(&walk("web", &[])));
+    for from in ["web", &id("green", "networkInterfaces/web"), "Internet"] {
+        assert_eq!(
+            walk(from, &["-g", "green"]).status.code(),
+            Some(0),
+            "{}",
+            err(&walk(from, &["-g", "green"]))
+        );
+    }
+    let red = err(&walk("web", &["-g", "red"]));
+    assert!(red.contains("there is no network interface '/subscriptions/"), "{red}");
     // What says nothing of its resource group may be in any.
     let said = nsgate(&["list-effective-nsg", "--config", TWO, "--nic", "web1-nic", "-g", "any"]);
     assert_eq!(said.status.code(), Some(0), "{}", err(&said));
