@@ -92,7 +92,14 @@ const ASSOCIATIONS: [(&str, &str, &str); 4] = [
 /// So many groups of one network interface are read, which is more than Azure allows: each IP configuration has them all.
 const MOST_GROUPS: usize = 100;
 /// Parts of the network that are not modelled.
-const NETWORK: [&str; 3] = ["azurerm_lb", "azurerm_nat_gateway", "azurerm_firewall"];
+const NETWORK: [&str; 6] = [
+    "azurerm_lb",
+    "azurerm_nat_gateway",
+    "azurerm_firewall",
+    "azurerm_virtual_network_gateway",
+    "azurerm_local_network_gateway",
+    "azurerm_virtual_network_gateway_connection",
+];
 
 /// The resources of the document and what is wrong with it; `None` where it is none of Terraform's.
 pub(super) fn plain(document: &Node) -> Option<(Node, Vec<Diagnostic>)> {
