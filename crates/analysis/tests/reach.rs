@@ -46,6 +46,7 @@ prop_compose! {
                 address_space: space.iter().copied().map(net).collect(),
                 subnets: Vec::new(),
                 peerings: Vec::new(),
+                peers_elsewhere: Vec::new(),
             });
         }
         for (one, other) in joined {

@@ -399,6 +399,41 @@ fn what_terraform_shows_of_a_state_is_read() {
 }
 
 #[test]
+fn what_a_subnet_of_terraforms_holds_may_stand_in_it() {
+    let (group, table) = (format!("{GROUP}/networkSecurityGroups/n"), format!("{GROUP}/routeTables/t"));
+    // In the network, in a resource of its own, and in a data source, without the associations.
+    for (key, is_data) in
+        [("security_group", false), ("network_security_group_id", false), ("network_security_group_id", true)]
+    {
+        let mut state = of_terraform();
+        let resources =
+            state["values"]["root_module"]["child_modules"][0]["resources"].as_array_mut().unwrap();
+        resources.retain(|it| !it["type"].as_str().unwrap().starts_with("azurerm_subnet_"));
+        let subnet = if key == "security_group" {
+            resources.remove(1);
+            &mut resources[0]["values"]["subnet"][0]
+        } else {
+            resources[1]["mode"] = if is_data { "data" } else { "managed" }.into();
+            &mut resources[1]["values"]
+        };
+        subnet[key] = group.as_str().into();
+        subnet["route_table_id"] = table.as_str().into();
+        let read = arm::read_resources(&[document::read_json("net.json", &text(&state)).unwrap()]);
+        assert!(read.diagnostics.is_empty(), "{:?}", read.diagnostics);
+        let network = model::validate(read.network, std::sync::Arc::default()).0.unwrap();
+        let subnet = &network.virtual_networks[0].subnets[0];
+        assert_eq!(subnet.security_group.map(|it| it.0), Some(0), "{key}");
+        assert_eq!(subnet.route_table.map(|it| it.0), Some(0), "{key}");
+    }
+    // An association that says the same is no contradiction.
+    let mut state = of_terraform();
+    let resources = &mut state["values"]["root_module"]["child_modules"][0]["resources"];
+    resources[1]["values"]["route_table_id"] = table.as_str().into();
+    let read = arm::read_resources(&[document::read_json("net.json", &text(&state)).unwrap()]);
+    assert!(read.diagnostics.is_empty(), "{:?}", read.diagnostics);
+}
+
+#[test]
 fn what_a_plan_of_terraforms_does_not_know_is_told() {
     let mut plan = of_terraform();
     plan["planned_values"] = plan["values"].take();

@@ -101,6 +101,71 @@ fn a_network_that_nobody_gave_us_is_worth_a_warning_and_a_misspelt_one_an_error(
     assert!(outcome.to_string().contains("did you mean 'west'?"), "{outcome}");
 }
 
+/// A half that joins a network of no document, as Azure answers it, before the half named `to-east`.
+fn with_a_peer_elsewhere(changes: &[(&str, &str)]) -> String {
+    let far = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/far";
+    let half = format!(
+        r#"{{"name": "to-far", "properties": {{"remoteVirtualNetwork": {{"id": "{far}"}},
+        "peeringState": "Connected", "allowVirtualNetworkAccess": true,
+        "remoteAddressSpace": {{"addressPrefixes": ["10.9.0.0/16", "fd00:9::/48"]}},
+        "remoteVirtualNetworkAddressSpace": {{"addressPrefixes": ["10.10.0.0/16"]}}}}}},
+      {{"name": "to-east""#
+    );
+    let half = changes.iter().fold(half, |half, (from, to)| {
+        assert!(half.contains(from), "{from}");
+        half.replacen(from, to, 1)
+    });
+    NETWORK.replacen(r#"{"name": "to-east""#, &half, 1)
+}
+
+#[test]
+fn the_prefixes_of_a_peer_that_nobody_gave_us_are_known_by_azures_answer() {
+    let of_hub = |changes: &[(&str, &str)]| {
+        let text = with_a_peer_elsewhere(changes);
+        let outcome = check(&text);
+        let told = outcome.one_warning(&text, "\"/subscriptions/s", codes::PEERING_NOT_CONNECTED);
+        let network = outcome.network.unwrap();
+        assert_eq!(peers(&network, HUB), [EAST, WEST]);
+        let hub = &network.virtual_networks[0];
+        (hub.peers_elsewhere.iter().map(ToString::to_string).collect::<Vec<_>>(), told)
+    };
+    let (prefixes, told) = of_hub(&[]);
+    assert_eq!(prefixes, ["10.9.0.0/16", "fd00:9::/48"]);
+    assert!(
+        told.contains("rules see its prefixes in VirtualNetwork, and packets to there have no way"),
+        "{told}"
+    );
+    // What the peering is in force for comes before what the network has by now.
+    assert_eq!(of_hub(&[("remoteAddressSpace", "localAddressSpace")]).0, ["10.10.0.0/16"]);
+    assert_eq!(of_hub(&[("\"10.9.0.0/16\", \"fd00:9::/48\"", "")]).0, ["10.10.0.0/16"]);
+    for change in [
+        ("\"Connected\"", "\"Disconnected\""),
+        ("\"peeringState\": \"Connected\",", ""),
+        ("\"allowVirtualNetworkAccess\": true", "\"allowVirtualNetworkAccess\": false"),
+    ] {
+        let (prefixes, told) = of_hub(&[change]);
+        assert!(prefixes.is_empty(), "{change:?}");
+        assert!(told.contains("as though the peering were not there"), "{told}");
+    }
+}
+
+#[test]
+fn the_prefixes_of_a_peer_that_nobody_gave_us_are_checked() {
+    for (bad, code) in [
+        ("10.9.0.1/16", codes::INVALID_CIDR_NOTATION),
+        ("10.9.0.0", codes::INVALID_ADDRESS_PREFIX_FORMAT),
+        ("0.0.0.0/0", codes::ADDRESS_SPACE_NOT_ALLOWED),
+    ] {
+        let text = with_a_peer_elsewhere(&[("10.9.0.0/16", bad)]);
+        let outcome = check(&text);
+        assert!(outcome.network.is_none(), "{bad}");
+        let found = outcome.findings.iter().find(|found| found.code == code).unwrap();
+        let place = format!("net.json:{}", common::position(&text, &format!("\"{bad}\"")));
+        assert_eq!(found.at.as_ref().unwrap().to_string(), place, "{bad}");
+        assert!(found.message.contains("peering 'hub/to-far'"), "{}", found.message);
+    }
+}
+
 #[test]
 fn address_spaces_of_peers_are_apart() {
     let overlapping = r#""addressSpace": {"addressPrefixes": ["10.1.0.0/16"]}"#;

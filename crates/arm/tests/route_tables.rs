@@ -162,6 +162,8 @@ fn what_a_route_must_not_be_is_named_with_its_place() {
             "to which",
         ),
         ("\"10.0.1.9\"", "\"10.0.1\"", "\"10.0.1\"", codes::INVALID_IP_ADDRESS_FORMAT, "such as"),
+        ("\"10.0.1.9\"", "\"fd00::1\"", "\"fd00::1\"", codes::NEXT_HOP_ADDRESS_VERSION, "IPv4 address"),
+        ("10.9.0.0/16", "fd09::/48", "\"10.0.1.9\"", codes::NEXT_HOP_ADDRESS_VERSION, "IPv6 address"),
         ("null", "\"10.0.1.8\"", "\"10.0.1.8\"", codes::NEXT_HOP_ADDRESS_NOT_ALLOWED, "next hop is Internet"),
         (
             "192.168.0.0/16",
@@ -293,7 +295,11 @@ fn routed(route: &str) -> String {
 }
 
 fn route(name: &str, prefix: &str, next_hop: &str) -> String {
-    let appliance = if next_hop == "VirtualAppliance" { r#", "nextHopIpAddress": "10.0.2.4""# } else { "" };
+    let address = if prefix.contains(':') { "fd00::4" } else { "10.0.2.4" };
+    let appliance = match next_hop {
+        "VirtualAppliance" => format!(r#", "nextHopIpAddress": "{address}""#),
+        _ => String::new(),
+    };
     format!(
         r#"{{"name": "{name}", "properties": {{"addressPrefix": "{prefix}", "nextHopType": "{next_hop}"{appliance}}}}}"#
     )

@@ -141,8 +141,24 @@ fn is_of_the_network(ignored: &Ignored) -> bool {
 fn not_honoured(Ignored { what, name, at }: &Ignored) -> Diagnostic {
     let message = format!("{what} of '{name}' is not honoured yet");
     let warning = Diagnostic::warning(arm::codes::NOT_HONOURED, at, message);
-    warning.help("nsgate acts as though it were not there")
+    let kind = what.rsplit('/').next().unwrap_or_default();
+    warning.help(match TO_PREMISES.iter().any(|it| it.eq_ignore_ascii_case(kind)) {
+        true => {
+            "VirtualNetwork lacks the prefixes behind it, unless an onPremises attachment of the gateway file brings them in"
+        }
+        false => "nsgate acts as though it were not there",
+    })
 }
+
+/// What leads to sites on premises, as Azure and as Terraform call it.
+const TO_PREMISES: [&str; 6] = [
+    "virtualNetworkGateways",
+    "localNetworkGateways",
+    "connections",
+    "azurerm_virtual_network_gateway",
+    "azurerm_local_network_gateway",
+    "azurerm_virtual_network_gateway_connection",
+];
 
 /// An unreadable file stands where it was named.
 fn placed(error: Diagnostic, file: &At<PathBuf>) -> Diagnostic {

@@ -76,12 +76,13 @@ impl Given<'_> {
     pub(crate) fn deployment(&self, found: &mut Vec<Diagnostic>) -> Deployment {
         let mut deployment = Deployment::default();
         let facts = &mut deployment.facts;
-        for (option, given, fact) in [
-            ("--resource-group", self.resource_group, &mut facts.resource_group),
-            ("--subscription", self.subscription, &mut facts.subscription),
-            ("--location", self.location, &mut facts.location),
+        let named: fn(&str) -> Option<String> = name;
+        for (option, given, fact, read) in [
+            ("--resource-group", self.resource_group, &mut facts.resource_group, named),
+            ("--subscription", self.subscription, &mut facts.subscription, named),
+            ("--location", self.location, &mut facts.location, location),
         ] {
-            match given.map(|text| (text, name(text))) {
+            match given.map(|text| (text, read(text))) {
                 None => {}
                 Some((_, Some(text))) => *fact = text,
                 Some((text, None)) => {
@@ -112,6 +113,12 @@ impl Given<'_> {
 /// The name of a resource group, a subscription and the like.
 fn name(text: &str) -> Option<String> {
     (!text.is_empty() && !text.contains('/')).then(|| text.to_owned())
+}
+
+/// The name of a location, which may be written as it is displayed: `West Europe` is `westeurope`.
+fn location(text: &str) -> Option<String> {
+    let word: String = text.chars().filter(|it| !it.is_whitespace()).collect();
+    name(&word.to_lowercase())
 }
 
 /// A document that the command line names.
@@ -171,14 +178,15 @@ pub(crate) fn read_facts(node: Option<&Node>, out: &mut Vec<Diagnostic>) -> Fact
         [Built("resourceGroup"), Built("location"), Built("subscription"), Built("tenant"), Built("name")];
     let fields = Fields::read(node, "network.deployment", &keys, out);
     let mut facts = Facts::default();
-    for (key, fact) in [
-        ("resourceGroup", &mut facts.resource_group),
-        ("location", &mut facts.location),
-        ("subscription", &mut facts.subscription),
-        ("tenant", &mut facts.tenant),
-        ("name", &mut facts.deployment),
+    let named: fn(&str) -> Option<String> = name;
+    for (key, fact, read) in [
+        ("resourceGroup", &mut facts.resource_group, named),
+        ("location", &mut facts.location, location),
+        ("subscription", &mut facts.subscription, named),
+        ("tenant", &mut facts.tenant, named),
+        ("name", &mut facts.deployment, named),
     ] {
-        if let Some(given) = fields.parsed(key, "a name", name, out) {
+        if let Some(given) = fields.parsed(key, "a name", read, out) {
             *fact = given.value;
         }
     }

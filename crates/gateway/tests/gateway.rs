@@ -301,6 +301,23 @@ attachments:",
 }
 
 #[test]
+fn what_leads_to_a_site_says_how_its_prefixes_come_in() {
+    for kind in ["virtualNetworkGateways", "localNetworkGateways", "CONNECTIONS"] {
+        let one =
+            format!("    - {{ type: Microsoft.Network/{kind}, name: hq, properties: {{}} }}\nattachments:");
+        let [warning] = &read(&SOUND.replace("attachments:", &one)).unwrap().warnings[..] else {
+            panic!("{kind}")
+        };
+        assert_eq!(warning.code, "NotHonoured");
+        let help = warning.help.as_deref().unwrap();
+        assert!(
+            help.contains("VirtualNetwork lacks the prefixes behind it") && help.contains("onPremises"),
+            "{help}"
+        );
+    }
+}
+
+#[test]
 fn a_file_that_is_no_mapping_is_named() {
     for text in ["[]", "hello", "7"] {
         let found = errors(text);

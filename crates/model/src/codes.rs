@@ -110,6 +110,8 @@ codes! {
     NEXT_HOP_ADDRESS_MISSING = "RouteNextHopIpAddressMissing";
     /// Ours: the address of a next hop that has none.
     NEXT_HOP_ADDRESS_NOT_ALLOWED = "RouteNextHopIpAddressNotAllowed";
+    /// Ours: a next hop whose address is of another family than the prefix.
+    NEXT_HOP_ADDRESS_VERSION = "RouteNextHopIpAddressVersion";
     /// Ours: a tag that the published file does not list for routes.
     SERVICE_TAG_NOT_FOR_ROUTES = "ServiceTagNotUsableInRoute";
 }

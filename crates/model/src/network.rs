@@ -78,6 +78,8 @@ pub struct VirtualNetwork {
     pub subnets: Vec<Subnet>,
     /// This network's halves of its peerings, at most one to each other network.
     pub peerings: Vec<Peering>,
+    /// What VirtualNetwork holds here of peers that are in none of the documents. Nothing leads there.
+    pub peers_elsewhere: Vec<IpNet>,
 }
 
 /// One network's half of a peering. Traffic needs both halves: see [`Peering::connected`].

@@ -105,6 +105,9 @@ pub struct Peering {
     pub remote_gateways: Option<At<bool>>,
     /// `peeringState`, which Azure answers.
     pub state: Option<At<String>>,
+    /// The other's prefixes that the peering is in force for, which Azure answers: `remoteAddressSpace`, and where that is
+    /// empty `remoteVirtualNetworkAddressSpace`.
+    pub remote_address_space: Vec<At<String>>,
     /// Something in it was unreadable and has been reported, so nothing is reported as missing.
     pub incomplete: bool,
 }

@@ -677,6 +677,10 @@ fn documents_are_deployed_where_the_command_line_says() {
     let deployed = nsgate(&[&["expand", &file, "-o", "json"], &place[..]].concat());
     let id = "/subscriptions/s/resourceGroups/shop/providers/Microsoft.Network/networkSecurityGroups/shop-westeurope";
     assert_eq!(json_of(&deployed)[0]["id"], json!(id), "{}", err(&deployed));
+    // As it is displayed, the location is the same.
+    let displayed = ["-g", "shop", "--subscription", "s", "-l", "West Europe"];
+    let as_displayed = nsgate(&[&["expand", &file, "-o", "json"], &displayed[..]].concat());
+    assert_eq!(json_of(&as_displayed), json_of(&deployed), "{}", err(&as_displayed));
     for command in [&["check", &file][..], &["diff", &file, &file]] {
         let told = nsgate(&[command, &place[..]].concat());
         assert_eq!(told.status.code(), Some(0), "{}", err(&told));
@@ -734,7 +738,49 @@ fn a_resource_group_tells_namesakes_apart() {
     let file = document.to_str().unwrap();
     let rules = nsgate(&["list-effective-nsg", "--file", file, "--nic", "web", "-g", "green", "-o", "json"]);
     assert!(out(&rules).contains("/green/") && !out(&rules).contains("/blue/"), "{}", out(&rules));
+    let walk = |from: &str, more: &[&str]| {
+        let words = ["explain", "--file", file, "--from", from, "tcp", "10.2.1.4:5", "8.8.8.8:443"];
+        nsgate(&[&words, more].concat())
+    };
+    assert!(err(&walk("web", &[])).contains("could be any of 2"), "{}", err(&walk("web", &[])));
+    for from in ["web", &id("green", "networkInterfaces/web"), "Internet"] {
+        assert_eq!(
+            walk(from, &["-g", "green"]).status.code(),
+            Some(0),
+            "{}",
+            err(&walk(from, &["-g", "green"]))
+        );
+    }
+    let red = err(&walk("web", &["-g", "red"]));
+    assert!(red.contains("there is no network interface '/subscriptions/"), "{red}");
     // What says nothing of its resource group may be in any.
     let said = nsgate(&["list-effective-nsg", "--config", TWO, "--nic", "web1-nic", "-g", "any"]);
     assert_eq!(said.status.code(), Some(0), "{}", err(&said));
+}
+
+/// A spoke as Azure answers it, whose hub nobody gave: rules see the hub's prefixes in VirtualNetwork all the same.
+#[test]
+fn rules_see_the_prefixes_of_a_peer_that_nobody_gave() {
+    let directory = tempfile::tempdir().unwrap();
+    let hub = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/hub";
+    let peering = format!(
+        r#""virtualNetworkPeerings": [{{"name": "to-hub", "properties": {{"remoteVirtualNetwork": {{"id": "{hub}"}},
+        "peeringState": "Connected", "remoteAddressSpace": {{"addressPrefixes": ["10.9.0.0/16"]}}}}}}]"#
+    );
+    let spoke = WITHOUT_RULES.replacen("\"subnets\": [", &format!("{peering}, \"subnets\": ["), 1);
+    let [with, without] = [("with.json", spoke.as_str()), ("without.json", WITHOUT_RULES)]
+        .map(|(name, text)| written(&directory, name, text));
+    let flow = |nic: &str, local: &str| {
+        let question = format!("--direction Inbound --protocol TCP --local {local}:443 --remote 10.9.0.4:*");
+        [&with, &without].map(|document| out(&asked(document, nic, &question)))
+    };
+    let [with_peer, without_peer] = flow("guarded", "10.0.1.4");
+    assert_eq!(with_peer, "Allow: defaultSecurityRules/AllowVnetInBound of n\n");
+    assert_eq!(without_peer, "Deny: defaultSecurityRules/DenyAllInBound of n\n");
+    // The hub comes to the private address, which no public address closes.
+    let [with_peer, without_peer] = flow("closed", "10.0.2.4");
+    assert_eq!(with_peer, "Allow: no network security group applies\n");
+    assert!(without_peer.starts_with("Deny: a Standard public address is closed"), "{without_peer}");
+    let said = nsgate(&["check", with.to_str().unwrap()]);
+    assert!(err(&said).contains("rules see its prefixes in VirtualNetwork"), "{}", err(&said));
 }

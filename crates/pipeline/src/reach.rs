@@ -85,7 +85,7 @@ impl Reaches {
 }
 
 /// What `VirtualNetwork` means to the rules of some subnets: the address space of their virtual network, those of its
-/// connected peers, what is behind the gateway that it has or uses, the platform's address, and the prefixes of the routes
+/// connected peers, the prefixes of those that no document describes, what is behind the gateway that it has or uses, the platform's address, and the prefixes of the routes
 /// in their route table that [count](model::Route::is_in_virtual_network).
 ///
 /// # Source
@@ -97,6 +97,8 @@ pub fn virtual_network_tag(network: &Network, attachments: &[Attachment], from: 
     let vnets = [vnet].into_iter().chain(peers.map(|peering| peering.remote));
     let vnets = vnets.filter_map(|vnet| network.virtual_networks.get(vnet.0));
     let mut tag: Vec<IpNet> = vnets.flat_map(|vnet| &vnet.address_space).copied().collect();
+    let own = network.virtual_networks.get(vnet.0);
+    tag.extend(own.into_iter().flat_map(|vnet| &vnet.peers_elsewhere));
     tag.extend(behind_gateway_of(network, attachments, vnet));
     tag.extend(route_table.into_iter().flat_map(|table| network.prefixes_by_routes(table)));
     tag.push(IpNet::from(PLATFORM.ip()));

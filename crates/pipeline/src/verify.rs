@@ -83,7 +83,8 @@ impl Snapshot {
         self.nics().get(nic.0).and_then(|nic| nic.guards.get(configuration).copied()).unwrap_or_default()
     }
 
-    /// The addresses that a NIC is reached from without a public one: those that it has routes to, and the platform's.
+    /// The addresses that a NIC is reached from without a public one: those that it has routes to or would have with every
+    /// peer's document, and the platform's.
     ///
     /// A Standard public address is closed to all others where no NSG stands before it.
     ///
@@ -92,8 +93,11 @@ impl Snapshot {
     pub fn private_to(&self, nic: NicIndex) -> Ranges {
         let vnet = self.network.network_interfaces.get(nic.0).and_then(NetworkInterface::vnet);
         let routed = vnet.and_then(|vnet| self.scope_of(vnet)).map(|scope| self.reaches.all(scope));
+        let own = vnet.and_then(|vnet| self.network.virtual_networks.get(vnet.0));
+        let elsewhere = Ranges::of_prefixes(own.into_iter().flat_map(|vnet| &vnet.peers_elsewhere));
         let platform = Ranges::of_addresses([PLATFORM.ip()]);
-        Ranges::union(routed.iter().chain([&platform]).flat_map(Ranges::as_slice).copied())
+        let all = routed.iter().chain([&elsewhere, &platform]);
+        Ranges::union(all.flat_map(Ranges::as_slice).copied())
     }
 
     /// The addresses that one side of a question names, as an IP configuration of a NIC sees it; `None` for a tag that is

@@ -257,6 +257,7 @@ pub(crate) fn network(subnet: Vec<SecurityRule>, nic: Vec<SecurityRule>, guarded
         address_space: vec![net(SPACE)],
         subnets: vec![subnet_of("web", SPACE), subnet_of("db", "2001:db8::/64")],
         peerings: Vec::new(),
+        peers_elsewhere: Vec::new(),
     };
     let own = |address: &str, groups: &[usize]| IpConfiguration {
         name: address.into(),

@@ -40,6 +40,7 @@ const SUBNET: &[Field] = &[
     ("address_prefixes", "addressPrefixes", Itself),
     ("security_group", "networkSecurityGroup", Reference),
     ("network_security_group_id", "networkSecurityGroup", Reference),
+    ("route_table_id", "routeTable", Reference),
 ];
 const ROUTE_TABLE: &[Field] = &[("disable_bgp_route_propagation", "disableBgpRoutePropagation", Itself)];
 const ROUTE: &[Field] = &[
@@ -91,7 +92,14 @@ const ASSOCIATIONS: [(&str, &str, &str); 4] = [
 /// So many groups of one network interface are read, which is more than Azure allows: each IP configuration has them all.
 const MOST_GROUPS: usize = 100;
 /// Parts of the network that are not modelled.
-const NETWORK: [&str; 3] = ["azurerm_lb", "azurerm_nat_gateway", "azurerm_firewall"];
+const NETWORK: [&str; 6] = [
+    "azurerm_lb",
+    "azurerm_nat_gateway",
+    "azurerm_firewall",
+    "azurerm_virtual_network_gateway",
+    "azurerm_local_network_gateway",
+    "azurerm_virtual_network_gateway_connection",
+];
 
 /// The resources of the document and what is wrong with it; `None` where it is none of Terraform's.
 pub(super) fn plain(document: &Node) -> Option<(Node, Vec<Diagnostic>)> {
@@ -208,12 +216,13 @@ impl Belongs {
     fn subnet(&self, values: &Node) -> Vec<Entry> {
         let mut properties = fields(values, SUBNET);
         let id = text(values, "id").unwrap_or_default().to_ascii_lowercase();
-        if let Some(group) = self.security_group.get(&id) {
-            properties.retain(|it| it.key.value != "networkSecurityGroup");
-            properties.push(entry(group, "networkSecurityGroup", reference(group)));
+        for (held, key) in [(&self.security_group, "networkSecurityGroup"), (&self.route_table, "routeTable")]
+        {
+            if let Some(held) = held.get(&id) {
+                properties.retain(|it| it.key.value != key);
+                properties.push(entry(held, key, reference(held)));
+            }
         }
-        let table = self.route_table.get(&id).map(|it| entry(it, "routeTable", reference(it)));
-        properties.extend(table);
         properties
     }
 

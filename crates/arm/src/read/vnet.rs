@@ -98,6 +98,7 @@ impl Reader {
             gateway_transit: false,
             remote_gateways: None,
             state: None,
+            remote_address_space: Vec::new(),
             incomplete: false,
         };
         if let Some(properties) = self.properties(place, keys::PEERING) {
@@ -111,6 +112,14 @@ impl Reader {
             peering.gateway_transit = transit.is_some_and(|it| it.value);
             peering.remote_gateways = report.boolean(&properties, "useRemoteGateways");
             peering.state = report.string(&properties, "peeringState");
+            // The first is what the peering is in force for; the second is ahead of it until the peering is synced.
+            for key in ["remoteAddressSpace", "remoteVirtualNetworkAddressSpace"] {
+                let space = properties.get(key).filter(|it| report.object(it));
+                let prefixes = space.map(|it| report.strings(&it, "addressPrefixes")).unwrap_or_default();
+                if peering.remote_address_space.is_empty() {
+                    peering.remote_address_space = prefixes;
+                }
+            }
             let beyond = ["localSubnetNames", "remoteSubnetNames"];
             self.ignore_properties(&properties, &beyond, &peering.name.value);
         }

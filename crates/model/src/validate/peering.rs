@@ -1,6 +1,6 @@
 //! Peerings of virtual networks, half by half, and which halves meet.
 
-use super::{Directories, Report, prefix, text};
+use super::{Directories, Report, prefix, text, vnet};
 use crate::reference::is_full;
 use crate::{At, Diagnostic, NotFound, Peering, VirtualNetwork, VnetIndex, codes, limits, raw};
 use ipnet::IpNet;
@@ -27,6 +27,11 @@ pub(super) fn build_all(
     for (nth, vnet) in raw.iter().enumerate() {
         let first = halves.len();
         for peering in &vnet.peerings {
+            if let Some(remote) = not_given(peering, directories) {
+                let theirs = elsewhere(vnet, peering, remote, report);
+                vnets.get_mut(nth).into_iter().for_each(|vnet| vnet.peers_elsewhere.extend(&theirs));
+                continue;
+            }
             let Some(half) = half(nth, vnet, peering, directories, report) else { continue };
             match places.entry((nth, half.peering.remote)) {
                 Entry::Occupied(other) => peered_twice(&half, &halves[*other.get()], report),
@@ -58,6 +63,44 @@ pub(super) fn build_all(
     }
 }
 
+fn owner(vnet: &raw::VirtualNetwork, peering: &raw::Peering) -> String {
+    format!("peering '{}/{}'", vnet.name.value, peering.name.value)
+}
+
+/// The network that a peering joins, where it is in none of the documents. Azure's answers name networks that nobody has
+/// given us; a name written by hand should lead somewhere.
+fn not_given<'a>(raw: &'a raw::Peering, directories: &Directories) -> Option<&'a At<String>> {
+    let missing =
+        |it: &&At<String>| matches!(directories.vnets.find(&it.value), Err(NotFound::Missing { .. }));
+    raw.remote.as_ref().filter(|it| is_full(&it.value)).filter(missing)
+}
+
+/// What VirtualNetwork holds of a peer that is in none of the documents: the prefixes that Azure's answer gives for it,
+/// where it says that the peering is connected.
+fn elsewhere(
+    vnet: &raw::VirtualNetwork,
+    raw: &raw::Peering,
+    remote: &At<String>,
+    report: &mut Report,
+) -> Vec<IpNet> {
+    let owner = owner(vnet, raw);
+    text::name(&raw.name, "peering", report);
+    let theirs = prefix::parse_all(&raw.remote_address_space, &owner, report);
+    vnet::allowed(&theirs, &owner, report);
+    let is_up = raw.state.as_ref().is_some_and(|state| state.value.eq_ignore_ascii_case("Connected"));
+    let counts = is_up && raw.virtual_network_access && !theirs.is_empty();
+    let message = format!("{owner}: the virtual network '{}' is in none of the documents", remote.value);
+    let help = match counts {
+        true => {
+            "rules see its prefixes in VirtualNetwork, and packets to there have no way; add the other network's document"
+        }
+        false => "nsgate acts as though the peering were not there; add the other network's document",
+    };
+    let warning = Diagnostic::warning(codes::PEERING_NOT_CONNECTED, &remote.at, message);
+    report.push(warning.help(help));
+    if counts { theirs.into_iter().map(|(net, _)| net).collect() } else { Vec::new() }
+}
+
 /// The half as far as it can be read; `None` where nobody knows whom it joins.
 fn half<'a>(
     nth: usize,
@@ -66,7 +109,7 @@ fn half<'a>(
     directories: &Directories,
     report: &mut Report,
 ) -> Option<Half<'a>> {
-    let owner = format!("peering '{}/{}'", vnet.name.value, raw.name.value);
+    let owner = owner(vnet, raw);
     text::name(&raw.name, "peering", report);
     if raw.remote.is_none() && !raw.incomplete {
         let message = format!("{owner} does not say with whom");
@@ -74,16 +117,6 @@ fn half<'a>(
         report.push(Diagnostic::error(codes::INVALID_REQUEST_FORMAT, &raw.name.at, message).help(help));
     }
     let remote = raw.remote.as_ref()?;
-    // Azure's answers name networks that nobody has given us; a name written by hand should lead somewhere.
-    if is_full(&remote.value)
-        && let Err(NotFound::Missing { .. }) = directories.vnets.find(&remote.value)
-    {
-        let message = format!("{owner}: the virtual network '{}' is in none of the documents", remote.value);
-        let help = "nsgate acts as though the peering were not there; add the other network's document";
-        let warning = Diagnostic::warning(codes::PEERING_NOT_CONNECTED, &remote.at, message);
-        report.push(warning.help(help));
-        return None;
-    }
     let index = report.resolve(&directories.vnets, remote, format_args!("{owner}"))?;
     if index == VnetIndex(nth) {
         let message = format!("{owner} joins the virtual network with itself");

@@ -76,6 +76,16 @@ fn route(raw: &raw::Route, table: &str, tags: &ServiceTags, report: &mut Report)
     let owner = format!("route '{table}/{}'", raw.name.value);
     let destination = destination(raw, &owner, tags, report);
     let next_hop = next_hop(raw, &owner, report);
+    if let (Some(RouteDestination::Prefix(prefix)), Some(NextHop::VirtualAppliance(Some(address)))) =
+        (&destination, next_hop)
+        && prefix.addr().is_ipv4() != address.is_ipv4()
+        && let Some(written) = &raw.next_hop_ip_address
+    {
+        let message = format!("{owner} leads {prefix} to {address}, which is of another address family");
+        let error = Diagnostic::error(codes::NEXT_HOP_ADDRESS_VERSION, &written.at, message);
+        let version = if prefix.addr().is_ipv4() { "IPv4" } else { "IPv6" };
+        report.push(error.help(format!("write the appliance's {version} address")));
+    }
     Some(Route { name: raw.name.value.as_str().into(), destination: destination?, next_hop: next_hop? })
 }
 

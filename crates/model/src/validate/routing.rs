@@ -57,7 +57,9 @@ fn fits(raw: &raw::Network, network: &Network, report: &mut Report) -> bool {
     for from in network.vantages() {
         let Some(index) = from.route_table else { continue };
         let peers: usize = network.peers(from.vnet).map(|peering| space(peering.remote)).sum();
-        held += space(from.vnet) + peers + network.prefixes_by_routes(index).count();
+        let elsewhere =
+            network.virtual_networks.get(from.vnet.0).map_or(0, |vnet| vnet.peers_elsewhere.len());
+        held += space(from.vnet) + peers + elsewhere + network.prefixes_by_routes(index).count();
         let Some(table) = raw.route_tables.get(index.0).filter(|_| held > PREFIXES) else { continue };
         let name = &table.name;
         let message = format!(

@@ -65,6 +65,7 @@ pub(super) fn build(
         subnets,
         // They need the address spaces of all: peering.rs puts them in.
         peerings: Vec::new(),
+        peers_elsewhere: Vec::new(),
     }
 }
 
@@ -106,15 +107,7 @@ fn address_space(raw: &raw::VirtualNetwork, report: &mut Report) -> Vec<IpNet> {
         let message = format!("{owner} has no address space");
         report.push(Diagnostic::error(codes::ADDRESS_SPACE_MISSING, &raw.name.at, message).help(help));
     }
-    for (net, at) in &space {
-        let touches =
-            |text: &str| prefix::parse(text).is_ok_and(|range| range.contains(net) || net.contains(&range));
-        if let Some((range, what)) = NOT_ALLOWED.iter().find(|(range, _)| touches(range)) {
-            let message = format!("{owner} has the address space {net}, which takes in {range} ({what})");
-            let help = "use a range of 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or fd00::/8";
-            report.push(Diagnostic::error(codes::ADDRESS_SPACE_NOT_ALLOWED, &at.at, message).help(help));
-        }
-    }
+    allowed(&space, &owner, report);
     let nets: Vec<IpNet> = space.iter().map(|(net, _)| *net).collect();
     for (wide, inner) in prefix::overlaps(&nets) {
         let (wide, inner) = later_last(&space, wide, inner);
@@ -124,6 +117,19 @@ fn address_space(raw: &raw::VirtualNetwork, report: &mut Report) -> Vec<IpNet> {
         report.push(error.related(&wide.1.at, "overlaps this one"));
     }
     nets
+}
+
+/// Reports the prefixes that no virtual network may have. `owner` says whose they are.
+pub(super) fn allowed(space: &[(IpNet, &At<String>)], owner: &str, report: &mut Report) {
+    for (net, at) in space {
+        let touches =
+            |text: &str| prefix::parse(text).is_ok_and(|range| range.contains(net) || net.contains(&range));
+        if let Some((range, what)) = NOT_ALLOWED.iter().find(|(range, _)| touches(range)) {
+            let message = format!("{owner} has the address space {net}, which takes in {range} ({what})");
+            let help = "use a range of 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or fd00::/8";
+            report.push(Diagnostic::error(codes::ADDRESS_SPACE_NOT_ALLOWED, &at.at, message).help(help));
+        }
+    }
 }
 
 /// The two entries in the order of their places, so that the later one is to blame.

@@ -43,18 +43,26 @@ fn told(args: &Explain, walks: &[Walk], out: &mut impl Write) -> anyhow::Result<
     Ok(())
 }
 
+/// Where the packets come in, where somebody said so: a network interface is in the resource group that was named with it.
+fn from(args: &Explain) -> Option<String> {
+    let is_no_name = |from: &str| ["internet", "on-premises"].iter().any(|it| it.eq_ignore_ascii_case(from));
+    let from = args.from.as_deref()?;
+    Some(if is_no_name(from) { from.to_owned() } else { policy::placed(&args.policy, from) })
+}
+
 fn in_words(args: &Explain) -> anyhow::Result<Walk> {
+    let from = from(args);
     let words = Words::parse(&args.words).map_err(|why| anyhow!(why))?;
     let gateway = match policy::whom(&args.policy)? {
         Whom::Daemon(socket) => {
             let packet = Packet::Words(args.words.join(" "));
-            return super::question(&socket, &Request::Explain { from: args.from.clone(), packet });
+            return super::question(&socket, &Request::Explain { from, packet });
         }
         Whom::File(file) => offline::load(file)?,
         Whom::Documents => policy::of_documents(&args.policy)?,
     };
     let gateway = offline::complete(gateway);
-    let asked = Asked::in_words(&gateway, args.from.as_deref(), &words).map_err(|why| anyhow!(why))?;
+    let asked = Asked::in_words(&gateway, from.as_deref(), &words).map_err(|why| anyhow!(why))?;
     let trial = Trial::new(gateway, NONE_YET, Seeds::default()).map_err(|why| anyhow!(why))?;
     let walk = trial.engine().explain(asked.on, &mut asked.frame.clone(), asked.offload);
     Ok(explain::answer(trial.gateway(), trial.snapshot(), &asked, &walk))
@@ -66,6 +74,7 @@ fn captured(args: &Explain, file: &Path) -> anyhow::Result<(Vec<Walk>, Option<an
     let named = || file.display().to_string();
     let capture = File::open(file).with_context(named)?;
     let mut asker = Asker::new(args)?;
+    let from = from(args);
     let mut walks = Vec::new();
     for record in pcap::Reader::new(BufReader::new(capture)).with_context(named)? {
         let record = match record.with_context(named) {
@@ -73,7 +82,7 @@ fn captured(args: &Explain, file: &Path) -> anyhow::Result<(Vec<Walk>, Option<an
             Err(fault) => return Ok((walks, Some(fault))),
         };
         let is_wanted = args.packet.is_none_or(|number| number == record.number);
-        let walk = asker.ask(args.from.as_deref(), &record, is_wanted)?;
+        let walk = asker.ask(from.as_deref(), &record, is_wanted)?;
         walks.extend(walk.map(|walk| Walk { number: Some(record.number), ..walk }));
         if walks.len() >= args.limit || args.packet == Some(record.number) {
             break;

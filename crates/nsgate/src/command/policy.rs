@@ -50,7 +50,7 @@ pub(super) fn of_documents(policy: &Policy) -> anyhow::Result<Gateway> {
 
 /// A network interface's name with the resource group that was named with it, which is an id in any subscription unless
 /// one was named by its id.
-fn placed(policy: &Policy, nic: &str) -> String {
+pub(super) fn placed(policy: &Policy, nic: &str) -> String {
     let Some(group) = policy.given.resource_group.as_deref().filter(|_| !nic.contains('/')) else {
         return nic.to_owned();
     };

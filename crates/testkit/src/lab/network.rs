@@ -109,6 +109,7 @@ impl Blueprint {
                 .filter(|(of, _)| *of == nth)
                 .map(|(_, half)| half.clone())
                 .collect(),
+            peers_elsewhere: Vec::new(),
         }
     }
 
