@@ -97,7 +97,7 @@ fn listed_holds(rule: &EffectiveRule, expansions: &[Expansion], tuple: &Tuple) -
     };
     let address = |side: &Side, address: IpAddr| {
         let among = |prefixes: &[String]| {
-            prefixes.iter().any(|prefix| prefix.parse::<ipnet::IpNet>().unwrap().contains(&address))
+            prefixes.iter().any(|prefix| prefix.parse::<IpNet>().unwrap().contains(&address))
         };
         match side {
             Side::Any => true,
