@@ -34,6 +34,47 @@ fn one_resource_a_list_and_every_wrapper() {
 }
 
 #[test]
+fn one_object_in_two_documents_is_one() {
+    const ID: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkSecurityGroups/n";
+    let rule = |port: &str| {
+        format!(
+            r#"{{"name": "r", "properties": {{"priority": 100, "direction": "Inbound", "access": "Allow",
+            "protocol": "Tcp", "sourceAddressPrefix": "*", "sourcePortRange": "*", "destinationAddressPrefix": "*",
+            "destinationPortRange": "{port}"}}}}"#
+        )
+    };
+    let one =
+        format!(r#"{{"id": "{ID}", "name": "n", "properties": {{"securityRules": [{}]}}}}"#, rule("22"));
+    let other = |port: &str| {
+        format!(
+            r#"{{"value": [{{"Properties": {{"flushConnection": null, "securityRules": [{}]}}, "name": "n", "id": "{ID}"}}]}}"#,
+            rule(port)
+        )
+    };
+    assert_eq!(group_names(check_all(&[&one, &other("22"), &one])), ["n"]);
+    assert_eq!(group_names(check(&format!("[{one}, {one}]"))), ["n"]);
+    // A rule as a resource of its own.
+    let child = rule("22").replacen("\"name\"", &format!("\"id\": \"{ID}/securityRules/r\", \"name\""), 1);
+    assert_eq!(group_names(check_all(&[&one, &child, &child])), ["n"]);
+    // Where they differ, the help can be followed.
+    let outcome = check_all(&[&one, &other("23")]);
+    assert_eq!(outcome.codes(), [azure::DUPLICATE_RESOURCE_NAME]);
+    assert_eq!(
+        outcome.findings[0].help.as_deref(),
+        Some("they have one id and differ: take one of them away")
+    );
+    // Without an id nobody knows that it is the same.
+    let nameless = one.replacen(
+        &format!("\"id\": \"{ID}\", "),
+        "\"type\": \"Microsoft.Network/networkSecurityGroups\", ",
+        1,
+    );
+    let outcome = check_all(&[&nameless, &nameless]);
+    assert_eq!(outcome.codes(), [azure::DUPLICATE_RESOURCE_NAME]);
+    assert!(outcome.findings[0].help.as_deref().unwrap().contains("give both the ids"), "{outcome}");
+}
+
+#[test]
 fn a_list_that_goes_on_elsewhere_is_worth_a_warning() {
     let text = "{\"value\": [], \"nextLink\": \"https://management.azure.com/next\"}";
     check(text).one_warning(text, "\"https", codes::INCOMPLETE_LIST);

@@ -87,7 +87,13 @@ fn templates_that_make_the_same_resource_are_in_resource_groups_of_their_own() {
     assert!(found[1].contains("PeeringInitiated") || found[1].contains("Peering"), "{found:#?}");
     // Somebody said where they are.
     let facts = Facts { resource_group: "g".into(), ..Facts::default() };
-    let (found, _) = validated(&documents, &Deployment { facts, ..Deployment::default() });
+    let deployment = Deployment { facts, ..Deployment::default() };
+    let (found, groups) = validated(&documents, &deployment);
+    assert_eq!(groups, [Some(0), Some(0), Some(0)], "they make the same group: {found:#?}");
+    let other = r#"{"resources": [{"type": "Microsoft.Network/networkSecurityGroups", "name": "n", "properties": {
+        "flushConnection": false}}]}"#;
+    let other = document::read_json("other.json", other).unwrap();
+    let (found, _) = validated(&[documents[0].clone(), other], &deployment);
     assert!(found.iter().any(|it| it.contains("error[DuplicateResourceName]")), "{found:#?}");
 }
 

@@ -15,6 +15,7 @@ mod route_table;
 mod shape;
 mod template;
 mod terraform;
+mod twice;
 mod vnet;
 
 use crate::codes;
@@ -92,6 +93,7 @@ struct Reader {
     ignored: Vec<Ignored>,
     elsewhere: Vec<Elsewhere>,
     report: Report,
+    known: twice::Known,
 }
 
 impl Reader {
@@ -190,6 +192,10 @@ impl Reader {
         let head = Head::read(place, &mut self.report);
         if condition.is_some_and(|it| !it.value) {
             // Whoever wrote this does not want it to be there.
+            return;
+        }
+        let full = head.id.as_ref().filter(|id| parent.is_none() && resource::is_full(&id.value));
+        if full.is_some_and(|id| self.known.has(&id.value, place.node)) {
             return;
         }
         self.known(place, kind, head, parent.map(|(_, head)| head));

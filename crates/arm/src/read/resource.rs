@@ -63,7 +63,7 @@ fn unread(place: &Place<'_>) -> Option<At<String>> {
 }
 
 /// Whether an id says its subscription, and so its parent's whole id.
-fn is_full(id: &str) -> bool {
+pub(super) fn is_full(id: &str) -> bool {
     let first = id.split('/').find(|word| !word.is_empty());
     first.is_some_and(|word| word.eq_ignore_ascii_case("subscriptions"))
 }

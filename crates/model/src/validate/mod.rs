@@ -205,21 +205,25 @@ fn directory<'a, I: Copy>(
     report: &mut Report,
 ) -> Directory<I> {
     let mut directory = Directory::new(kind);
-    let mut places: Vec<&At<String>> = Vec::new();
+    let mut places: Vec<(bool, &At<String>)> = Vec::new();
     for (nth, (id, name)) in heads.enumerate() {
+        let is_full = id.is_some_and(|id| is_full(&id.value));
         text::name(name, kind.words(), report);
         let other = directory.add(nth, &id_of(kind, id, &name.value), &name.value);
         if let Some(other) = other.filter(|_| !raw::is_unread(&name.value)) {
             let message = format!("there are two {}s '{}'", kind.words(), name.value);
-            let help = "take one away, or give both the ids of their resource groups";
+            let first = places.get(other);
+            let help = match first {
+                Some((true, _)) if is_full => "they have one id and differ: take one of them away",
+                _ => "take one away, or give both the ids of their resource groups",
+            };
             let error = Diagnostic::error(codes::DUPLICATE_RESOURCE_NAME, &name.at, message).help(help);
-            let first: Option<&&At<String>> = places.get(other);
             report.push(match first {
-                Some(first) => error.related(&first.at, "first used here"),
+                Some((_, first)) => error.related(&first.at, "first used here"),
                 None => error,
             });
         }
-        places.push(name);
+        places.push((is_full, name));
     }
     directory.map(index)
 }
