@@ -123,6 +123,7 @@ fn gateway(rules: usize) -> Gateway {
                 route_table: None,
             }],
             peerings: Vec::new(),
+            peers_elsewhere: Vec::new(),
         }],
         network_interfaces: vec![NetworkInterface {
             id: "nic".into(),
