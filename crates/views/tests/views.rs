@@ -58,9 +58,10 @@ fn snapshot() -> Snapshot {
 /// The network with a route table at each of its subnets: one route to an appliance, for these prefixes.
 fn routed(web: &str, bare: &str) -> Snapshot {
     let table = |name: &str, prefix: &str| {
+        let appliance = if prefix.contains(':') { "'fd00::9'" } else { "10.0.1.9" };
         format!(
             "    - {{ type: Microsoft.Network/routeTables, name: {name}, properties: {{ routes: [{{ name: r, properties: {{ \
-             addressPrefix: '{prefix}', nextHopType: VirtualAppliance, nextHopIpAddress: 10.0.1.9 }} }}] }} }}\n"
+             addressPrefix: '{prefix}', nextHopType: VirtualAppliance, nextHopIpAddress: {appliance} }} }}] }} }}\n"
         )
     };
     let text = NETWORK.replace(
