@@ -1,7 +1,7 @@
 //! ICMP errors about packets of live flows, both ways (RFC 5508).
 
 use std::time::Duration;
-use testkit::build::ipv4;
+use testkit::build::{ipv4, read};
 use testkit::lab::{Blueprint, Lab};
 
 const VM1: &str = "10.0.1.4";
@@ -225,4 +225,19 @@ fn an_error_goes_to_whom_it_quotes_or_to_nobody() {
     lab.expect([("forwarded", 1)]);
     lab.send("internet", ipv4(FAR, "203.0.113.22").unreachable(3).quoting(&sent.only().bytes, 18));
     lab.expect([("error-without-flow", 1)]);
+}
+
+/// What is shorter than the eight bytes that an error quotes is quoted whole.
+///
+/// # Source
+/// RFC 792: "Internet Header + 64 bits of Original Data Datagram".
+#[test]
+fn a_short_packet_is_quoted_whole() {
+    for length in [0, 1, 3, 7, 8] {
+        let mut lab = Blueprint::default().build();
+        let told = lab.send("vm1", ipv4(VM1, "10.0.2.4").protocol(50).data(length).ttl(1));
+        assert_eq!(told.only().bytes.len(), 14 + 20 + 8 + 20 + length, "{length}");
+        let seen = read(&told.only().bytes).unwrap();
+        assert!(seen.ip().checksums_hold(), "{seen}");
+    }
 }

@@ -96,13 +96,18 @@ fn is_icmp((source, _, protocol): Ends) -> bool {
     protocol == if source.is_ipv4() { 1 } else { 58 }
 }
 
-/// What an error quotes: a header and at least eight bytes, seldom the whole.
+/// What an error quotes: a header and at least eight bytes, or all of a shorter packet.
 fn quoted(packet: &[u8], v4: bool) -> Result<Quoted, Malformed> {
     let (ends, length, ip_checksum, whole) = if v4 { quoted_v4(packet) } else { quoted_v6(packet) }
         .ok_or(Malformed("the quoted header is cut off"))?;
     let segment = &packet[length..];
-    let first = segment.first_chunk::<8>().ok_or(Malformed("fewer than eight bytes quoted"))?;
-    let [a, b, identifier, _] = words(first);
+    let mut first = [0; 8];
+    let there = segment.len().min(first.len());
+    if there < first.len() && !whole {
+        return Err(Malformed("fewer than eight bytes quoted"));
+    }
+    first[..there].copy_from_slice(&segment[..there]);
+    let [a, b, identifier, _] = words(&first);
     Ok(Quoted {
         source: ends.0,
         destination: ends.1,
