@@ -64,7 +64,7 @@ fn a_router_on_the_way_keeps_its_address() {
 #[test]
 fn the_vms_error_reaches_the_far_side_translated() {
     let (mut lab, out) = with_one_out(ipv4(VM1, FAR).udp(5000, 53).data(30));
-    let (port, _) = testkit::build::read(&out).unwrap().ipv4().ports().unwrap();
+    let (port, _) = read(&out).unwrap().ipv4().ports().unwrap();
     let answer = lab.send("internet", ipv4(FAR, SHARED).udp(53, port).data(50));
     let told = lab.send("vm1", ipv4(VM1, FAR).unreachable(3).quoting(&answer.only().bytes, 58));
     assert_eq!(
@@ -207,7 +207,7 @@ fn an_error_in_fragments_is_refused() {
 #[test]
 fn an_error_about_an_answer_names_the_identifier_outside() {
     let (mut lab, out) = with_one_out(ipv4(VM1, FAR).echo_request(7, 1).data(30));
-    let identifier = testkit::build::read(&out).unwrap().ipv4().echo_identifier().unwrap();
+    let identifier = read(&out).unwrap().ipv4().echo_identifier().unwrap();
     let answer = lab.send("internet", ipv4(FAR, SHARED).echo_reply(identifier, 1).data(30));
     let told = lab.send("vm1", ipv4(VM1, FAR).unreachable(2).quoting(&answer.only().bytes, 38));
     assert_eq!(
