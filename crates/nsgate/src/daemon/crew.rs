@@ -1,4 +1,4 @@
-//! The daemon's threads: each gives up what it does not need before it begins, and a daemon without all of them is none.
+//! The daemon's threads: each gives up what it does not need, and none begins before all have.
 
 use super::{CannotStart, worker};
 use confine::Role;
@@ -15,16 +15,20 @@ pub(super) struct Crew {
     started: usize,
     report: Sender<Result<Confinement, confine::Error>>,
     reports: Receiver<Result<Confinement, confine::Error>>,
+    /// Each thread takes one word from here before its work; without any it ends.
+    begin: Sender<()>,
+    may_begin: Receiver<()>,
 }
 
 impl Crew {
     /// Nobody yet.
     pub(super) fn new(socket: PathBuf) -> Self {
         let (report, reports) = unbounded();
-        Self { socket, started: 0, report, reports }
+        let (begin, may_begin) = unbounded();
+        Self { socket, started: 0, report, reports, begin, may_begin }
     }
 
-    /// Starts a thread; it does its `work` once it is confined, and nothing where it cannot be.
+    /// Starts a thread; it does its `work` when all [begin](Self::begin), and nothing where they do not.
     ///
     /// Where `core` is given it stays on one; see [`worker::pin`].
     ///
@@ -37,30 +41,69 @@ impl Crew {
         core: Option<usize>,
         work: impl FnOnce() + Send + 'static,
     ) -> std::io::Result<()> {
-        let (socket, report) = (self.socket.clone(), self.report.clone());
+        let (socket, report, may_begin) = (self.socket.clone(), self.report.clone(), self.may_begin.clone());
         self.started += 1;
         let spawned = Builder::new().name(name.into()).spawn(move || {
             core.into_iter().for_each(worker::pin);
-            let confined = confine::confine(role, &socket);
-            let is_confined = confined.is_ok();
             // The main thread waits for every report, so it is there.
-            let _ = report.send(confined);
-            if is_confined {
+            let _ = report.send(confine::confine(role, &socket));
+            if may_begin.recv().is_ok() {
                 work();
             }
         });
         spawned.map(drop)
     }
 
-    /// Waits for everybody, then confines the calling thread, which is the main one. Returns what is left to it.
+    /// Waits until everybody is confined, then confines the calling thread, which is the main one. Returns what is left to
+    /// it.
     ///
     /// # Errors
     /// Where any thread could not be confined: the daemon must not go on.
-    pub(super) fn settle(self) -> Result<Confinement, CannotStart> {
-        let Self { socket, started, reports, .. } = self;
-        for confined in reports.iter().take(started) {
+    pub(super) fn settle(&self) -> Result<Confinement, CannotStart> {
+        for confined in self.reports.iter().take(self.started) {
             confined.map_err(CannotStart::Confinement)?;
         }
-        confine::confine(Role::Main, &socket).map_err(CannotStart::Confinement)
+        confine::confine(Role::Main, &self.socket).map_err(CannotStart::Confinement)
+    }
+
+    /// Lets everybody work: the first packet and the first question find a daemon that has nothing left to give up.
+    pub(super) fn begin(self) {
+        // Whoever is gone needs no word.
+        (0..self.started).for_each(|_| drop(self.begin.send(())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two threads that tell when they work.
+    fn two() -> (Crew, Receiver<usize>) {
+        let mut crew = Crew::new("/run/nsgate/control.sock".into());
+        let (works, worked) = unbounded();
+        for number in 0..2 {
+            let works = works.clone();
+            let work = move || works.send(number).unwrap();
+            crew.start(&format!("control-{number}"), Role::Control, None, work).unwrap();
+        }
+        (crew, worked)
+    }
+
+    #[test]
+    fn confined_threads_wait_until_all_begin() {
+        let (crew, worked) = two();
+        assert!(crew.reports.iter().take(2).all(|confined| confined.is_ok()));
+        assert!(worked.is_empty());
+        crew.begin();
+        let mut worked: Vec<_> = worked.iter().collect();
+        worked.sort_unstable();
+        assert_eq!(worked, [0, 1]);
+    }
+
+    #[test]
+    fn where_the_daemon_cannot_start_nobody_works() {
+        let (crew, worked) = two();
+        drop(crew);
+        assert_eq!(worked.iter().count(), 0);
     }
 }

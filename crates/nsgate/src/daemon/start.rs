@@ -164,6 +164,7 @@ pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
     let signals = start_signals(&mut crew, signals, stop.clone())?;
     state.confinement = crew.settle()?;
     desk.shown.store(Arc::new(state.shown()));
+    crew.begin();
     let main = Main::new(state, desk, to_workers, loader);
     Ok(Started { main, doors: Doors { signals, notices, wishes: wished, changes, tags: tags_changed }, stop })
 }
