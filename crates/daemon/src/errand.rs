@@ -149,7 +149,7 @@ impl Main {
     /// What has been read, for somebody who compares it with what is in force.
     fn candidate(&self, read: GatewayRead) -> Result<Box<Candidate>, String> {
         let (_, loaded) = self.state.fitted(read)?;
-        let names = |gateway: &pipeline::Gateway| -> HashMap<AttachmentId, String> {
+        let names = |gateway: &snapshot::Gateway| -> HashMap<AttachmentId, String> {
             gateway.attachments.iter().map(|one| (one.id, one.interface.to_string())).collect()
         };
         let (old, new) = (names(&self.state.loaded.gateway), names(&loaded.gateway));

@@ -9,7 +9,7 @@ use super::opening::{Opened, note_opened, ports_of, put_in_force};
 use gateway::Loaded;
 use io::{Interface, Interfaces, Wanted};
 use packet::AttachmentId;
-use pipeline::{Attachment, AttachmentKind, Gateway};
+use snapshot::{Attachment, AttachmentKind, Gateway};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use tracing::{info, warn};

@@ -3,7 +3,7 @@
 use io::guard::{self, HostAddresses};
 use io::lock::Lock;
 use io::{Interface, Wire};
-use pipeline::{Attachment, AttachmentKind, Gateway};
+use snapshot::{Attachment, AttachmentKind, Gateway};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

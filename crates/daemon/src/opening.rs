@@ -5,7 +5,7 @@ use super::link::{Command, Workers};
 use gateway::Loaded;
 use io::{Interface, Port, Reception, Wire};
 use packet::AttachmentId;
-use pipeline::Snapshot;
+use snapshot::Snapshot;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tracing::error;

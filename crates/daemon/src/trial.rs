@@ -11,10 +11,8 @@ use control::answer::{Differences, FlowRule, NotAdmitted, Trial};
 use explain::{Arrivals, Words};
 use packet::Offload;
 use packet::parse::SYN;
-use pipeline::{
-    Attachment, Ending, Engine, FlowView, Foreseen, Gateway, Names, Settings, Shared, Snapshot,
-    virtual_network_tags,
-};
+use pipeline::{Ending, Engine, FlowView, Foreseen, Settings, Shared};
+use snapshot::{Attachment, Gateway, Names, Snapshot, virtual_network_tags};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -71,7 +69,7 @@ pub(super) fn run(
 fn differences(old: &Gateway, new: &Gateway) -> Result<Differences, String> {
     let tags = |gateway: &Gateway| virtual_network_tags(&gateway.network, &gateway.attachments);
     let [of_old, of_new] = [old, new].map(tags);
-    let sites = [old, new].map(|it| pipeline::on_premises(&it.network, &it.attachments));
+    let sites = [old, new].map(|it| snapshot::on_premises(&it.network, &it.attachments));
     let old = analysis::Network { network: &old.network, virtual_networks: &of_old, on_premises: &sites[0] };
     let new = analysis::Network { network: &new.network, virtual_networks: &of_new, on_premises: &sites[1] };
     let found = analysis::diff(&old, &new, &Limits::default()).map_err(|error| error.to_string())?;

@@ -7,7 +7,8 @@ use flow::State;
 use io::Statistics;
 use model::{Direction, Network, SecurityRule};
 use packet::{AttachmentId, FlowKey};
-use pipeline::{Attachment, Count, Counters, DropReason, FlowView, Gateway, RuleName, Snapshot};
+use pipeline::{Count, Counters, DropReason, FlowView};
+use snapshot::{Attachment, Gateway, RuleName, Snapshot};
 use std::collections::HashMap;
 use std::net::IpAddr;
 

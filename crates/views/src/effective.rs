@@ -3,8 +3,8 @@
 use crate::words;
 use control::answer::{AppliedTo, EffectiveNsg, EffectiveRule, Expansion, Side};
 use model::{AddressMatch, Direction, IpConfiguration, Network, NetworkInterface, NsgIndex, SecurityRule};
-use pipeline::{Level, Snapshot};
 use policy::GroupId;
+use snapshot::{Level, Snapshot};
 use std::collections::{HashMap, HashSet};
 
 /// Every NSG before a network interface with its rules as they take effect: its subnet's, then its own. That stands there once
