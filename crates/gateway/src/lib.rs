@@ -50,6 +50,7 @@
 
 mod address;
 mod attach;
+mod broken;
 mod codes;
 mod documents;
 mod fields;
@@ -65,6 +66,7 @@ mod templates;
 mod written;
 mod yaml;
 
+pub use broken::Broken;
 pub use documents::{Documents, load_documents};
 pub use host::{Find, Host, Ids};
 pub use later::{needs_a_start, no_attachments, policy_too_large, unseen_rules};

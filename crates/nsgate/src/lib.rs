@@ -5,14 +5,15 @@
 //! | module | question |
 //! |---|---|
 //! | [`cli`] | what can be asked on the command line |
-//! | [`daemon`] | how packets, reloads and signals meet |
+//! | `command` | who answers it: a file, or the daemon over its socket |
+//! | `logs` | how log lines are written |
 //!
-//! What the gateway file says is the crate [`gateway`], what each thread gives up [`confine`], how a command speaks with
-//! the daemon, and what is answered, [`control`], and how that is written for people and programs [`mod@print`].
+//! How packets, reloads and signals meet is the crate [`daemon`], what the gateway file says [`gateway`], how a command
+//! speaks with the daemon, and what is answered, [`control`], and how that is written for people and programs
+//! [`mod@print`]. Nothing else knows the command line.
 
 pub mod cli;
 mod command;
-pub mod daemon;
 mod logs;
 
 pub use command::main;

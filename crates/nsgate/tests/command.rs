@@ -784,3 +784,19 @@ fn rules_see_the_prefixes_of_a_peer_that_nobody_gave() {
     let said = nsgate(&["check", with.to_str().unwrap()]);
     assert!(err(&said).contains("rules see its prefixes in VirtualNetwork"), "{}", err(&said));
 }
+
+/// Whichever crate a line comes from.
+#[test]
+fn a_filter_that_names_nsgate_means_the_daemon() {
+    let directory = tempfile::tempdir().unwrap();
+    let broken = written(&directory, "gateway.yaml", "network: {}\nattachments: [{ nik: a, mak: b }]\n");
+    let errors = |filter: &str| {
+        let file = broken.to_str().unwrap();
+        let ran = nsgate(&["run", "--config", file, "--log-format", "json", "--log-level", filter]);
+        assert_eq!(ran.status.code(), Some(2), "{}", err(&ran));
+        err(&ran).lines().filter(|line| line.contains(r#""level":"ERROR""#)).count()
+    };
+    assert_eq!(errors("error"), 2, "each by itself");
+    assert_eq!(errors("nsgate=error"), 2);
+    assert_eq!(errors("io=error"), 0);
+}

@@ -1,4 +1,4 @@
-//! Who may use whom among the crates of this workspace, and where `unsafe` may be said.
+//! Who may use whom among the crates of this workspace, and what only one of them may do.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 use serde_json::Value;
@@ -10,7 +10,7 @@ use std::process::Command;
 const PROOF: [&str; 4] = ["testkit", "fuzz", "benches", "bench"];
 
 /// What each crate may use of ours outside its tests. What is not here is forbidden.
-const MAY_USE: [(&str, &[&str]); 23] = [
+const MAY_USE: [(&str, &[&str]); 24] = [
     ("packet", &[]),
     ("model", &[]),
     ("document", &["model"]),
@@ -37,10 +37,17 @@ const MAY_USE: [(&str, &[&str]); 23] = [
     ("views", &["packet", "model", "policy", "pipeline", "control"]),
     ("print", &["model", "policy", "analysis", "control"]),
     (
-        "nsgate",
+        "daemon",
         &[
             "packet", "model", "analysis", "flow", "nat", "pipeline", "io", "control", "gateway", "views",
-            "print", "confine", "explain", "replay", "pcap", "flowlog",
+            "confine", "explain",
+        ],
+    ),
+    (
+        "nsgate",
+        &[
+            "packet", "model", "analysis", "pipeline", "io", "control", "gateway", "views", "print",
+            "explain", "replay", "pcap", "flowlog", "daemon",
         ],
     ),
 ];
@@ -99,8 +106,8 @@ fn crates_use_only_whom_they_may() {
     }
 }
 
-/// The file says what both are; the daemon joins them.
-const BOTH: [&str; 2] = ["gateway", "nsgate"];
+/// The file says what both are; the daemon joins them; `nsgate check` says what both will take.
+const BOTH: [&str; 3] = ["gateway", "daemon", "nsgate"];
 
 #[test]
 fn nobody_but_the_file_and_the_daemon_knows_both_the_path_and_the_wire() {
@@ -116,6 +123,35 @@ fn nobody_but_the_file_and_the_daemon_knows_both_the_path_and_the_wire() {
             );
         }
     }
+}
+
+#[test]
+fn only_the_daemon_starts_threads() {
+    assert_eq!(who_says(&["thread::spawn", "thread::scope", "thread::Builder"]), ["daemon"]);
+}
+
+#[test]
+fn only_nsgate_knows_the_command_line() {
+    assert_eq!(who_says(&["clap::"]), ["nsgate"]);
+}
+
+/// The crates of which anything says one of these words outside tests.
+fn who_says(words: &[&str]) -> Vec<String> {
+    let says = |name: &String| {
+        let mut files = Vec::new();
+        collect(&root().join("crates").join(name).join("src"), &mut files);
+        assert!(!files.is_empty(), "the sources of {name} were not found");
+        let is_test = |file: &Path| {
+            file.components().any(|part| part.as_os_str().to_string_lossy().starts_with("tests"))
+        };
+        let of_use = files.iter().filter(|file| !is_test(file.strip_prefix(root()).unwrap()));
+        of_use.map(|file| std::fs::read_to_string(file).unwrap()).any(|text| {
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let mut lines = code.lines().map(|line| line.split("//").next().unwrap_or_default());
+            lines.any(|line| words.iter().any(|word| line.contains(word)))
+        })
+    };
+    members().into_keys().filter(|name| !PROOF.contains(&name.as_str())).filter(says).collect()
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! `nsgate check`: everything that is wrong, at once.
 
 use crate::cli::{Check, Output};
-use crate::daemon::HAND_OVER;
 use ::io::{Backend, Interfaces, Ports, Wanted, Wire};
 use gateway::{Documents, Host, Ids, Settings};
 use model::{Diagnostic, Network, Severity};
@@ -59,7 +58,7 @@ fn memory(settings: &Settings, wires: &[Wire]) -> String {
     let has_rings = |wire: &&Wire| !wire.is_tap() && **wire != Wire::Existing(Backend::Pnet);
     let rings = wires.iter().filter(has_rings).count();
     let ring_memory = rings * workers * Ports::RING_MIB;
-    let queues = workers * HAND_OVER / MIB;
+    let queues = workers * daemon::QUEUE_MEMORY / MIB;
     let flows = Engine::memory(capacity, workers).div_ceil(MIB);
     format!(
         "{}, {}: {rings} x {workers} rings of {} MiB = {ring_memory} MiB, {capacity} flows {flows} MiB, \

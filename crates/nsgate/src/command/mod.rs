@@ -9,12 +9,14 @@ mod offline;
 mod policy;
 mod release;
 mod replay;
+mod run;
 
 use crate::cli::{Cli, Command, Output, Whom};
 use anyhow::anyhow;
 use clap::Parser as _;
 use control::{DEFAULT_SOCKET, Refusal, Request};
-use model::Diagnostic;
+use daemon::CannotStart;
+use gateway::Broken;
 use print::Look;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -25,11 +27,6 @@ const NO: u8 = 1;
 /// The question cannot be answered as it was put: wrong usage, or a file that does not load.
 const UNUSABLE: u8 = 2;
 
-/// A file with errors, which stderr shows line by line.
-#[derive(Debug, thiserror::Error)]
-#[error("{} errors and warnings", .0.len())]
-pub(crate) struct Broken(pub(crate) Vec<Diagnostic>);
-
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -39,17 +36,9 @@ pub fn main() -> ExitCode {
     done.unwrap_or_else(|error| ExitCode::from(report(&error)))
 }
 
-impl Broken {
-    /// Every diagnostic on a line of its own, for logs and the control socket.
-    pub(crate) fn one_line_each(&self) -> String {
-        let lines: Vec<String> = self.0.iter().map(ToString::to_string).collect();
-        lines.join("\n")
-    }
-}
-
 fn run(command: &Command, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Run(args) => crate::daemon::run(args)?,
+        Command::Run(args) => run::run(args)?,
         Command::Release(args) => release::release(args, out)?,
         Command::Check(args) => return check::check(args, out),
         Command::Diff(args) => return diff::run(args, out),
@@ -80,7 +69,7 @@ fn report(error: &anyhow::Error) -> u8 {
         Some(Broken(found)) => print::diagnostics(&mut err, found, &Look::of(&io::stderr())),
         None => writeln!(err, "nsgate: {error:#}"),
     };
-    if error.is::<Refusal>() || error.is::<crate::daemon::CannotStart>() { NO } else { UNUSABLE }
+    if error.is::<Refusal>() || error.is::<CannotStart>() { NO } else { UNUSABLE }
 }
 
 /// Whom a question goes to.

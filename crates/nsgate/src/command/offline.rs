@@ -1,9 +1,8 @@
 //! Answers from a gateway file alone, by the same code that a daemon runs.
 
-use super::Broken;
 use crate::cli;
 use anyhow::bail;
-use gateway::{Given, Host, Ids, Loaded};
+use gateway::{Broken, Given, Host, Ids, Loaded};
 use model::codes::NOT_HONOURED;
 use model::{Diagnostic, Network, NicIndex, Severity};
 use packet::AttachmentId;

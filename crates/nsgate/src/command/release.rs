@@ -1,8 +1,8 @@
 //! `nsgate release`: the interfaces go back to the host.
 
 use crate::cli::Release;
-use crate::command::Broken;
-use crate::daemon::CannotStart;
+use daemon::CannotStart;
+use gateway::Broken;
 use io::lock::Lock;
 use serde::Serialize;
 use std::io::Write;

@@ -14,6 +14,22 @@
 //! with rights: it opens interfaces and guards them. A file is read by a loader, which has none, and handed over
 //! whole; meanwhile signals and questions are answered. A thread that fails takes the daemon down; what the kernel drops
 //! meanwhile (the guard) stays in place, so nothing passes.
+//!
+//! Nothing else in nsgate starts threads, and nothing here knows the command line.
+//!
+//! | module | question |
+//! |---|---|
+//! | `start`, `crew` | in which order is everything opened, and what does each thread give up? |
+//! | `attend`, `errand` | what does the main thread wait for, and what does it have done? |
+//! | `load` | who reads files that may hang? |
+//! | `change`, `opening`, `hold` | how does a reload come into force, interface by interface? |
+//! | `follow`, `rest` | what if an interface goes, comes back or changes? |
+//! | `tags`, `tag_watch` | what if the file of service tags changes? |
+//! | `worker`, `link` | what does a worker do all day, and how do the others speak with it? |
+//! | `hand_over`, `shares` | how does a frame come to the worker that has its flow? |
+//! | `desk`, `views`, `trial` | what does the control socket answer? |
+//! | `stop`, `notify` | how does it end, and who hears that it lives? |
+//! | `limits` | how much of what packets cause is logged? |
 
 mod attend;
 mod change;
@@ -23,6 +39,7 @@ mod errand;
 mod follow;
 mod hand_over;
 mod hold;
+mod limits;
 mod link;
 mod load;
 mod notify;
@@ -37,26 +54,23 @@ mod trial;
 mod views;
 mod worker;
 
-pub(crate) use hand_over::MEMORY as HAND_OVER;
+pub use hand_over::MEMORY as QUEUE_MEMORY;
 pub use start::CannotStart;
 
-use crate::cli::{LogFormat, Run};
-use crate::logs;
+use gateway::Broken;
 use start::Started;
+use std::path::Path;
 use std::time::Instant;
 use tracing::{error, warn};
 
-/// Runs the gateway in the foreground until it is told to stop.
+/// Runs the gateway of a file in the foreground until it is told to stop. Logging has been started.
 ///
 /// # Errors
-/// [`crate::command::Broken`] where the file has errors, [`CannotStart`] where the host does not let it start.
-pub(crate) fn run(args: &Run) -> anyhow::Result<()> {
-    logs::start(args.log_format, &args.log_level)?;
+/// [`Broken`] where the file has errors, [`CannotStart`] where the host does not let it start.
+pub fn run(file: &Path) -> anyhow::Result<()> {
     log_panics();
     confine::no_new_privileges()?;
-    let started = start::start(&args.config);
-    let Started { mut main, doors, stop } =
-        started.inspect_err(|error| log_failure(error, args.log_format))?;
+    let Started { mut main, doors, stop } = start::start(file)?;
     main.log_ready();
     notify::ready();
     main.attend(&doors);
@@ -74,12 +88,9 @@ fn log_panics() {
     }));
 }
 
-fn log_failure(failure: &anyhow::Error, format: LogFormat) {
-    if format == LogFormat::Text {
-        // The command line writes it for people.
-        return;
-    }
-    match failure.downcast_ref::<crate::command::Broken>() {
+/// Logs why [`run`] failed: every error of the file by itself, or the one that there is.
+pub fn log_failure(failure: &anyhow::Error) {
+    match failure.downcast_ref::<Broken>() {
         Some(broken) => broken.0.iter().for_each(log_diagnostic),
         None => error!("{failure:#}"),
     }
@@ -123,7 +134,7 @@ mod tests {
     #[test]
     fn a_panic_on_any_thread_ends_the_process_at_once() {
         let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "daemon::tests::a_thread_panics", "--ignored"]);
+        child.args(["--exact", "tests::a_thread_panics", "--ignored"]);
         assert_eq!(child.output().unwrap().status.code(), Some(70));
     }
 }

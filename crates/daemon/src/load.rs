@@ -4,9 +4,8 @@
 //! gain. One loads at a time. A load that takes longer than [`LIMIT`] is given up, and since nothing can call a thread back
 //! that waits for a dead file server, the next load is another thread's.
 
-use crate::command::Broken;
 use crossbeam::channel::{Receiver, Sender, after, bounded, never};
-use gateway::{Host, Ids, Loaded, NotTaken, Retagged};
+use gateway::{Broken, Host, Ids, Loaded, NotTaken, Retagged};
 use io::{Interface, Interfaces, Wanted};
 use model::Network;
 use std::path::PathBuf;

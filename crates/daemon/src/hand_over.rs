@@ -19,7 +19,7 @@ const SMALL_FRAME: usize = 2048;
 const LARGE: usize = 128;
 
 /// The most memory of one worker's queue, in bytes; the pages of a buffer are touched when it is first used.
-pub(crate) const MEMORY: usize = SMALL * SMALL_FRAME + LARGE * MAX_FRAME + 2 * shares::MEMORY;
+pub const MEMORY: usize = SMALL * SMALL_FRAME + LARGE * MAX_FRAME + 2 * shares::MEMORY;
 
 /// A frame that changes hands.
 #[derive(Debug)]

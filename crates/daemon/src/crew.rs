@@ -68,8 +68,10 @@ impl Crew {
 
     /// Lets everybody work: the first packet and the first question find a daemon that has nothing left to give up.
     pub(super) fn begin(self) {
-        // Whoever is gone needs no word.
-        (0..self.started).for_each(|_| drop(self.begin.send(())));
+        for _ in 0..self.started {
+            // Whoever is gone needs no word.
+            let _ = self.begin.send(());
+        }
     }
 }
 
