@@ -3,9 +3,9 @@
 //! All of it happens on the thread of the peer that asked. The workers only tell their flows, a few at a time between two
 //! batches; each is judged here, on an engine of the candidate's own that has seen no packet.
 
-use super::desk::Shown;
-use super::link::{Command, Workers};
-use super::views;
+use crate::desk::Shown;
+use crate::link::{Command, Workers};
+use crate::views;
 use analysis::Limits;
 use control::answer::{Differences, FlowRule, NotAdmitted, Trial};
 use explain::{Arrivals, Words};
@@ -23,11 +23,11 @@ const MOST: usize = 10_000;
 
 /// A gateway file that was loaded and is not put in force.
 #[derive(Debug)]
-pub(super) struct Candidate {
-    pub(super) gateway: Gateway,
-    pub(super) attached: Vec<String>,
-    pub(super) detached: Vec<String>,
-    pub(super) warnings: Vec<String>,
+pub(crate) struct Candidate {
+    pub(crate) gateway: Gateway,
+    pub(crate) attached: Vec<String>,
+    pub(crate) detached: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Flows and what is to become of them.
@@ -44,7 +44,7 @@ struct Judged {
 ///
 /// # Errors
 /// Where the candidate does not compile, or a worker does not answer.
-pub(super) fn run(
+pub(crate) fn run(
     candidate: Candidate,
     shown: &Shown,
     workers: &Workers,
