@@ -3,7 +3,8 @@
 use crate::Asked;
 use crate::earlier::{access, earlier};
 use control::answer::{Deciding, Stage, Walk};
-use pipeline::{Attachment, AttachmentKind, Ending, Explanation, Gateway, Snapshot};
+use pipeline::{Ending, Explanation};
+use snapshot::{Attachment, AttachmentKind, Gateway, Snapshot};
 
 /// The engine's walk as an answer; `snapshot` is the policy that it was judged by.
 pub fn answer(gateway: &Gateway, snapshot: &Snapshot, asked: &Asked, walk: &Explanation) -> Walk {

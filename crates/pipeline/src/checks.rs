@@ -3,13 +3,12 @@
 use crate::Action;
 use crate::DropReason;
 pub(crate) use crate::fragments::Datagram;
-use crate::link::{Behind, Link, holds};
 use crate::shared::Shared;
-use crate::snapshot::{PLATFORM, Snapshot};
 use flow::{FlowId, Side, Table};
 use packet::checksum::transport_sum;
 use packet::parse::{FIN, Fragment, NETWORK_AT, Quote, RST, SYN};
 use packet::{Address, AttachmentId, Checksum, Frame, Packet, Protocol, SegmentKind, Transport};
+use snapshot::{Behind, Link, PLATFORM, Snapshot, holds};
 use std::ops::Range;
 
 /// The least payload of a super-frame's segments: what the smallest link lets through behind both headers (RFC 791: 68 bytes).

@@ -1,15 +1,15 @@
 //! What would happen to a packet now, told stage by stage.
 
 use crate::engine::Engine;
-use crate::observer::{Decider, Event, Level, Observer, RouteKind, Silent};
+use crate::observer::{Decider, Event, Observer, RouteKind, Silent};
 use crate::path::{key_of, walk};
-use crate::snapshot::Snapshot;
 use crate::step::{Came, Refusal, Step};
-use crate::{Denial, Ending, IcmpError, RuleId, RuleName};
+use crate::{Denial, Ending, IcmpError};
 use flow::Side;
 use model::{Access, Direction};
 use packet::{AttachmentId, FlowKey, Frame, Offload, Packet};
 use policy::{GroupId, RuleIndex, Tuple};
+use snapshot::{Level, RuleId, RuleName, Snapshot};
 
 /// One stage of a packet's walk.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -2,16 +2,13 @@
 
 use crate::checks::Datagram;
 use crate::judge::{Judgement, inbound, inbound_from_internet, outbound};
-use crate::link::Link;
 use crate::observer::{Event, Observer};
-use crate::prefixes::Prefixes;
-use crate::reach::Reach;
 use crate::route::{Route, answers, attachment_of, outward, route, to_vnet};
-use crate::snapshot::{Public, Snapshot};
 use crate::step::{Plan, Refusal, Step, World};
 use crate::{DropReason, IcmpError};
 use packet::parse::Fragment;
 use packet::{AttachmentId, FlowKey, Owner, Packet, Protocol, Transport};
+use snapshot::{Link, Prefixes, Public, Reach, Snapshot};
 
 /// Whether such a packet can be the first of a flow.
 pub(crate) fn may_begin(packet: &Packet) -> Result<(), DropReason> {

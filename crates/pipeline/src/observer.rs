@@ -1,10 +1,10 @@
 //! What the path says of itself while it goes: nothing on the data path, everything to `explain`.
 
 use crate::IcmpError;
-use crate::names::RuleName;
 use model::{Access, Direction};
 use packet::{Address, AttachmentId, FlowKey, Packet};
 use policy::{GroupId, RuleIndex, Tuple};
+use snapshot::{Level, RuleName};
 
 /// Watches a packet's walk. The silent one costs nothing: its calls vanish when compiled.
 pub trait Observer {
@@ -19,15 +19,6 @@ pub struct Silent;
 impl Observer for Silent {
     #[inline(always)]
     fn see(&mut self, _: Event<'_>) {}
-}
-
-/// Where an NSG stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Level {
-    /// At the network interface.
-    Nic,
-    /// At its subnet.
-    Subnet,
 }
 
 /// One thing that the path found out, in the order in which it happens.

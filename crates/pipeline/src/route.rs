@@ -3,13 +3,12 @@
 use crate::DropReason;
 use crate::checks;
 use crate::observer::{Event, Observer, RouteKind};
-use crate::reach::Reach;
-use crate::snapshot::{PLATFORM, Private, Public, Snapshot};
 use crate::step::{Refusal, World};
-use model::{NextHop, SubnetIndex};
+use model::SubnetIndex;
 use nat::{Lease, PoolKey};
 use packet::parse::{ACK, SYN};
 use packet::{Address, AttachmentId, FlowKey, Packet, Scope, Transport, home};
+use snapshot::{PLATFORM, Private, Public, Reach, Snapshot};
 
 /// Where a packet from a NIC goes.
 pub(crate) enum Route {
@@ -35,10 +34,10 @@ pub(crate) fn route<O: Observer>(
     if destination == PLATFORM {
         return nowhere(DropReason::PlatformAddress, seen);
     }
-    let reach = snapshot.reach(scope, destination);
-    if let Err(reason) = snapshot.user_routes.agree(subnet, destination, next_hop(scope, reach)) {
-        return nowhere(reason, seen);
-    }
+    let reach = match snapshot.route(scope, subnet, destination) {
+        Ok(reach) => reach,
+        Err(diverted) => return nowhere(diverted.into(), seen),
+    };
     match reach {
         Some(Reach::Vnet(to)) => return to_vnet(snapshot, scope, to, destination, seen),
         Some(Reach::Gateway(on)) => return to_gateway(snapshot, on, destination, seen),
@@ -75,17 +74,8 @@ pub(crate) fn answers(
     scope: Scope,
     to: Address,
 ) -> Result<(), DropReason> {
-    let reach = snapshot.reach(scope, to);
-    snapshot.user_routes.agree(receiver.subnet, to, next_hop(scope, reach))
-}
-
-/// The next hop of the system's route to where an address is, seen from the network of a scope; peers have no such word.
-fn next_hop(from: Scope, reach: Option<Reach>) -> Option<NextHop> {
-    match reach {
-        Some(Reach::Vnet(to)) => (to == from).then_some(NextHop::VnetLocal),
-        Some(Reach::Gateway(_)) => Some(NextHop::VirtualNetworkGateway),
-        None => Some(NextHop::Internet),
-    }
+    snapshot.route(scope, receiver.subnet, to)?;
+    Ok(())
 }
 
 /// To an address of the virtual network `to`, which is the sender's own or a peer of it.

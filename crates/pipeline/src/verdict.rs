@@ -1,7 +1,7 @@
 //! Every way a packet can end.
 
-use crate::RuleId;
 use packet::Malformed;
+use snapshot::{Diverted, RuleId};
 
 /// How a frame's way through the gateway ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -162,6 +162,15 @@ impl DropReason {
             self,
             Self::SnatPortsExhausted | Self::SnatShareFull | Self::FlowTableFull | Self::FlowShareFull
         )
+    }
+}
+
+impl From<Diverted> for DropReason {
+    fn from(diverted: Diverted) -> Self {
+        match diverted {
+            Diverted::Nowhere => Self::RouteNone,
+            Diverted::Elsewhere => Self::RouteElsewhere,
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Live flows as people see them.
 
+use crate::Judgement;
 use crate::engine::Engine;
-use crate::{Judgement, RuleName};
 use packet::{AttachmentId, FlowKey, Protocol, Time};
+use snapshot::RuleName;
 use std::time::Duration;
 
 /// A live flow, for people.

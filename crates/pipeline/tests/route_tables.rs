@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)] // Tests: what cannot be had ends the test.
 
 use model::{NextHop, NicIndex};
-use pipeline::{DropReason, Ending, Names, Snapshot};
+use pipeline::{DropReason, Ending};
+use snapshot::{Names, Snapshot};
 use std::sync::Arc;
 use testkit::build::{ipv4, ipv6};
 use testkit::lab::Blueprint;

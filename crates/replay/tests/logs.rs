@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use control::answer::Replayed;
-use pipeline::{Gateway, Names, Snapshot};
 use replay::{Logs, Tally};
+use snapshot::{Gateway, Names, Snapshot};
 use std::sync::Arc;
 use testkit::lab::Blueprint;
 

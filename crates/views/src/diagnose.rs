@@ -10,8 +10,8 @@ use ipnet::IpNet;
 use model::{
     Access, AddressMatch, Direction, IpConfiguration, Network, NetworkInterface, NicIndex, ServiceTag,
 };
-use pipeline::{Guards, Level, Snapshot};
 use policy::{Fates, FieldMatches, GroupId, IPV4, Match, Question, Ranges, Traffic, Tuple};
+use snapshot::{Guards, Level, Snapshot};
 use std::net::IpAddr;
 
 /// Asks the NSGs before a network interface about all packets of a question at once, as Azure's network configuration

@@ -4,8 +4,8 @@
 use control::answer::{Diagnosis, Mixed, NsgResult, Profile};
 use control::{Diagnostic, Question, Verbosity};
 use gateway::{Host, Ids};
-use pipeline::{Names, Snapshot};
 use serde_json::{Value, json};
+use snapshot::{Names, Snapshot};
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -4,8 +4,9 @@ use crate::cli::{Check, Output};
 use ::io::{Backend, Interfaces, Ports, Wanted, Wire};
 use gateway::{Documents, Host, Ids, Settings};
 use model::{Diagnostic, Network, Severity};
-use pipeline::{Attachment, Engine, Names, Snapshot};
+use pipeline::Engine;
 use print::Look;
+use snapshot::{Attachment, Names, Snapshot};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -81,7 +82,7 @@ fn check_documents(args: &Check) -> (Vec<Diagnostic>, String) {
 
 /// Warnings of rules that change nothing. A policy that is too large for an answer is refused elsewhere.
 fn idle_rules(network: &Network, attachments: &[Attachment]) -> Vec<Diagnostic> {
-    let virtual_networks = pipeline::virtual_network_tags(network, attachments);
+    let virtual_networks = snapshot::virtual_network_tags(network, attachments);
     let found =
         analysis::lint(&analysis::Network { network, virtual_networks: &virtual_networks, on_premises: &[] });
     found.map(|found| analysis::diagnostics(network, &found)).unwrap_or_default()

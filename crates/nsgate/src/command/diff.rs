@@ -6,7 +6,7 @@ use analysis::{Limits, Network, answer, diff};
 use anyhow::{Context as _, bail};
 use ipnet::IpNet;
 use model::Vantage;
-use pipeline::{Attachment, on_premises, virtual_network_tags};
+use snapshot::{Attachment, on_premises, virtual_network_tags};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};

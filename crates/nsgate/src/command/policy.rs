@@ -7,7 +7,7 @@ use crate::cli::{
 use anyhow::{Context as _, anyhow};
 use control::answer::{Diagnosis, EffectiveNsg, IpFlow, Profile};
 use control::{DEFAULT_SOCKET, Diagnostic, Question, Request, Verbosity};
-use pipeline::{Gateway, Snapshot};
+use snapshot::{Gateway, Snapshot};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

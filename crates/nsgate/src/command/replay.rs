@@ -3,8 +3,8 @@
 use super::{NO, UNUSABLE, offline};
 use crate::cli::{Output, Replay};
 use anyhow::{Context, anyhow, bail};
-use pipeline::Gateway;
 use replay::{Captures, Logs, Seeds, Tally, Trial};
+use snapshot::Gateway;
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
 use std::path::{Path, PathBuf};

@@ -4,7 +4,6 @@
 //! holds its prefixes, and for what it lets in whoever wrote it relies on where it leads; so it must not go where it would
 //! without it.
 
-use crate::DropReason;
 use crate::gateway::{Attachment, Gateway};
 use crate::prefixes::Prefixes;
 use crate::reach::behind_gateway_of;
@@ -14,6 +13,15 @@ use model::{Network, NextHop, RouteDestination, RouteTableIndex, SubnetIndex, Vn
 use packet::Address;
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// Why packets do not go as the system's own route says: a user-defined one leads them elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Diverted {
+    /// Its next hop is None.
+    Nowhere,
+    /// To another next hop.
+    Elsewhere,
+}
 
 /// The route tables of subnets. Those of one virtual network and one route table share one.
 #[derive(Debug)]
@@ -60,12 +68,12 @@ impl UserRoutes {
         subnet: SubnetIndex,
         to: Address,
         system: Option<NextHop>,
-    ) -> Result<(), DropReason> {
+    ) -> Result<(), Diverted> {
         match self.0.get(&subnet).and_then(|table| table.find(to)) {
             None => Ok(()),
-            Some(NextHop::None) => Err(DropReason::RouteNone),
+            Some(NextHop::None) => Err(Diverted::Nowhere),
             Some(next_hop) if Some(next_hop) == system => Ok(()),
-            Some(_) => Err(DropReason::RouteElsewhere),
+            Some(_) => Err(Diverted::Elsewhere),
         }
     }
 }
