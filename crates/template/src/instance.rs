@@ -25,7 +25,7 @@ pub(crate) const DEPLOYMENTS: &str = "Microsoft.Resources/deployments";
 /// The type of a resource group.
 const GROUPS: &str = "Microsoft.Resources/resourceGroups";
 /// What of a resource says how it is deployed, and is no part of it.
-const NOT_OF_THE_RESOURCE: [&str; 17] = [
+const NOT_OF_THE_RESOURCE: [&str; 18] = [
     "type",
     "name",
     "id",
@@ -43,6 +43,7 @@ const NOT_OF_THE_RESOURCE: [&str; 17] = [
     "resourceGroup",
     "import",
     "extension",
+    "@options",
 ];
 
 /// One resource.

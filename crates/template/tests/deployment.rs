@@ -506,3 +506,15 @@ fn a_type_may_be_a_part_of_another() {
     let said = said(&expanded);
     assert!(said.len() == 1 && said[0].contains("the parameter 'many' is 5"), "{said:#?}");
 }
+
+#[test]
+fn how_a_resource_is_deployed_is_no_part_of_it() {
+    let expanded = expanded(
+        r#""languageVersion": "2.0", "resources": {"x": {"type": "Microsoft.Network/x", "name": "x", "properties": {},
+            "@options": {"onlyIfNotExists": true, "retryOn": [{"exceptionCode": "Busy", "retryCount": 3}]},
+            "dependsOn": [], "metadata": {"a": "b"}}}"#,
+    );
+    assert_eq!(ids(&expanded).len(), 1);
+    let keys: Vec<&str> = expanded.resources[0].node.entries().iter().map(|it| it.key.value.as_str()).collect();
+    assert_eq!(keys, ["type", "name", "id", "properties"]);
+}
