@@ -73,6 +73,12 @@ impl Inside<'_, '_> {
             (false, Some(properties)) => self.all.budget.copy(properties)?,
             (false, None) => return Ok(Made(&body.at).object([])),
         };
+        if full && let Value::Object(entries) = &mut said.value {
+            let known: Vec<&str> = entries.iter().map(|it| it.key.value.as_str()).collect();
+            let more = self.around(instance).into_iter().filter(|it| !known.contains(&it.key.value.as_str()));
+            let more: Vec<Entry> = more.collect();
+            entries.extend(more);
+        }
         let is_network = instance.kind.value.to_ascii_lowercase().starts_with(NETWORK);
         if let Some(id) = instance.id.as_str().filter(|_| is_network) {
             let parts = match &mut said.value {
@@ -86,6 +92,29 @@ impl Inside<'_, '_> {
             parts.map_or(Ok(()), |parts| self.name_parts(parts, id))?;
         }
         Ok(said)
+    }
+
+    /// What a full answer says besides the resource: where it is, and its id without that.
+    ///
+    /// # Source
+    /// Azure "Resource functions for ARM templates", *reference*: the example with `Full`.
+    fn around(&self, instance: &Instance) -> Vec<Entry> {
+        let made = Made(&instance.declared.at);
+        let mut said = Vec::new();
+        let mut say = |key: &str, value: Option<Node>| {
+            said.extend(value.map(|value| Entry { key: At::new(key, &value.at), value }));
+        };
+        say("apiVersion", instance.declared.get("apiVersion").filter(|it| !is_made(it)).cloned());
+        let id = instance.id.as_str().unwrap_or_default();
+        let words: Vec<&str> = id.split('/').collect();
+        let after = |word: &str| {
+            let nth = words.iter().position(|it| it.eq_ignore_ascii_case(word))?;
+            Some(made.text(*words.get(nth + 1)?))
+        };
+        say("subscriptionId", after("subscriptions"));
+        say("resourceGroupName", after("resourceGroups"));
+        say("resourceId", id.rsplit_once("/providers/").map(|(_, tail)| made.text(tail)));
+        said
     }
 
     /// Gives the parts in the lists of a network resource, such as its subnets, the ids that Azure answers with.
@@ -226,4 +255,9 @@ fn information(instance: &Instance) -> Node {
     ];
     entries.extend(instance.declared.get("apiVersion").map(|it| ("apiVersion", it.clone())));
     made.object(entries)
+}
+
+/// Whether a value is written as an expression.
+fn is_made(node: &Node) -> bool {
+    node.as_str().is_some_and(document::is_expression)
 }

@@ -242,13 +242,16 @@ fn the_parts_of_a_network_resource_have_ids() {
             {"type": "Microsoft.Network/x", "name": "x", "properties": {
                 "first": "[reference('v').subnets[0].id]",
                 "full": "[reference(resourceId('Microsoft.Network/virtualNetworks', 'v'), '2020-05-01', 'Full').properties.subnets[0].id]",
-                "own": "[reference('v').subnets[1].id]", "other": "[reference('t').parts[0].id]"}}
+                "own": "[reference('v').subnets[1].id]", "other": "[reference('t').parts[0].id]",
+                "where": "[concat(reference('v', '2020-05-01', 'full').resourceGroupName, ' ', reference('v', '2020-05-01', 'full').resourceId)]"}}
         ]"#,
     );
     let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/a";
     assert_eq!(
         json(get(&expanded.resources[2].node, "properties")),
-        format!(r#"{{"first":"{id}","full":"{id}","own":"own","other":?reference('t').parts[0].id}}"#)
+        format!(
+            r#"{{"first":"{id}","full":"{id}","own":"own","other":?reference('t').parts[0].id,"where":"g Microsoft.Network/virtualNetworks/v"}}"#
+        )
     );
 }
 
