@@ -7,11 +7,12 @@ use crate::findings::Found;
 use crate::inside::Inside;
 use crate::waiting::Wanted;
 use crate::way::Way;
-use document::{Entry, Node, Value, codes};
+use document::{Entry, Node, Unknown, Value, codes};
 use expression::{Fault, Level};
 use model::{At, Severity};
 use std::cell::OnceCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The most resources of one template.
 ///
@@ -308,7 +309,15 @@ impl Inside<'_, '_> {
     fn id_of(&self, declared: &Node, kind: &At<String>, name: &Node, way: &Way<'_>) -> Node {
         let text = match &name.value {
             Value::String(text) => text,
-            Value::Unknown(_) => return name.clone(),
+            Value::Unknown(unknown) => {
+                let id = unknown.stand_in.as_ref().map(|text| {
+                    let name = Node::new(Value::String(text.clone()), name.at.clone());
+                    self.id_of(declared, kind, &name, way)
+                });
+                let stand_in = id.and_then(|id| id.as_key().map(str::to_owned));
+                let unknown = Unknown { stand_in, ..unknown.reason() };
+                return Node::new(Value::Unknown(Arc::new(unknown)), name.at.clone());
+            }
             other => {
                 let message = format!("the name is {}, and no text", other.kind());
                 self.invalid(&name.at, message, "write the name of the resource", &way.key("name"));
@@ -412,13 +421,15 @@ fn is_foreign(declared: &Node) -> bool {
 
 /// The name of a child: its parent's and its own.
 fn joined(parent: &Node, own: Node) -> Node {
-    match (&parent.value, own.value) {
-        (Value::String(parent), Value::String(name)) => {
-            Node::new(Value::String(format!("{parent}/{name}")), own.at)
+    let key = || Some(format!("{}/{}", parent.as_key()?, own.as_key()?));
+    let value = match (&parent.value, &own.value) {
+        (Value::String(parent), Value::String(name)) => Value::String(format!("{parent}/{name}")),
+        (Value::Unknown(unknown), _) | (_, Value::Unknown(unknown)) => {
+            Value::Unknown(Arc::new(Unknown { stand_in: key(), ..unknown.reason() }))
         }
-        (Value::Unknown(unknown), _) => Node::new(Value::Unknown(unknown.clone()), own.at),
-        (_, value) => Node::new(value, own.at),
-    }
+        _ => own.value,
+    };
+    Node::new(value, own.at)
 }
 
 /// Whether any of the resources is of a type that matters.

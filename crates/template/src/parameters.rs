@@ -48,7 +48,7 @@ impl Inside<'_, '_> {
             Some((value, path)) => {
                 // Null for a parameter with a default means the default.
                 let is_null = value.value == Value::Null;
-                let nullable = declaration.get("nullable").is_some_and(|it| it.value == Value::Bool(true));
+                let nullable = is_nullable(template, declaration);
                 (!is_null || nullable || declaration.get("defaultValue").is_none())
                     .then_some((value, path.to_owned()))
             }
@@ -64,7 +64,8 @@ impl Inside<'_, '_> {
                 let plain = Self { loops: Rc::new([]), ..self.clone() };
                 let way = Way::Root(&section);
                 let way = way.key(name);
-                (plain.value(&default.value, &way.key("defaultValue")), section.clone())
+                let value = plain.value(&default.value, &way.key("defaultValue"));
+                (self.default_value(name, value), section.clone())
             }
         };
         Ok(self.held_against(name, declaration, value, &Way::Root(&path).key(name)))
@@ -89,19 +90,35 @@ impl Inside<'_, '_> {
         let value = if nullable {
             Value::Null
         } else {
-            let help = if self.deployment.start.depth == 0 {
-                let hint = self.all.given.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
-                format!("give it in a parameter file or with --parameters {name}=…{hint}")
-            } else {
-                "give it in the parameters of the deployment that this template is nested in".to_owned()
-            };
-            Value::Unknown(Arc::new(Unknown {
-                expression: format!("parameters('{name}')"),
-                why: "has neither a value nor a default".to_owned(),
-                help,
-            }))
+            let why = "has neither a value nor a default";
+            Value::Unknown(Arc::new(Unknown::new(
+                format!("parameters('{name}')"),
+                why,
+                self.how_to_give(name),
+            )))
         };
         Node::new(value, declaration.at.clone())
+    }
+
+    fn how_to_give(&self, name: &str) -> String {
+        if self.deployment.start.depth > 0 {
+            return "give it in the parameters of the deployment that this template is nested in".to_owned();
+        }
+        let hint = self.all.given.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+        format!("give it in a parameter file or with --parameters {name}=…{hint}")
+    }
+
+    /// A default value; one that is another at each deployment is called by the parameter, which can be given.
+    fn default_value(&self, name: &str, value: Node) -> Node {
+        match value.value {
+            Value::Unknown(unknown) if unknown.help == expression::DEFAULT_OF => {
+                let why = format!("is made of {} by default, which {}", unknown.expression, unknown.why);
+                let named = Unknown::new(format!("parameters('{name}')"), why, self.how_to_give(name));
+                let named = Unknown { stand_in: unknown.stand_in.clone(), ..named };
+                Node::new(Value::Unknown(Arc::new(named)), value.at)
+            }
+            value_of => Node::new(value_of, value.at),
+        }
     }
 
     /// The value of the parameter `key` in the `properties.parameters` of a nested deployment, as `node` has it.

@@ -55,11 +55,7 @@ impl Inside<'_, '_> {
             Question::References => "references",
             Question::ResourceInfo => "resourceInfo",
         };
-        let unknown = Unknown {
-            expression: format!("{function}('{name}')"),
-            why: AFTER_DEPLOYMENT.to_owned(),
-            help: SUPPLY.to_owned(),
-        };
+        let unknown = Unknown::new(format!("{function}('{name}')"), AFTER_DEPLOYMENT, SUPPLY);
         Node::new(Value::Unknown(Arc::new(unknown)), self.deployment.start.template.node().at.clone())
     }
 
@@ -230,8 +226,8 @@ impl Inside<'_, '_> {
 fn found_in(instances: &[Instance], name: &str) -> Option<usize> {
     let same = |it: Option<&str>| it.is_some_and(|it| it.eq_ignore_ascii_case(name));
     let symbol = instances.iter().position(|it| same(it.symbol.as_deref()));
-    let id = || instances.iter().position(|it| same(it.id.as_str()));
-    let own = || instances.iter().position(|it| same(it.name.as_str()));
+    let id = || instances.iter().position(|it| same(it.id.as_key()));
+    let own = || instances.iter().position(|it| same(it.name.as_key()));
     // `Microsoft.Network/publicIPAddresses/ip`: an id without what is before the provider.
     let tail = || {
         let tail = format!("/providers/{}", name.trim_start_matches('/'));
@@ -241,7 +237,7 @@ fn found_in(instances: &[Instance], name: &str) -> Option<usize> {
                 .and_then(|at| id.get(at..))
                 .is_some_and(|it| it.eq_ignore_ascii_case(&tail))
         };
-        instances.iter().position(|it| it.id.as_str().is_some_and(ends))
+        instances.iter().position(|it| it.id.as_key().is_some_and(ends))
     };
     symbol.or_else(id).or_else(own).or_else(tail)
 }

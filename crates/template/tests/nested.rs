@@ -3,7 +3,7 @@
 mod common;
 
 use common::{With, expanded, get, ids, json, said, template};
-use document::{Node, read_json};
+use document::{Node, Value, read_json};
 use std::collections::HashMap;
 use template::Links;
 
@@ -396,4 +396,37 @@ fn a_parent_that_is_written_again_replaces_its_children() {
     );
     let again = deployment("x", r#""v/b""#, &vnet(r#", "subnets": [{"name": "c"}]"#));
     assert_eq!(shown(&[first, subnet.to_owned(), again]), format!(r#"{}[{{"name":"c"}}]"#, inside(2)));
+}
+
+#[test]
+fn a_deployment_whose_name_is_another_each_time_is_found() {
+    let named = |now: &str| {
+        format!(
+            r#""parameters": {{"now": {{"type": "string", "defaultValue": "[{now}]"}}}},
+            "resources": [
+              {{"type": "Microsoft.Resources/deployments", "name": "[format('a-{{0}}', parameters('now'))]",
+                "properties": {{"mode": "Incremental", "template": {{"resources": [], "outputs": {{"x": {{"type": "string", "value": "one"}}}}}}}}}},
+              {{"type": "Microsoft.Resources/deployments", "name": "[format('b-{{0}}', parameters('now'))]",
+                "properties": {{"mode": "Incremental", "template": {{"resources": [], "outputs": {{"x": {{"type": "string", "value": "two"}}}}}}}}}},
+              {{"type": "Microsoft.Network/x", "name": "x", "properties": {{
+                "id": "[reference(resourceId('Microsoft.Resources/deployments', format('b-{{0}}', parameters('now')))).outputs.x.value]",
+                "name": "[reference(format('a-{{0}}', parameters('now'))).outputs.x.value]",
+                "none": "[reference(format('c-{{0}}', parameters('now'))).outputs.x.value]",
+                "now": "[concat('at ', parameters('now'))]"}}}}]"#
+        )
+    };
+    for now in ["utcNow()", "newGuid()", "take(utcNow('u'), 10)"] {
+        let expanded = expanded(&named(now));
+        assert!(expanded.diagnostics.is_empty(), "{:#?}", said(&expanded));
+        let node = &expanded.resources[0].node;
+        assert_eq!(json(get(node, "properties.id")), "\"two\"", "{now}");
+        assert_eq!(json(get(node, "properties.name")), "\"one\"", "{now}");
+        assert_eq!(json(get(node, "properties.none")), "?parameters('now')", "{now}");
+        let Value::Unknown(unknown) = &get(node, "properties.now").value else { panic!("{now} is known") };
+        assert_eq!(unknown.expression, "parameters('now')");
+        assert!(
+            unknown.why.starts_with("is made of ") && unknown.help.ends_with("--parameters now=…"),
+            "{unknown:?}"
+        );
+    }
 }

@@ -1,6 +1,6 @@
 //! Functions on texts.
 
-use super::{ANY, Call, Function, plain};
+use super::{ANY, Call, DEFAULT_OF, Function, plain};
 use crate::encode;
 use crate::evaluate::shortened;
 use crate::fault::Stop;
@@ -171,9 +171,8 @@ fn join(call: &mut Call<'_>) -> Result<Node, Stop> {
 
 fn new_guid(_: &mut Call<'_>) -> Result<Node, Stop> {
     Err(Stop::Unknown(Arc::new(Unknown {
-        expression: "newGuid()".to_owned(),
-        why: "is another one at each deployment".to_owned(),
-        help: "give the parameter whose default value it is".to_owned(),
+        stand_in: Some(hash::guid("newGuid()")),
+        ..Unknown::new("newGuid()", "is another one at each deployment", DEFAULT_OF)
     })))
 }
 
