@@ -55,12 +55,14 @@ impl Inside<'_, '_> {
         let written = declared.get("properties")?;
         let properties = way.key("properties");
         let inline = written.get("template").filter(|it| matches!(it.value, Value::Object(_)));
-        let (template, path, file) = match inline {
-            Some(_) => {
-                let path = format!("{}.properties.template", instance.path);
-                (Template::Inside(declared.clone()), path, self.deployment.start.file.clone())
+        let path = || format!("{}.properties.template", instance.path);
+        let (template, path, file) = match (inline, written.get("template")) {
+            (Some(_), _) => (Template::Inside(declared.clone()), path(), self.deployment.start.file.clone()),
+            (None, Some(made)) => {
+                let node = self.made_template(made, &properties.key("template"))?;
+                (Template::Whole(Rc::new(node)), path(), self.deployment.start.file.clone())
             }
-            None => {
+            (None, None) => {
                 let (node, file) = self.linked(written, &properties)?;
                 (Template::Whole(node), String::new(), file)
             }
@@ -161,6 +163,28 @@ impl Inside<'_, '_> {
             };
             self.invalid(&entry.key.at, message, &help, &way.key("parameters"));
         }
+    }
+
+    /// The template that an expression makes.
+    fn made_template(&self, written: &Node, way: &Way<'_>) -> Option<Node> {
+        let value = self.value(written, way);
+        let said = match &value.value {
+            Value::Object(_) => return Some(value),
+            Value::Unknown(unknown) if unknown.help.is_empty() => return None,
+            Value::Unknown(unknown) => {
+                format!("the nested template is not known: '{}' {}", unknown.expression, unknown.why)
+            }
+            other => {
+                let message = format!("the nested template is {}, and no object", other.kind());
+                self.invalid(&written.at, message, "write the template", way);
+                return None;
+            }
+        };
+        let help = "its resources are left out; give it as a document of its own".to_owned();
+        let (severity, code) = (Severity::Warning, codes::LINKED_TEMPLATE);
+        let found = Found { severity, code, at: &written.at, message: said, help: Some(help) };
+        self.all.found.borrow_mut().push(found, way);
+        None
     }
 
     /// The template that a link leads to, and its path below the first one's folder.

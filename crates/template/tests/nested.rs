@@ -430,3 +430,37 @@ fn a_deployment_whose_name_is_another_each_time_is_found() {
         );
     }
 }
+
+#[test]
+fn a_template_may_be_made_by_an_expression() {
+    let of = |template: &str| {
+        format!(
+            r#""variables": {{"inner": {{"resources": [{{"type": "Microsoft.Network/x", "name": "[[concat('a', 'b')]"}}],
+                             "outputs": {{"o": {{"type": "string", "value": "out"}}}}}}}},
+            "resources": [
+              {{"type": "Microsoft.Resources/deployments", "name": "d", "properties": {{"mode": "Incremental", "template": {template}}}}},
+              {{"type": "Microsoft.Network/y", "name": "y", "properties": {{"o": "[reference('d').outputs.o.value]"}}}}]"#
+        )
+    };
+    let made = expanded(&of(r#""[variables('inner')]""#));
+    assert_eq!(
+        ids(&made).iter().map(|it| it.0).collect::<Vec<_>>(),
+        ["resources[1]", "resources[0].properties.template.resources[0]"]
+    );
+    assert_eq!(json(get(&made.resources[1].node, "name")), "\"ab\"");
+    assert_eq!(json(get(&made.resources[0].node, "properties.o")), "\"out\"");
+    let elsewhere = expanded(&of(r#""[reference('policy').template]""#));
+    let found = said(&elsewhere);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].contains(
+            "warning[LinkedTemplateNotFound]: resources[0].properties.template: the nested template is not known: \
+             'reference('policy').template' is known only after deployment"
+        ),
+        "{found:#?}"
+    );
+    assert!(
+        said(&expanded(&of(r#""[concat('a', 'b')]""#)))[0]
+            .contains("the nested template is a string, and no object")
+    );
+}
