@@ -515,6 +515,7 @@ fn how_a_resource_is_deployed_is_no_part_of_it() {
             "dependsOn": [], "metadata": {"a": "b"}}}"#,
     );
     assert_eq!(ids(&expanded).len(), 1);
-    let keys: Vec<&str> = expanded.resources[0].node.entries().iter().map(|it| it.key.value.as_str()).collect();
+    let keys: Vec<&str> =
+        expanded.resources[0].node.entries().iter().map(|it| it.key.value.as_str()).collect();
     assert_eq!(keys, ["type", "name", "id", "properties"]);
 }
