@@ -38,10 +38,15 @@ impl Inside<'_, '_> {
                 match question {
                     Question::ResourceInfo => Ok(information(instance)),
                     _ if instance.existing && full => Ok(information(instance)),
-                    // A resource that asks about itself means what is there before the deployment.
-                    _ if instance.existing || inside.is_under_way(instance) => {
-                        Ok(self.unknown(question, name))
-                    }
+                    _ if instance.existing => Ok(self.unknown(question, name)),
+                    // A resource that asks about itself means what is there before it is written.
+                    _ if inside.is_under_way(instance) => match inside.written_before(instance) {
+                        Some((inside, nth)) => match inside.instances().get(nth) {
+                            Some(instance) => inside.said_of(instance, full),
+                            None => Ok(self.unknown(question, name)),
+                        },
+                        None => Ok(self.unknown(question, name)),
+                    },
                     _ => inside.said_of(instance, full),
                 }
             }
@@ -194,6 +199,19 @@ impl Inside<'_, '_> {
             number += 1;
         }
         None
+    }
+
+    /// The same resource as the last deployment before this one writes it.
+    fn written_before(&self, instance: &Instance) -> Option<(Self, usize)> {
+        let id = instance.id.as_key()?;
+        let is_it = |it: &Instance| {
+            it.is_deployed() && it.id.as_key().is_some_and(|other| other.eq_ignore_ascii_case(id))
+        };
+        (0..self.deployment.number).rev().find_map(|number| {
+            let deployment = self.all.deployment(number)?;
+            let nth = deployment.instances.get()?.iter().position(is_it)?;
+            Some((self.of(deployment), nth))
+        })
     }
 
     fn of(&self, deployment: Rc<Deployment>) -> Self {

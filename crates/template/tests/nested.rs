@@ -464,3 +464,34 @@ fn a_template_may_be_made_by_an_expression() {
             .contains("the nested template is a string, and no object")
     );
 }
+
+#[test]
+fn a_resource_that_is_written_again_may_keep_what_it_was() {
+    // The way to add to a network in the same template: it asks about itself in a deployment after it.
+    let again = |name: &str, after: &str, subnets: &str| {
+        deployment(
+            name,
+            after,
+            &format!(
+                r#"{{"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {{
+                    "space": "[reference('v').space]", "subnets": {subnets}}}}}"#
+            ),
+        )
+    };
+    let first = r#"{"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {"space": "s", "subnets": ["a"]}}"#;
+    let second = again("x", r#""v""#, r#""[concat(reference('v').subnets, createArray('b'))]""#);
+    let third = again(
+        "y",
+        r#""x""#,
+        r#""[concat(reference(resourceId('Microsoft.Network/virtualNetworks', 'v')).subnets, createArray('c'))]""#,
+    );
+    let expanded = expanded(&format!(r#""resources": [{first}, {second}, {third}]"#));
+    assert_eq!(
+        ids(&expanded).iter().map(|it| it.0).collect::<Vec<_>>(),
+        ["resources[2].properties.template.resources[0]"]
+    );
+    assert_eq!(
+        json(get(&expanded.resources[0].node, "properties")),
+        r#"{"space":"s","subnets":["a","b","c"]}"#
+    );
+}
