@@ -66,10 +66,21 @@ fn linked_templates_are_files_below_the_folder() {
         assert_eq!(ids(&expanded), [("resources[0]", &*one), ("resources[0]", &*leaf)]);
         assert_eq!(&*expanded.resources[1].node.at.file, "nested/leaf.json");
     }
-    let found = said(&linked(r#""uri": "https://example.com/nested/child.json""#));
+    let found = said(&linked(r#""uri": "https://example.com/nested/other.json""#));
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(
         found[0].contains("warning[LinkedTemplateNotFound]: resources[0].properties.templateLink.uri: "),
+        "{found:#?}"
+    );
+    // What an address elsewhere leads to may lie below the folder, too.
+    let expanded = linked(r#""uri": "https://example.com/raw/main/nested/child.json?sas""#);
+    let found = said(&expanded);
+    assert_eq!((expanded.resources.len(), found.len()), (2, 1), "{found:#?}");
+    assert!(
+        found[0].contains(
+            "warning[LinkedTemplateNotFound]: resources[0].properties.templateLink.uri: the linked template is read from \
+             'nested/child.json'"
+        ),
         "{found:#?}"
     );
 }
@@ -82,6 +93,14 @@ fn a_template_that_links_to_itself_ends() {
     let expanded = With::default().expand_with(&read_json("a.json", itself).unwrap(), &shelf);
     let found = said(&expanded);
     assert_eq!(found.len(), 1, "{found:#?}");
+    // One of the same name elsewhere is another one.
+    let elsewhere = itself.replace(r#""relativePath": "a.json""#, r#""uri": "https://example.com/b/a.json""#);
+    let expanded = With::default().expand_with(&read_json("a.json", &elsewhere).unwrap(), &shelf);
+    assert!(
+        said(&expanded)[0].contains("'https://example.com/b/a.json' is not at hand"),
+        "{:#?}",
+        said(&expanded)
+    );
     assert!(found[0].contains("error[TemplateLimitExceeded]"), "{found:#?}");
 }
 
