@@ -124,18 +124,13 @@ impl Inside<'_, '_> {
     /// The value of the parameter `key` in the `properties.parameters` of a nested deployment, as `node` has it.
     fn outside(&self, node: &Node, key: &str, name: &str, way: &Way<'_>) -> Option<Node> {
         let entry = node.entry(key)?;
-        let wrapping = match &entry.value.value {
-            // The whole wrapping may be made by an expression.
-            Value::String(_) => self.value(&entry.value, way),
-            _ => entry.value.clone(),
-        };
+        // The whole wrapping may be made by an expression, and the value in it by a loop of that name, as Bicep writes it.
+        let is_made = matches!(entry.value.value, Value::String(_)) || entry.value.get("copy").is_some();
+        let wrapping = if is_made { self.value(&entry.value, &way.key(key)) } else { entry.value.clone() };
         if let Value::Unknown(_) = wrapping.value {
             return Some(wrapping);
         }
         let inner = crate::supplied::unwrapped(name, &wrapping, way, &mut self.all.found.borrow_mut())?;
-        Some(match &entry.value.value {
-            Value::String(_) => inner,
-            _ => self.value(&inner, &way.key(key).key("value")),
-        })
+        Some(if is_made { inner } else { self.value(&inner, &way.key(key).key("value")) })
     }
 }

@@ -514,3 +514,24 @@ fn a_resource_that_is_written_again_may_keep_what_it_was() {
         r#"{"space":"s","subnets":["a","b","c"]}"#
     );
 }
+
+#[test]
+fn a_loop_makes_the_value_of_a_nested_parameter() {
+    let of = |copy: &str| {
+        expanded(&format!(
+            r#""variables": {{"names": ["a", "b"]}},
+            "resources": [{{"type": "Microsoft.Resources/deployments", "name": "[concat('d', copyIndex())]",
+                "copy": {{"name": "d", "count": 2}}, "properties": {{"expressionEvaluationOptions": {{"scope": "inner"}},
+                "parameters": {{"list": {{"copy": [{copy}]}}}},
+                "template": {{"parameters": {{"list": {{"type": "array"}}}},
+                    "resources": [{{"type": "Microsoft.Network/x", "name": "x", "properties": {{"list": "[parameters('list')]"}}}}]}}}}}}]"#
+        ))
+    };
+    let made = of(r#"{"name": "value", "count": "[length(variables('names'))]",
+           "input": "[concat(variables('names')[copyIndex('value')], copyIndex())]"}"#);
+    assert!(made.diagnostics.is_empty(), "{:#?}", said(&made));
+    let lists: Vec<String> = made.resources.iter().map(|it| json(get(&it.node, "properties.list"))).collect();
+    assert_eq!(lists.last().map(String::as_str), Some(r#"["a1","b1"]"#), "{lists:?}");
+    let nameless = said(&of(r#"{"name": "values", "count": 1, "input": 1}"#));
+    assert!(nameless[0].contains("the parameter has neither value nor reference"), "{nameless:#?}");
+}
