@@ -38,7 +38,7 @@ mod values;
 mod waiting;
 mod way;
 
-pub use expression::{Budget, Limits, codes};
+pub use expression::{Budget, Limits, codes, from_json};
 pub use facts::Facts;
 pub use given::Given;
 pub use links::{FOLDER_URI, Folder, Links, NoLinks};

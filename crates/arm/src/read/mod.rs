@@ -3,6 +3,7 @@
 //! `properties` or beside the name, as Azure PowerShell makes them, too. And what Terraform shows of a state.
 
 mod apart;
+mod azapi;
 mod default_rules;
 mod group;
 mod ignored;
