@@ -212,7 +212,7 @@ impl Inside<'_, '_> {
             let help = "write its name, or an expression that makes it";
             return self.invalid(&declared.at, "the resource has no name".to_owned(), help, &way);
         };
-        let nested = declared.get("type").and_then(Node::as_str).is_some_and(|it| !it.contains('/'));
+        let nested = declared.get("type").and_then(Node::as_str).is_some_and(is_of_its_parent);
         let name = match parent.filter(|_| nested) {
             Some(parent) => joined(&parent.name, own),
             None => own,
@@ -221,11 +221,12 @@ impl Inside<'_, '_> {
         if is_there {
             let id =
                 if is_foreign { self.hole(&name.at, "id") } else { self.id_of(declared, &kind, &name, &way) };
+            let extension = name.as_key().and_then(|name| extension_of(&kind.value, name));
             found.push(Instance {
                 path: path.to_owned(),
                 declared: declared.clone(),
                 loops: self.loops.clone(),
-                kind,
+                kind: At { value: extension.unwrap_or(kind.value), at: kind.at },
                 name,
                 id,
                 symbol,
@@ -249,7 +250,7 @@ impl Inside<'_, '_> {
         };
         let value = self.value(written, &way.key("type"));
         match (value.value, parent) {
-            (Value::String(own), Some(parent)) if !own.contains('/') => {
+            (Value::String(own), Some(parent)) if is_of_its_parent(&own) => {
                 Some(At { value: format!("{}/{own}", parent.kind), at: value.at })
             }
             // Symbolic templates have the version after the type where an extension made the resource.
@@ -419,11 +420,31 @@ fn is_foreign(declared: &Node) -> bool {
     is_versioned || declared.get("import").is_some() || declared.get("extension").is_some()
 }
 
+/// Whether the type of a resource that stands in another one goes on from the other's: `subnets`, or an extension such as
+/// `providers/locks`.
+fn is_of_its_parent(own: &str) -> bool {
+    let is_extension = own.split_once('/').is_some_and(|(first, _)| first.eq_ignore_ascii_case("providers"));
+    is_extension || !own.contains('/')
+}
+
+/// The type of an extension by its own provider, which stands in its name: `Microsoft.Insights/diagnosticSettings` of
+/// `…/networkSecurityGroups/providers/diagnosticSettings` and `web/Microsoft.Insights/logs`.
+fn extension_of(kind: &str, name: &str) -> Option<String> {
+    let types: Vec<&str> = kind.split('/').skip(1).collect();
+    let nth = types.iter().rposition(|it| it.eq_ignore_ascii_case("providers"))?;
+    let provider = name.split('/').nth(nth)?;
+    let own = types.get(nth + 1..).filter(|it| !it.is_empty())?;
+    Some(format!("{provider}/{}", own.join("/")))
+}
+
 /// The name of a child: its parent's and its own.
 fn joined(parent: &Node, own: Node) -> Node {
     let key = || Some(format!("{}/{}", parent.as_key()?, own.as_key()?));
     let value = match (&parent.value, &own.value) {
-        (Value::String(parent), Value::String(name)) => Value::String(format!("{parent}/{name}")),
+        // An extension's may begin with a slash.
+        (Value::String(parent), Value::String(name)) => {
+            Value::String(format!("{parent}/{}", name.trim_start_matches('/')))
+        }
         (Value::Unknown(unknown), _) | (_, Value::Unknown(unknown)) => {
             Value::Unknown(Arc::new(Unknown { stand_in: key(), ..unknown.reason() }))
         }

@@ -519,3 +519,35 @@ fn how_a_resource_is_deployed_is_no_part_of_it() {
         expanded.resources[0].node.entries().iter().map(|it| it.key.value.as_str()).collect();
     assert_eq!(keys, ["type", "name", "id", "properties"]);
 }
+
+#[test]
+fn an_extension_is_of_its_own_provider() {
+    let expanded = expanded(
+        r#""resources": [{"type": "Microsoft.Network/networkSecurityGroups", "name": "n", "properties": {}, "resources": [
+            {"type": "providers/diagnosticSettings", "name": "Microsoft.Insights/logs", "properties": {}},
+            {"type": "Providers/locks", "name": "/Microsoft.Authorization/keep", "properties": {}}]},
+          {"type": "Microsoft.Network/virtualNetworks/subnets/providers/roleAssignments", "name": "v/s/Microsoft.Authorization/r",
+            "properties": {}}]"#,
+    );
+    let kinds: Vec<&str> = expanded.resources.iter().skip(1).map(|it| it.kind.as_str()).collect();
+    assert_eq!(
+        kinds,
+        [
+            "Microsoft.Insights/diagnosticSettings",
+            "Microsoft.Authorization/locks",
+            "Microsoft.Authorization/roleAssignments"
+        ]
+    );
+    let group = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network";
+    let found: Vec<&str> = ids(&expanded).into_iter().skip(1).map(|it| it.1).collect();
+    assert_eq!(
+        found,
+        [
+            format!("{group}/networkSecurityGroups/n/providers/Microsoft.Insights/diagnosticSettings/logs"),
+            format!("{group}/networkSecurityGroups/n/Providers/Microsoft.Authorization/locks/keep"),
+            format!(
+                "{group}/virtualNetworks/v/subnets/s/providers/Microsoft.Authorization/roleAssignments/r"
+            ),
+        ]
+    );
+}
