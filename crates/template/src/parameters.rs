@@ -46,11 +46,10 @@ impl Inside<'_, '_> {
         };
         let value = match supplied {
             Some((value, path)) => {
-                // Null for a parameter with a default means the default.
-                let is_null = value.value == Value::Null;
-                let nullable = is_nullable(template, declaration);
-                (!is_null || nullable || declaration.get("defaultValue").is_none())
-                    .then_some((value, path.to_owned()))
+                // Null is no value where it may not be one: the default counts, and what Azure keeps secret is exported as null.
+                let is_null = value.value == Value::Null && !is_nullable(template, declaration);
+                let has_other = declaration.get("defaultValue").is_some() || self.deployment.start.depth == 0;
+                (!is_null || !has_other).then_some((value, path.to_owned()))
             }
             None => None,
         };

@@ -275,6 +275,32 @@ fn what_nobody_gave_is_not_known_and_says_how_to_give_it() {
     assert!(found[0].contains(text), "{found:#?}");
 }
 
+/// Azure's portal writes null for the password of the machine whose template it gives out.
+#[test]
+fn null_is_no_value_where_it_may_not_be_one() {
+    let with = With::default().parameters(
+        r#"{"parameters": {"secret": {"value": null}, "name": {"value": null}, "port": {"value": null}, "none": {"value": null}}}"#,
+    );
+    let expanded = with.expand(
+        r#""parameters": {
+            "secret": {"type": "secureString"}, "name": {"type": "string"}, "port": {"type": "int", "defaultValue": 80},
+            "none": {"type": "string", "nullable": true}
+        },
+        "resources": [
+            {"type": "Microsoft.Compute/virtualMachines", "name": "vm", "properties": {"adminPassword": "[parameters('secret')]"}},
+            {
+                "type": "Microsoft.Network/networkSecurityGroups", "name": "web",
+                "properties": {"port": "[parameters('port')]", "none": "[parameters('none')]"}
+            },
+            {"type": "Microsoft.Network/networkSecurityGroups", "name": "[parameters('name')]"}
+        ]"#,
+    );
+    assert!(said(&expanded).is_empty(), "{:#?}", said(&expanded));
+    let [.., web, unnamed] = expanded.resources.as_slice() else { panic!("{:?}", ids(&expanded)) };
+    assert_eq!(json(get(&web.node, "properties")), r#"{"port":80,"none":null}"#);
+    assert_eq!(json(get(&unnamed.node, "name")), "?parameters('name')");
+}
+
 #[test]
 fn what_needs_itself_is_named_and_ends() {
     let expanded = expanded(
