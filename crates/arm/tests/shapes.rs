@@ -232,3 +232,61 @@ fn load_says_what_is_wrong_with_every_file() {
     assert!(messages[2].contains("is not UTF-8 at byte 2"));
     assert!(messages[3].contains("cannot read") && messages[3].contains("missing.json"));
 }
+
+#[test]
+fn a_template_stands_in_the_body_of_a_deployment_and_in_a_template_spec() {
+    let template = r#"{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+        "parameters": {"name": {"type": "string", "defaultValue": "none"}}, "resources": [
+            {"type": "Microsoft.Network/networkSecurityGroups", "name": "[parameters('name')]", "properties": {}}]}"#;
+    let body = |parameters: &str| {
+        format!(
+            r#"{{"location": "westeurope", "properties": {{"mode": "Incremental", "template": {template}, "parameters": {parameters}}}}}"#
+        )
+    };
+    assert_eq!(group_names(check(&body(r#"{"name": {"value": "web"}}"#))), ["web"]);
+    assert_eq!(group_names(check(&body("{}"))), ["none"]);
+    // A blueprint's own expressions are nobody's here.
+    let blueprint =
+        body(r#"{"name": {"value": "[parameters('name')]"}}"#).replacen('{', r#"{"kind": "template", "#, 1);
+    assert_eq!(group_names(check(&blueprint)), ["none"]);
+    let spec = r#""type": "Microsoft.Resources/templateSpecs/versions", "name": "1.0""#;
+    for text in [
+        format!(r#"{{"template": {template}, "error": null}}"#),
+        format!(r#"{{{spec}, "properties": {{"mainTemplate": {template}}}}}"#),
+        format!(r#"{{{spec}, "mainTemplate": {template}, "linkedTemplates": null}}"#),
+    ] {
+        assert_eq!(group_names(check(&text)), ["none"], "{text}");
+    }
+}
+
+#[test]
+fn what_a_deployment_would_make_is_read_where_it_is_whole() {
+    let one = group_of("web", &[rule("a", &[])]);
+    for text in [
+        format!(r#"{{"predictedResources": [{one}], "diagnostics": []}}"#),
+        format!(
+            r#"{{"type": "Microsoft.Resources/deployments", "properties": {{"validatedResources": [{one}]}}}}"#
+        ),
+    ] {
+        assert_eq!(group_names(check(&text)), ["web"], "{text}");
+    }
+    // Ids alone say nothing of rules.
+    let ids = r#"{"type": "Microsoft.Resources/deployments", "name": "d", "properties": {"validatedResources": [
+        {"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkSecurityGroups/n"}]}}"#;
+    assert_eq!(group_names(check(ids)), [""; 0]);
+    let changes = r#"{"status": "Succeeded", "properties": {"changes": []}}"#;
+    assert!(error(changes, changes, codes::ANSWER_NOT_POLICY).contains("what-if"));
+    let built = r#"{"parametersJson": "{}", "templateJson": "{}"}"#;
+    assert!(error(built, built, codes::ANSWER_NOT_POLICY).contains("bicep build-params"));
+}
+
+#[test]
+fn a_list_without_properties_is_no_policy() {
+    let listed = r#"[{"type": "Microsoft.Network/networkSecurityGroups", "name": "n", "properties": null, "tags": null}]"#;
+    assert!(error(listed, "\"properties\"", codes::ANSWER_NOT_POLICY).contains("az network nsg list"));
+    let other = listed.replace("Network/networkSecurityGroups", "Storage/storageAccounts");
+    assert_eq!(group_names(check(&other)), [""; 0]);
+    // A template may well say so.
+    let template = format!(r#"{{"resources": {listed}}}"#);
+    assert_eq!(group_names(check(&template)), ["n"]);
+}

@@ -203,11 +203,8 @@ mod tests {
     #[test]
     fn what_is_not_known_is_an_error_where_it_is_read() {
         let mut node = read_json("a.json", "{\"name\": \"\", \"port\": 1}").unwrap();
-        let unknown = Unknown {
-            expression: "reference('ip').ipAddress".into(),
-            why: "is known only after deployment".into(),
-            help: "write the address".into(),
-        };
+        let unknown =
+            Unknown::new("reference('ip').ipAddress", "is known only after deployment", "write the address");
         let Value::Object(entries) = &mut node.value else { panic!("an object") };
         entries[0].value = Node::new(Value::Unknown(Arc::new(unknown)), entries[0].value.at.clone());
         let (place, mut report) = (Place::root(&node), Report::default());

@@ -211,6 +211,15 @@ impl<I: Copy> Directory<I> {
         }
     }
 
+    /// Whether any of them is in the subscription and resource group of a whole id.
+    pub(crate) fn has_place_of(&self, id: &str) -> bool {
+        let same = |(one, group): (&str, &str), (other, other_group): (&str, &str)| {
+            one.eq_ignore_ascii_case(other) && group.eq_ignore_ascii_case(other_group)
+        };
+        let own = place(id);
+        self.entries.iter().any(|it| own.zip(place(&it.id)).is_some_and(|(own, it)| same(own, it)))
+    }
+
     /// The resource that `reference` means.
     ///
     /// # Errors

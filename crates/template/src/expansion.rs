@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// The name of the first template among the links.
-const FIRST: &str = "azuredeploy.json";
+pub(crate) const FIRST: &str = "azuredeploy.json";
 
 pub(crate) struct Expansion<'g> {
     pub(crate) given: &'g Given<'g>,
