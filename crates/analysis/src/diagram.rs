@@ -10,7 +10,7 @@ use crate::limits::Steps;
 use crate::line::{DESTINATION, DESTINATION_PORT, FIELDS, FULL, PROTOCOL, SOURCE, SOURCE_PORT};
 use crate::lists::{ALLOW, ALLOW_ALL, ANYTHING, DENY, DENY_ALL, Entry, ListId, Lists, Outcome};
 use crate::space::{Boxed, Space};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// A node, by its number.
@@ -167,22 +167,12 @@ impl<'a> Diagram<'a> {
         }
     }
 
-    /// The steps that are left.
-    pub(crate) fn steps(&self) -> Steps {
-        self.steps
-    }
-
     pub(crate) fn domain(&self) -> &Domain {
         &self.domain
     }
 
     pub(crate) fn node(&self, node: NodeId) -> Option<&Node> {
         self.nodes.get(node as usize)
-    }
-
-    /// Whether a rule holds every packet of the domain.
-    pub(crate) fn covers(&self, rule: &Boxed) -> bool {
-        self.domain.project(self.space, rule) == Some([FULL; FIELDS])
     }
 
     /// A list of rules with their outcomes; what none of them holds becomes `otherwise`.
@@ -316,37 +306,6 @@ impl<'a> Diagram<'a> {
         }
         same.insert((field, place, state));
         Ok(true)
-    }
-
-    /// All outcomes of one list.
-    pub(crate) fn outcomes(&mut self, list: ListId) -> Result<BTreeSet<Outcome>, Error> {
-        let (mut found, mut seen) = (BTreeSet::new(), HashSet::new());
-        if !self.domain.is_empty() {
-            self.outcomes_below(PROTOCOL, Place::default(), list, &mut found, &mut seen)?;
-        }
-        Ok(found)
-    }
-
-    fn outcomes_below(
-        &mut self,
-        field: usize,
-        place: Place,
-        list: ListId,
-        found: &mut BTreeSet<Outcome>,
-        seen: &mut HashSet<(usize, Place, ListId)>,
-    ) -> Result<(), Error> {
-        if let Some(outcome) = self.lists.decided(list) {
-            found.insert(outcome);
-            return Ok(());
-        }
-        if !seen.insert((field, place, list)) {
-            return Ok(());
-        }
-        for part in self.split(field, place, &[list])? {
-            let [next] = part.lists[..] else { continue };
-            self.outcomes_below(field + 1, place.with(field, part.kind), next, found, seen)?;
-        }
-        Ok(())
     }
 
     /// The end of a way, where nothing more needs to be asked.

@@ -37,9 +37,9 @@
 //!
 //! [`lint`] finds the rules of a network that no packet reaches, and those that could go without anything changing.
 //!
-//! Both rest on one decision diagram (`diagram`) over the fields protocol, destination port, destination, source and
-//! source port. All sets that rules name cut each field into classes; a state is the list of rules that are still possible,
-//! cut after the first that matches everything left, in a form in which lists of one meaning are mostly one list.
+//! In both all sets that rules name cut each field into classes. A difference is a decision diagram (`diagram`) over the
+//! fields protocol, destination port, destination, source and source port: a state is the list of rules that are still
+//! possible, cut after the first that matches everything left, in a form in which lists of one meaning are mostly one list.
 //!
 //! | module | question |
 //! |---|---|
@@ -50,13 +50,16 @@
 //! | `diff`, `matching` | what is compared with what |
 //! | `reach` | what is reached in one network alone, whatever the rules say |
 //! | `lint`, `diagnostics` | which rules change nothing, and how that is told |
+//! | `idle`, `cover` | whether one rule does, and whether some rules hold all packets of another |
 
 mod answer;
 mod changed;
 pub mod codes;
+mod cover;
 mod diagnostics;
 mod diagram;
 mod diff;
+mod idle;
 mod limits;
 mod line;
 mod lint;

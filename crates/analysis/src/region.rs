@@ -330,10 +330,7 @@ fn decider(space: &Space, tables: &[(usize, Arc<str>)], chosen: &[u32; FIELDS]) 
     let mut decider = None;
     for (table, nsg) in tables {
         let rules = &space.tables.get(*table)?.rules;
-        let holds = |sets: &[u32; FIELDS]| {
-            (0..FIELDS).all(|field| space.lines[field].holds(sets[field], chosen[field]))
-        };
-        let first = rules.iter().find(|rule| holds(&rule.sets))?;
+        let first = rules.iter().find(|rule| space.holds(rule, chosen))?;
         let rule = first.rule.as_ref().map(|rule| Arc::clone(&rule.name));
         // The platform allows without a rule, and so does what is closed by default deny.
         decider = rule.map(|rule| Decider { nsg: Arc::clone(nsg), rule }).or(decider);
