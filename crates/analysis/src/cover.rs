@@ -56,24 +56,31 @@ pub(crate) struct Ground {
 struct Piece {
     /// The words of each field.
     fields: [Range<usize>; FIELDS],
-    /// A bit for each cut of a field.
+    /// The classes of each field, and the places among them at which it is cut.
+    own: [Vec<u32>; FIELDS],
+    cuts: [Vec<usize>; FIELDS],
+    /// A bit for each part between two cuts.
     whole: Vec<u64>,
     /// What each of the other rules holds of it, one after the other.
     held: Vec<u64>,
 }
 
 impl<'a> Packets<'a> {
-    /// All packets whose fields lie in some sets.
-    pub(crate) fn new(space: &'a Space, sets: &[u32; FIELDS], steps: &mut Steps) -> Result<Self, Error> {
+    /// All packets whose fields lie in all of some sets.
+    pub(crate) fn new(space: &'a Space, all: &[&[u32; FIELDS]], steps: &mut Steps) -> Result<Self, Error> {
         let mut kinds = Vec::new();
         'kinds: for kind in KINDS {
             let mut own: [Vec<u32>; FIELDS] = Default::default();
             for (field, own) in own.iter_mut().enumerate() {
                 let line = &space.lines[field];
+                let sets: Vec<u32> = all.iter().map(|sets| sets[field]).filter(|set| *set != FULL).collect();
                 let is_of = |class: &u32| line.classes[*class as usize].kind == kind.of(field);
-                *own = match sets[field] {
-                    FULL => (0..line.classes.len() as u32).filter(is_of).collect(), // Bounded by MAX_CLASSES.
-                    set => line.set(set).iter().copied().filter(is_of).collect(),
+                *own = match sets.split_first() {
+                    None => (0..line.classes.len() as u32).filter(is_of).collect(), // Bounded by MAX_CLASSES.
+                    Some((first, others)) => {
+                        let is_in_all = |class: &u32| others.iter().all(|set| line.holds(*set, *class));
+                        line.set(*first).iter().copied().filter(is_of).filter(is_in_all).collect()
+                    }
                 };
                 steps.spend(own.len() + 1)?;
                 if own.is_empty() {
@@ -136,7 +143,7 @@ impl<'a> Packets<'a> {
 
     /// The packets as ground, cut by other rules.
     pub(crate) fn ground(&self, others: &[&Boxed], steps: &mut Steps) -> Result<Ground, Error> {
-        let pieces = self.kinds.iter().map(|own| Piece::new(self.space, own, others, steps));
+        let pieces = self.kinds.iter().map(|own| Piece::new(self.space, own.clone(), others, steps));
         Ok(Ground { pieces: pieces.collect::<Result<_, _>>()? })
     }
 }
@@ -147,23 +154,40 @@ impl Ground {
         self.pieces.iter().all(|piece| piece.whole == piece.of(other))
     }
 
-    /// Whether some rules hold together what `within` holds of the ground, or everything.
+    /// Whether some rules hold together what those of `within` all hold of the ground.
     pub(crate) fn is_covered(
         &self,
-        within: Option<usize>,
+        within: &[usize],
         by: &[usize],
         steps: &mut Steps,
     ) -> Result<bool, Error> {
+        let mut is_covered = true;
+        self.left(within, by, steps, &mut |_| {
+            is_covered = false;
+            false
+        })?;
+        Ok(is_covered)
+    }
+
+    /// What some rules leave of what those of `within` all hold, as products of classes that have nothing in common, until
+    /// `each` wants no more.
+    pub(crate) fn left(
+        &self,
+        within: &[usize],
+        by: &[usize],
+        steps: &mut Steps,
+        each: &mut dyn FnMut([Vec<u32>; FIELDS]) -> bool,
+    ) -> Result<(), Error> {
         for piece in &self.pieces {
             let mut left = piece.whole.clone();
-            if let Some(within) = within {
+            for &within in within {
                 left.iter_mut().zip(piece.of(within)).for_each(|(left, held)| *left &= held);
             }
-            if !piece.is_covered(left, by.to_vec(), steps)? {
-                return Ok(false);
+            if !piece.left(left, by.to_vec(), steps, &mut |left| each(piece.classes(left)))? {
+                break;
             }
         }
-        Ok(true)
+        Ok(())
     }
 }
 
@@ -215,7 +239,7 @@ fn runs(
 impl Piece {
     fn new(
         space: &Space,
-        own: &[Vec<u32>; FIELDS],
+        own: [Vec<u32>; FIELDS],
         others: &[&Boxed],
         steps: &mut Steps,
     ) -> Result<Self, Error> {
@@ -240,13 +264,14 @@ impl Piece {
             words += length;
         }
         steps.spend(words * (others.len() + 1))?;
-        let mut piece = Self { fields, whole: vec![0; words], held: vec![0; words * others.len()] };
+        let mut piece =
+            Self { fields, own, cuts, whole: vec![0; words], held: vec![0; words * others.len()] };
         for field in 0..FIELDS {
-            let (range, cuts) = (piece.fields[field].clone(), &cuts[field]);
+            let (range, own, cuts) = (piece.fields[field].clone(), &piece.own[field], &piece.cuts[field]);
             set_bits(&mut piece.whole[range.clone()], 0..cuts.len());
             for (nth, other) in others.iter().enumerate() {
                 let held = &mut piece.held[words * nth..words * (nth + 1)][range.clone()];
-                runs(&space.lines[field], other.sets[field], &own[field], steps, |run| {
+                runs(&space.lines[field], other.sets[field], own, steps, |run| {
                     let at = |place: usize| cuts.partition_point(|&cut| cut < place);
                     set_bits(held, at(run.start)..at(run.end));
                 })?;
@@ -261,12 +286,25 @@ impl Piece {
         &self.held[words * other..words * (other + 1)]
     }
 
-    /// Whether some rules hold all of what is left.
-    fn is_covered(
+    /// The classes of some parts of each field.
+    fn classes(&self, parts: &[u64]) -> [Vec<u32>; FIELDS] {
+        std::array::from_fn(|field| {
+            let words = &parts[self.fields[field].clone()];
+            let (own, cuts) = (&self.own[field], &self.cuts[field]);
+            let ends = cuts.iter().skip(1).copied().chain([own.len()]);
+            let parts = cuts.iter().zip(ends).enumerate();
+            let here = parts.filter(|(nth, _)| words[nth / 64] & (1 << (nth % 64)) != 0);
+            here.flat_map(|(_, (&start, end))| &own[start..end]).copied().collect()
+        })
+    }
+
+    /// Tells what some rules leave, and says whether more was wanted.
+    fn left(
         &self,
         mut left: Vec<u64>,
         mut rules: Vec<usize>,
         steps: &mut Steps,
+        each: &mut dyn FnMut(&[u64]) -> bool,
     ) -> Result<bool, Error> {
         let count = |words: &[u64]| words.iter().map(|word| word.count_ones()).sum::<u32>();
         loop {
@@ -319,13 +357,13 @@ impl Piece {
             if has_shrunk {
                 continue;
             }
-            let Some((_, rule, field)) = best else { return Ok(false) };
+            let Some((_, rule, field)) = best else { return Ok(each(&left)) };
             let range = self.fields[field].clone();
             let held = &self.of(rule)[range.clone()];
             let mut outside = left.clone();
             outside[range.clone()].iter_mut().zip(held).for_each(|(left, held)| *left &= !held);
             let others = rules.iter().copied().filter(|other| *other != rule).collect();
-            if !self.is_covered(outside, others, steps)? {
+            if !self.left(outside, others, steps, each)? {
                 return Ok(false);
             }
             left[range].iter_mut().zip(held).for_each(|(left, held)| *left &= held);

@@ -61,7 +61,7 @@ impl List {
                 earlier.push(other);
             }
         }
-        let packets = Packets::new(space, &rule.sets, steps)?;
+        let packets = Packets::new(space, &[&rule.sets], steps)?;
         if packets.is_empty() {
             return Ok(None);
         }
@@ -103,10 +103,10 @@ impl List {
         if let Some(&alone) = before.iter().find(|&&other| ground.is_within(other)) {
             return Ok(Some((Idle::Shadowed, [others[alone]].into())));
         }
-        if !is_reached && ground.is_covered(None, &before, steps)? {
+        if !is_reached && ground.is_covered(&[], &before, steps)? {
             let mut by = BTreeSet::new();
             for &other in &before {
-                if !ground.is_covered(Some(other), &before[..other], steps)? {
+                if !ground.is_covered(&[other], &before[..other], steps)? {
                     by.insert(others[other]);
                 }
             }
@@ -116,7 +116,7 @@ impl List {
         let (mut holding, mut by) = (before, BTreeSet::new());
         for other in earlier.len()..others.len() {
             let is_alike = rules[others[other]].access == rule.access;
-            match (ground.is_covered(Some(other), &holding, steps)?, is_alike) {
+            match (ground.is_covered(&[other], &holding, steps)?, is_alike) {
                 (true, _) => {}
                 (false, false) => return Ok(None),
                 (false, true) => {
@@ -130,7 +130,7 @@ impl List {
 }
 
 /// Whether two rules may have a packet in common: in each field for itself they have.
-fn meet(space: &Space, one: &Boxed, other: &Boxed, steps: &mut Steps) -> Result<bool, Error> {
+pub(crate) fn meet(space: &Space, one: &Boxed, other: &Boxed, steps: &mut Steps) -> Result<bool, Error> {
     steps.spend(1)?;
     for (field, line) in space.lines.iter().enumerate() {
         if !line.meet(one.sets[field], other.sets[field], steps)? {
@@ -141,7 +141,7 @@ fn meet(space: &Space, one: &Boxed, other: &Boxed, steps: &mut Steps) -> Result<
 }
 
 /// Whether one rule holds in each field all that another one does.
-fn has_all(space: &Space, outer: &Boxed, inner: &Boxed, steps: &mut Steps) -> Result<bool, Error> {
+pub(crate) fn has_all(space: &Space, outer: &Boxed, inner: &Boxed, steps: &mut Steps) -> Result<bool, Error> {
     for (field, line) in space.lines.iter().enumerate() {
         if !line.has_all(outer.sets[field], inner.sets[field], steps)? {
             return Ok(false);

@@ -45,16 +45,17 @@
 //! |---|---|
 //! | `symbol` | which addresses a rule names, and what of that the documents leave open |
 //! | `line`, `space` | which values of a field the rules tell apart |
-//! | `lists`, `changed`, `diagram` | which packets two lists of rules decide differently |
+//! | `compare`, `changed`, `diagram`, `lists` | which packets two lists of rules decide differently |
 //! | `region`, [`text`], `answer` | how that is told |
 //! | `diff`, `matching` | what is compared with what |
 //! | `reach` | what is reached in one network alone, whatever the rules say |
 //! | `lint`, `diagnostics` | which rules change nothing, and how that is told |
-//! | `idle`, `cover` | whether one rule does, and whether some rules hold all packets of another |
+//! | `idle`, `cover` | whether one rule does, and what some rules leave of another's packets |
 
 mod answer;
 mod changed;
 pub mod codes;
+mod compare;
 mod cover;
 mod diagnostics;
 mod diagram;

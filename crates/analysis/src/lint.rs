@@ -75,7 +75,7 @@ enum Known {
 /// At most [`MAX_STEPS`] for all rules together; what was not judged within them is said.
 ///
 /// # Errors
-/// Tags that are not loaded, and groups whose prefixes overlap too much.
+/// Tags that are not loaded.
 pub fn lint(network: &Network<'_>) -> Result<Findings, Error> {
     let mut found = Findings::default();
     let mut steps = Steps(MAX_STEPS);
@@ -98,7 +98,12 @@ pub fn lint(network: &Network<'_>) -> Result<Findings, Error> {
                 if (0..places.len()).all(|nth| is_settled(&known, nth)) {
                     break;
                 }
-                look(lists.of(*from, &mut steps)?, places.len(), &mut known, &mut steps);
+                match lists.of(*from, &mut steps) {
+                    Err(Error::TooComplex) => {
+                        known = (0..places.len()).map(|nth| (nth, Known::TooComplex)).collect();
+                    }
+                    list => look(list?, places.len(), &mut known, &mut steps),
+                }
             }
             known.retain(|&nth, known| {
                 let repeats = matches!(known, Known::Idle(Idle::Redundant, _));
