@@ -148,15 +148,8 @@ fn one_changed_rule_is_found_in_few_steps() {
             let mut without = all.clone();
             without.remove(place);
             for (how, new) in [("flipped", flipped), ("narrower", narrower), ("without", without)] {
-                let start = std::time::Instant::now();
                 let found = compared(&all, &new, &limits);
-                eprintln!(
-                    "{name} {place} {how} {:?} {:?} {}",
-                    start.elapsed(),
-                    found.differences.iter().map(|one| (one.regions.len(), one.more)).collect::<Vec<_>>(),
-                    found.differences.iter().all(|one| one.is_complete)
-                );
-                //assert!(found.differences.iter().all(|one| one.is_complete), "{name} {place} {how}");
+                assert!(found.differences.iter().all(|one| one.is_complete), "{name} {place} {how}");
                 if name == "stair" && how == "flipped" {
                     assert!(!found.differences.is_empty(), "{place}");
                 }
