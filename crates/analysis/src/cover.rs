@@ -372,10 +372,10 @@ impl Piece {
 }
 
 fn set_bits(words: &mut [u64], bits: Range<usize>) {
-    for word in bits.start / 64..bits.end.div_ceil(64) {
-        let from = bits.start.saturating_sub(word * 64).min(64);
-        let to = (bits.end - word * 64).min(64);
-        let below = |bit: usize| if bit == 64 { u64::MAX } else { (1 << bit) - 1 };
-        words[word] |= below(to) & !below(from);
+    let below = |bit: usize| if bit == 64 { u64::MAX } else { (1 << bit) - 1 };
+    for (nth, word) in words.iter_mut().enumerate().take(bits.end.div_ceil(64)).skip(bits.start / 64) {
+        let from = bits.start.saturating_sub(nth * 64).min(64);
+        let to = (bits.end - nth * 64).min(64);
+        *word |= below(to) & !below(from);
     }
 }
