@@ -4,7 +4,7 @@ mod differences;
 mod replayed;
 mod views;
 
-pub use differences::{Difference, Differences, OneSided, ReachChange, Reached, Region};
+pub use differences::{Difference, Differences, Incomplete, OneSided, ReachChange, Reached, Region};
 pub use replayed::{Decision, Example, NotJudged, Redecided, Replayed};
 pub use views::{
     AppliedTo, Diagnosis, EffectiveNsg, EffectiveRule, EvaluatedNsg, Expansion, MatchedRule, Mixed,

@@ -1,5 +1,6 @@
 //! The network as Azure names it, validated.
 
+mod bounded;
 pub mod codes;
 mod defaults;
 mod diagnostic;
@@ -16,6 +17,7 @@ mod tags;
 mod validate;
 mod words;
 
+pub use bounded::bounded;
 pub use diagnostic::{At, Diagnostic, Location, Related, Severity, Tally};
 pub use nearest::nearest;
 pub use network::{

@@ -134,6 +134,12 @@ fn differences() -> Differences {
         equal: false,
         differences: vec![difference("Inbound"), difference("Inbound"), difference("Outbound")],
         more: 7,
+        incomplete: vec![Incomplete {
+            direction: "Inbound".into(),
+            nic: Some(NIC.to_owned()),
+            nsg: None,
+            groups: vec![format!("{NIC}-nsg"), format!("{NIC}-subnet-nsg")],
+        }],
         only: vec![OneSided { what: format!("network interface {NIC}-new"), side: "new".into() }],
         reach: vec![change, too],
         more_reach: 0,

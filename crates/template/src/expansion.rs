@@ -58,6 +58,7 @@ impl<'g> Expansion<'g> {
             template: Template::Whole(Rc::new(template.clone())),
             path: String::new(),
             file: FIRST.to_owned(),
+            linked: Vec::new(),
             facts: self.given.facts.clone(),
             level: level_of(template).unwrap_or(Level::ResourceGroup),
             depth: 0,

@@ -39,7 +39,10 @@ impl Inside<'_, '_> {
     fn begin(&self, instance: &Instance) -> Option<Rc<Deployment>> {
         let way = Way::Root(&instance.path);
         if self.deployment.start.depth >= MOST_DEPTH {
-            let message = format!("deployments stand more than {MOST_DEPTH} deep in each other");
+            let mut message = format!("deployments stand more than {MOST_DEPTH} deep in each other");
+            if let Some(cycle) = cycle(&self.deployment.start.linked) {
+                message = format!("{message}: {cycle}");
+            }
             self.all.report(Fault::limit(message).or_at(&instance.declared.at), &way);
             return None;
         }
@@ -64,6 +67,10 @@ impl Inside<'_, '_> {
                 (Template::Whole(node), String::new(), file)
             }
         };
+        let mut linked = self.deployment.start.linked.clone();
+        if inline.is_none() {
+            linked.push(file.clone());
+        }
         let options = written.get("expressionEvaluationOptions").and_then(|it| it.get("scope"));
         let scope =
             options.map(|it| self.value(it, &properties.key("expressionEvaluationOptions").key("scope")));
@@ -89,6 +96,7 @@ impl Inside<'_, '_> {
             level,
             depth: self.deployment.start.depth + 1,
             supplied,
+            linked,
             outer: (inline.is_some() && !is_inner).then(|| self.place()),
             template,
         }))
@@ -209,4 +217,16 @@ impl Inside<'_, '_> {
         });
         Node::new(Value::Array(turns.collect()), copy.at.clone())
     }
+}
+
+/// How the last of some templates, each linked to by the one before, comes to link to itself.
+fn cycle(linked: &[String]) -> Option<String> {
+    let (last, before) = linked.split_last()?;
+    let start = before.iter().rposition(|file| file == last)?;
+    let between: String =
+        before[start + 1..].iter().map(|file| format!(" links to '{file}', which")).collect();
+    Some(match between.as_str() {
+        "" => format!("'{last}' links to itself"),
+        between => format!("'{last}'{between} links to '{last}'"),
+    })
 }

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use template::Links;
 
 /// Files that exist only here.
-struct Shelf(HashMap<&'static str, &'static str>);
+struct Shelf<'a>(HashMap<&'static str, &'a str>);
 
-impl Links for Shelf {
+impl Links for Shelf<'_> {
     fn load(&self, path: &str) -> Result<Option<Node>, Vec<model::Diagnostic>> {
         self.0.get(path).map(|text| read_json(path, text)).transpose()
     }
@@ -102,6 +102,25 @@ fn a_template_that_links_to_itself_ends() {
         said(&expanded)
     );
     assert!(found[0].contains("error[TemplateLimitExceeded]"), "{found:#?}");
+    let once = itself.replace(r#""copy": {"name": "c", "count": 800},"#, "");
+    let shelf = Shelf(HashMap::from([("a.json", once.as_str())]));
+    let found = said(&With::default().expand_with(&read_json("a.json", &once).unwrap(), &shelf));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains(" deep in each other: 'a.json' links to itself"), "{found:#?}");
+}
+
+#[test]
+fn templates_that_link_in_a_ring_are_named() {
+    let links = |to: &str| {
+        let link = format!(r#""properties": {{"templateLink": {{"relativePath": "{to}"}}}}"#);
+        format!(r#"{{"resources": [{{"type": "Microsoft.Resources/deployments", "name": "d", {link}}}]}}"#)
+    };
+    let (a, b, c) = (links("b.json"), links("c.json"), links("a.json"));
+    let shelf = Shelf(HashMap::from([("a.json", a.as_str()), ("b.json", &b), ("c.json", &c)]));
+    let found = said(&With::default().expand_with(&read_json("root.json", &a).unwrap(), &shelf));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let ring = " links to 'c.json', which links to 'a.json', which links to 'b.json'";
+    assert!(found[0].contains(&format!("deep in each other: 'b.json'{ring}")), "{found:#?}");
 }
 
 #[test]

@@ -91,7 +91,8 @@ fn idle_rules(network: &Network, attachments: &[Attachment]) -> Vec<Diagnostic> 
 /// What there is, and what of the documents says nothing about packets.
 fn inventory(network: &Network, ignored: &BTreeMap<String, usize>) -> String {
     let rules = network.security_groups.iter().map(|group| group.rules.len()).sum();
-    let ignored: Vec<_> = ignored.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let ignored: Vec<_> =
+        ignored.iter().map(|(kind, count)| model::bounded(format!("{count} {kind}"))).collect();
     let ignored =
         if ignored.is_empty() { String::new() } else { format!("; ignored: {}", ignored.join(", ")) };
     format!(
