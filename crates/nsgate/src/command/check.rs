@@ -24,10 +24,10 @@ pub(super) fn check(args: &Check, out: &mut impl Write) -> anyhow::Result<ExitCo
     match args.output {
         Output::Json => {
             print::diagnostics_json(out, &found)?;
-            writeln!(io::stderr(), "{summary}")?;
+            writeln!(super::stderr(), "{summary}")?;
         }
         Output::Text => {
-            print::diagnostics(&mut io::stderr().lock(), &found, &Look::of(&io::stderr()))?;
+            print::diagnostics(&mut super::stderr(), &found, &Look::of(&io::stderr()))?;
             print::summary(out, &summary, &super::look())?;
         }
     }

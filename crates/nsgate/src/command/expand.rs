@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 pub(super) fn expand(args: &Expand, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let (deployed, found) = gateway::expand_documents(&args.documents, &offline::given(&args.given, &None));
-    print::diagnostics(&mut io::stderr().lock(), &found, &Look::of(&io::stderr()))?;
+    print::diagnostics(&mut super::stderr(), &found, &Look::of(&io::stderr()))?;
     match args.output {
         Output::Json => print::json(out, &deployed)?,
         Output::Text => print::deployed(out, deployed.iter().map(row), &super::look())?,

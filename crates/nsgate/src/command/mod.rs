@@ -7,6 +7,7 @@ mod expand;
 mod explain;
 mod offline;
 mod policy;
+mod reader;
 mod release;
 mod replay;
 mod run;
@@ -18,6 +19,7 @@ use control::{DEFAULT_SOCKET, Refusal, Request};
 use daemon::CannotStart;
 use gateway::Broken;
 use print::Look;
+use reader::Reader;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -30,7 +32,7 @@ const UNUSABLE: u8 = 2;
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let mut out = io::stdout().lock();
+    let mut out = Reader::new(io::stdout().lock());
     let done = run(&cli.command, &mut out).and_then(|code| Ok(out.flush().map(|()| code)?));
     drop(out);
     done.unwrap_or_else(|error| ExitCode::from(report(&error)))
@@ -59,11 +61,7 @@ fn run(command: &Command, out: &mut impl Write) -> anyhow::Result<ExitCode> {
 
 /// Writes an error to stderr and says which exit status it is.
 fn report(error: &anyhow::Error) -> u8 {
-    if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-        // Whoever read our output has enough.
-        return 0;
-    }
-    let mut err = io::stderr().lock();
+    let mut err = stderr();
     // There is nobody left to tell where stderr fails.
     let _ = match error.downcast_ref::<Broken>() {
         Some(Broken(found)) => print::diagnostics(&mut err, found, &Look::of(&io::stderr())),
@@ -106,6 +104,11 @@ fn question<T: serde::de::DeserializeOwned>(socket: &Path, request: &Request) ->
         Ok(Refusal(why)) => anyhow!(why),
         Err(error) => error,
     })
+}
+
+/// Where errors and warnings go.
+fn stderr() -> impl Write {
+    Reader::new(io::stderr().lock())
 }
 
 /// How text looks where stdout goes.
