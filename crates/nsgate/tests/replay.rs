@@ -147,8 +147,8 @@ fn what_cannot_be_read_is_an_error_with_its_place() {
     let cut = file("cut.json", &LOG.as_bytes()[..200]);
     let no_capture = file("c.pcap", b"GIF89a");
     for (input, why) in [
-        (broken.as_str(), "broken.json:5: the source port \"x\" cannot be read"),
-        (cut.as_str(), "cut.json:3: EOF"),
+        (broken.as_str(), "broken.json:5: tuple 3: the source port \"x\" cannot be read"),
+        (cut.as_str(), "cut.json:3: the log ends in the middle"),
         (no_capture.as_str(), "not a capture file"),
         ("nowhere.pcap", "nowhere.pcap"),
         ("nowhere-*.json", "matches no file"),
@@ -174,7 +174,7 @@ fn a_file_that_ends_too_soon_hides_nothing_else() {
     // Of each log two flows are judged, and of the capture three packets of ours.
     assert_eq!([&answer["judged"], &answer["different"]], [&json!(2 + 2 + 4), &json!(2)], "{answer:#}");
     let said = text(&output.stderr);
-    for why in ["growing.json:8: EOF", "cut.pcap: ", "nowhere.json: No such file"] {
+    for why in ["growing.json:8: the log ends in the middle", "cut.pcap: ", "nowhere.json: No such file"] {
         assert!(said.contains(why), "{why}: {said}");
     }
     let explained = nsgate(&["explain", "--config", TWO, "-o", "json", "--pcap", &cut]);
