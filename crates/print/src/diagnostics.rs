@@ -59,8 +59,10 @@ pub fn diagnostics_in(
             // Behind a place that is told by itself comes one empty line too many.
             let is_twin =
                 is_cut && nth > 0 && lines.get(nth - 1) == Some(line) && line.matches('|').count() == 1;
-            if !is_twin {
-                writeln!(out, "{line}")?;
+            match sentence(line, nth) {
+                _ if is_twin => {}
+                Some(indent) => look.hanging(out, line, indent)?,
+                None => writeln!(out, "{line}")?,
             }
         }
         writeln!(out)?;
@@ -69,6 +71,23 @@ pub fn diagnostics_in(
         0 => Ok(()),
         more => writeln!(out, "… and {more} more\n"),
     }
+}
+
+/// How far in the next lines of a sentence stand; nothing where a line is an excerpt of a file, or a place in it.
+fn sentence(line: &str, nth: usize) -> Option<usize> {
+    if nth == 0 {
+        return Some(4);
+    }
+    let plain = plain(line);
+    let help = plain.find("= help: ")?;
+    plain[..help].trim().is_empty().then_some(help + "= help: ".len())
+}
+
+/// A line without its colours.
+fn plain(line: &str) -> String {
+    let mut parts = line.split('\x1b');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once('m').map_or(part, |(_, rest)| rest))
 }
 
 /// Writes the diagnostics as a JSON list. An end is the character after the last one, where it is known.
@@ -258,6 +277,23 @@ mod tests {
         assert!(text.contains(&format!("{file}:2:5")), "{text}");
         assert!(text.contains("^^^^^^^^\n"), "{text}");
         assert!(text.contains("help: did you mean"), "{text}");
+    }
+
+    #[test]
+    fn sentences_are_as_wide_as_the_terminal() {
+        let at = Location::new("/nowhere/x.json", 1, 1);
+        let [message, help] = ["said of it ", "done about it "].map(|words| words.repeat(20));
+        let found = [Diagnostic::error("Wrong", &at, message.trim_end()).help(help.trim_end())];
+        for colour in [false, true] {
+            let mut out = Vec::new();
+            diagnostics(&mut out, &found, &Look { width: Some(80), colour }).unwrap();
+            let text = plain(&String::from_utf8(out).unwrap());
+            assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(words.contains(message.trim_end()) && words.contains(help.trim_end()), "{text}");
+        }
+        // Where there is no terminal, a message is one line.
+        assert!(written(&found).contains(message.trim_end()));
     }
 
     #[test]
