@@ -19,10 +19,11 @@ pub use documents::{Check, Diff, Expand, Given};
 pub use packets::{Explain, Replay};
 pub use running::{Ask, Release, Reload, Run, Whom};
 pub use views::{
-    AzureFlags, Level, ListEffectiveNsg, Policy, RunConfigurationDiagnostic, TestIpFlow, VerifiedProtocol, Way,
+    AzureFlags, Level, ListEffectiveNsg, Policy, RunConfigurationDiagnostic, TestIpFlow, VerifiedProtocol,
+    Way,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 /// Azure's network policy on a Linux gateway.
 #[derive(Debug, Parser)]
@@ -73,6 +74,21 @@ pub enum Command {
     Drops(Ask),
     /// Load the gateway file again; a broken file changes nothing.
     Reload(Reload),
+    /// Azure's next hop of a packet.
+    #[command(name = "show-next-hop", hide = true)]
+    ShowNextHop(NotBuilt),
+    /// Azure's effective routes of a network interface.
+    #[command(name = "show-effective-route-table", hide = true)]
+    ShowEffectiveRouteTable(NotBuilt),
+}
+
+/// A command that is to come, whatever stands behind it.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub struct NotBuilt {
+    /// What it was asked.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<String>,
 }
 
 #[cfg(test)]

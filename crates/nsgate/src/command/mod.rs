@@ -13,7 +13,7 @@ mod replay;
 mod run;
 
 use crate::cli::{Cli, Command, Output, Whom};
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use clap::Parser as _;
 use control::{DEFAULT_SOCKET, Refusal, Request};
 use daemon::CannotStart;
@@ -55,6 +55,11 @@ fn run(command: &Command, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         Command::Snat(args) => ask::snat(args, out)?,
         Command::Drops(args) => ask::drops(args, out)?,
         Command::Reload(args) => return ask::reload(args, out),
+        Command::ShowNextHop(_) | Command::ShowEffectiveRouteTable(_) => {
+            bail!(
+                "this view is not built yet: nsgate does not route by user-defined routes; `nsgate explain` names the route of a packet"
+            )
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
