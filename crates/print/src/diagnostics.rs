@@ -5,6 +5,7 @@ use crate::source::{Excerpt, Source};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use model::{Diagnostic, Location, Severity};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -95,22 +96,6 @@ fn plain(line: &str) -> String {
 /// # Errors
 /// Those of the writer.
 pub fn diagnostics_json(out: &mut impl Write, list: &[Diagnostic]) -> io::Result<()> {
-    #[derive(Serialize)]
-    struct Entry<'a> {
-        severity: &'static str,
-        code: &'static str,
-        #[serde(flatten)]
-        place: Place<'a>,
-        message: &'a str,
-        help: Option<&'a str>,
-        related: Vec<Related<'a>>,
-    }
-    #[derive(Serialize)]
-    struct Related<'a> {
-        #[serde(flatten)]
-        place: Place<'a>,
-        message: &'a str,
-    }
     fn related(it: &model::Related) -> Related<'_> {
         Related { place: Place::of(Some(&it.at)), message: &it.message }
     }
@@ -121,14 +106,62 @@ pub fn diagnostics_json(out: &mut impl Write, list: &[Diagnostic]) -> io::Result
                 Severity::Error => "error",
                 Severity::Warning => "warning",
             },
-            code: diagnostic.code,
+            code: Some(diagnostic.code),
             place: Place::of(diagnostic.at.as_ref()),
-            message: &diagnostic.message,
+            message: diagnostic.message.as_str().into(),
             help: diagnostic.help.as_deref(),
             related: diagnostic.related.iter().map(related).collect(),
         })
         .collect();
     super::json(out, &entries)
+}
+
+/// Writes errors that are no diagnostics of a file as [`diagnostics_json`] writes those.
+///
+/// # Errors
+/// Those of the writer.
+pub fn errors_json(out: &mut impl Write, messages: &[String]) -> io::Result<()> {
+    sentences(out, "error", messages)
+}
+
+/// Writes what is worth knowing of an answer and is no part of it likewise.
+///
+/// # Errors
+/// Those of the writer.
+pub fn notes_json(out: &mut impl Write, messages: &[String]) -> io::Result<()> {
+    sentences(out, "note", messages)
+}
+
+fn sentences(out: &mut impl Write, severity: &'static str, messages: &[String]) -> io::Result<()> {
+    let entry = |message: &String| Entry {
+        severity,
+        code: None,
+        place: Place::of(None),
+        message: Cow::Owned(message.clone()),
+        help: None,
+        related: Vec::new(),
+    };
+    super::json(out, &messages.iter().map(entry).collect::<Vec<_>>())
+}
+
+/// A diagnostic for programs.
+#[derive(Serialize)]
+struct Entry<'a> {
+    severity: &'static str,
+    /// Nothing where no file is wrong.
+    code: Option<&'static str>,
+    #[serde(flatten)]
+    place: Place<'a>,
+    message: Cow<'a, str>,
+    help: Option<&'a str>,
+    related: Vec<Related<'a>>,
+}
+
+#[derive(Serialize)]
+struct Related<'a> {
+    #[serde(flatten)]
+    place: Place<'a>,
+    message: &'a str,
 }
 
 /// A place for programs.

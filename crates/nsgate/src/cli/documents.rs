@@ -1,6 +1,7 @@
 //! The words of the commands about gateway files and Azure's documents.
 
 use super::Output;
+use super::answer::output;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -25,27 +26,29 @@ pub struct Given {
 
 /// `nsgate check`.
 #[derive(Debug, Args)]
-#[command(
-    mut_arg("parameters", |it| it.conflicts_with("config")),
-    mut_arg("resource_group", |it| it.conflicts_with("config")),
-    mut_arg("subscription", |it| it.conflicts_with("config")),
-    mut_arg("location", |it| it.conflicts_with("config")),
-)]
 pub struct Check {
     /// The gateway file.
-    #[arg(long, value_name = "FILE", conflicts_with = "documents", required_unless_present = "documents")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["documents", "more"],
+        required_unless_present_any = ["documents", "more"]
+    )]
     pub config: Option<PathBuf>,
-    /// Azure's documents, to be checked without a gateway file.
+    /// Azure's documents, to be checked without a gateway file; or one gateway file (.yaml).
     #[arg(value_name = "FILE")]
     pub documents: Vec<PathBuf>,
+    /// The same, as the other commands take them.
+    #[arg(long = "file", value_name = "FILE", num_args = 1..)]
+    pub more: Vec<PathBuf>,
     /// The published service-tag file that the documents' rules refer to.
-    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    #[arg(long, value_name = "FILE")]
     pub service_tags: Option<PathBuf>,
     /// What they are read with.
     #[command(flatten)]
     pub given: Given,
     /// How the answer is written.
-    #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
+    #[arg(long, short, value_name = "text|json|none", value_parser = output, default_value = "text")]
     pub output: Output,
 }
 
@@ -53,16 +56,16 @@ pub struct Check {
 #[derive(Debug, Args)]
 pub struct Diff {
     /// The old policy: a gateway file (.yaml), or a document of Azure's.
-    #[arg(value_name = "OLD", requires = "new")]
+    #[arg(value_name = "OLD")]
     pub old: Option<PathBuf>,
     /// The new policy.
     #[arg(value_name = "NEW")]
     pub new: Option<PathBuf>,
     /// A document of the old policy; may be repeated.
-    #[arg(long = "old", value_name = "FILE", required_unless_present = "old")]
+    #[arg(long = "old", value_name = "FILE")]
     pub more_old: Vec<PathBuf>,
     /// A document of the new policy; may be repeated.
-    #[arg(long = "new", value_name = "FILE", required_unless_present = "new")]
+    #[arg(long = "new", value_name = "FILE")]
     pub more_new: Vec<PathBuf>,
     /// The published service-tag file that the documents' rules refer to.
     #[arg(long, value_name = "FILE")]
@@ -74,7 +77,7 @@ pub struct Diff {
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     pub limit: usize,
     /// How the answer is written.
-    #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
+    #[arg(long, short, value_name = "text|json|none", value_parser = output, default_value = "text")]
     pub output: Output,
 }
 
@@ -88,6 +91,6 @@ pub struct Expand {
     #[command(flatten)]
     pub given: Given,
     /// How the answer is written: as a table, or as the resources in JSON.
-    #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
+    #[arg(long, short, value_name = "text|json|none", value_parser = output, default_value = "text")]
     pub output: Output,
 }

@@ -82,6 +82,26 @@ pub enum Command {
     ShowEffectiveRouteTable(NotBuilt),
 }
 
+impl Command {
+    /// How the answer is written, and with it what is said where there is none.
+    pub fn output(&self) -> Output {
+        match self {
+            Self::Run(_) | Self::ShowNextHop(_) | Self::ShowEffectiveRouteTable(_) => Output::Text,
+            Self::Release(args) => args.output,
+            Self::Check(args) => args.output,
+            Self::Diff(args) => args.output,
+            Self::Expand(args) => args.output,
+            Self::TestIpFlow(args) => args.output,
+            Self::ListEffectiveNsg(args) => args.output,
+            Self::RunConfigurationDiagnostic(args) => args.output,
+            Self::Explain(args) => args.output,
+            Self::Replay(args) => args.output,
+            Self::Status(args) | Self::Flows(args) | Self::Snat(args) | Self::Drops(args) => args.output,
+            Self::Reload(args) => args.ask.output,
+        }
+    }
+}
+
 /// A command that is to come, whatever stands behind it.
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]

@@ -1,12 +1,12 @@
 //! The words of the commands about single packets, and about what was recorded.
 
+use super::answer::output;
 use super::{Given, Output, Policy};
 use clap::Args;
 use std::path::PathBuf;
 
 /// `nsgate explain`.
 #[derive(Debug, Args)]
-#[command(mut_arg("documents", |documents| documents.num_args(1)))]
 pub struct Explain {
     /// Whom to ask.
     #[command(flatten)]
@@ -17,7 +17,7 @@ pub struct Explain {
     pub from: Option<String>,
     /// The packet: `tcp 10.0.1.4:40000 8.8.8.8:443`, `udp A:P B:P`, `icmp A B`, `esp A B` or `ah A B`, and then any of
     /// `flags=syn|ack|rst|fin`, `ttl=1`, `size=1500`, `df`.
-    #[arg(value_name = "PACKET", required_unless_present = "pcap", conflicts_with = "pcap", num_args = 1..)]
+    #[arg(value_name = "PACKET", conflicts_with = "pcap", num_args = 1..)]
     pub words: Vec<String>,
     /// The packets of a capture instead. With a gateway file each finds the flows that those before it have begun.
     #[arg(long, value_name = "FILE")]
@@ -32,14 +32,14 @@ pub struct Explain {
     #[arg(long)]
     pub all_rules: bool,
     /// How the answer is written.
-    #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
+    #[arg(long, short, value_name = "text|json|none", value_parser = output, default_value = "text")]
     pub output: Output,
 }
 
 /// `nsgate replay`.
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// The policy: a gateway file, or documents of Azure's (`.json`).
+    /// The policy: a gateway file (.yaml), or documents of Azure's (.json).
     #[arg(long, value_name = "FILE", required = true)]
     pub config: Vec<PathBuf>,
     /// An older policy. What it decides stands in the place of what was recorded.
@@ -58,6 +58,6 @@ pub struct Replay {
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub limit: usize,
     /// How the answer is written.
-    #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
+    #[arg(long, short, value_name = "text|json|none", value_parser = output, default_value = "text")]
     pub output: Output,
 }

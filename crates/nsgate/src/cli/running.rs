@@ -1,5 +1,6 @@
 //! The words of the commands about a gateway that runs, or shall.
 
+use super::answer::output;
 use super::{LogFormat, Output};
 use clap::Args;
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ pub struct Release {
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
     /// How the answer is written.
-    #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
+    #[arg(long, short, value_name = "text|json|none", value_parser = output, default_value = "text")]
     pub output: Output,
 }
 
@@ -47,7 +48,7 @@ pub struct Ask {
     #[command(flatten)]
     pub whom: Whom,
     /// How the answer is written.
-    #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
+    #[arg(long, short, value_name = "text|json|none", value_parser = output, default_value = "text")]
     pub output: Output,
 }
 

@@ -1,15 +1,14 @@
 //! The words of Azure's views, with the flags of Azure's CLI.
 
+use super::answer::{output, query};
 use super::{Given, Output};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// Whom to ask about policy: a gateway file, Azure's documents alone, or the daemon behind a socket.
+///
+/// What a file is, its name says: a gateway file ends in `.yaml` or `.yml`, a document in `.json`.
 #[derive(Debug, Args)]
-#[command(
-    mut_arg("parameters", |it| it.requires("documents")),
-    mut_arg("location", |it| it.requires("documents")),
-)]
 pub struct Policy {
     /// The gateway file; the answer is what it would mean, whether or not a daemon runs on it.
     #[arg(long, value_name = "FILE", conflicts_with = "socket")]
@@ -18,9 +17,10 @@ pub struct Policy {
     #[arg(long = "file", value_name = "FILE", num_args = 1.., conflicts_with_all = ["config", "socket"])]
     pub documents: Vec<PathBuf>,
     /// The published service-tag file that the documents' rules refer to.
-    #[arg(long, value_name = "FILE", requires = "documents")]
+    #[arg(long, value_name = "FILE")]
     pub service_tags: Option<PathBuf>,
-    /// What they are read with; a network interface that is asked for by its name is that of the resource group, too.
+    /// What they are read with; a network interface or a machine that is asked for by its name is that of the resource group and
+    /// the subscription, too.
     #[command(flatten)]
     pub given: Given,
     /// The control socket of a running daemon [default: /run/nsgate/control.sock where one runs].
@@ -35,16 +35,17 @@ pub struct TestIpFlow {
     #[command(flatten)]
     pub policy: Policy,
     /// The network interface, by name or resource id.
-    #[arg(long, visible_alias = "name", value_name = "NIC", required_unless_present = "vm")]
+    #[arg(long, short = 'n', visible_alias = "name", value_name = "NIC", required_unless_present = "vm")]
     pub nic: Option<String>,
-    /// The virtual machine, by name or resource id; enough where it has one network interface.
+    /// The virtual machine, by name or resource id; enough where it has one network interface. One that is named beside it
+    /// must be its own.
     #[arg(long, value_name = "VM")]
     pub vm: Option<String>,
     /// Which way the packet goes, seen from the network interface.
     #[arg(long, ignore_case = true, value_enum)]
     pub direction: Way,
     /// TCP or UDP.
-    #[arg(long, ignore_case = true, value_enum)]
+    #[arg(long, value_name = "TCP|UDP", value_parser = verified_protocol)]
     pub protocol: VerifiedProtocol,
     /// The network interface's end. The port may be `*` where it is the source.
     #[arg(long, value_name = "IP:PORT")]
@@ -53,7 +54,7 @@ pub struct TestIpFlow {
     #[arg(long, value_name = "IP:PORT")]
     pub remote: String,
     /// How the answer is written.
-    #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
+    #[arg(long, short, value_name = "text|json|none", value_parser = output, default_value = "text")]
     pub output: Output,
     /// Flags of Azure's CLI that change nothing here.
     #[command(flatten)]
@@ -67,10 +68,13 @@ pub struct ListEffectiveNsg {
     #[command(flatten)]
     pub policy: Policy,
     /// The network interface, by name or resource id.
-    #[arg(long, short = 'n', visible_alias = "name", visible_alias = "ids", value_name = "NIC")]
-    pub nic: String,
+    #[arg(long, short = 'n', visible_alias = "name", value_name = "NIC", required_unless_present = "ids")]
+    pub nic: Option<String>,
+    /// Network interfaces by their resource ids, each with an answer of its own.
+    #[arg(long, value_name = "ID", num_args = 1.., conflicts_with = "nic")]
+    pub ids: Vec<String>,
     /// How the answer is written.
-    #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
+    #[arg(long, short, value_name = "text|json|none", value_parser = output, default_value = "text")]
     pub output: Output,
     /// Flags of Azure's CLI that change nothing here.
     #[command(flatten)]
@@ -84,12 +88,12 @@ pub struct RunConfigurationDiagnostic {
     #[command(flatten)]
     pub policy: Policy,
     /// The network interface, by name or resource id, or its virtual machine.
-    #[arg(long, visible_alias = "nic", value_name = "NIC")]
+    #[arg(long, short = 'n', visible_aliases = ["nic", "name"], value_name = "NIC")]
     pub resource: String,
     /// What the resource is: networkInterfaces or virtualMachines. A resource id says it by itself.
     #[arg(long, value_name = "TYPE")]
     pub resource_type: Option<String>,
-    /// Where Azure's CLI finds the resource; here its name says enough.
+    /// The scale set that Azure's CLI finds the resource in; only an empty one is known here.
     #[arg(long, hide = true)]
     pub parent: Option<String>,
     /// Which way the packets go, seen from the network interface.
@@ -115,7 +119,7 @@ pub struct RunConfigurationDiagnostic {
     #[arg(long, ignore_case = true, value_enum, default_value_t)]
     pub verbosity_level: Level,
     /// How the answer is written.
-    #[arg(long, short, ignore_case = true, value_enum, default_value_t)]
+    #[arg(long, short, value_name = "text|json|none", value_parser = output, default_value = "text")]
     pub output: Output,
     /// Flags of Azure's CLI that change nothing here.
     #[command(flatten)]
@@ -149,6 +153,12 @@ pub struct AzureFlags {
     /// Accepted for the sake of scripts.
     #[arg(long, hide = true)]
     pub debug: bool,
+    /// Accepted for the sake of scripts: nothing here waits.
+    #[arg(long, hide = true)]
+    pub no_wait: bool,
+    /// Refused, with what to use instead.
+    #[arg(long, hide = true, value_parser = query)]
+    pub query: Option<String>,
 }
 
 /// The direction of a verified flow.
@@ -163,12 +173,21 @@ pub enum Way {
 }
 
 /// The protocols that IP flow verify knows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum VerifiedProtocol {
     /// TCP.
-    #[value(name = "TCP")]
     Tcp,
     /// UDP.
-    #[value(name = "UDP")]
     Udp,
+}
+
+fn verified_protocol(word: &str) -> Result<VerifiedProtocol, String> {
+    match word.to_ascii_lowercase().as_str() {
+        "tcp" => Ok(VerifiedProtocol::Tcp),
+        "udp" => Ok(VerifiedProtocol::Udp),
+        "icmp" | "*" | "any" => {
+            Err("IP flow verify knows TCP and UDP; `run-configuration-diagnostic` knows ICMP and *".into())
+        }
+        _ => Err("expected TCP or UDP".into()),
+    }
 }
