@@ -115,7 +115,7 @@ fn a_flow_log_is_held_against_the_policy() {
     let one = &answer["differences"][0];
     assert_eq!(one["was"], json!({"access": "Allow", "nsg": "web-nsg", "rule": "securityRules/AllowWeb"}));
     let now = json!({"access": "Deny", "nsg": "web-nsg", "rule": "defaultSecurityRules/DenyAllInBound"});
-    assert_eq!((&one["now"], &one["examples"][0]["at"]), (&now, &json!(format!("{log}:5"))));
+    assert_eq!((&one["now"], &one["examples"][0]["at"]), (&now, &json!(format!("{log}:5, tuple 3"))));
 
     let told = nsgate(&["replay", "--config", TWO, &log]);
     let told = text(&told.stdout);
