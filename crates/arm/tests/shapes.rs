@@ -198,6 +198,20 @@ fn what_azure_adds_to_its_answers_is_passed_over() {
 }
 
 #[test]
+fn a_mistyped_type_is_an_error_in_a_template_too() {
+    const TYPE: &str = "\"Microsoft.Network/networkSecurityGroup\"";
+    let resource =
+        format!(r#"{{"type": {TYPE}, "apiVersion": "2024-05-01", "name": "n", "properties": {{}}}}"#);
+    let template = format!(
+        r#"{{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+        "contentVersion": "1.0.0.0", "resources": [{resource}]}}"#
+    );
+    for text in [resource, template] {
+        error(&text, TYPE, codes::INVALID_RESOURCE_TYPE);
+    }
+}
+
+#[test]
 fn what_is_read_but_not_honoured_is_said() {
     let vnet = r#"{"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}, "subnets": [{"name": "s", "properties": {"addressPrefix": "10.0.1.0/24"}}]}}"#;
     let nic = r#"{"type": "Microsoft.Network/networkInterfaces", "name": "n", "properties": {"enableIPForwarding": false, "ipConfigurations": [{"name": "c", "properties": {"privateIPAddress": "10.0.1.4", "subnet": {"id": "virtualNetworks/v/subnets/s"}}}]}}"#;

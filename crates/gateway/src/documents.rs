@@ -139,16 +139,29 @@ fn is_of_the_network(ignored: &Ignored) -> bool {
 
 /// A part of the network that Azure would heed and nsgate does not.
 fn not_honoured(Ignored { what, name, at }: &Ignored) -> Diagnostic {
-    let message = format!("{what} of '{name}' is not honoured yet");
-    let warning = Diagnostic::warning(arm::codes::NOT_HONOURED, at, message);
     let kind = what.rsplit('/').next().unwrap_or_default();
-    warning.help(match TO_PREMISES.iter().any(|it| it.eq_ignore_ascii_case(kind)) {
+    let is_one_of = |kinds: &[&str]| kinds.iter().any(|it| it.eq_ignore_ascii_case(kind));
+    let yet = if is_one_of(&PLANNED) { " yet" } else { "" };
+    let message = format!("{what} of '{name}' is not honoured{yet}");
+    let warning = Diagnostic::warning(arm::codes::NOT_HONOURED, at, message);
+    warning.help(match is_one_of(&TO_PREMISES) {
         true => {
             "VirtualNetwork lacks the prefixes behind it, unless an onPremises attachment of the gateway file brings them in"
         }
         false => "nsgate acts as though it were not there",
     })
 }
+
+/// What nsgate shall honour one day.
+const PLANNED: [&str; 7] = [
+    "loadBalancers",
+    "loadBalancerBackendAddressPools",
+    "loadBalancerInboundNatRules",
+    "natGateways",
+    "natGateway",
+    "serviceEndpoints",
+    "serviceEndpointPolicies",
+];
 
 /// What leads to sites on premises, as Azure and as Terraform call it.
 const TO_PREMISES: [&str; 6] = [

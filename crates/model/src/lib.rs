@@ -19,7 +19,7 @@ mod words;
 
 pub use bounded::bounded;
 pub use diagnostic::{At, Diagnostic, Location, Related, Severity, Tally};
-pub use nearest::nearest;
+pub use nearest::{is_near, nearest};
 pub use network::{
     Access, AddressMatch, ApplicationSecurityGroup, AsgIndex, Direction, IpConfiguration, Network,
     NetworkInterface, NetworkSecurityGroup, NicIndex, NsgIndex, Peering, PublicIpAddress, PublicIpIndex,

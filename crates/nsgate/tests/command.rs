@@ -106,7 +106,10 @@ fn an_answer_without_an_nsg_names_no_rule() {
     let open = written(
         &directory,
         "open.yaml",
-        &open.replace("        networkSecurityGroup: { id: web1-nsg }\n", ""),
+        &open.replace(
+            "        networkSecurityGroup: { id: web1-nsg }\n",
+            "        virtualMachine: { id: web1 }\n",
+        ),
     );
     let words = [
         "test-ip-flow",
@@ -727,10 +730,10 @@ fn a_resource_group_tells_namesakes_apart() {
     let told = |net: &str, more: &str| asked(&document, "web", &flow(net, more));
     assert!(err(&told("10.1", "")).contains("could be any of 2"), "{}", err(&told("10.1", "")));
     assert_eq!(out(&told("10.1", " -g Blue")), "Allow: securityRules/Web of n\n");
-    assert_eq!(out(&told("10.2", " -g green --subscription lab")), "Deny: securityRules/Web of n\n");
     let subscription = " -g green --subscription 5ab5ab5a-0000-1111-2222-333344445555";
     assert_eq!(out(&told("10.2", subscription)), "Deny: securityRules/Web of n\n");
-    for nowhere in [" -g red", " -g blue --subscription 00000000-1111-1111-2222-333344445555"] {
+    let elsewhere = " -g blue --subscription 00000000-1111-1111-2222-333344445555";
+    for nowhere in [" -g red", elsewhere, " -g blue --subscription lab", " --subscription lab"] {
         let told = told("10.1", nowhere);
         assert_eq!(told.status.code(), Some(2), "{nowhere}");
         assert!(err(&told).contains("there is no network interface '/subscriptions/"), "{}", err(&told));

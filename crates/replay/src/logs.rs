@@ -184,7 +184,7 @@ fn told(file: &str, entry: &Entry) -> Told {
     let it = &entry.tuple;
     Told {
         time: it.time,
-        at: format!("{file}:{}", entry.line),
+        at: format!("{file}:{}, tuple {}", entry.line, entry.number),
         protocol: Protocol(it.protocol).to_string(),
         source: (it.source, it.source_port),
         destination: (it.destination, it.destination_port),

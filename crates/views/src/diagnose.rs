@@ -74,7 +74,11 @@ fn may_have(network: &Network, own: &IpConfiguration) -> Vec<IpNet> {
 /// The question in Azure's own words.
 fn canonical(profile: &Profile, direction: Direction) -> Profile {
     let direction = words::way(direction).into();
-    Profile { direction, protocol: profile.protocol.to_ascii_uppercase(), ..profile.clone() }
+    let protocol = match profile.protocol.to_ascii_uppercase().as_str() {
+        "ANY" => "*".to_owned(),
+        protocol => protocol.to_owned(),
+    };
+    Profile { direction, protocol, ..profile.clone() }
 }
 
 /// Two sides of prefixes of different families have no packet between them.

@@ -76,6 +76,10 @@ impl Reader {
             if let Some(answer) = shape::answer(place).filter(|_| tags) {
                 return self.report.push(answer);
             }
+            let at = place.get("type").map_or(&place.node.at, |it| &it.node.at).clone();
+            if let Some(error) = super::kind::mistyped(name, &at) {
+                return self.report.push(error);
+            }
             self.ignore(name.clone(), &head.name.value, &place.node.at);
             self.virtual_machine(name, place.node);
             return self.interfaces_of_a_scale_set(place, &head);

@@ -184,6 +184,11 @@ impl Reader {
                     Some(Value::Unknown(unknown)) => format!("[{}]", unknown.expression),
                     _ => String::new(),
                 };
+                let at = resource.node.get("type").map_or(&resource.node.at, |it| &it.at);
+                if let Some(error) = super::kind::mistyped(&kind, at) {
+                    self.report.push(error);
+                    continue;
+                }
                 self.virtual_machine(&kind, &resource.node);
                 self.ignore(kind, &name, &resource.node.at);
                 continue;
