@@ -8,7 +8,7 @@ pub use differences::{Difference, Differences, OneSided, ReachChange, Reached, R
 pub use replayed::{Decision, Example, NotJudged, Redecided, Replayed};
 pub use views::{
     AppliedTo, Diagnosis, EffectiveNsg, EffectiveRule, EvaluatedNsg, Expansion, MatchedRule, Mixed,
-    NsgResult, Profile, RuleEvaluation, Side, Witness,
+    NsgResult, PLATFORM_NOTE, Profile, RuleEvaluation, Side, Witness,
 };
 
 use serde::{Deserialize, Serialize};

@@ -211,7 +211,8 @@ fn diagnosis() -> Diagnosis {
         destination_port_matched: held,
     };
     let rule = format!("UserRule_{RULE}");
-    let witness = |packet: &str| Witness { packet: packet.into(), rule_name: Some(rule.clone()) };
+    let witness =
+        |packet: &str| Witness { packet: packet.into(), rule_name: Some(rule.clone()), without_rule: None };
     let note = "10.100.101.102/32 holds no private address of the network interface that is asked about";
     Diagnosis {
         profile: Profile {
