@@ -141,7 +141,13 @@ fn differences() -> Differences {
 }
 
 fn walk() -> Walk {
-    let stage = |stage: &str, outcome: String| Stage { stage: stage.into(), outcome, decided: None };
+    let stage = |stage: &str, outcome: String| Stage {
+        stage: stage.into(),
+        outcome,
+        allowed_by: Vec::new(),
+        route: None,
+        decided: None,
+    };
     let earlier = |nth: u16| Earlier {
         rule: format!("securityRules/{RULE}{nth}"),
         priority: 100 + nth,
