@@ -125,7 +125,7 @@ fn parts_beyond_the_model_are_listed() {
 #[test]
 fn wrong_types_are_named_with_their_path() {
     for (changes, needle, path) in [
-        (&[("protocol", "6")][..], "6,", "properties.securityRules[0].properties.protocol"),
+        (&[("protocol", "true")][..], "true,", "properties.securityRules[0].properties.protocol"),
         (&[("priority", "[1]")], "[1]", "properties.securityRules[0].properties.priority"),
         (
             &[("destinationPortRange", "true")],
@@ -145,7 +145,7 @@ fn wrong_types_are_named_with_their_path() {
     ] {
         // The last line has no comma, so the protocol gets one to be found by.
         let text = group_of("nsg", &[rule("a", changes)])
-            .replace("\"protocol\": 6", "\"protocol\": 6, \"description\": \"d\"");
+            .replace("\"protocol\": true", "\"protocol\": true, \"description\": \"d\"");
         let message = error(&text, needle, azure::INVALID_REQUEST_FORMAT);
         assert!(message.starts_with(&format!("{path}: ")), "{message}");
     }
@@ -157,6 +157,28 @@ fn wrong_types_are_named_with_their_path() {
     );
     error("5", "5", azure::INVALID_REQUEST_FORMAT);
     error("[5]", "5", azure::INVALID_REQUEST_FORMAT);
+}
+
+#[test]
+fn what_a_tool_has_cut_off_or_answered_is_said_to_be_that() {
+    for cut in [
+        "Microsoft.Azure.Commands.Network.Models.PSSecurityRule",
+        "@{Name=a; Priority=100}",
+        "System.Object[]",
+    ] {
+        let text = format!(
+            r#"{{"Name": "n", "Id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkSecurityGroups/n", "SecurityRules": ["{cut}"]}}"#
+        );
+        let message = error(&text, &format!("\"{cut}\""), azure::INVALID_REQUEST_FORMAT);
+        assert!(message.ends_with("write it with ConvertTo-Json -Depth 10"), "{message}");
+    }
+    let refused = r#"{"error": {"code": "AuthorizationFailed", "message": "no"}}"#;
+    let message = error(refused, refused, codes::ANSWER_NOT_POLICY);
+    assert!(message.contains("this is an error that Azure answered"), "{message}");
+    let log =
+        r#"{"records": [{"time": "2026-01-05T10:01:00Z", "category": "NetworkSecurityGroupFlowEvent"}]}"#;
+    let message = error(log, log, codes::ANSWER_NOT_POLICY);
+    assert!(message.contains("this is a flow log") && message.contains("nsgate replay"), "{message}");
 }
 
 #[test]

@@ -43,14 +43,17 @@ impl Report {
         self.text_or_number(&object.get(key)?)
     }
 
-    /// An integer under `key` as it is written; a string in its place is worth a warning.
+    /// An integer under `key` as it is written; a number in quotes is worth a warning.
     pub fn integer(&mut self, object: &Place<'_>, key: &str) -> Option<At<String>> {
         let place = object.get(key)?;
         match &place.node.value {
             Value::Number(text) => Some(At::new(text.as_str(), &place.node.at)),
             Value::String(text) if !is_expression(text) => {
-                let warning = place.warning(codes::LOOSE_TYPE, format_args!("\"{text}\" is a string"));
-                self.push(warning.help("write the number without quotes"));
+                // Of a text that is no number, whoever wants one says more.
+                if text.trim().parse::<f64>().is_ok() {
+                    let warning = place.warning(codes::LOOSE_TYPE, format_args!("\"{text}\" is a string"));
+                    self.push(warning.help("write the number without quotes"));
+                }
                 Some(At::new(text.as_str(), &place.node.at))
             }
             Value::String(_) => self.text(&place),
@@ -171,9 +174,20 @@ impl Report {
             other => other.kind().to_owned(),
         };
         let message = format_args!("{found} stands where {expected} should");
-        self.push(place.error(azure::INVALID_REQUEST_FORMAT, message).help(format!("write {expected}")));
+        let error = place.error(azure::INVALID_REQUEST_FORMAT, message);
+        self.push(match &place.node.value {
+            Value::String(text) if is_cut_off(text) => {
+                error.help("PowerShell has cut the document off: write it with ConvertTo-Json -Depth 10")
+            }
+            _ => error.help(format!("write {expected}")),
+        });
         None
     }
+}
+
+/// Whether a text is what PowerShell writes for a list or an object that stands deeper than it was to go.
+fn is_cut_off(text: &str) -> bool {
+    text.starts_with("@{") || ["System.", "Microsoft.Azure.Commands."].iter().any(|it| text.starts_with(it))
 }
 
 /// Whether a template would evaluate the text.

@@ -1,7 +1,7 @@
 //! The documents that the file names, found and read.
 
 use crate::codes;
-use crate::templates::{Given, read_document};
+use crate::templates::{Given, read_document, read_parameters};
 use crate::written::Written;
 use arm::{Deployment, Ignored, Resources};
 use document::Node;
@@ -73,7 +73,7 @@ pub(crate) fn read_network(written: &Written, directory: &Path, out: &mut Vec<Di
     let mut deployment =
         Deployment { facts: written.facts.clone(), values: written.values.clone(), ..Deployment::default() };
     for file in find_files(&written.parameters, directory, out) {
-        match document::read_json_file(&file.value) {
+        match read_parameters(&file.value) {
             Ok(node) => deployment.parameters.push(node),
             Err(errors) => {
                 complete = false;

@@ -6,6 +6,7 @@ mod defaults;
 mod diagnostic;
 pub mod limits;
 mod lookup;
+mod near_tag;
 mod nearest;
 mod network;
 mod peerings;
@@ -31,6 +32,7 @@ pub use reference::{NO_RESOURCE_GROUP, NO_SUBSCRIPTION, NotFound, another_resour
 pub use routes::{Everything, NextHop, Route, RouteDestination, RouteTable, Vantage};
 pub use tags::{NamedTag, ServiceTags, TagUse};
 pub use validate::{retag, validate};
+pub use words::is_computed_tag;
 
 /// What kind of public address it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]

@@ -71,7 +71,7 @@ pub(crate) fn offload(frame: &Frame<'_>, packet: &Packet) -> Result<(), DropReas
 #[inline]
 pub(crate) fn source(link: &Link, bytes: &[u8], packet: &Packet) -> Result<(), DropReason> {
     if packet.source == packet.destination {
-        return Err(DropReason::Martian);
+        return Err(DropReason::Land);
     }
     // Every IPv6 host has such an address, and speaks from it on its link (RFC 4291, section 2.5.6).
     if !packet.source.is_v4() && packet.source.is_link_local() {

@@ -102,7 +102,7 @@ fn judge<O: Observer>(
     let index = match snapshot.policy.first_match(group, direction, &asked.classes) {
         Match::Rule(index) => index,
         Match::Platform => {
-            seen.see(Event::Platform);
+            seen.see(Event::Platform { level, nic, group });
             return Ok(None);
         }
     };

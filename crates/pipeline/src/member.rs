@@ -79,7 +79,7 @@ pub(crate) fn related<O: Observer>(
         seen.see(Event::FlowMissing(&key));
         return Err(DropReason::ErrorWithoutFlow.into());
     };
-    seen.see(Event::FlowFound(&key));
+    seen.see(Event::FlowFound(&key, flow));
     checks::believable(world.flows, frame, &packet, &quote, (flow, side.other()))?;
     let epoch = depart_with_flow(world, frame, &packet, (flow, side), seen)?;
     Ok(Step::Related { packet, quote, flow, side, epoch })

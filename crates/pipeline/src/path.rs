@@ -98,7 +98,7 @@ fn walk_packet<O: Observer>(
     let key = key_of(link.scope, &packet);
     match world.flows.find(&key) {
         Some((flow, side)) if !world.flows.would_reopen(flow, segment_of(&packet)) => {
-            seen.see(Event::FlowFound(&key));
+            seen.see(Event::FlowFound(&key, flow));
             checks::question_or_answer(&packet, side)?;
             let epoch = depart_with_flow(world, frame, &packet, (flow, side), seen)?;
             Ok(Step::Known { packet, flow, side, epoch })

@@ -84,6 +84,7 @@ reasons! {
     // Whether the sender may use this address here.
     SpoofedMac, "spoofed-mac", "The sender's hardware address is not the one that the gateway file enforces.";
     SpoofedSource, "spoofed-source", "The source address does not belong to this attachment.";
+    Land, "land", "The source address is the destination's too (LAND): nothing goes over the network to its sender.";
     Martian, "martian", "The source address can not be anybody's on this attachment.";
 
     // Fragments.

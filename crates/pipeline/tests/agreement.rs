@@ -344,7 +344,7 @@ fn the_generators_reach_what_matters() {
         "unknown-destination",
         "snat-protocol",
         "unsupported-protocol",
-        "martian",
+        "land",
         "no-ipv6-snat",
     ] {
         assert!(seen.contains(slug), "{slug} was never reached: {seen:?}");

@@ -147,7 +147,13 @@ fn differences() -> Differences {
 }
 
 fn walk() -> Walk {
-    let stage = |stage: &str, outcome: String| Stage { stage: stage.into(), outcome, decided: None };
+    let stage = |stage: &str, outcome: String| Stage {
+        stage: stage.into(),
+        outcome,
+        allowed_by: Vec::new(),
+        route: None,
+        decided: None,
+    };
     let earlier = |nth: u16| Earlier {
         rule: format!("securityRules/{RULE}{nth}"),
         priority: 100 + nth,
@@ -217,7 +223,8 @@ fn diagnosis() -> Diagnosis {
         destination_port_matched: held,
     };
     let rule = format!("UserRule_{RULE}");
-    let witness = |packet: &str| Witness { packet: packet.into(), rule_name: Some(rule.clone()) };
+    let witness =
+        |packet: &str| Witness { packet: packet.into(), rule_name: Some(rule.clone()), without_rule: None };
     let note = "10.100.101.102/32 holds no private address of the network interface that is asked about";
     Diagnosis {
         profile: Profile {

@@ -12,6 +12,7 @@
 //! | `link` | what is behind an attachment, and who is asked there for the next hop? |
 //! | `reach` | whom do the private addresses mean that a network reaches, and what is VirtualNetwork to its rules? |
 //! | `user_routes` | which packets does a route table lead elsewhere? |
+//! | `named_route` | which route is it, by name? |
 //! | `guards` | which NSGs stand before an address, in which order? |
 //! | `verify` | what do they say of a packet that nobody sends? |
 //! | `unseen` | what do they deny that the gateway never sees? |
@@ -20,6 +21,7 @@
 mod gateway;
 mod guards;
 mod link;
+mod named_route;
 mod names;
 mod prefixes;
 mod reach;
@@ -32,6 +34,7 @@ mod verify;
 pub use gateway::{Attachment, AttachmentKind, Gateway};
 pub use guards::{Guards, Level};
 pub use link::{Behind, Link, Outside, holds};
+pub use named_route::UserRoute;
 pub use names::{Names, RuleId, RuleName};
 pub use prefixes::Prefixes;
 pub use reach::{Reach, on_premises, virtual_network_tag, virtual_network_tags};

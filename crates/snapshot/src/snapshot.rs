@@ -43,7 +43,7 @@ pub struct Snapshot {
     /// What VirtualNetwork holds from each vantage.
     pub(crate) virtual_networks: BTreeMap<Vantage, Vec<IpNet>>,
     pub(crate) reaches: Reaches,
-    user_routes: UserRoutes,
+    pub(crate) user_routes: UserRoutes,
     groups: HashMap<GroupId, Rules, Scattered>,
     /// Where the internet is.
     pub internet: Option<AttachmentId>,

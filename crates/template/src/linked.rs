@@ -66,7 +66,11 @@ impl Inside<'_, '_> {
         }
         let said = match &value.value {
             Value::String(text) => {
-                format!("the linked template '{}' is not at hand", expression::shortened(text))
+                let name = expression::shortened(text);
+                match self.all.given.links.why_not(&self.deployment.start.file, text) {
+                    Some(why) => format!("the linked template '{name}' is not read: {why}"),
+                    None => format!("the linked template '{name}' is not at hand"),
+                }
             }
             Value::Unknown(unknown) if unknown.help.is_empty() => return None,
             Value::Unknown(unknown) => {

@@ -18,7 +18,9 @@ const ANSWERS: [(&str, &str); 8] = [
 ];
 
 /// What holds resources in a way that is not read: a key that only it has, what it is, and how to get what is read.
-const NOT_READ: [(&str, &str, &str); 4] = [
+const NOT_READ: [(&str, &str, &str); 6] = [
+    ("error", "an error that Azure answered", "run the command that wrote it again, and look at its error"),
+    ("records", "a flow log", "give it to `nsgate replay`, with the network that it is of"),
     (
         "terraform_version",
         "Terraform's own state, or a plan without values",

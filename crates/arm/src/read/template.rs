@@ -1,7 +1,7 @@
 //! Templates among the documents: expanded, and then read as what they come to.
 
 use super::Reader;
-use super::apart::{apart, name_of, tops, twin};
+use super::apart::{Made, apart, name_of, tops, twin};
 use super::kind::Kind;
 use crate::codes;
 use document::{Entry, Node, Place, Value, is_expression};
@@ -177,6 +177,7 @@ impl Reader {
     pub(super) fn template(&mut self, expanded: Expanded) {
         expanded.diagnostics.into_iter().for_each(|it| self.report.push(it));
         self.report.told(expanded.not_known);
+        let mut made = Made::default();
         for resource in expanded.resources {
             if let Kind::Other(kind) = Kind::named(&resource.kind) {
                 let name = match resource.node.get("name").map(|it| &it.value) {
@@ -191,6 +192,10 @@ impl Reader {
                 }
                 self.virtual_machine(&kind, &resource.node);
                 self.ignore(kind, &name, &resource.node.at);
+                continue;
+            }
+            if let Some(repeated) = made.again(&resource) {
+                self.report.push(repeated);
                 continue;
             }
             let mut node = resource.node;

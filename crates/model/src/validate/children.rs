@@ -64,7 +64,8 @@ pub(super) fn names_differ<'a>(
     report: &mut Report,
 ) {
     let mut seen: HashMap<String, &At<String>> = HashMap::new();
-    for name in names.filter(|name| !raw::is_unread(&name.value)) {
+    // Of one without a name that is said.
+    for name in names.filter(|name| !raw::is_unread(&name.value) && !name.value.is_empty()) {
         if let Some(first) = seen.get(&name.value.to_ascii_lowercase()) {
             let message = format!("'{parent}' has two {what}s '{}'", name.value);
             let help = "names compare without regard to case; rename one";
