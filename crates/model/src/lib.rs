@@ -1,5 +1,6 @@
 //! The network as Azure names it, validated.
 
+mod assume;
 pub mod codes;
 mod defaults;
 mod diagnostic;

@@ -97,6 +97,7 @@ impl Blueprint {
             prefixes: plan.prefixes(self),
             security_group: plan.nsg.map(NsgIndex),
             route_table: plan.route_table.map(RouteTableIndex),
+            default_outbound_access: true,
         };
         VirtualNetwork {
             id: name.as_str().into(),
@@ -131,6 +132,8 @@ impl Blueprint {
             name: "ipconfig1".into(),
             subnet: self.subnet_of(vm.subnet),
             private_address: Some(vm.address.into()),
+            is_assumed: false,
+            is_ipv6: false,
             public_ip,
             application_security_groups: groups.map(|(nth, _)| AsgIndex(nth)).collect(),
             primary: true,
