@@ -175,6 +175,7 @@ fn gateway(rules: usize) -> Gateway {
         snat_ports: nat::Ports::ALL,
         ports_per_vm: nat::CAPACITY as u32,
         default_public_ips: vec![Ipv4Addr::new(203, 0, 113, 10)],
+        default_outbound_access: false,
         flow_idle: Duration::from_secs(240),
         snat_idle: Duration::from_secs(240),
     }

@@ -3,12 +3,12 @@
 use crate::engine::Engine;
 use crate::observer::{Decider, Event, Level, Observer, RouteKind, Silent};
 use crate::path::{key_of, walk};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, StandIn};
 use crate::step::{Came, Refusal, Step};
 use crate::{Denial, Ending, IcmpError, RuleId, RuleName};
 use flow::Side;
 use model::{Access, Direction};
-use packet::{AttachmentId, FlowKey, Frame, Offload, Packet};
+use packet::{Address, AttachmentId, FlowKey, Frame, Offload, Packet};
 use policy::{GroupId, RuleIndex, Tuple};
 
 /// One stage of a packet's walk.
@@ -178,7 +178,7 @@ impl Observer for Recorder<'_> {
             Event::OneToOne(public) => {
                 ("translation", format!("the source becomes {public}, ports untouched"))
             }
-            Event::Snat { public, port } => ("translation", format!("the source becomes {public}:{port}")),
+            Event::Snat { public, port, stand_in } => ("translation", translated(public, port, stand_in)),
             Event::Inward { private, nic } => {
                 ("translation", format!("the destination becomes {private}, {nic}"))
             }
@@ -237,6 +237,20 @@ fn routed(kind: RouteKind<'_>) -> String {
         RouteKind::Internet => "Internet".into(),
         RouteKind::Hairpin(nic) => format!("Internet, which is back in: the public address belongs to {nic}"),
         RouteKind::Nowhere => "None".into(),
+    }
+}
+
+fn translated(public: Address, port: u16, stand_in: Option<StandIn>) -> String {
+    match stand_in {
+        None => format!("the source becomes {public}:{port}"),
+        Some(StandIn::PublicIpAddress) => {
+            "the source becomes that of its public IP address, which the documents do not tell".into()
+        }
+        Some(StandIn::DefaultOutboundAccess) => {
+            format!(
+                "the source becomes port {port} of Azure's default outbound access, whose address the documents do not tell"
+            )
+        }
     }
 }
 

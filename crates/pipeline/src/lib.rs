@@ -61,7 +61,7 @@ pub use outbox::{Outbox, Outgoing};
 pub use packet::make::IcmpError;
 pub use reach::{on_premises, virtual_network_tag, virtual_network_tags};
 pub use shared::Shared;
-pub use snapshot::Snapshot;
+pub use snapshot::{Snapshot, StandIn};
 pub use unseen::Unseen;
 pub use verdict::{Denial, DropReason, Ending};
 pub use verify::{FlowVerdict, Guards};

@@ -2,6 +2,7 @@
 
 use crate::IcmpError;
 use crate::names::RuleName;
+use crate::snapshot::StandIn;
 use model::{Access, Direction};
 use packet::{Address, AttachmentId, FlowKey, Packet};
 use policy::{GroupId, RuleIndex, Tuple};
@@ -66,6 +67,8 @@ pub enum Event<'a> {
         public: Address,
         /// The port.
         port: u16,
+        /// For whose address that nobody tells it stands, if it does.
+        stand_in: Option<StandIn>,
     },
     /// The public destination stands for a network interface's private address.
     Inward {

@@ -83,6 +83,7 @@ impl Blueprint {
             network,
             attachments: internet.chain(nics).chain(segments).chain(sites).collect(),
             default_public_ips: self.default_public.clone(),
+            default_outbound_access: false,
             snat_ports: self.snat_ports,
             ports_per_vm: self.ports_per_vm,
             flow_idle: self.flow_idle,
