@@ -3,8 +3,11 @@
 
 mod common;
 
-use analysis::{Diff, Limits, Place, Region, Subject, diff};
-use common::{BOTH, changed, decide, net, network, packets, routed, routes, rules, tag, tags};
+use analysis::{Diff, Limits, Place, Region, Subject, assume_alike, diff};
+use common::{
+    BOTH, changed, decide, in_groups, left_open, memberships, net, network, packets, routed, routes, rules,
+    tag, tags,
+};
 use ipnet::IpNet;
 use model::*;
 use packet::Address;
@@ -43,9 +46,19 @@ proptest! {
             ])
         }),
         tables in tables(),
+        (groups, new_groups) in memberships().prop_flat_map(|groups| {
+            (Just(groups.clone()), prop_oneof![1 => Just(groups), 1 => memberships()])
+        }),
+        open in any::<[[bool; 2]; 2]>(),
     ) {
         let (old, new) = (network(old.0, old.1, true), network(new.0, new.1, true));
         let (old, new) = (routed(old, tables.0), routed(new, tables.1));
+        // What one side leaves open is what the other says, and what both leave open is the same on both.
+        let mut old = left_open(in_groups(old, groups), open[0]);
+        let mut new = left_open(in_groups(new, new_groups), open[1]);
+        old.assume_addresses();
+        new.assume_addresses();
+        assume_alike(&mut old, &mut new);
         let found = compare(&old, &new);
         let packets = packets();
         for direction in BOTH {
@@ -53,6 +66,9 @@ proptest! {
                 let subject = Subject::Nic(nic.name.clone());
                 let own: Vec<Address> =
                     nic.ip_configurations.iter().map(|own| own.private_address.unwrap().into()).collect();
+                let again = new.network_interfaces.iter().find(|other| other.id == nic.id).unwrap();
+                let of = |own: &IpConfiguration| own.private_address;
+                prop_assert!(nic.ip_configurations.iter().map(of).eq(again.ip_configurations.iter().map(of)));
                 let groups: &[usize] = if nic.security_group.is_some() { &[0, 1] } else { &[0] };
                 let local = |tuple: &Tuple| match direction {
                     Direction::Inbound => tuple.destination,
