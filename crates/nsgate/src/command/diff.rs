@@ -18,12 +18,23 @@ pub(super) fn run(args: &cli::Diff, out: &mut impl Write) -> anyhow::Result<Exit
         first.iter().chain(more).cloned().collect()
     };
     let given = offline::given(&args.given, &args.service_tags);
-    let old = Side::load(&files(&args.old, &args.more_old), &given, "OLD")?;
-    let new = Side::load(&files(&args.new, &args.more_new), &given, "NEW")?;
+    let mut old = Side::load(&files(&args.old, &args.more_old), &given, "OLD")?;
+    let mut new = Side::load(&files(&args.new, &args.more_new), &given, "NEW")?;
+    analysis::assume_alike(Arc::make_mut(&mut old.network), Arc::make_mut(&mut new.network));
+    tell_assumptions(&old, &new);
     let limits = Limits { regions: args.limit, ..Limits::default() };
     let found = answer(&diff(&old.network(), &new.network(), &limits)?);
     super::answer(out, args.output, &found, |out, it| print::differences(out, it, &super::look()))?;
     Ok(if found.equal { ExitCode::SUCCESS } else { ExitCode::from(NO) })
+}
+
+/// Says which addresses the answer assumes, once where both sides assume the same.
+fn tell_assumptions(old: &Side, new: &Side) {
+    let told = |side: &Side| side.network.assumptions().filter(|_| !side.is_attached);
+    let sides = if told(old) == told(new) { vec![old] } else { vec![old, new] };
+    for side in sides.into_iter().filter(|side| !side.is_attached) {
+        offline::tell_assumptions(&side.network);
+    }
 }
 
 /// One side, loaded.
@@ -31,6 +42,7 @@ struct Side {
     network: Arc<model::Network>,
     virtual_networks: BTreeMap<Vantage, Vec<IpNet>>,
     on_premises: Vec<Vec<IpNet>>,
+    is_attached: bool,
 }
 
 impl Side {
@@ -56,6 +68,7 @@ impl Side {
         Self {
             virtual_networks: virtual_network_tags(&network, attachments),
             on_premises: on_premises(&network, attachments),
+            is_attached: !attachments.is_empty(),
             network,
         }
     }

@@ -61,7 +61,7 @@ fn in_words(args: &Explain) -> anyhow::Result<Walk> {
         Whom::File(file) => offline::load(file)?,
         Whom::Documents => policy::of_documents(&args.policy)?,
     };
-    let gateway = offline::complete(gateway);
+    let gateway = offline::complete(offline::from_where_asked(gateway, from.as_deref(), words.source.0));
     let asked = Asked::in_words(&gateway, from.as_deref(), &words).map_err(|why| anyhow!(why))?;
     let trial = Trial::new(gateway, NONE_YET, Seeds::default()).map_err(|why| anyhow!(why))?;
     let walk = trial.engine().explain(asked.on, &mut asked.frame.clone(), asked.offload);

@@ -72,6 +72,13 @@ fn judge(policy: &Policy) -> anyhow::Result<Judge> {
     Ok(Judge::Compiled(Box::new(gateway), snapshot))
 }
 
+/// Says which addresses the answer assumes: those of documents alone.
+fn tell_assumptions(gateway: &Gateway, supposed: &Snapshot) {
+    if gateway.attachments.is_empty() {
+        offline::tell_assumptions(&supposed.network);
+    }
+}
+
 pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::Result<()> {
     let question = Question {
         nic: args.nic.as_ref().map(|nic| placed(&args.policy, nic)),
@@ -85,9 +92,13 @@ pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::R
         remote: args.remote.clone(),
     };
     let verdict: IpFlow = match judge(&args.policy)? {
-        Judge::Compiled(gateway, snapshot) => views::supposed_by_flow(&gateway, &snapshot, &question)
-            .and_then(|snapshot| views::test_ip_flow(&snapshot, &question))
-            .map_err(|why| anyhow!(why))?,
+        Judge::Compiled(gateway, snapshot) => {
+            let supposed =
+                views::supposed_by_flow(&gateway, &snapshot, &question).map_err(|why| anyhow!(why))?;
+            let verdict = views::test_ip_flow(&supposed, &question).map_err(|why| anyhow!(why))?;
+            tell_assumptions(&gateway, &supposed);
+            verdict
+        }
         Judge::Daemon(socket) => super::question(&socket, &Request::TestIpFlow(question))?,
     };
     match args.output {
@@ -99,7 +110,11 @@ pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::R
 pub(super) fn list_effective_nsg(args: &ListEffectiveNsg, out: &mut impl Write) -> anyhow::Result<()> {
     let nic = placed(&args.policy, &args.nic);
     let nsgs: Vec<EffectiveNsg> = match judge(&args.policy)? {
-        Judge::Compiled(_, snapshot) => views::effective_nsgs(&snapshot, &nic).map_err(|why| anyhow!(why))?,
+        Judge::Compiled(gateway, snapshot) => {
+            let nsgs = views::effective_nsgs(&snapshot, &nic).map_err(|why| anyhow!(why))?;
+            tell_assumptions(&gateway, &snapshot);
+            nsgs
+        }
         Judge::Daemon(socket) => super::question(&socket, &Request::ListEffectiveNsg { nic })?,
     };
     let azures = views::EffectiveNsgs(&nsgs);
@@ -127,12 +142,20 @@ pub(super) fn run_configuration_diagnostic(
         Level::Full => Verbosity::Full,
     };
     let mut results: Vec<Diagnosis> = Vec::new();
+    let mut told: Vec<Option<String>> = Vec::new();
     for profile in profiles(args)? {
         let asked = Diagnostic { nic: nic.clone(), vm: vm.clone(), profile, verbosity };
         results.push(match &judge {
-            Judge::Compiled(gateway, snapshot) => views::supposed_by_diagnostic(gateway, snapshot, &asked)
-                .and_then(|snapshot| views::diagnose(&snapshot, &asked))
-                .map_err(|why| anyhow!(why))?,
+            Judge::Compiled(gateway, snapshot) => {
+                let supposed =
+                    views::diagnose_supposing(gateway, snapshot, &asked).map_err(|why| anyhow!(why))?;
+                let assumptions = supposed.1.network.assumptions();
+                if !told.contains(&assumptions) {
+                    tell_assumptions(gateway, &supposed.1);
+                    told.push(assumptions);
+                }
+                supposed.0
+            }
             Judge::Daemon(socket) => super::question(socket, &Request::RunConfigurationDiagnostic(asked))?,
         });
     }
