@@ -121,7 +121,7 @@ fn first_free(
                 Some(format!("{} has no address: {address} is assumed, which is asked about", before.name));
         }
     }
-    let after = assumed.network_interfaces.into_iter().nth(nic.0)?;
+    let after = assumed.network_interfaces.get(nic.0)?;
     let given = after.ip_configurations.iter().zip(&before.ip_configurations);
     let given: Vec<String> = given
         .filter(|(_, before)| before.private_address.is_none())
@@ -131,8 +131,14 @@ fn first_free(
         let given = given.join(" and ");
         *note = Some(format!("{} has no address: {given} is assumed, the first that is free", after.name));
     }
-    // Nothing is assumed of anybody else.
-    let mut network = network.clone();
-    *network.network_interfaces.get_mut(nic.0)? = after;
-    note.is_some().then_some(network)
+    // Nothing is assumed of anybody else that was not before.
+    let others = assumed.network_interfaces.iter_mut().zip(&network.network_interfaces).enumerate();
+    for (_, (other, before)) in others.filter(|(nth, _)| *nth != nic.0) {
+        for (own, before) in other.ip_configurations.iter_mut().zip(&before.ip_configurations) {
+            if before.private_address.is_none() {
+                (own.private_address, own.is_assumed) = (None, false);
+            }
+        }
+    }
+    note.is_some().then_some(assumed)
 }
