@@ -166,9 +166,11 @@ impl Network {
         }
         let mut chosen: Vec<(Place, IpAddr)> = Vec::new();
         // Who is to have a certain address must not find it given to another.
-        open.retain(|&((nth, at), subnet, _)| {
+        open.retain(|&((nth, at), subnet, is_ipv6)| {
             let wanted = wanted(NicIndex(nth), at).filter(|&address| {
-                self.prefix_of(subnet, address).is_some_and(|prefix| !is_reserved(prefix, address))
+                let prefixes = self.subnet(subnet).map(|it| it.prefixes.as_slice()).unwrap_or_default();
+                let prefix = of_family(prefixes, is_ipv6).find(|prefix| prefix.contains(&address));
+                prefix.is_some_and(|prefix| !is_reserved(prefix, address))
                     && taken.insert((subnet.vnet, address))
             });
             chosen.extend(wanted.map(|address| ((nth, at), address)));
@@ -205,14 +207,11 @@ impl Lowest {
         prefixes: &[IpNet],
         to_avoid: Option<&HashSet<IpAddr>>,
     ) -> Option<IpAddr> {
-        // Where nothing says IPv6, a subnet of nothing else does.
-        let is_ipv6 = is_ipv6 || prefixes.iter().all(|prefix| prefix.addr().is_ipv6());
-        let is_of_family = |prefix: &&IpNet| prefix.addr().is_ipv6() == is_ipv6;
         let (place, offset) = self
             .next
             .entry((subnet, is_ipv6, to_avoid.is_some()))
             .or_insert((0, limits::RESERVED_FIRST_ADDRESSES));
-        for prefix in prefixes.iter().filter(is_of_family).skip(*place) {
+        for prefix in of_family(prefixes, is_ipv6).skip(*place) {
             while let Some(address) = nth_of(prefix, *offset).filter(|it| !is_reserved(prefix, *it)) {
                 *offset += 1;
                 let is_avoided = to_avoid.is_some_and(|avoided| avoided.contains(&address));
@@ -224,6 +223,12 @@ impl Lowest {
         }
         None
     }
+}
+
+/// The prefixes of a subnet that give IPv6, or IPv4; where nothing says IPv6, a subnet of nothing else does.
+fn of_family(prefixes: &[IpNet], is_ipv6: bool) -> impl Iterator<Item = &IpNet> {
+    let is_ipv6 = is_ipv6 || prefixes.iter().all(|prefix| prefix.addr().is_ipv6());
+    prefixes.iter().filter(move |prefix| prefix.addr().is_ipv6() == is_ipv6)
 }
 
 /// The address at an offset in a prefix, if that is inside.

@@ -159,12 +159,14 @@ proptest! {
         for (nth, nic) in network.network_interfaces.iter().enumerate() {
             for (place, own) in nic.ip_configurations.iter().enumerate().filter(|(_, own)| own.is_assumed) {
                 let subnet = own.subnet.subnet;
-                let given = |address: &IpAddr| prefixes(subnet).iter().any(|prefix| prefix.contains(address));
+                let six = is_six(subnet, own.is_ipv6);
+                let given = |address: &IpAddr| {
+                    address.is_ipv6() == six && given(subnet, six).contains(address)
+                };
                 match wanted(NicIndex(nth), place).filter(given) {
                     Some(wanted) => prop_assert!(own.private_address == Some(wanted) || taken.contains(&wanted)),
                     None => {
-                        let is_six = is_six(subnet, own.is_ipv6);
-                        let others = self::given(subnet, is_six).into_iter().filter(|it| !taken.contains(it));
+                        let others = self::given(subnet, six).into_iter().filter(|it| !taken.contains(it));
                         let is_avoided = own.private_address.is_some_and(|address| to_avoid.contains(&address));
                         prop_assert!(!is_avoided || others.clone().all(|address| to_avoid.contains(&address)));
                     }
@@ -190,9 +192,9 @@ proptest! {
         match settled {
             Ok(true) => {
                 prop_assert!(can && has);
-                // Only who was in the way has another one.
+                // Only who was in the way has another one, and who had none may have what is free now.
                 let moved = before.iter().zip(addresses(&assumed)).filter(|(before, after)| *before != after).count();
-                prop_assert!(moved <= 2, "{moved}");
+                prop_assert!(moved <= 3, "{moved}");
             }
             Ok(false) => prop_assert!(has || open.is_empty()),
             Err(_) => prop_assert!(!can && !has && !open.is_empty()),

@@ -350,8 +350,8 @@ proptest! {
             }) else { continue };
             let (from, far) = (source.to_string(), destination.to_string());
             let tuple = first.tuple(&from, &far);
-            let verdict = ask(&snapshot, nic, Direction::Outbound, &tuple)
-                .and_then(|()| ask(&snapshot, to, Direction::Inbound, &tuple));
+            let outbound = ask(&snapshot, nic, Direction::Outbound, &tuple);
+            let inbound = ask(&snapshot, to, Direction::Inbound, &tuple);
             let protocol = tuple.protocol;
             if !protocol.has_ports() {
                 continue;
@@ -371,6 +371,9 @@ proptest! {
             let engine = Engine::new(Arc::clone(&snapshot), settings, shared).unwrap();
             let walk = engine.explain(asked.on, &mut asked.frame.clone(), asked.offload);
             let denied = walk.denied_by.map(|rule| format!("{}/{}", rule.nsg, rule.rule));
+            // A user's route leads away what the rules let out, before those at the other end are asked.
+            let is_led_away = matches!(walk.ending, Some(Ending::Dropped(DropReason::RouteElsewhere | DropReason::RouteNone)));
+            let verdict = if outbound.is_ok() && is_led_away { Ok(()) } else { outbound.and(inbound) };
             match verdict {
                 Err((reason, rule)) => {
                     prop_assert_eq!((walk.ending, denied), (Some(Ending::Dropped(reason)), rule), "{:?}", tuple);
