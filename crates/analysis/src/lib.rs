@@ -48,11 +48,13 @@
 //! | `compare`, `changed`, `diagram`, `lists` | which packets two lists of rules decide differently |
 //! | `region`, [`text`], `answer` | how that is told |
 //! | `diff`, `matching` | what is compared with what |
+//! | `assume` | which addresses both sides assume alike |
 //! | `reach` | what is reached in one network alone, whatever the rules say |
 //! | `lint`, `diagnostics` | which rules change nothing, and how that is told |
 //! | `idle`, `cover` | whether one rule does, and what some rules leave of another's packets |
 
 mod answer;
+mod assume;
 mod changed;
 pub mod codes;
 mod compare;
@@ -73,6 +75,7 @@ mod symbol;
 pub mod text;
 
 pub use answer::answer;
+pub use assume::assume_alike;
 pub use diagnostics::diagnostics;
 pub use diff::{Diff, Difference, Limits, Network, Only, OnlyIn, Subject, diff};
 pub use limits::{Error, MAX_CLASSES, MAX_STEPS};

@@ -104,6 +104,7 @@ impl Line {
         // Classes are of one family, and the host's address has one of its own.
         let (family, alone) = (cut.len() as u32, cut.len() as u32 + 1);
         cut.extend([Ranges::union([IPV4]), host()]);
+        cut.extend(worlds.iter().map(|world| world.only().cloned().unwrap_or_default()));
         let atoms = Atoms::of(&cut, &[IPV4.0, IPV4.1 + 1])?;
         if atoms.members.len().saturating_mul(worlds.len()) > MAX_CLASSES {
             return Err(Error::TooComplex);
@@ -114,7 +115,8 @@ impl Line {
         let mut line = Self { classes: Vec::new(), sets: vec![Vec::new(); sets.len()] };
         for (world, supposed) in worlds.iter().enumerate() {
             for (ranges, members) in values.iter().zip(&atoms.members) {
-                if !supposed.has(members.contains(&alone)) {
+                let is_there = supposed.only().is_none() || members.contains(&(alone + 1 + world as u32));
+                if !is_there || !supposed.has(members.contains(&alone)) {
                     continue;
                 }
                 let holds = |part: u32| match part % 3 {

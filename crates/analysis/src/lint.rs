@@ -66,7 +66,8 @@ enum Known {
 ///
 /// A rule of a group that guards subnets or NICs in several virtual networks, or with several route tables, must be idle in
 /// all of them. A Deny of everything that repeats the default rule is not reported: to write it down is good style. Rules that
-/// can hold no packet at all, such as those that name a group without members, are not reported either.
+/// can hold no packet at all, such as those that name a group without members, are not reported either. What is found holds
+/// whatever addresses those IP configurations will have that have none yet.
 ///
 /// Whoever takes away one of the rules found, or all of them, changes nothing. Of two that could only go one without the
 /// other the later one is found.
@@ -79,7 +80,7 @@ enum Known {
 pub fn lint(network: &Network<'_>) -> Result<Findings, Error> {
     let mut found = Findings::default();
     let mut steps = Steps(MAX_STEPS);
-    let view = View::new(network.network, network.virtual_networks);
+    let view = View::for_any_address(network.network, network.virtual_networks);
     for (nth, group) in network.network.security_groups.iter().enumerate() {
         for direction in [Direction::Inbound, Direction::Outbound] {
             let own = group.rules.iter().enumerate().filter(|(_, rule)| rule.direction == direction);

@@ -70,6 +70,8 @@ pub(crate) struct Builder {
     names: [HashMap<u32, Arc<str>>; FIELDS],
     tables: Vec<Table>,
     open: bool,
+    /// Members whose address nobody knows.
+    without_address: Vec<World>,
 }
 
 /// Sides of rules that were spelled out once.
@@ -90,6 +92,7 @@ impl Builder {
             names: Default::default(),
             tables: Vec::new(),
             open: false,
+            without_address: Vec::new(),
         }
     }
 
@@ -104,6 +107,7 @@ impl Builder {
         sight: Sight<'_>,
     ) -> Result<usize, Error> {
         self.open |= sight.is_open();
+        self.without_address.extend(sight.without_address());
         let own = group.rules.iter().filter(|rule| rule.direction == direction).cloned();
         let mut rules: Vec<SecurityRule> = own.collect();
         rules.sort_by_key(|rule| rule.priority);
@@ -152,7 +156,7 @@ impl Builder {
         let [destination_ports, source_ports] = &self.ports;
         let [destinations, sources] = &self.addresses;
         let sets = destinations.as_slice().iter().chain(sources.as_slice());
-        let worlds = World::of(self.open, sets);
+        let worlds = World::of(self.open, &self.without_address, sets);
         let lines = [
             Line::protocols(self.protocols.as_slice()),
             Line::ports(destination_ports.as_slice())?,

@@ -45,7 +45,7 @@ pub(crate) fn given(worlds: &[&World], all: &[World]) -> Given {
 
 fn word(world: &World) -> String {
     match world {
-        World::Known => String::new(),
+        World::Known | World::Member(..) => String::new(),
         World::Outside => "outside VirtualNetwork".into(),
         World::Inside(groups) if groups.is_empty() => "in VirtualNetwork, in no group".into(),
         World::Inside(groups) => format!("in {}", groups.join(" and ")),

@@ -3,8 +3,11 @@
 
 mod common;
 
-use analysis::{Diff, Limits, Place, Region, Subject, diff};
-use common::{BOTH, any_rules, changed, decide, net, network, packets, routed, routes, tag, tags};
+use analysis::{Diff, Limits, Place, Region, Subject, assume_alike, diff};
+use common::{
+    BOTH, any_rules, changed, decide, in_groups, left_open, memberships, net, network, packets, routed,
+    routes, tag, tags,
+};
 use ipnet::IpNet;
 use model::*;
 use packet::Address;
@@ -48,9 +51,19 @@ proptest! {
         tables in tables(),
         limits in limits(),
         missing in 0..4_u8,
+        (groups, new_groups) in memberships().prop_flat_map(|groups| {
+            (Just(groups.clone()), prop_oneof![1 => Just(groups), 1 => memberships()])
+        }),
+        open in any::<[bool; 2]>(),
     ) {
         let (old, new) = (network(old.0, old.1, true), network(new.0, new.1, true));
-        let (mut old, mut new) = (routed(old, tables.0), routed(new, tables.1));
+        let (old, new) = (routed(old, tables.0), routed(new, tables.1));
+        // What both leave open is the same on both.
+        let mut old = left_open(in_groups(old, groups), open);
+        let mut new = left_open(in_groups(new, new_groups), open);
+        old.assume_addresses();
+        new.assume_addresses();
+        assume_alike(&mut old, &mut new);
         // One group more, or one less.
         match missing {
             0 => old.virtual_networks[0].subnets[0].security_group = None,
@@ -64,6 +77,9 @@ proptest! {
                 let subject = Subject::Nic(nic.name.clone());
                 let own: Vec<Address> =
                     nic.ip_configurations.iter().map(|own| own.private_address.unwrap().into()).collect();
+                let again = new.network_interfaces.iter().find(|other| other.id == nic.id).unwrap();
+                let of = |own: &IpConfiguration| own.private_address;
+                prop_assert!(nic.ip_configurations.iter().map(of).eq(again.ip_configurations.iter().map(of)));
                 let local = |tuple: &Tuple| match direction {
                     Direction::Inbound => tuple.destination,
                     Direction::Outbound => tuple.source,

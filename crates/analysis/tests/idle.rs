@@ -5,7 +5,8 @@ mod common;
 
 use analysis::{Finding, Idle, Limits, diff, lint};
 use common::{
-    BOTH, any_rules, decide, decide_rules, net, network, packets, routed, routes, rules, shaped, tags,
+    BOTH, any_rules, decide, decide_rules, in_groups, left_open, memberships, net, network, numbered,
+    packets, routed, routes, rules, shaped, tags,
 };
 use ipnet::IpNet;
 use model::*;
@@ -116,6 +117,66 @@ proptest! {
             prop_assert!(equal(&without(&|other| other == one)), "{:#?}", one);
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    /// The same where members have no address yet: whatever they will have, nothing changes.
+    #[test]
+    fn hold_for_any_address(subnet in rules(1..10), nic in rules(0..6), groups in memberships(), first in any::<bool>()) {
+        let network = left_open(in_groups(network(subnet, nic, true), groups), [first, true]);
+        let tags = tags(&network);
+        let found = lint(&side(&network, &tags)).unwrap();
+        for (one, two) in [(0, 2), (0, 3), (3, 4), (4, 3), (1, 2)] {
+            let mut given = network.clone();
+            for (nic, last) in given.network_interfaces.iter_mut().zip([one, two]) {
+                let own = &mut nic.ip_configurations[0].private_address;
+                *own = own.or(Some([10, 0, 0, last].into()));
+            }
+            for gone in found.findings.iter().map(std::slice::from_ref).chain([found.findings.as_slice()]) {
+                let mut without = given.clone();
+                for (group, nsg) in without.security_groups.iter_mut().enumerate() {
+                    let mut nth = 0..;
+                    nsg.rules.retain(|_| {
+                        let nth = nth.next().unwrap();
+                        !gone.iter().any(|one| one.group == NsgIndex(group) && one.rule == nth)
+                    });
+                }
+                let found = diff(&side(&given, &tags), &side(&without, &tags), &Limits::default()).unwrap();
+                prop_assert!(found.is_equal(), "{one} {two} {gone:#?} {:#?}", found);
+            }
+        }
+    }
+}
+
+/// A group with members of whom one has no address yet is not covered by the addresses that the others have, and is by those
+/// that it may have.
+#[test]
+fn a_member_without_an_address_may_have_any_of_its_subnet() {
+    let allow = |source: AddressMatch| SecurityRule {
+        name: "".into(),
+        default: false,
+        priority: 0,
+        direction: Direction::Inbound,
+        access: Access::Allow,
+        protocol: RuleProtocol::Tcp,
+        source,
+        source_ports: PortSet::full(),
+        destination: AddressMatch::Any,
+        destination_ports: PortSet::from_ranges([80..=80]),
+    };
+    let found = |prefix: &str| {
+        let group = AddressMatch::ApplicationSecurityGroups(vec![AsgIndex(0)]);
+        let own = vec![allow(AddressMatch::Prefixes(vec![net(prefix)])), allow(group)];
+        let network = in_groups(network(numbered(own), Vec::new(), true), [vec![0], vec![0]]);
+        let network = left_open(network, [false, true]);
+        let tags = tags(&network);
+        let found = lint(&side(&network, &tags)).unwrap();
+        found.findings.iter().any(|one| one.rule == 1 && one.idle == Idle::Shadowed)
+    };
+    assert!(!found("10.0.0.1/32") && !found("10.0.0.0/30") && !found("192.168.0.0/16"));
+    assert!(found("10.0.0.0/24") && found("0.0.0.0/0"));
 }
 
 /// What is written down in good style, and so not reported where it repeats the default rule.

@@ -147,6 +147,51 @@ fn a_group_without_members() {
     named("full").1.clean();
 }
 
+/// The network with another one, whose only machine is in the group `far`.
+fn beside(rule: &[(&str, &str)], peered: bool) -> String {
+    let peering = |to: &str| match peered {
+        true => format!(
+            r#""virtualNetworkPeerings": [{{"name": "p", "properties": {{"remoteVirtualNetwork": {{"id": "{to}"}}}}}}], "#
+        ),
+        false => String::new(),
+    };
+    let here = network(&[self::rule("a", rule)]);
+    let here = here.replacen("\"subnets\": ", &format!("{}\"subnets\": ", peering("w")), 1);
+    let far = format!(
+        r#",
+{{"type": "Microsoft.Network/applicationSecurityGroups", "name": "far"}},
+{{"type": "Microsoft.Network/virtualNetworks", "name": "w", "properties": {{
+  "addressSpace": {{"addressPrefixes": ["10.9.0.0/16"]}}, {}"subnets": [{{"name": "t", "properties": {{
+    "addressPrefix": "10.9.1.0/24"}}}}]}}}},
+{{"type": "Microsoft.Network/networkInterfaces", "name": "m", "properties": {{"ipConfigurations": [{{
+  "name": "c", "properties": {{"privateIPAddress": "10.9.1.4", "subnet": {{"id": "w/t"}},
+    "applicationSecurityGroups": [{{"id": "far"}}]}}}}]}}}}]"#,
+        peering("v")
+    );
+    format!("{}{far}", here.strip_suffix(']').unwrap())
+}
+
+#[test]
+fn a_group_whose_members_are_out_of_reach() {
+    let side = |one: &'static str, groups: &'static str| [(one, ""), (groups, "[{\"id\": \"far\"}]")];
+    let source = side("sourceAddressPrefix", "sourceApplicationSecurityGroups");
+    let destination = side("destinationAddressPrefix", "destinationApplicationSecurityGroups");
+    // At the other end a peer's members count, at the rule's own they never do.
+    let apart = beside(&source, false);
+    let message = check(&apart).one_warning(&apart, "\"far\"", codes::ASG_OUT_OF_REACH);
+    assert!(message.contains("'w'") && message.contains("peer"), "{message}");
+    check(&beside(&source, true)).clean();
+    for peered in [false, true] {
+        let own = beside(&destination, peered);
+        let message = check(&own).one_warning(&own, "\"far\"", codes::ASG_OUT_OF_REACH);
+        assert!(message.contains("at its own end"), "{message}");
+    }
+    let outbound = ("direction", "\"Outbound\"");
+    check(&beside(&[destination[0], destination[1], outbound], true)).clean();
+    let own = beside(&[source[0], source[1], outbound], true);
+    check(&own).one_warning(&own, "\"far\"", codes::ASG_OUT_OF_REACH);
+}
+
 #[test]
 fn a_group_attached_to_nothing() {
     let attached = network(&[]);

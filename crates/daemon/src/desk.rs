@@ -95,8 +95,8 @@ impl Desk {
             }
             Request::RunConfigurationDiagnostic(asked) => {
                 let shown = self.shown.load();
-                let snapshot = ::views::supposed_by_diagnostic(&shown.gateway, &shown.snapshot, &asked)?;
-                ::views::diagnose(&snapshot, &asked).map(Answer::Diagnosis)
+                let diagnosis = ::views::diagnose_supposing(&shown.gateway, &shown.snapshot, &asked)?;
+                Ok(Answer::Diagnosis(diagnosis.0))
             }
             Request::Explain { from, packet } => self.explain(from.as_deref(), &packet).map(Answer::Walk),
         }

@@ -45,6 +45,8 @@ pub struct Arrival {
 pub enum Nowhere {
     /// Neither end is of this network.
     Foreign,
+    /// An end is of a virtual network, and no network interface has it.
+    Nobodys,
     /// Several network interfaces have the source address, in different virtual networks.
     Ambiguous,
     /// The network interface or the internet has no attachment.
@@ -58,6 +60,7 @@ impl Nowhere {
     pub const fn slug(self) -> &'static str {
         match self {
             Self::Foreign => "foreign",
+            Self::Nobodys => "nobodys",
             Self::Ambiguous => "ambiguous",
             Self::Unattached => "unattached",
             Self::Translated => "translated",
@@ -68,6 +71,7 @@ impl Nowhere {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Foreign => "Neither of its addresses belongs to this network.",
+            Self::Nobodys => "An address of it is of a virtual network, and no network interface has it.",
             Self::Ambiguous => "Several network interfaces have its address.",
             Self::Unattached => "Where it comes in there is no attachment.",
             Self::Translated => "Its source is a public address of ours: it has been translated already.",
@@ -149,11 +153,25 @@ impl Arrivals {
         if let Some(because) = self.public.get(&destination) {
             return at(self.internet, because);
         }
-        let receivers = self.private.get(&destination).ok_or(Nowhere::Foreign)?;
+        let nobody = || {
+            if self.is_of_a_vnet(source) || self.is_of_a_vnet(destination) {
+                Nowhere::Nobodys
+            } else {
+                Nowhere::Foreign
+            }
+        };
+        let receivers = self.private.get(&destination).ok_or_else(nobody)?;
         let receiver = self.one_of(receivers, source)?;
+        if self.vnets.get(receiver.vnet.0).is_some_and(|space| holds(space, source)) {
+            return Err(Nowhere::Nobodys);
+        }
         let behind = receiver.attachment.ok_or(Nowhere::Unattached)?;
         let arrival = at(self.internet, "its destination is ours, its source is not")?;
         Ok(Arrival { translated: Some((behind, receiver.public)), ..arrival })
+    }
+
+    fn is_of_a_vnet(&self, address: IpAddr) -> bool {
+        self.vnets.iter().any(|space| holds(space, address))
     }
 
     /// Which network interfaces have a private address.
@@ -166,11 +184,12 @@ impl Arrivals {
         if let [only] = those {
             return Ok(*only);
         }
-        let has = |it: &&Private| {
-            let space = self.vnets.get(it.vnet.0);
-            space.is_some_and(|space| space.iter().any(|prefix| prefix.contains(&other)))
-        };
+        let has = |it: &&Private| self.vnets.get(it.vnet.0).is_some_and(|space| holds(space, other));
         let mut near = those.iter().filter(has);
         near.next().filter(|_| near.next().is_none()).copied().ok_or(Nowhere::Ambiguous)
     }
+}
+
+fn holds(space: &[IpNet], address: IpAddr) -> bool {
+    space.iter().any(|prefix| prefix.contains(&address))
 }

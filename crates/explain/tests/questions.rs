@@ -35,6 +35,9 @@ fn addresses_tell_where_a_packet_comes_in() {
     assert_eq!(at(FAR, "10.0.2.4"), Ok(("internet".into(), Some(Some("203.0.113.23".into())))));
     assert_eq!(at(FAR, "10.0.1.5"), Ok(("internet".into(), Some(None))));
     assert_eq!(at(FAR, "8.8.8.8"), Err(Nowhere::Foreign));
+    for (source, destination) in [("10.0.1.77", FAR), (FAR, "10.0.1.77"), ("10.0.1.77", "10.0.1.5")] {
+        assert_eq!(at(source, destination), Err(Nowhere::Nobodys), "{source} {destination}");
+    }
     assert_eq!(at("203.0.113.10", FAR), Err(Nowhere::Translated));
     assert_eq!(at(VM1, FAR), Err(Nowhere::Ambiguous));
 }

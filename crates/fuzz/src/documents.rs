@@ -116,6 +116,7 @@ pub fn run(input: &[u8]) {
         network: Arc::new(network),
         attachments: Vec::new(),
         default_public_ips: Vec::new(),
+        default_outbound_access: false,
         snat_ports: nat::Ports::ALL,
         ports_per_vm: 64_511,
         flow_idle: Duration::from_secs(240),

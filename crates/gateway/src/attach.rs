@@ -1,6 +1,5 @@
 //! The attachments of the file, held against the network and the host.
 
-use crate::address::may_have;
 use crate::codes;
 use crate::documents::Documents;
 use crate::host::{Host, Ids, Seen};
@@ -188,7 +187,7 @@ impl Desk<'_> {
             );
             return;
         };
-        if let Err(why) = may_have(network, &configurations[place], address.value) {
+        if let Err(why) = network.may_have(&configurations[place], address.value) {
             self.out.push(Diagnostic::error(
                 codes::ADDRESS,
                 &address.at,

@@ -40,6 +40,8 @@ pub(crate) const NARROW: &str = "LinkTooNarrowForIpv6";
 pub(crate) const INTERFACE_MISSING: &str = "InterfaceMissing";
 /// The private address of an attachment.
 pub(crate) const ADDRESS: &str = "AttachmentAddress";
+/// Members of an application security group that have no private address.
+pub(crate) const MEMBER_WITHOUT_ADDRESS: &str = "ApplicationSecurityGroupMemberWithoutAddress";
 /// A public address without a value.
 pub(crate) const PUBLIC_ADDRESS_MISSING: &str = "PublicAddressMissing";
 /// An address of the host where it would bypass the NSGs.

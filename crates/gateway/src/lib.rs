@@ -42,13 +42,13 @@
 //! | `templates` | what the templates among them are given, and come to |
 //! | `attach`, `inside`, `outside`, `on_premises` | whether the attachments fit the network and the host |
 //! | `host` | what the host's interfaces are, as far as they count ([`Host`]) |
+//! | `members` | which members of application security groups no rule sees |
 //! | `peek` | what a broken file still says: its socket, its interfaces |
 //! | `later` | what is found only once it has been loaded |
 //! | `tags` | whether a newer file of service tags will do ([`retag`]) |
 //!
 //! An interface keeps its number ([`Ids`]) over reloads, so that flows of an unchanged attachment live on.
 
-mod address;
 mod attach;
 mod broken;
 mod codes;
@@ -57,6 +57,7 @@ mod fields;
 mod host;
 mod inside;
 mod later;
+mod members;
 mod narrow;
 mod on_premises;
 mod outside;
@@ -142,6 +143,7 @@ pub fn without_file(network: model::Network) -> snapshot::Gateway {
         network: Arc::new(network),
         attachments: Vec::new(),
         default_public_ips: Vec::new(),
+        default_outbound_access: false,
         snat_ports: nat::Ports::ALL,
         ports_per_vm: nat::CAPACITY as u32,
         flow_idle: IDLE,
@@ -161,6 +163,9 @@ pub fn load_text(path: &Path, text: &str, ids: &mut Ids, host: &Host<'_>) -> Res
     let written = Written::read(&root, &mut found);
     let mut documents = documents::read_network(&written, directory, &mut found);
     let attached = attach::attach(&written, &mut documents, ids, host, &mut found);
+    if !attached.attachments.is_empty() {
+        found.extend(documents.network.iter().flat_map(members::without_address));
+    }
     in_order(&mut found);
     let broken = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     let Some(network) = documents.network.filter(|_| !broken) else { return Err(found) };
@@ -169,6 +174,7 @@ pub fn load_text(path: &Path, text: &str, ids: &mut Ids, host: &Host<'_>) -> Res
             network: Arc::new(network),
             attachments: attached.attachments,
             default_public_ips: written.default_public_ips.iter().map(|public| public.value).collect(),
+            default_outbound_access: false,
             snat_ports: written.snat_ports.as_ref().map_or(nat::Ports::ALL, |ports| ports.value),
             ports_per_vm: written.ports_per_vm.unwrap_or(nat::CAPACITY as u32),
             flow_idle: written.flow_idle.unwrap_or(IDLE),

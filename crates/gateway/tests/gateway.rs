@@ -56,6 +56,59 @@ flows: { idleTimeout: 90s, capacity: 1_000 }
 control: { socket: run/control.sock }
 "#;
 
+/// A group of three members, of whom one has no address, and no rule for it yet.
+const MEMBERS: &str = r#"
+network:
+  resources:
+    - { type: Microsoft.Network/applicationSecurityGroups, name: webs }
+    - { type: Microsoft.Network/applicationSecurityGroups, name: nobody }
+    - type: Microsoft.Network/networkSecurityGroups
+      name: nsg
+      properties:
+        securityRules:
+          - { name: first, properties: { priority: 100, direction: Inbound, access: Deny, protocol: "*", sourceApplicationSecurityGroups: [{ id: webs }], sourcePortRange: "*", destinationAddressPrefix: "*", destinationPortRange: "*" } }
+          - { name: second, properties: { priority: 200, direction: Inbound, access: Deny, protocol: Tcp, sourceAddressPrefix: "*", sourcePortRange: "*", destinationApplicationSecurityGroups: [{ id: webs }], destinationPortRange: 80 } }
+    - type: Microsoft.Network/virtualNetworks
+      name: vnet1
+      properties:
+        addressSpace: { addressPrefixes: [10.0.0.0/16] }
+        subnets: [{ name: web, properties: { addressPrefix: 10.0.1.0/24, networkSecurityGroup: { id: nsg } } }]
+    - type: Microsoft.Network/networkInterfaces
+      name: known
+      properties: { ipConfigurations: [{ name: one, properties: { subnet: { id: vnet1/web }, privateIPAddress: 10.0.1.4, applicationSecurityGroups: [{ id: webs }] } }] }
+    - type: Microsoft.Network/networkInterfaces
+      name: given
+      properties: { ipConfigurations: [{ name: one, properties: { subnet: { id: vnet1/web }, applicationSecurityGroups: [{ id: webs }] } }] }
+    - type: Microsoft.Network/networkInterfaces
+      name: open
+      properties: { ipConfigurations: [{ name: one, properties: { subnet: { id: vnet1/web }, applicationSecurityGroups: [{ id: webs }, { id: nobody }] } }] }
+attachments:
+  - { interface: veth-known, nic: known }
+  - { interface: veth-given, nic: given, address: 10.0.1.5 }
+"#;
+
+#[test]
+fn members_that_no_rule_sees_are_told_once_for_each_group() {
+    let told = |text: &str| {
+        let mut warnings = read(text).expect("a sound file").warnings;
+        warnings.retain(|one| one.code == "ApplicationSecurityGroupMemberWithoutAddress");
+        warnings
+    };
+    let warnings = told(MEMBERS);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let warning = warnings.first().expect("there is one");
+    assert_eq!(warning.at.as_ref().map(ToString::to_string).as_deref(), Some("g.yaml:10:21"));
+    let message = "rule 'nsg/first' names the application security group 'webs', and no rule sees its members open/one: \
+                   they have no private address";
+    assert_eq!(warning.message, message);
+    assert!(warning.help.as_deref().expect("a help").contains("give the attachment an address"));
+    // Who has an address is seen, and where nothing is attached nothing is enforced.
+    let attached = format!("{MEMBERS}  - {{ interface: veth-open, nic: open, address: 10.0.1.6 }}\n");
+    assert!(told(&attached).is_empty());
+    let start = MEMBERS.find("attachments:").expect("there are some");
+    assert!(told(&format!("{}attachments: []\n", &MEMBERS[..start])).is_empty());
+}
+
 #[test]
 fn every_example_loads() {
     let mut seen = 0;

@@ -90,6 +90,8 @@ codes! {
     HEALTH_PROBES_DENIED = "SecurityRuleDeniesHealthProbes";
     /// A rule about an application security group without members.
     ASG_EMPTY = "ApplicationSecurityGroupEmpty";
+    /// A rule about an application security group whose members no packet there can be of.
+    ASG_OUT_OF_REACH = "ApplicationSecurityGroupOutOfReach";
     /// A network security group that judges nobody.
     SECURITY_GROUP_NOT_ATTACHED = "NetworkSecurityGroupNotAttached";
     /// Routes that put every address of a family into VirtualNetwork.

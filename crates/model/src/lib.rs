@@ -1,5 +1,6 @@
 //! The network as Azure names it, validated.
 
+mod assume;
 mod bounded;
 pub mod codes;
 mod defaults;

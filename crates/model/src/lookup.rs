@@ -1,9 +1,14 @@
 //! Finding resources of a validated network by what a person writes.
 
 use crate::reference::{Directory, Kind, may_be_within};
-use crate::{Network, NicIndex, NotFound, SubnetIndex, VnetIndex};
+use crate::{Network, NicIndex, NotFound, Subnet, SubnetIndex, VnetIndex};
 
 impl Network {
+    /// A subnet; `None` for an index of another network.
+    pub fn subnet(&self, index: SubnetIndex) -> Option<&Subnet> {
+        self.virtual_networks.get(index.vnet.0)?.subnets.get(index.subnet)
+    }
+
     /// The network interface of that name or resource id.
     ///
     /// # Errors

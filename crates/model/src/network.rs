@@ -115,6 +115,8 @@ pub struct Subnet {
     pub security_group: Option<NsgIndex>,
     /// The route table associated with the subnet.
     pub route_table: Option<RouteTableIndex>,
+    /// `defaultOutboundAccess`: whether Azure gives machines without a public address one for what they begin.
+    pub default_outbound_access: bool,
 }
 
 /// A network interface (NIC).
@@ -152,6 +154,11 @@ pub struct IpConfiguration {
     pub subnet: SubnetIndex,
     /// The private address; `None` where the model leaves it open and the gateway file must say it.
     pub private_address: Option<IpAddr>,
+    /// Whether the documents leave the private address open and it is the one that Azure would give: see
+    /// [`Network::assume_addresses`].
+    pub is_assumed: bool,
+    /// `privateIPAddressVersion`: of which family the address is that Azure gives where none is written.
+    pub is_ipv6: bool,
     /// The instance-level public address (ILPIP).
     pub public_ip: Option<PublicIpIndex>,
     /// The application security groups it is a member of.

@@ -86,6 +86,8 @@ pub struct Subnet {
     pub security_group: Option<At<String>>,
     /// A reference to the route table.
     pub route_table: Option<At<String>>,
+    /// `defaultOutboundAccess`, which is true where it is not written.
+    pub default_outbound_access: bool,
     /// Something in it was unreadable and has been reported, so nothing is reported as missing.
     pub incomplete: bool,
 }
@@ -142,6 +144,8 @@ pub struct IpConfiguration {
     pub subnet: Option<At<String>>,
     /// The private address.
     pub private_address: Option<At<String>>,
+    /// Whether `privateIPAddressVersion` is `IPv6`.
+    pub is_ipv6: bool,
     /// A reference to the public address.
     pub public_ip: Option<At<String>>,
     /// References to application security groups.

@@ -591,6 +591,139 @@ fn an_address_that_is_open_may_be_any_of_its_subnet() {
     assert_eq!(result["securityRuleAccessResult"], "Allow", "{result:#}");
 }
 
+/// A machine that is in a group and has no address in the documents, one that has none and no way out, and one with all.
+const OPEN: &str = r#"[
+{"type": "Microsoft.Network/applicationSecurityGroups", "name": "webs", "properties": {}},
+{"type": "Microsoft.Network/networkSecurityGroups", "name": "n", "properties": {"securityRules": [
+ {"name": "Web", "properties": {"priority": 100, "direction": "Inbound", "access": "Allow", "protocol": "Tcp",
+  "sourceAddressPrefix": "*", "sourcePortRange": "*", "destinationApplicationSecurityGroups": [{"id": "webs"}],
+  "destinationPortRange": "80"}},
+ {"name": "No", "properties": {"priority": 4096, "direction": "Inbound", "access": "Deny", "protocol": "*",
+  "sourceAddressPrefix": "*", "sourcePortRange": "*", "destinationAddressPrefix": "*", "destinationPortRange": "*"}}]}},
+{"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {
+ "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}, "subnets": [
+ {"name": "a", "properties": {"addressPrefix": "10.0.1.0/24", "networkSecurityGroup": {"id": "n"}}},
+ {"name": "shut", "properties": {"addressPrefix": "10.0.2.0/24", "defaultOutboundAccess": false}}]}},
+{"type": "Microsoft.Network/networkInterfaces", "name": "known", "properties": {"ipConfigurations": [{"name": "i",
+ "properties": {"subnet": {"id": "v/a"}, "privateIPAddress": "10.0.1.4"}}]}},
+{"type": "Microsoft.Network/networkInterfaces", "name": "web", "properties": {"ipConfigurations": [{"name": "i",
+ "properties": {"subnet": {"id": "v/a"}, "applicationSecurityGroups": [{"id": "webs"}]}}]}},
+{"type": "Microsoft.Network/networkInterfaces", "name": "shut", "properties": {"ipConfigurations": [{"name": "i",
+ "properties": {"subnet": {"id": "v/shut"}}}]}}
+]"#;
+
+#[test]
+fn an_address_that_is_open_is_assumed_alike_by_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let document = written(&directory, "net.json", OPEN);
+    let file = document.to_str().unwrap();
+    let said = |words: &str| {
+        let answer = nsgate(&words.split(' ').chain(["--file", file]).collect::<Vec<_>>());
+        (out(&answer), err(&answer), answer.status.code())
+    };
+    let flow = |local: &str| {
+        format!(
+            "test-ip-flow --nic web --direction Inbound --protocol TCP --local {local}:80 --remote 10.0.1.4:*"
+        )
+    };
+    let note = "nsgate: 2 IP configurations have no address in these documents: the first that are free are assumed, \
+                10.0.1.5 for web, 10.0.2.4 for shut\n";
+    let allow = "Allow: securityRules/Web of n\n".to_owned();
+    assert_eq!(said(&flow("10.0.1.5")), (allow.clone(), note.into(), Some(0)));
+    // Where the question names another one, that is its own, and nothing is assumed of it.
+    let other =
+        "nsgate: shut has no address in these documents: 10.0.2.4 is assumed, the first that is free\n";
+    assert_eq!(said(&flow("10.0.1.9")), (allow, other.into(), Some(0)));
+    for reserved in ["10.0.1.0", "10.0.1.1", "10.0.1.3", "10.0.1.255"] {
+        let (_, why, code) = said(&flow(reserved));
+        assert_eq!(code, Some(2), "{reserved}");
+        assert!(
+            why.contains("Azure keeps the first four addresses and the last one of 10.0.1.0/24"),
+            "{why}"
+        );
+    }
+    for destination in ["*", "10.0.1.5", "10.0.1.9"] {
+        let words = format!(
+            "run-configuration-diagnostic --nic web --direction Inbound --protocol TCP --source 10.0.1.4 \
+             --destination {destination} --port 80"
+        );
+        let (answer, ..) = said(&words);
+        assert!(answer.contains("Allow: UserRule_Web of n") && !answer.contains("note"), "{answer}");
+    }
+    let half = "run-configuration-diagnostic --nic web --direction Inbound --protocol TCP --source 10.0.1.4 --destination \
+                10.0.1.128/25 --port 80";
+    let (answer, ..) = said(half);
+    assert!(answer.contains("Allow Tcp 10.0.1.4:0 > 10.0.1.129:80: UserRule_Web"), "{answer}");
+    assert!(!answer.contains("holds no private address"), "{answer}");
+    let (listed, ..) = said("list-effective-nsg --nic web --output json");
+    assert!(listed.contains("\"10.0.1.5/32\"") && !listed.contains("assumed"), "{listed}");
+    let (walk, ..) = said("explain tcp 10.0.1.4:5 10.0.1.5:80 --all-rules");
+    assert!(walk.contains("securityRules/Web of n"), "{walk}");
+}
+
+#[test]
+fn a_walk_from_an_address_that_is_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let document = written(&directory, "net.json", OPEN);
+    let file = document.to_str().unwrap();
+    let walk = |words: &str| {
+        let answer =
+            nsgate(&["explain", "--file", file].into_iter().chain(words.split(' ')).collect::<Vec<_>>());
+        (out(&answer), err(&answer), answer.status.code())
+    };
+    // Azure lets it out, unless its subnet says no.
+    let (said, ..) = walk("tcp 10.0.1.5:5000 8.8.8.8:80 --output json");
+    assert!(said.contains("default outbound access, whose address the documents do not tell"), "{said}");
+    assert!(said.contains("\"verdict\": \"forwarded\""), "{said}");
+    let (said, ..) = walk("tcp 10.0.2.4:5000 8.8.8.8:80 --output json");
+    assert!(said.contains("\"no-public-address\"") && said.contains("defaultOutboundAccess"), "{said}");
+    // Any other of its subnet, for who says that it is its own.
+    let (said, note, code) = walk("--from web tcp 10.0.1.77:5000 8.8.8.8:80 --output json");
+    assert!(
+        code == Some(0) && said.contains("\"verdict\": \"forwarded\"") && !note.contains("for web"),
+        "{said}"
+    );
+    let (said, ..) = walk("--from web tcp 10.0.1.1:5000 8.8.8.8:80 --output json");
+    assert!(said.contains("spoofed-source"), "{said}");
+    for words in
+        ["tcp 10.0.1.77:5000 8.8.8.8:80", "tcp 10.0.1.77:5000 10.0.1.4:80", "tcp 8.8.8.8:5 10.0.1.77:80"]
+    {
+        let (_, why, code) = walk(words);
+        assert_eq!(code, Some(2), "{words}");
+        assert!(why.contains("is of a virtual network, and no network interface has it"), "{why}");
+    }
+    let (_, why, _) = walk("tcp 192.0.2.77:5 8.8.8.8:80");
+    assert!(why.contains("belongs to this network"), "{why}");
+}
+
+#[test]
+fn members_without_an_address_are_compared() {
+    let directory = tempfile::tempdir().unwrap();
+    let old = written(&directory, "old.json", OPEN);
+    let diff = |new: &str| {
+        let new = written(&directory, "new.json", new);
+        let answer = nsgate(&["diff", old.to_str().unwrap(), new.to_str().unwrap(), "--output", "json"]);
+        (answer.status.code(), json_of(&answer))
+    };
+    assert_eq!(diff(OPEN).0, Some(0));
+    let member = r#""subnet": {"id": "v/a"}, "applicationSecurityGroups": [{"id": "webs"}]"#;
+    let left = r#""subnet": {"id": "v/a"}"#;
+    for new in [OPEN.replace("\"80\"", "\"8080\""), OPEN.replace(member, left)] {
+        let (code, found) = diff(&new);
+        assert_eq!(code, Some(1));
+        let all = found["differences"].as_array().unwrap();
+        assert!(!all.is_empty() && all.iter().all(|one| one["nic"] == json!("web")), "{found:#}");
+    }
+    // Azure has chosen since, or another interface came before it.
+    let chosen = OPEN.replace(member, &format!("\"privateIPAddress\": \"10.0.1.77\", {member}"));
+    assert_eq!(diff(&chosen), (Some(0), diff(OPEN).1));
+    let name = r#"{"type": "Microsoft.Network/networkInterfaces", "name": "web""#;
+    let first = r#"{"type": "Microsoft.Network/networkInterfaces", "name": "new", "properties": {"ipConfigurations": [
+        {"name": "i", "properties": {"subnet": {"id": "v/a"}}}]}},"#;
+    let (code, found) = diff(&OPEN.replace(name, &format!("{first} {name}")));
+    assert_eq!((code, found["differences"].as_array().map(Vec::len)), (Some(1), Some(0)), "{found:#}");
+}
+
 #[test]
 fn explain_takes_azures_documents_alone() {
     let directory = tempfile::tempdir().unwrap();

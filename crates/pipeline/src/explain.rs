@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::in_words::{
-    describe, flow_found, judged, next_hop_type, passes, routed, stage_of, told, why_user_defined,
+    describe, flow_found, judged, next_hop_type, passes, routed, stage_of, told, translated, why_user_defined,
 };
 use crate::observer::{Event, Observer, RouteKind, Silent};
 use crate::path::{key_of, walk};
@@ -262,7 +262,7 @@ impl Recorder<'_> {
             Event::OneToOne(public) => {
                 ("translation", format!("the source becomes {public}, ports untouched"))
             }
-            Event::Snat { public, port } => ("translation", format!("the source becomes {public}:{port}")),
+            Event::Snat { public, port, stand_in } => ("translation", translated(public, port, stand_in)),
             Event::Inward { private, nic } => {
                 ("translation", format!("the destination becomes {private}, {nic}"))
             }

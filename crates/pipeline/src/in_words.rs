@@ -5,7 +5,7 @@ use crate::observer::{Decider, RouteKind};
 use crate::{DropReason, IcmpError};
 use model::{Access, Direction};
 use packet::{Address, FlowKey, Packet};
-use snapshot::{Level, RuleName, UserRoute};
+use snapshot::{Level, RuleName, StandIn, UserRoute};
 
 /// The packet itself.
 pub(crate) fn describe(packet: &Packet) -> String {
@@ -145,6 +145,21 @@ pub(crate) fn told(error: IcmpError) -> String {
         IcmpError::Prohibited => "the sender is told: ICMP administratively prohibited".into(),
         IcmpError::TooBig { mtu } => {
             format!("the sender is told: too big, the link carries {mtu} bytes")
+        }
+    }
+}
+
+/// What becomes of the source of a packet by its translation.
+pub(crate) fn translated(public: Address, port: u16, stand_in: Option<StandIn>) -> String {
+    match stand_in {
+        None => format!("the source becomes {public}:{port}"),
+        Some(StandIn::PublicIpAddress) => {
+            "the source becomes that of its public IP address, which the documents do not tell".into()
+        }
+        Some(StandIn::DefaultOutboundAccess) => {
+            format!(
+                "the source becomes port {port} of Azure's default outbound access, whose address the documents do not tell"
+            )
         }
     }
 }

@@ -5,7 +5,7 @@ use flow::FlowId;
 use model::{Access, Direction, SubnetIndex};
 use packet::{Address, AttachmentId, FlowKey, Packet};
 use policy::{GroupId, RuleIndex, Tuple};
-use snapshot::{Level, RuleName};
+use snapshot::{Level, RuleName, StandIn};
 
 /// Watches a packet's walk. The silent one costs nothing: its calls vanish when compiled.
 pub trait Observer {
@@ -79,6 +79,8 @@ pub enum Event<'a> {
         public: Address,
         /// The port.
         port: u16,
+        /// For whose address that nobody tells it stands, if it does.
+        stand_in: Option<StandIn>,
     },
     /// The public destination stands for a network interface's private address.
     Inward {

@@ -147,7 +147,7 @@ pub(crate) fn outward<O: Observer>(
         Err(nat::Refused::Share(_)) => return Err(DropReason::SnatShareFull.into()),
         Err(nat::Refused::Exhausted(_)) => given_up(world, &pool)?,
     };
-    seen.see(Event::Snat { public, port });
+    seen.see(Event::Snat { public, port, stand_in: nic.stand_in });
     Ok((FlowKey { source: public, source_port: port, ..key }, Some(pool)))
 }
 

@@ -319,6 +319,72 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// The same where the documents leave addresses open: those that are assumed are everybody's, memberships and all.
+    #[test]
+    fn every_way_to_ask_one_answer_of_assumed_addresses(
+        blueprint in blueprints(),
+        open in proptest::collection::vec(any::<bool>(), 8),
+        asked in proptest::collection::vec((firsts(), 0..8_usize, 0..8_usize), 16),
+    ) {
+        let mut network = blueprint.network();
+        let all = network.network_interfaces.iter_mut().flat_map(|nic| &mut nic.ip_configurations);
+        for (own, _) in all.zip(open.into_iter().cycle()).filter(|(_, open)| *open) {
+            own.private_address = None;
+        }
+        network.assume_addresses();
+        let gateway = blueprint.gateway(Arc::new(network));
+        let snapshot = Arc::new(Snapshot::build(&gateway, &mut Names::default()).unwrap());
+        let nics = gateway.network.network_interfaces.iter().enumerate();
+        let own: Vec<_> = nics
+            .flat_map(|(nth, nic)| nic.ip_configurations.iter().map(move |own| (NicIndex(nth), own.private_address.unwrap())))
+            .collect();
+        for (first, sender, receiver) in &asked {
+            let ((nic, source), (to, destination)) = (own[sender % own.len()], own[receiver % own.len()]);
+            if source == destination || source.is_ipv4() != destination.is_ipv4() || first.protocol.0 == 47 {
+                continue;
+            }
+            let Some(on) = gateway.attachments.iter().find(|it| {
+                matches!(it.kind, snapshot::AttachmentKind::Nic { nic: of, .. } if of == nic)
+            }) else { continue };
+            let (from, far) = (source.to_string(), destination.to_string());
+            let tuple = first.tuple(&from, &far);
+            let outbound = ask(&snapshot, nic, Direction::Outbound, &tuple);
+            let inbound = ask(&snapshot, to, Direction::Inbound, &tuple);
+            let protocol = tuple.protocol;
+            if !protocol.has_ports() {
+                continue;
+            }
+            let words = format!(
+                "{} {} {}",
+                if protocol == Protocol::TCP { "tcp" } else { "udp" },
+                std::net::SocketAddr::new(source, tuple.source_port.unwrap()),
+                std::net::SocketAddr::new(destination, tuple.destination_port.unwrap()),
+            );
+            let words = explain::Words::parse(&[words]).unwrap();
+            let asked = explain::Asked::in_words(&gateway, None, &words).unwrap();
+            prop_assert_eq!(asked.on, on.id);
+            let timeouts = flow::Timeouts::default();
+            let settings = Settings { capacity: 4, timeouts, seed: [1, 2], worker: 0, workers: 1 };
+            let shared = Shared::new(nat::Pools::new([3, 4]), [5, 6]);
+            let engine = Engine::new(Arc::clone(&snapshot), settings, shared).unwrap();
+            let walk = engine.explain(asked.on, &mut asked.frame.clone(), asked.offload);
+            let denied = walk.denied_by.map(|rule| format!("{}/{}", rule.nsg, rule.rule));
+            // A user's route leads away what the rules let out, before those at the other end are asked.
+            let is_led_away = matches!(walk.ending, Some(Ending::Dropped(DropReason::RouteElsewhere | DropReason::RouteNone)));
+            let verdict = if outbound.is_ok() && is_led_away { Ok(()) } else { outbound.and(inbound) };
+            match verdict {
+                Err((reason, rule)) => {
+                    prop_assert_eq!((walk.ending, denied), (Some(Ending::Dropped(reason)), rule), "{:?}", tuple);
+                }
+                Ok(()) => prop_assert_eq!(denied, None, "{:?}", tuple),
+            }
+        }
+    }
+}
+
 #[test]
 fn the_generators_reach_what_matters() {
     use proptest::strategy::ValueTree;

@@ -357,6 +357,7 @@ fn vm3_becomes_the_internet(lab: &mut Lab) {
         network,
         attachments: vec![attachment(1, vm1), attachment(3, internet)],
         default_public_ips: Vec::new(),
+        default_outbound_access: false,
         snat_ports: nat::Ports::ALL,
         ports_per_vm: nat::CAPACITY as u32,
         flow_idle: Duration::from_secs(240),

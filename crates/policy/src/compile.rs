@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// Collects the groups of a policy.
 ///
 /// The members of application security groups are the private addresses of the network's IP configurations:
-/// addresses that the model leaves open must be filled in before.
+/// addresses that the model leaves open must be filled in before, or no rule matches them.
 #[derive(Debug)]
 pub struct Builder<'a> {
     network: &'a Network,
@@ -36,7 +36,8 @@ impl<'a> Builder<'a> {
     /// Adds an NSG as the NICs of some subnets of a VNet see it. Their VirtualNetwork tag holds `virtual_network`: the
     /// address space of the VNet, its peers, what lies behind its gateways and what routes of the subnets bring in; the
     /// host's address 168.63.129.16 belongs to it anyway.
-    /// Members of application security groups count in their own VNet only, for another may have the same addresses.
+    /// Members of application security groups count in their own VNet and in its peers, whose addresses are apart from its
+    /// own; elsewhere somebody else may have the same addresses.
     ///
     /// # Returns
     /// The group, which is an earlier one where both are the same.

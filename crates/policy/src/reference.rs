@@ -15,7 +15,7 @@ use std::net::IpAddr;
 pub struct Meaning<'a> {
     /// Holds the named tags and the members of application security groups.
     pub network: &'a Network,
-    /// The NICs' VNet, where members of application security groups count.
+    /// The NICs' VNet: members of application security groups count where they are in it or in a peer of it.
     pub vnet: VnetIndex,
     /// What VirtualNetwork holds beside the host's address: see [`Builder::add`](crate::Builder::add).
     pub virtual_network: &'a [IpNet],
@@ -129,7 +129,10 @@ fn address_matches(side: &AddressMatch, address: IpAddr, meaning: &Meaning<'_>) 
             .network_interfaces
             .iter()
             .flat_map(|nic| &nic.ip_configurations)
-            .filter(|member| member.subnet.vnet == meaning.vnet)
+            .filter(|member| {
+                let of = member.subnet.vnet;
+                of == meaning.vnet || meaning.network.peers(meaning.vnet).any(|peering| peering.remote == of)
+            })
             .filter(|member| member.private_address.map(Address::from) == Some(address.into()))
             .any(|member| member.application_security_groups.iter().any(|group| groups.contains(group))),
     }

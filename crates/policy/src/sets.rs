@@ -5,7 +5,7 @@ use crate::platform::{HOST, LICENSING, METADATA, NOT_PUBLIC, PUBLIC_V6, single};
 use crate::ranges::{IPV4, Range, Ranges};
 use ipnet::IpNet;
 use model::{AddressMatch, AsgIndex, Network, ServiceTag, VnetIndex};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 /// Distinct sets, numbered in the order of their first mention.
@@ -64,8 +64,10 @@ impl<'a> Meanings<'a> {
     }
 
     fn members_of(&self, groups: &[AsgIndex], vnet: VnetIndex) -> Ranges {
+        let near: HashSet<VnetIndex> =
+            self.network.peers(vnet).map(|peering| peering.remote).chain([vnet]).collect();
         let members = groups.iter().filter_map(|group| self.asg_members.get(group.0)).flatten();
-        Ranges::of_addresses(members.filter(|(of, _)| *of == vnet).map(|&(_, address)| address))
+        Ranges::of_addresses(members.filter(|(of, _)| near.contains(of)).map(|&(_, address)| address))
     }
 
     fn tag(&self, tag: ServiceTag, virtual_network: usize) -> Option<Ranges> {

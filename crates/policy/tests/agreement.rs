@@ -259,15 +259,32 @@ fn case(rules: std::ops::Range<usize>) -> impl Strategy<Value = Case> {
     let members = prop::collection::vec((any_address(), prop::collection::vec(0..ASGS, 0..3)), 0..8);
     let tags = prop::collection::vec(prop::collection::vec(any_prefix(), 0..6), TAGS);
     let virtual_network = || prop::collection::vec(any_prefix(), 0..3);
-    (groups, members, tags, virtual_network(), virtual_network()).prop_map(
-        |(groups, members, tags, one, two)| {
+    (groups, members, tags, virtual_network(), virtual_network(), any::<[bool; 2]>()).prop_map(
+        |(groups, members, tags, one, two, connected)| {
             let named = tags.into_iter().enumerate().map(|(nth, prefixes)| NamedTag {
                 name: format!("Tag{nth}").into(),
                 prefixes,
                 usable_in_nsg: true,
                 ..NamedTag::default()
             });
+            let half = |nth: usize| Peering {
+                name: "half".into(),
+                remote: VnetIndex(1 - nth),
+                connected: connected[nth],
+                virtual_network_access: false,
+                gateway_transit: false,
+                remote_gateways: false,
+            };
+            let vnet = |nth: usize| VirtualNetwork {
+                id: nth.to_string().into(),
+                name: nth.to_string().into(),
+                address_space: Vec::new(),
+                subnets: Vec::new(),
+                peerings: vec![half(nth)],
+                peers_elsewhere: Vec::new(),
+            };
             let network = Network {
+                virtual_networks: vec![vnet(0), vnet(1)],
                 security_groups: groups.into_iter().map(|rules| nsg("nsg", rules)).collect(),
                 application_security_groups: (0..ASGS).map(|nth| asg(&format!("asg{nth}"))).collect(),
                 network_interfaces: members.iter().enumerate().map(member).collect(),

@@ -17,6 +17,9 @@ pub struct Gateway {
     pub attachments: Vec<Attachment>,
     /// `outbound.defaultPublicIp`; each network interface without an address of its own has one of them.
     pub default_public_ips: Vec<Ipv4Addr>,
+    /// Whether these stand for Azure's default outbound access, whose address nobody tells: a network interface then has one
+    /// only where its subnet gives that access.
+    pub default_outbound_access: bool,
     /// `outbound.ports`: those that translated flows get. Where the host itself holds one of `default_public_ips`, these are the
     /// gateway's of its TCP and UDP ports, and the rest is the host's.
     pub snat_ports: Ports,

@@ -38,7 +38,7 @@ pub use named_route::UserRoute;
 pub use names::{Names, RuleId, RuleName};
 pub use prefixes::Prefixes;
 pub use reach::{Reach, on_premises, virtual_network_tag, virtual_network_tags};
-pub use snapshot::{Nic, PLATFORM, Private, Public, Snapshot};
+pub use snapshot::{Nic, PLATFORM, Private, Public, Snapshot, StandIn};
 pub use unseen::Unseen;
 pub use user_routes::Diverted;
 pub use verify::FlowVerdict;

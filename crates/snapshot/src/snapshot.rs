@@ -66,10 +66,21 @@ pub struct Nic {
     /// The shared public address that it has outside where it has none of its own: always the same one, whatever the
     /// protocol (RFC 4787, REQ-2).
     pub shared_public: Option<Address>,
+    /// Whether that stands for an address which nobody tells.
+    pub stand_in: Option<StandIn>,
     /// Whether any of its addresses is behind an attachment.
     attached: bool,
     /// The NSGs before each of its IP configurations.
     pub(crate) guards: Vec<Guards>,
+}
+
+/// For which address that nobody tells a public one stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StandIn {
+    /// That of the network interface's own public IP address, which Azure has yet to choose.
+    PublicIpAddress,
+    /// That of Azure's default outbound access.
+    DefaultOutboundAccess,
 }
 
 /// A private address.

@@ -1,7 +1,7 @@
 //! What each rule says of the packets of a question, field by field.
 
 use crate::effective::standing;
-use crate::{suppose, words};
+use crate::words;
 use control::answer::{
     Diagnosis, EvaluatedNsg, MatchedRule, Mixed, NsgResult, PLATFORM_NOTE, Profile, RuleEvaluation,
     WithoutRule, Witness,
@@ -69,7 +69,7 @@ pub fn diagnose(snapshot: &Snapshot, asked: &Diagnostic) -> Result<Diagnosis, St
 fn may_have(network: &Network, own: &IpConfiguration) -> Vec<IpNet> {
     match own.private_address {
         Some(address) => vec![address.into()],
-        None => suppose::subnet(network, own.subnet).map(|it| it.prefixes.clone()).unwrap_or_default(),
+        None => network.subnet(own.subnet).map(|it| it.prefixes.clone()).unwrap_or_default(),
     }
 }
 

@@ -6,7 +6,7 @@
 //! | `effective` | which rules apply to a network interface (effective security rules) |
 //! | `diagnose` | what does each rule say of these packets, field by field (network configuration diagnostic) |
 //! | `unguarded` | the same where no NSG stands: what is open, and what a Standard public address closes |
-//! | `suppose` | what if an address that Azure has yet to choose were the one asked about |
+//! | `suppose` | what if an address that Azure has yet to choose were the one asked about, or the first that is free |
 //! | `profiles` | several questions of a diagnostic at once |
 //! | `words` | addresses, tags, ports and protocols as people write them |
 //! | `azure` | the answers in Azure's own shape |
@@ -27,5 +27,5 @@ pub use azure::{Diagnoses, EffectiveNsgs};
 pub use diagnose::diagnose;
 pub use effective::effective_nsgs;
 pub use profiles::profiles;
-pub use suppose::{supposed_by_diagnostic, supposed_by_flow};
+pub use suppose::{diagnose_supposing, supposed_by_flow};
 pub use verify::test_ip_flow;

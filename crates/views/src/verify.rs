@@ -1,9 +1,9 @@
 //! Azure's IP flow verify, on a snapshot.
 
-use crate::{suppose, words};
+use crate::words;
 use control::Question;
 use control::answer::{IpFlow, WithoutRule};
-use model::{Access, Direction, Network, NicIndex};
+use model::{Access, Direction, IpConfiguration, Network, NicIndex};
 use packet::{Address, Protocol};
 use policy::Tuple;
 use snapshot::Snapshot;
@@ -74,9 +74,13 @@ fn local_belongs(network: &Network, nic: NicIndex, local: IpAddr) -> Result<(), 
     if own.contains(&local) {
         return Ok(());
     }
+    let is_open = |it: &&IpConfiguration| it.private_address.is_none() || it.is_assumed;
+    let open = || nic.ip_configurations.iter().filter(is_open);
+    if let Some(why) = open().next().and_then(|it| network.may_have(it, local).err()) {
+        return Err(format!("--local {local} can not be the address of {}: {why}", nic.name));
+    }
     let mut own: Vec<String> = own.iter().map(IpAddr::to_string).collect();
-    let open = nic.ip_configurations.iter().filter(|it| it.private_address.is_none());
-    for subnet in open.filter_map(|it| suppose::subnet(network, it.subnet)) {
+    for subnet in open().filter_map(|it| network.subnet(it.subnet)) {
         let prefixes: Vec<String> = subnet.prefixes.iter().map(ToString::to_string).collect();
         own.push(format!("one of {} that nobody else has", prefixes.join(", ")));
     }

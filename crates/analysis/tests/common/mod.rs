@@ -16,12 +16,13 @@ use std::sync::Arc;
 pub(crate) const BOTH: [Direction; 2] = [Direction::Inbound, Direction::Outbound];
 
 /// Whatever prefixes and tags of this file a rule names, one of these lies in each of their differences.
-const ADDRESSES: [&str; 16] = [
+const ADDRESSES: [&str; 17] = [
     "10.0.0.0",
     "10.0.0.1",
     "10.0.0.2",
     "10.0.0.3",
     "10.0.0.4",
+    "10.0.0.5",
     "10.1.0.1",
     "192.168.0.1",
     "198.51.100.9",
@@ -297,6 +298,7 @@ pub(crate) fn network(subnet: Vec<SecurityRule>, nic: Vec<SecurityRule>, guarded
         prefixes: vec![net(prefix)],
         security_group: guarded.then_some(NsgIndex(0)),
         route_table: None,
+        default_outbound_access: true,
     };
     let vnet = VirtualNetwork {
         id: "vnet1".into(),
@@ -310,6 +312,8 @@ pub(crate) fn network(subnet: Vec<SecurityRule>, nic: Vec<SecurityRule>, guarded
         name: address.into(),
         subnet: SubnetIndex { vnet: VnetIndex(0), subnet: usize::from(address.contains(':')) },
         private_address: Some(address.parse().unwrap()),
+        is_assumed: false,
+        is_ipv6: address.contains(':'),
         public_ip: None,
         application_security_groups: groups.iter().copied().map(AsgIndex).collect(),
         primary: true,
@@ -335,6 +339,29 @@ pub(crate) fn network(subnet: Vec<SecurityRule>, nic: Vec<SecurityRule>, guarded
         service_tags: Arc::new(ServiceTags::new(vec![tag])),
         ..Network::default()
     }
+}
+
+/// The network where the IPv4 address of the first NIC, and that of the second, may be left open.
+pub(crate) fn left_open(mut network: Network, open: [bool; 2]) -> Network {
+    for (nic, open) in network.network_interfaces.iter_mut().zip(open) {
+        let own = &mut nic.ip_configurations[0];
+        own.private_address = own.private_address.filter(|_| !open);
+    }
+    network
+}
+
+/// The network whose two NICs are in these groups by their IPv4 addresses.
+pub(crate) fn in_groups(mut network: Network, groups: [Vec<usize>; 2]) -> Network {
+    for (nic, groups) in network.network_interfaces.iter_mut().zip(groups) {
+        nic.ip_configurations[0].application_security_groups = groups.into_iter().map(AsgIndex).collect();
+    }
+    network
+}
+
+/// The groups of both NICs.
+pub(crate) fn memberships() -> impl Strategy<Value = [Vec<usize>; 2]> {
+    let groups = || prop::sample::subsequence(vec![0, 1], 0..=2);
+    [groups(), groups()]
 }
 
 /// What a group's rules say, by the linear reference, and which of them decides.

@@ -52,6 +52,7 @@ impl Reader {
             name,
             subnet: None,
             private_address: None,
+            is_ipv6: false,
             public_ip: None,
             application_security_groups: Vec::new(),
             primary: None,
@@ -62,6 +63,9 @@ impl Reader {
             let report = &mut self.report;
             configuration.subnet = report.reference(&properties, "subnet");
             configuration.private_address = report.string(&properties, "privateIPAddress");
+            let version = properties.get("privateIPAddressVersion");
+            let version = version.as_ref().and_then(|place| place.node.as_str());
+            configuration.is_ipv6 = version.is_some_and(|it| it.trim().eq_ignore_ascii_case("IPv6"));
             configuration.public_ip = report.reference(&properties, "publicIPAddress");
             configuration.application_security_groups =
                 report.references(&properties, "applicationSecurityGroups");

@@ -41,6 +41,7 @@ const SUBNET: &[Field] = &[
     ("security_group", "networkSecurityGroup", Reference),
     ("network_security_group_id", "networkSecurityGroup", Reference),
     ("route_table_id", "routeTable", Reference),
+    ("default_outbound_access_enabled", "defaultOutboundAccess", Itself),
 ];
 const ROUTE_TABLE: &[Field] = &[("disable_bgp_route_propagation", "disableBgpRoutePropagation", Itself)];
 const ROUTE: &[Field] = &[

@@ -2,7 +2,7 @@
 
 use super::resource::Head;
 use super::{Reader, keys};
-use document::{Place, codes};
+use document::{Node, Place, Value, codes};
 use model::{At, raw};
 
 impl Reader {
@@ -45,6 +45,7 @@ impl Reader {
         let before = self.report.errors();
         let Head { id, name } = head;
         let (mut prefixes, mut security_group, mut route_table) = (Vec::new(), None, None);
+        let mut default_outbound_access = true;
         if let Some(properties) = self.properties(place, keys::SUBNET) {
             prefixes = self.report.strings(&properties, "addressPrefixes");
             if let Some(one) = self.report.string(&properties, "addressPrefix") {
@@ -53,11 +54,13 @@ impl Reader {
             self.allocated(&properties, &mut prefixes, "properties.addressPrefix");
             security_group = self.report.reference(&properties, "networkSecurityGroup");
             route_table = self.report.reference(&properties, "routeTable");
+            let outbound = properties.get("defaultOutboundAccess");
+            default_outbound_access = outbound.is_none_or(|place| !is_false(place.node));
             let beyond = ["natGateway", "serviceEndpoints", "serviceEndpointPolicies"];
             self.ignore_properties(&properties, &beyond, &name.value);
         }
         let incomplete = self.report.errors() > before;
-        raw::Subnet { id, name, prefixes, security_group, route_table, incomplete }
+        raw::Subnet { id, name, prefixes, security_group, route_table, default_outbound_access, incomplete }
     }
 
     /// The prefixes that a pool of addresses has given, where none are written: only Azure's answers tell them.
@@ -125,6 +128,15 @@ impl Reader {
         }
         peering.incomplete = self.report.errors() > before;
         peering
+    }
+}
+
+/// Whether a value says no, as a word or as text.
+fn is_false(node: &Node) -> bool {
+    match &node.value {
+        Value::Bool(value) => !value,
+        Value::String(text) => text.trim().eq_ignore_ascii_case("false"),
+        _ => false,
     }
 }
 

@@ -31,8 +31,10 @@ pub(super) fn lint(
     let machines = !raw.network_interfaces.is_empty() && !errors && is_complete(raw);
     let public = public_addresses(network);
     let balanced = if machines { balanced(raw, network) } else { HashSet::new() };
+    let guarded = guarded(network);
     for (nth, group) in raw.security_groups.iter().enumerate() {
         let is_balanced = balanced.contains(&NsgIndex(nth));
+        let guarded = guarded.get(&NsgIndex(nth));
         for rule in &group.rules {
             let label = label(&group.name.value, &rule.name.value);
             own_public_address(rule, &label, &public, report);
@@ -40,6 +42,8 @@ pub(super) fn lint(
             probes_denied(rule, &group.rules, is_balanced, &label, report);
             if machines {
                 empty_groups(rule, &label, asg_vnets, directories, report);
+                let guarded = guarded.map(|vnets| (network, vnets));
+                groups_out_of_reach(rule, &label, (asg_vnets, guarded), directories, report);
             }
         }
     }
@@ -216,6 +220,66 @@ fn empty_groups(
                 });
             let warning = Diagnostic::warning(codes::ASG_EMPTY, &reference.at, message);
             report.push(warning.help("it matches nothing until an IP configuration joins it"));
+        }
+    }
+}
+
+/// The virtual networks in which each group guards something.
+fn guarded(network: &Network) -> HashMap<NsgIndex, HashSet<VnetIndex>> {
+    let mut guarded: HashMap<NsgIndex, HashSet<VnetIndex>> = HashMap::new();
+    for (nth, vnet) in network.virtual_networks.iter().enumerate() {
+        for group in vnet.subnets.iter().filter_map(|subnet| subnet.security_group) {
+            guarded.entry(group).or_default().insert(VnetIndex(nth));
+        }
+    }
+    for nic in &network.network_interfaces {
+        if let (Some(group), Some(vnet)) = (nic.security_group, nic.vnet()) {
+            guarded.entry(group).or_default().insert(vnet);
+        }
+    }
+    guarded
+}
+
+/// Groups whose members are in another virtual network than all that the rule guards. At the other end of a connection they
+/// count where both are peered, at the rule's own they never do.
+///
+/// # Source
+/// Azure "Application security groups": all members of one group, and those of the groups on both sides of a rule, are in one
+/// virtual network. Of a group that stands alone at the other end it says nothing.
+fn groups_out_of_reach(
+    rule: &raw::SecurityRule,
+    label: &str,
+    (asg_vnets, guarded): (&[Option<VnetIndex>], Option<(&Network, &HashSet<VnetIndex>)>),
+    directories: &Directories,
+    report: &mut Report,
+) {
+    let (Some((network, guarded)), Some(way)) = (guarded, direction(rule)) else { return };
+    for (side, is_own) in [(&rule.source, way == Way::Out), (&rule.destination, way == Way::In)] {
+        for reference in &side.application_security_groups {
+            let Ok(asg) = directories.asgs.find(&reference.value) else { continue };
+            let Some(&Some(of)) = asg_vnets.get(asg.0) else { continue };
+            let is_peer = |vnet: &VnetIndex| network.peers(*vnet).any(|peering| peering.remote == of);
+            if guarded.contains(&of) || !is_own && guarded.iter().any(is_peer) {
+                continue;
+            }
+            let name = reference.value.rsplit('/').next().unwrap_or_default();
+            let vnet = network.virtual_networks.get(of.0).map(|vnet| &*vnet.name).unwrap_or_default();
+            let message = format!(
+                "{label} names the application security group '{name}', whose members are in virtual network '{vnet}', which \
+                 is neither one that its network security group guards nor a peer of one: it matches none of them"
+            );
+            let message = match is_own {
+                true => format!(
+                    "{label} names the application security group '{name}' at its own end, whose members are in virtual network \
+                     '{vnet}', where its network security group guards nothing: it matches none of them"
+                ),
+                false => message,
+            };
+            let help = match is_own {
+                true => "name a group with members that the network security group guards",
+                false => "connect the virtual networks by a peering, or write the addresses of the members",
+            };
+            report.push(Diagnostic::warning(codes::ASG_OUT_OF_REACH, &reference.at, message).help(help));
         }
     }
 }

@@ -20,6 +20,7 @@ mod tag;
 mod text;
 mod vnet;
 
+pub(crate) use prefix::is_reserved;
 pub use tag::retag;
 
 use crate::reference::{Directory, Kind, is_full};

@@ -163,6 +163,8 @@ impl Builder<'_> {
             name: raw.name.value.as_str().into(),
             subnet: subnet?,
             private_address,
+            is_assumed: false,
+            is_ipv6: raw.is_ipv6,
             public_ip,
             application_security_groups,
             primary,

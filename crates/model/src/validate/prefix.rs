@@ -87,7 +87,7 @@ pub(super) fn overlaps(nets: &[IpNet]) -> Vec<(usize, usize)> {
 ///
 /// # Source
 /// Azure "Azure Virtual Network FAQ", *restrictions on using IP addresses within these subnets*.
-pub(super) fn is_reserved(subnet: &IpNet, address: IpAddr) -> bool {
+pub(crate) fn is_reserved(subnet: &IpNet, address: IpAddr) -> bool {
     let (first, last, address) = match (subnet, address) {
         (IpNet::V4(net), IpAddr::V4(address)) => (
             u128::from(u32::from(net.network())),

@@ -24,8 +24,10 @@ pub(super) fn run(args: &cli::Diff, out: &mut impl Write) -> anyhow::Result<Exit
     if let (Files::Gateway(_), Files::Gateway(file)) = (old, new) {
         offline::no_place(&file.display().to_string(), &given)?;
     }
-    let old = Side::load(old, &given, "OLD", args.output)?;
-    let new = Side::load(new, &given, "NEW", args.output)?;
+    let mut old = Side::load(old, &given, "OLD", args.output)?;
+    let mut new = Side::load(new, &given, "NEW", args.output)?;
+    analysis::assume_alike(Arc::make_mut(&mut old.network), Arc::make_mut(&mut new.network));
+    tell_assumptions(&old, &new);
     let limits = Limits { regions: args.limit, ..Limits::default() };
     let found = answer(&diff(&old.network(), &new.network(), &limits)?);
     super::answer(out, args.output, &found, |out, it| print::differences(out, it, &super::look()))?;
@@ -42,11 +44,21 @@ fn side<'a>(name: &str, files: &'a [PathBuf]) -> anyhow::Result<Files<'a>> {
     Files::of_documents(files).with_context(|| name.to_owned())
 }
 
+/// Says which addresses the answer assumes, once where both sides assume the same.
+fn tell_assumptions(old: &Side, new: &Side) {
+    let told = |side: &Side| side.network.assumptions().filter(|_| !side.is_attached);
+    let sides = if told(old) == told(new) { vec![old] } else { vec![old, new] };
+    for side in sides.into_iter().filter(|side| !side.is_attached) {
+        offline::tell_assumptions(&side.network);
+    }
+}
+
 /// One side, loaded.
 struct Side {
     network: Arc<model::Network>,
     virtual_networks: BTreeMap<Vantage, Vec<IpNet>>,
     on_premises: Vec<Vec<IpNet>>,
+    is_attached: bool,
 }
 
 impl Side {
@@ -73,6 +85,7 @@ impl Side {
         Self {
             virtual_networks: virtual_network_tags(&network, attachments),
             on_premises: on_premises(&network, attachments),
+            is_attached: !attachments.is_empty(),
             network,
         }
     }

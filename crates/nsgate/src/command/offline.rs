@@ -8,22 +8,51 @@ use model::{Diagnostic, Network, NicIndex, Severity};
 use packet::AttachmentId;
 use print::Look;
 use snapshot::{Attachment, AttachmentKind, Gateway, Names, Snapshot};
-use std::io;
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A network interface for questions only: an Ethernet link of the usual size.
 const MTU: u32 = 1500;
+/// Stands for the address of Azure's default outbound access: TEST-NET-1 (RFC 5737), nobody's address.
+const DEFAULT_OUTBOUND: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 4);
 /// The most flows of a gateway that no file describes.
 const CAPACITY: usize = 1_000_000;
 
-/// A gateway whose packets can be asked about: every network interface has an attachment.
+/// A gateway whose packets can be asked about: every network interface has an attachment, and leaves for the internet as
+/// Azure lets it.
 pub(super) fn complete(gateway: Gateway) -> Gateway {
     if !gateway.attachments.is_empty() {
         return gateway;
     }
+    tell_assumptions(&gateway.network);
     let attachments = imagined(&gateway);
-    Gateway { attachments, ..gateway }
+    let default_outbound_access = gateway.default_public_ips.is_empty();
+    let default_public_ips = match default_outbound_access {
+        true => vec![DEFAULT_OUTBOUND],
+        false => gateway.default_public_ips.clone(),
+    };
+    Gateway { attachments, default_outbound_access, default_public_ips, ..gateway }
+}
+
+/// The gateway in which the network interface that a packet is said to come from has its source address, where nothing is
+/// attached and that is left open.
+pub(super) fn from_where_asked(mut gateway: Gateway, from: Option<&str>, source: IpAddr) -> Gateway {
+    let nic = from.filter(|_| gateway.attachments.is_empty()).map(|from| gateway.network.find_nic(from));
+    if let Some(Ok(nic)) = nic {
+        // Where it can not have it, the answer is that it does not belong there.
+        let _ = Arc::make_mut(&mut gateway.network).settle_address(nic, source);
+    }
+    gateway
+}
+
+/// Says on stderr which addresses are assumed, where nothing is attached; a gateway assumes none.
+pub(super) fn tell_assumptions(network: &Network) {
+    if let Some(assumptions) = network.assumptions() {
+        // There is nobody left to tell where stderr fails.
+        let _ = writeln!(super::stderr(), "nsgate: {assumptions}");
+    }
 }
 
 /// What documents are read with.
@@ -161,12 +190,13 @@ pub(super) fn load_documents(
     load_network(files, given, output).map(gateway::without_file)
 }
 
-/// The network of Azure's documents alone.
+/// The network of Azure's documents alone, with the addresses that Azure would give where they are open.
 pub(super) fn load_network(files: &[PathBuf], given: &Given<'_>, output: Output) -> anyhow::Result<Network> {
     let (documents, found) = gateway::load_documents(files, given);
     match documents.network.filter(|_| found.iter().all(|one| one.severity != Severity::Error)) {
-        Some(network) => {
+        Some(mut network) => {
             warn(&found, output);
+            network.assume_addresses();
             Ok(network)
         }
         None => Err(Broken(found).into()),
@@ -174,8 +204,11 @@ pub(super) fn load_network(files: &[PathBuf], given: &Given<'_>, output: Output)
 }
 
 fn load_file(file: &Path, output: Output) -> anyhow::Result<Loaded> {
-    let loaded = gateway::load(file, &mut Ids::default(), &Host::Unseen).map_err(Broken)?;
+    let mut loaded = gateway::load(file, &mut Ids::default(), &Host::Unseen).map_err(Broken)?;
     warn(&loaded.warnings, output);
+    if loaded.gateway.attachments.is_empty() {
+        Arc::make_mut(&mut loaded.gateway.network).assume_addresses();
+    }
     Ok(loaded)
 }
 
@@ -197,7 +230,7 @@ pub(super) fn compile(gateway: &Gateway) -> anyhow::Result<Arc<Snapshot>> {
     }
 }
 
-/// For a file without attachments: every network interface that has its addresses, and an internet.
+/// For a file without attachments: every network interface, and an internet.
 fn imagined(gateway: &Gateway) -> Vec<Attachment> {
     let internet = AttachmentKind::Internet {
         // TEST-NET-1 (RFC 5737): nobody's addresses.
@@ -205,12 +238,8 @@ fn imagined(gateway: &Gateway) -> Vec<Attachment> {
         next_hops: vec![[192, 0, 2, 254].into()],
         host_addresses: Vec::new(),
     };
-    let complete = |nic: &&(usize, &model::NetworkInterface)| {
-        nic.1.ip_configurations.iter().all(|configuration| configuration.private_address.is_some())
-    };
-    let nics: Vec<_> = gateway.network.network_interfaces.iter().enumerate().collect();
-    let nics = nics.iter().filter(complete).map(|(nth, nic)| {
-        (Arc::clone(&nic.name), AttachmentKind::Nic { nic: NicIndex(*nth), enforced_mac: None })
+    let nics = gateway.network.network_interfaces.iter().enumerate().map(|(nth, nic)| {
+        (Arc::clone(&nic.name), AttachmentKind::Nic { nic: NicIndex(nth), enforced_mac: None })
     });
     std::iter::once((Arc::from("internet"), internet))
         .chain(nics)

@@ -105,6 +105,13 @@ fn judge(policy: &Policy, output: Output) -> anyhow::Result<Judge> {
     Ok(Judge::Compiled(Box::new(gateway), snapshot))
 }
 
+/// Says which addresses the answer assumes: those of documents alone.
+fn tell_assumptions(gateway: &Gateway, supposed: &Snapshot) {
+    if gateway.attachments.is_empty() {
+        offline::tell_assumptions(&supposed.network);
+    }
+}
+
 pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::Result<()> {
     let question = Question {
         nic: args.nic.as_ref().map(|nic| placed(&args.policy, NIC, nic)).transpose()?,
@@ -118,9 +125,13 @@ pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::R
         remote: args.remote.clone(),
     };
     let verdict: IpFlow = match judge(&args.policy, args.output)? {
-        Judge::Compiled(gateway, snapshot) => views::supposed_by_flow(&gateway, &snapshot, &question)
-            .and_then(|snapshot| views::test_ip_flow(&snapshot, &question))
-            .map_err(|why| anyhow!(why))?,
+        Judge::Compiled(gateway, snapshot) => {
+            let supposed =
+                views::supposed_by_flow(&gateway, &snapshot, &question).map_err(|why| anyhow!(why))?;
+            let verdict = views::test_ip_flow(&supposed, &question).map_err(|why| anyhow!(why))?;
+            tell_assumptions(&gateway, &supposed);
+            verdict
+        }
         Judge::Daemon(socket) => super::question(&socket, &Request::TestIpFlow(question))?,
     };
     match args.output {
@@ -143,6 +154,9 @@ pub(super) fn list_effective_nsg(args: &ListEffectiveNsg, out: &mut impl Write) 
             Judge::Daemon(socket) => super::question(socket, &Request::ListEffectiveNsg { nic })?,
         };
         all.push((name, nsgs));
+    }
+    if let Judge::Compiled(gateway, snapshot) = &judge {
+        tell_assumptions(gateway, snapshot);
     }
     if let [(_, nsgs)] = all.as_slice() {
         let azures = views::EffectiveNsgs(nsgs);
@@ -172,12 +186,21 @@ pub(super) fn run_configuration_diagnostic(
     let profiles = profiles(args)?;
     let count = profiles.len();
     let (mut results, mut faults): (Vec<Diagnosis>, Vec<String>) = (Vec::new(), Vec::new());
+    let mut assumed: Vec<Option<String>> = Vec::new();
     for (nth, profile) in profiles.into_iter().enumerate() {
         let asked = Diagnostic { nic: nic.clone(), vm: vm.clone(), profile, verbosity };
         let told = match &judge {
-            Judge::Compiled(gateway, snapshot) => views::supposed_by_diagnostic(gateway, snapshot, &asked)
-                .and_then(|snapshot| views::diagnose(&snapshot, &asked))
-                .map_err(|why| anyhow!(why)),
+            Judge::Compiled(gateway, snapshot) => {
+                let told = views::diagnose_supposing(gateway, snapshot, &asked).map_err(|why| anyhow!(why));
+                told.map(|(diagnosis, supposed)| {
+                    let assumptions = supposed.network.assumptions();
+                    if !assumed.contains(&assumptions) {
+                        tell_assumptions(gateway, &supposed);
+                        assumed.push(assumptions);
+                    }
+                    diagnosis
+                })
+            }
             Judge::Daemon(socket) => super::question(socket, &Request::RunConfigurationDiagnostic(asked)),
         };
         match told {

@@ -76,6 +76,8 @@ pub(crate) fn nic(address: &str, groups: &[usize]) -> NetworkInterface {
         name: "ipconfig1".into(),
         subnet: SubnetIndex { vnet: VnetIndex(0), subnet: 0 },
         private_address: Some(address.parse().unwrap()),
+        is_assumed: false,
+        is_ipv6: false,
         public_ip: None,
         application_security_groups: groups.iter().copied().map(AsgIndex).collect(),
         primary: true,

@@ -1,13 +1,15 @@
 //! Compiling a policy: from the model and the gateway file to a [`Snapshot`].
 
-use super::{Nic, Private, Public, Rules, Snapshot};
+use super::{Nic, Private, Public, Rules, Snapshot, StandIn};
 use crate::gateway::{Attachment, AttachmentKind, Gateway};
 use crate::guards::Guards;
 use crate::link::build_links;
 use crate::names::{Names, OUTSIDE_SCOPES, RuleName};
 use crate::reach::{Reaches, virtual_network_tag, virtual_network_tags};
 use crate::user_routes::UserRoutes;
-use model::{Direction, IpConfiguration, Network, NicIndex, NsgIndex, SubnetIndex, Vantage};
+use model::{
+    Direction, IpConfiguration, Network, NetworkInterface, NicIndex, NsgIndex, SubnetIndex, Vantage,
+};
 use packet::{Address, AttachmentId, Owner, Scope};
 use policy::{GroupId, Policy};
 use siphasher::sip::SipHasher13;
@@ -56,9 +58,13 @@ impl Snapshot {
                 }
                 private.insert((scope, Address::from(address)), entry);
             }
-            let shared_public = one_of(&shared, &nic.id);
-            let name = Arc::clone(&nic.name);
-            snapshot_nics.push(Nic { name, owner, shared_public, attached, guards });
+            let stand_in = gateway.default_outbound_access.then(|| stand_in(&network, nic));
+            let shared_public = match stand_in {
+                Some(None) => None,
+                _ => one_of(&shared, &nic.id),
+            };
+            let (name, stand_in) = (Arc::clone(&nic.name), stand_in.flatten());
+            snapshot_nics.push(Nic { name, owner, shared_public, stand_in, attached, guards });
         }
         for address in &shared {
             public.entry(*address).or_insert(Public::Shared);
@@ -99,6 +105,19 @@ impl Snapshot {
             network,
         })
     }
+}
+
+/// For what an imagined public address stands at a network interface; `None` where its subnet keeps it from the internet.
+///
+/// # Source
+/// Azure "Default outbound access in Azure": a subnet is private where its `defaultOutboundAccess` is false.
+fn stand_in(network: &Network, nic: &NetworkInterface) -> Option<StandIn> {
+    let own = nic.ip_configurations.as_slice();
+    if own.iter().any(|it| it.public_ip.is_some()) {
+        return Some(StandIn::PublicIpAddress);
+    }
+    let gives = |it: &IpConfiguration| network.subnet(it.subnet).is_some_and(|it| it.default_outbound_access);
+    own.iter().all(gives).then_some(StandIn::DefaultOutboundAccess)
 }
 
 /// The shared address that is a network interface's: the one that with its name makes the greatest hash.

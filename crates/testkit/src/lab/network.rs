@@ -83,6 +83,7 @@ impl Blueprint {
             network,
             attachments: internet.chain(nics).chain(segments).chain(sites).collect(),
             default_public_ips: self.default_public.clone(),
+            default_outbound_access: false,
             snat_ports: self.snat_ports,
             ports_per_vm: self.ports_per_vm,
             flow_idle: self.flow_idle,
@@ -97,6 +98,7 @@ impl Blueprint {
             prefixes: plan.prefixes(self),
             security_group: plan.nsg.map(NsgIndex),
             route_table: plan.route_table.map(RouteTableIndex),
+            default_outbound_access: true,
         };
         VirtualNetwork {
             id: name.as_str().into(),
@@ -131,6 +133,8 @@ impl Blueprint {
             name: "ipconfig1".into(),
             subnet: self.subnet_of(vm.subnet),
             private_address: Some(vm.address.into()),
+            is_assumed: false,
+            is_ipv6: false,
             public_ip,
             application_security_groups: groups.map(|(nth, _)| AsgIndex(nth)).collect(),
             primary: true,

@@ -66,6 +66,8 @@ impl Blueprint {
         self.dual_stack.then(|| IpConfiguration {
             name: "ipconfig2".into(),
             private_address: Some(beside(vm.address).into()),
+            is_assumed: false,
+            is_ipv6: true,
             public_ip,
             primary: false,
             ..first.clone()
