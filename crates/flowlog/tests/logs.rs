@@ -119,7 +119,7 @@ fn of_a_record_that_is_cut_off_the_whole_tuples_are_read() {
     let cut = |log: &str| {
         let mut seen = Vec::new();
         let end = log.rfind("1767607").unwrap() + 10;
-        let error = read("log", log[..end].as_bytes(), |record| seen.push(record)).unwrap_err();
+        let error = read("log", &log.as_bytes()[..end], |record| seen.push(record)).unwrap_err();
         assert!(error.why.starts_with("the log ends in the middle of a record"), "{error}");
         seen
     };

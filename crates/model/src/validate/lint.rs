@@ -224,6 +224,9 @@ fn empty_groups(
     }
 }
 
+/// A network, and those of its virtual networks in which one group guards something.
+type Guarded<'a> = (&'a Network, &'a HashSet<VnetIndex>);
+
 /// The virtual networks in which each group guards something.
 fn guarded(network: &Network) -> HashMap<NsgIndex, HashSet<VnetIndex>> {
     let mut guarded: HashMap<NsgIndex, HashSet<VnetIndex>> = HashMap::new();
@@ -249,7 +252,7 @@ fn guarded(network: &Network) -> HashMap<NsgIndex, HashSet<VnetIndex>> {
 fn groups_out_of_reach(
     rule: &raw::SecurityRule,
     label: &str,
-    (asg_vnets, guarded): (&[Option<VnetIndex>], Option<(&Network, &HashSet<VnetIndex>)>),
+    (asg_vnets, guarded): (&[Option<VnetIndex>], Option<Guarded<'_>>),
     directories: &Directories,
     report: &mut Report,
 ) {
