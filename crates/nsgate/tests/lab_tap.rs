@@ -102,10 +102,9 @@ fn a_tap_device_that_its_machine_deletes_is_made_again() {
         assert!(is_answered(&site, &site.vm3), "{}", daemon.log());
         site.vm3.ip("link delete eth0");
         assert!(is_answered(&site, &site.vm1), "nobody else's business");
-        let told = || daemon.log().matches("the interface is gone").count() == times;
-        assert!(soon(told), "{times}: {}", daemon.log());
-        assert!(soon(|| is_attached(&daemon, "vm3")), "{times}: {}", daemon.log());
+        // It is the machine's end that is gone, so what can be plugged in again is a new one.
         site.plug("vm3");
+        assert!(soon(|| is_attached(&daemon, "vm3")), "{times}: {}", daemon.log());
     }
     assert!(is_answered(&site, &site.vm3), "{}", daemon.log());
 }
