@@ -49,9 +49,9 @@ fn a_narrow_link_is_told_and_tcp_adapts(setting: Setting) {
 
 fn a_large_ping_is_answered_through_snat(setting: Setting) {
     let Some((site, _daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
-    site.vm1.run("ping -n -c 2 -i 0.2 -W 1 -s 3000 198.51.100.1");
-    site.vm2.run("ping -n -c 2 -i 0.2 -W 1 -s 3000 198.51.100.1");
-    site.internet.run("ping -n -c 2 -i 0.2 -W 1 -s 3000 203.0.113.20");
+    site.answers(&site.vm1, "-c 2 -i 0.2 -s 3000", "198.51.100.1");
+    site.answers(&site.vm2, "-c 2 -i 0.2 -s 3000", "198.51.100.1");
+    site.answers(&site.internet, "-c 2 -i 0.2 -s 3000", "203.0.113.20");
 }
 
 fn fragments_pass_in_every_order(setting: Setting) {
@@ -80,16 +80,16 @@ fn fragments_pass_in_every_order(setting: Setting) {
 
 fn a_time_to_live_of_one_names_the_hop(setting: Setting) {
     let Some((site, _daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
-    let told = site.vm1.attempt("ping -n -c 1 -W 1 -t 1 198.51.100.1");
+    let told = site.ping_with(&site.vm1, "-t 1", "198.51.100.1");
     assert!(
         told.stdout.contains("From 10.0.1.1") && told.stdout.contains("Time to live exceeded"),
         "{}",
         told.stdout
     );
-    let told = site.internet.attempt("ping -n -c 1 -W 1 -t 1 203.0.113.20");
+    let told = site.ping_with(&site.internet, "-t 1", "203.0.113.20");
     assert!(told.stdout.contains("Time to live exceeded"), "{}", told.stdout);
     // Inside a subnet no hop is counted.
-    site.vm1.run("ping -n -c 1 -W 1 -t 1 10.0.1.5");
+    site.answers(&site.vm1, "-t 1", "10.0.1.5");
 }
 
 fn a_spoofed_source_is_dropped_and_named(setting: Setting) {
@@ -103,5 +103,5 @@ fn a_spoofed_source_is_dropped_and_named(setting: Setting) {
     wire.send(&ipv4("10.0.1.4", "198.51.100.2").udp(5000, 5000).macs(wire.mac, gateway).bytes());
     let heard = outside.hear(PATIENCE, |frame| frame.get(12..14) == Some(&[0x08, 0x00])).unwrap();
     assert_eq!(heard[30..34], [198, 51, 100, 2], "only the honest packet leaves");
-    assert_eq!(daemon.dropped("spoofed-source", "", ""), 4);
+    daemon.drops("spoofed-source", |packets| packets == 4);
 }

@@ -63,6 +63,13 @@ impl Daemon {
             .sum()
     }
 
+    /// Asserts that as many packets are dropped for `reason` as is `enough`, soon: a worker may still be at it.
+    #[track_caller]
+    pub fn drops(&self, reason: &str, enough: impl Fn(u64) -> bool) {
+        let counted = eventually(PATIENCE, || enough(self.dropped(reason, "", "")).then_some(()));
+        assert!(counted.is_some(), "{reason}: {:#}", self.ask("drops"));
+    }
+
     /// Asserts that `work` makes the daemon drop packets by `rule` of `nsg`; gives back what `work` does.
     pub fn denies<T>(&self, nsg: &str, rule: &str, work: impl FnOnce() -> T) -> T {
         let before = self.dropped("", nsg, rule);
