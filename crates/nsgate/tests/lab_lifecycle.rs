@@ -47,8 +47,6 @@ mod host {
     );
 }
 
-const SOON: Duration = Duration::from_secs(5);
-
 /// A connection to an echo server that is in the middle of its work.
 struct Transfer {
     stream: TcpStream,
@@ -94,17 +92,24 @@ fn what_finds_no_room_at_an_interface_is_dropped_by_name(setting: Setting) {
         number(vm3, "/sendFailures")
     };
     socket.send_to(&[0; 1000], "10.0.2.4:9000").unwrap();
-    assert!(netns::eventually(SOON, || (forwarded() == 1).then_some(())).is_some(), "{}", daemon.log());
+    assert!(netns::eventually(PATIENCE, || (forwarded() == 1).then_some(())).is_some(), "{}", daemon.log());
 
     site.gateway.run("tc qdisc add dev vm3 root tbf rate 80kbit burst 1600 limit 20000");
     for _ in 0..COUNT {
         socket.send_to(&[0; 1000], "10.0.2.4:9000").unwrap();
     }
     let all = || (forwarded() + daemon.dropped("not-sent", "", "") == 1 + COUNT).then_some(());
-    assert!(netns::eventually(SOON, all).is_some(), "{:#} {:#}", daemon.ask("status"), daemon.ask("drops"));
+    assert!(
+        netns::eventually(PATIENCE, all).is_some(),
+        "{:#} {:#}",
+        daemon.ask("status"),
+        daemon.ask("drops")
+    );
     let lost = daemon.dropped("not-sent", "", "");
     assert!(lost > 0 && lost < COUNT, "{lost}");
-    assert_eq!(failures(), lost);
+    // At the interface a question of the gateway's own counts as well, of which there is one a second.
+    let failures = failures();
+    assert!(failures >= lost && failures < lost + COUNT / 10, "{failures} failures, {lost} packets lost");
     assert_every_frame_is_counted(&daemon);
 }
 
@@ -216,7 +221,7 @@ fn assert_nothing_passes(site: &Site, setting: Setting) {
             return Some(Raw::open(machine, "eth0"));
         }
         let is_gone = || (!machine.attempt("ip link show eth0").success).then_some(());
-        assert!(netns::eventually(SOON, is_gone).is_some(), "{name} is still there");
+        assert!(netns::eventually(PATIENCE, is_gone).is_some(), "{name} is still there");
         None
     };
     let (outside, inside) = (wire(&site.internet, "eth0"), wire(&site.vm1, "vm1"));
