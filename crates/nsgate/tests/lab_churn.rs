@@ -11,17 +11,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use testkit::build::{fragments, ipv4};
-use testkit::figures::{assert_every_frame_is_counted, number};
+use testkit::figures::{assert_every_frame_is_counted, number, of_workers};
 use testkit::gateway_file::{GatewayFile, Rule};
 use testkit::netns::{Namespace, eventually, veth};
 use testkit::probe::{self, Outcome};
 use testkit::process::{self, Holdings};
 use testkit::raw::Raw;
-use testkit::site::{Daemon, Setting, Site};
+use testkit::site::{Daemon, PATIENCE, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
-/// How long a connection may take: the kernel sends a lost SYN again after one second.
-const PATIENCE: Duration = Duration::from_secs(3);
 /// Every so long something changes.
 const SECOND: Duration = Duration::from_secs(1);
 /// The memory of its own, in KiB, that the daemon may have gained when all is over: what glibc keeps for each thread of
@@ -123,7 +121,7 @@ impl Traffic {
             scope.spawn(move || {
                 // In pieces there and back.
                 self.repeat(&self.pings, &site.vm3, |_| {
-                    let ran = site.vm3.attempt("ping -n -c 4 -i 0.05 -W 2 -s 4000 198.51.100.9");
+                    let ran = site.vm3.attempt("ping -n -c 4 -i 0.05 -W 10 -s 4000 198.51.100.9");
                     if ran.success { Ok(()) } else { Err(ran.stdout) }
                 });
             });
@@ -204,10 +202,24 @@ fn send_pieces(site: &Site, wire: &Raw, step: u64) {
     }
 }
 
-/// Warnings about `vm2` are expected; anything else that is worse than information is not.
+/// What found no room on its way from or to a machine that stays: at a machine's own end, in a ring, between workers.
+fn lost(site: &Site, status: &Value) -> u64 {
+    let stay = |one: &&Value| one["interface"] != "vm2";
+    let rings = status["attachments"].as_array().unwrap().iter().filter(stay);
+    let rings: u64 = rings.map(|one| number(one, "/ringDrops")).sum();
+    let machines = site.wired().into_iter().filter(|(_, name)| *name != "vm2");
+    let dropped = |machine: &Namespace| -> u64 {
+        machine.run("cat /sys/class/net/eth0/statistics/tx_dropped").trim().parse().unwrap()
+    };
+    rings + of_workers(status, "lostBetween") + machines.map(|(machine, _)| dropped(machine)).sum::<u64>()
+}
+
+/// Warnings about `vm2` are expected, and of a ring that was full, of which the frames are counted; anything else that is
+/// worse than information is not.
 fn unexpected(log: &str) -> Vec<&str> {
     let bad = |line: &&str| {
-        let expected = line.contains("vm2") && line.contains(" WARN ");
+        let expected =
+            (line.contains("vm2") || line.contains("the ring was full")) && line.contains(" WARN ");
         (line.contains(" WARN ") || line.contains(" ERROR ") || line.contains("panicked")) && !expected
     };
     log.lines().filter(bad).collect()
@@ -262,10 +274,16 @@ fn churn(setting: Setting) {
     assert!(eventually(Duration::from_secs(10), reaches_all).is_some(), "vm2 is back: {}", daemon.log());
     assert_all_is_over(&daemon, begin, &samples);
     assert_eq!(unexpected(&daemon.log()), Vec::<&str>::new());
+    // Each frame that this host had no time for may have been one try's.
+    let status = daemon.ask("status");
+    let lost = lost(&site, &status);
     for tries in [&traffic.outward, &traffic.between, &traffic.datagrams, &traffic.pings] {
         assert!(tries.done.load(Ordering::Relaxed) > span().as_secs(), "hardly any traffic");
         let (failed, last) = (tries.failed.load(Ordering::Relaxed), tries.last.lock().unwrap());
-        assert_eq!(failed, 0, "traffic that has nothing to do with vm2: {last}\n{:#}", daemon.ask("status"));
+        assert!(
+            failed <= lost,
+            "{failed} failed of what has nothing to do with vm2, {lost} frames were lost: {last}\n{status:#}"
+        );
     }
     let reached = traffic.to_the_flapping.failed.load(Ordering::Relaxed);
     assert!(reached < traffic.to_the_flapping.done.load(Ordering::Relaxed), "vm2 was reached between");
