@@ -25,6 +25,8 @@ const CAPACITY: u64 = 16_000;
 const PORTS_EACH: u64 = 5_000;
 /// What a neighbour may hold altogether: an eighth of the table is kept for those below their share.
 const LENT: u64 = CAPACITY / 8 * 7;
+/// Where vm2 serves by IPv6.
+const SIX: &str = "[fd00:a:0:1::5]:80";
 const PINGS: u64 = 40;
 /// The most of them that may be lost when a burst meets a full queue of the host's kernel.
 const LOST: u64 = 1;
@@ -47,6 +49,7 @@ testkit::on_setting!(tap_2_handing_over, super::Setting::tap(2).handing_over(), 
 fn file() -> GatewayFile {
     let rule = Rule::deny("NoHighPorts", 100).protocol("Udp").port("30000-65535");
     GatewayFile::open()
+        .dual_stack()
         .nsg("vm2", [rule, Rule::allow("All", 200)])
         .with("flows", json!({ "capacity": CAPACITY }))
         .with("outbound", json!({ "defaultPublicIp": "203.0.113.10", "portsPerVm": PORTS_EACH }))
@@ -55,17 +58,19 @@ fn file() -> GatewayFile {
 /// What is sent, and the reasons, with a rule's name, for which some of it is dropped.
 type Attack = (Sort, &'static [(&'static str, &'static str)]);
 
-const ATTACKS: [Attack; 4] = [
+const ATTACKS: [Attack; 5] = [
     (Sort::SYNS, &[("snat-share-full", "")]),
     (Sort::DATAGRAMS, &[("denied-inbound", "NoHighPorts")]),
     (Sort::ORPHANS, &[("fragments-full", ""), ("fragment-orphan", "")]),
+    (Sort::ORPHANS_V6, &[("fragments-full", ""), ("fragment-orphan", "")]),
     (Sort::SPOOFED, &[("spoofed-source", "")]),
 ];
 
 fn floods(setting: Setting) {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &file()) else { return };
+    let Some((site, daemon)) = Site::dual_stack_with(NSGATE, setting, &file()) else { return };
     site.serve(&site.internet, 80);
+    site.serve_v6(&site.vm2, SIX);
     let reachable = || site.try_udp(&site.vm3, "198.51.100.1:80").address();
     assert!(eventually(PATIENCE, reachable).is_some(), "{}", daemon.log());
     let (sender, gateway) = (site.vm1.mac("eth0"), site.gateway_mac("vm1"));
@@ -84,7 +89,7 @@ fn floods(setting: Setting) {
             sort.name
         );
         assert!(enough.is_some(), "{}: {sent} frames are no flood", sort.name);
-        assert!(connections > 0, "{}: the neighbour made no connection", sort.name);
+        assert!(connections > 1, "{}: the neighbour made no two connections", sort.name);
         assert!(most <= LENT, "{}: {most} flows", sort.name);
         assert_named(&daemon, reasons, &before);
     }
@@ -109,9 +114,10 @@ fn goes_on(site: &Site) -> u64 {
         let connections = site.vm3.enter(|| {
             let end = Instant::now() + SPAN;
             let mut done = 0;
-            while Instant::now() < end {
-                let to = format!("198.51.100.{}:80", 1 + done % 100).parse().unwrap();
-                let outcome = probe::tcp(to, PATIENCE);
+            while Instant::now() < end || done < 2 {
+                // One outward, one to the other machine by IPv6.
+                let to = if done % 2 == 0 { format!("198.51.100.{}:80", 1 + done % 100) } else { SIX.into() };
+                let outcome = probe::tcp(to.parse().unwrap(), PATIENCE);
                 assert!(outcome.address().is_some(), "connection {done}: {outcome}");
                 done += 1;
                 thread::sleep(Duration::from_millis(2));
