@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 use testkit::gateway_file::{GatewayFile, Rule};
 use testkit::netns::{self, Process, eventually};
-use testkit::site::{Daemon, Site};
+use testkit::site::{Daemon, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
@@ -159,10 +159,7 @@ fn ends_without(site: &Site, daemon: &mut Process, halted: Pid, log: impl Fn() -
         daemon.ended()
     });
     assert_eq!(ended.and_then(|ended| ended.code()), Some(0), "{}", log());
-    for interface in ["vm1", "vm2", "vm3", "eth0"] {
-        let filters = site.gateway.run(&format!("tc filter show dev {interface} ingress"));
-        assert!(filters.contains("nsgate"), "{interface} is open: {filters}");
-    }
+    all_are_guarded(site);
 }
 
 #[test]
@@ -404,6 +401,41 @@ fn a_worker_that_cannot_go_on_takes_the_daemon_down_and_leaves_the_door_shut() {
     let ended = daemon.ended(SOON);
     assert_eq!(ended.and_then(|ended| ended.code()), Some(70), "{}", daemon.log());
     assert!(daemon.log().contains("the worker cannot go on"), "{}", daemon.log());
+    all_are_guarded(&site);
+}
+
+#[test]
+fn one_of_several_workers_that_cannot_go_on_takes_the_daemon_down() {
+    for (workers, dying) in [(2, 1), (4, 1), (4, 3)] {
+        let Some((site, mut daemon)) =
+            Site::with_setting(NSGATE, Setting::veth(workers), &GatewayFile::open())
+        else {
+            return;
+        };
+        let pid = daemon.ask("status")["pid"].as_u64().unwrap() as u32;
+        // The others do not notice: they hold still.
+        let others = (0..workers).filter(|worker| *worker != dying);
+        let others: Vec<Pid> = others.map(|worker| thread_of(pid, &format!("worker-{worker}"))).collect();
+        others.iter().for_each(|thread| halt(*thread));
+        let limited = Command::new("prlimit").args(["--pid", &pid.to_string(), "--nofile=2"]).status();
+        assert!(limited.unwrap().success());
+        let ended = eventually(SOON, || {
+            // A thread that is traced is gone only when this is heard of.
+            for thread in &others {
+                let _ = waitpid(*thread, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG));
+            }
+            daemon.ended(Duration::ZERO)
+        });
+        let log = daemon.log();
+        assert_eq!(ended.and_then(|ended| ended.code()), Some(70), "{workers}, {dying}: {log}");
+        let said: Vec<_> = log.lines().filter(|line| line.contains("the worker cannot go on")).collect();
+        assert_eq!(said.len(), 1, "{log}");
+        assert!(said[0].contains(&format!("worker={dying}")), "{log}");
+        all_are_guarded(&site);
+    }
+}
+
+fn all_are_guarded(site: &Site) {
     for interface in ["vm1", "vm2", "vm3", "eth0"] {
         let filters = site.gateway.run(&format!("tc filter show dev {interface} ingress"));
         assert!(filters.contains("nsgate"), "{interface} is open: {filters}");
