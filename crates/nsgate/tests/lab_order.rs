@@ -29,11 +29,23 @@ testkit::on_setting!(
     nothing_overtakes,
     what_waits_is_not_overtaken
 );
+testkit::on_setting!(
+    veth_4_handing_over,
+    super::Setting::veth(4).handing_over(),
+    nothing_overtakes,
+    what_waits_is_not_overtaken
+);
 testkit::on_setting!(tap_2, super::Setting::tap(2), nothing_overtakes, what_waits_is_not_overtaken);
 testkit::on_setting!(tap_4, super::Setting::tap(4), nothing_overtakes, what_waits_is_not_overtaken);
 testkit::on_setting!(
     tap_2_handing_over,
     super::Setting::tap(2).handing_over(),
+    nothing_overtakes,
+    what_waits_is_not_overtaken
+);
+testkit::on_setting!(
+    tap_4_handing_over,
+    super::Setting::tap(4).handing_over(),
     nothing_overtakes,
     what_waits_is_not_overtaken
 );
