@@ -10,7 +10,7 @@ use testkit::gateway_file::{GatewayFile, Rule};
 use testkit::netns::{self, Namespace};
 use testkit::probe::Outcome;
 use testkit::raw::Raw;
-use testkit::site::{Daemon, PATIENCE, Setting, Site};
+use testkit::site::{Daemon, PATIENCE, Setting, Site, Wires};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
@@ -30,20 +30,22 @@ testkit::on_setting!(
 /// What the host does to an interface of its own.
 mod host {
     use super::{
-        a_new_hardware_address_of_an_attachment_is_followed, a_new_mtu_of_an_attachment_is_followed,
-        what_finds_no_room_at_an_interface_is_dropped_by_name,
+        a_change_of_offloads_is_borne, a_new_hardware_address_of_an_attachment_is_followed,
+        a_new_mtu_of_an_attachment_is_followed, what_finds_no_room_at_an_interface_is_dropped_by_name,
     };
     testkit::on_veth!(
         what_finds_no_room_at_an_interface_is_dropped_by_name,
         a_new_hardware_address_of_an_attachment_is_followed,
-        a_new_mtu_of_an_attachment_is_followed
+        a_new_mtu_of_an_attachment_is_followed,
+        a_change_of_offloads_is_borne
     );
     testkit::on_setting!(
         pnet,
         testkit::site::Setting::pnet(),
         what_finds_no_room_at_an_interface_is_dropped_by_name,
         a_new_hardware_address_of_an_attachment_is_followed,
-        a_new_mtu_of_an_attachment_is_followed
+        a_new_mtu_of_an_attachment_is_followed,
+        a_change_of_offloads_is_borne
     );
 }
 
@@ -192,6 +194,31 @@ fn a_new_mtu_of_an_attachment_is_followed(setting: Setting) {
     }
     let told = || (site.told_mtu(&site.vm1, "10.0.2.4") == Some(1300)).then_some(());
     assert!(netns::eventually(PATIENCE, told).is_some(), "{}", daemon.log());
+}
+
+/// Of those that leave the portable backend frames as they are: it cannot take what others make.
+fn a_change_of_offloads_is_borne(setting: Setting) {
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
+    site.serve(&site.internet, 80);
+    let features = match setting.wires {
+        Wires::Plain => "tx",
+        Wires::Veth | Wires::Tap | Wires::TapAndVeth => "tx gso tso gro",
+    };
+    let set = |state: &str| {
+        let set: Vec<_> = features.split(' ').map(|feature| format!("{feature} {state}")).collect();
+        let ends =
+            [(&site.gateway, "vm1"), (&site.vm1, "eth0"), (&site.gateway, "eth0"), (&site.internet, "eth0")];
+        for (machine, interface) in ends {
+            machine.run(&format!("ethtool -K {interface} {}", set.join(" ")));
+        }
+    };
+    let mut running = Transfer::begin(&site, "198.51.100.1:80");
+    for state in ["off", "on", "off"] {
+        set(state);
+        running.go_on();
+        assert_eq!(site.echoed(&site.vm1, "198.51.100.2:80", 1 << 20), 1 << 20, "{state}: {}", daemon.log());
+    }
+    assert_every_frame_is_counted(&daemon);
 }
 
 /// Makes the gateway's kernel forward, where nothing keeps it from doing so; a machine's TAP device is not its own.
