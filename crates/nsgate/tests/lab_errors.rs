@@ -4,7 +4,7 @@
 use std::net::UdpSocket;
 use testkit::build::{fragments, ipv4};
 use testkit::gateway_file::GatewayFile;
-use testkit::probe::Outcome;
+use testkit::probe::{self, Outcome};
 use testkit::raw::Raw;
 use testkit::site::{PATIENCE, Setting, Site};
 
@@ -12,6 +12,7 @@ const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
 testkit::on_every_setting!(
     a_closed_port_refuses_through_snat,
+    errors_from_outside_reach_flows_of_an_own_public_address,
     a_large_ping_is_answered_through_snat,
     fragments_pass_in_every_order,
     a_time_to_live_of_one_names_the_hop,
@@ -32,6 +33,37 @@ fn a_closed_port_refuses_through_snat(setting: Setting) {
     assert_eq!(site.udp(&site.vm1, "198.51.100.1:81"), Outcome::Refused);
     assert_eq!(site.tcp(&site.vm1, "198.51.100.1:81"), Outcome::Refused);
     assert_eq!(site.udp(&site.internet, "203.0.113.20:81"), Outcome::Refused);
+}
+
+/// Flows of many source ports, so that each worker has some; an error has none, and comes to any worker.
+fn errors_from_outside_reach_flows_of_an_own_public_address(setting: Setting) {
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
+    // Else it would answer one address only so often.
+    site.internet.sysctl("net.ipv4.icmp_ratemask", "0");
+    site.internet.sysctl("net.ipv4.icmp_msgs_per_sec", "10000");
+    // A router on the way that lets nothing on.
+    site.internet.ip("route add prohibit 198.51.101.0/24");
+    site.internet.sysctl("net.ipv4.ip_forward", "1");
+    let socket = |port| site.vm2.enter(|| UdpSocket::bind(("10.0.1.5", port))).unwrap();
+    let sockets: Vec<(u16, UdpSocket)> = (5000..5016).map(|port| (port, socket(port))).collect();
+    let ask = |socket: &UdpSocket, to: &str| {
+        socket.connect(to).unwrap();
+        probe::udp_over(socket, PATIENCE)
+    };
+    for (port, socket) in &sockets {
+        assert_eq!(ask(socket, "198.51.100.1:81"), Outcome::Refused, "{port}");
+    }
+    // A router says that only so often: once to a flow of each worker's.
+    let workers = setting.workers.unwrap();
+    for worker in 0..workers {
+        let (port, socket) =
+            sockets.iter().find(|(port, _)| packet::home(*port, 80, workers) == worker).unwrap();
+        let told = ask(socket, "198.51.101.1:80");
+        assert!(matches!(told, Outcome::Failed(_)), "{port}: {told}");
+    }
+    let flows = daemon.ask("status")["eachWorker"].clone();
+    let flows: Vec<_> = flows.as_array().unwrap().iter().map(|one| one["flows"]["used"].clone()).collect();
+    assert!(flows.iter().all(|used| used.as_u64() > Some(0)), "each worker has some: {flows:?}");
 }
 
 fn a_narrow_link_is_told_and_tcp_adapts(setting: Setting) {
