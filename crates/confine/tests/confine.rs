@@ -6,7 +6,7 @@ use control::answer::Landlock;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::thread;
 
 /// The signal of a forbidden system call.
@@ -19,6 +19,16 @@ fn child(test: &str) -> ExitStatus {
     child.status().unwrap()
 }
 
+/// A process that goes with the test, whatever becomes of that.
+struct Sibling(Child);
+
+impl Drop for Sibling {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// The path of a control socket.
 fn socket() -> &'static Path {
     Path::new("/nowhere/control.sock")
@@ -26,7 +36,7 @@ fn socket() -> &'static Path {
 
 #[test]
 fn a_forbidden_call_kills_its_process_and_no_other() {
-    let mut sibling = Command::new("sleep").arg("60").spawn().unwrap();
+    let mut sibling = Sibling(Command::new("sleep").arg("60").spawn().unwrap());
     for test in [
         "child_worker_makes_a_socket",
         "child_control_makes_a_socket",
@@ -37,9 +47,7 @@ fn a_forbidden_call_kills_its_process_and_no_other() {
         let ended = child(test);
         assert_eq!(ended.signal(), Some(SIGSYS), "{test}: {ended:?}");
     }
-    assert!(sibling.try_wait().unwrap().is_none(), "the sibling lives");
-    sibling.kill().unwrap();
-    sibling.wait().unwrap();
+    assert!(sibling.0.try_wait().unwrap().is_none(), "the sibling lives");
 }
 
 #[test]

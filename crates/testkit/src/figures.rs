@@ -2,9 +2,8 @@
 #![expect(clippy::expect_used, reason = "the caller is a test")]
 
 use crate::netns::{Namespace, eventually};
-use crate::site::{Daemon, Site};
+use crate::site::{Daemon, PATIENCE, Site};
 use serde_json::Value;
-use std::time::Duration;
 
 /// A number of a `status` answer; 0 where there is none.
 pub fn number(status: &Value, path: &str) -> u64 {
@@ -35,7 +34,7 @@ pub fn ended(status: &Value, ending: &str) -> u64 {
 /// # Panics
 /// Where it does not get quiet within some seconds.
 pub fn when_quiet(daemon: &Daemon) -> Value {
-    let quiet = eventually(Duration::from_secs(5), || {
+    let quiet = eventually(PATIENCE, || {
         // Workers answer one after the other, so only a quiet moment adds up.
         let (one, other) = (daemon.ask("status"), daemon.ask("status"));
         (one["eachWorker"] == other["eachWorker"]).then_some(other)
@@ -78,7 +77,7 @@ fn of_daemon(status: &Value, interface: &str) -> Frames {
     Frames { to_gateway: came.iter().sum(), from_gateway: number(one, "/sent") }
 }
 
-/// Both counts of every wire of a site, taken at one quiet moment.
+/// Both counts of every wire of a site, taken while nothing was on its way.
 #[derive(Debug)]
 pub struct Wirewise {
     kernel: Vec<Frames>,
@@ -88,14 +87,39 @@ pub struct Wirewise {
 
 impl Wirewise {
     /// Takes them.
+    ///
+    /// # Panics
+    /// Where it does not get quiet within some seconds.
     pub fn take(site: &Site, daemon: &Daemon) -> Self {
-        let status = when_quiet(daemon);
         let wired = site.wired();
-        Self {
-            kernel: wired.iter().map(|(machine, _)| of_kernel(machine)).collect(),
-            daemon: wired.iter().map(|(_, interface)| of_daemon(&status, interface)).collect(),
-            status,
-        }
+        let kernel = || -> Vec<_> { wired.iter().map(|(machine, _)| of_kernel(machine)).collect() };
+        let taken = eventually(PATIENCE, || {
+            // Hosts ask for each other's addresses when they like: the kernel's counts must be the same before and after.
+            let before = kernel();
+            let status = when_quiet(daemon);
+            let daemon = wired.iter().map(|(_, interface)| of_daemon(&status, interface)).collect();
+            let taken = Self { kernel: kernel(), daemon, status };
+            (taken.kernel == before).then_some(taken)
+        });
+        taken.expect("it gets quiet")
+    }
+
+    /// Takes them once the daemon has counted since `before` what the kernel has, or after some seconds.
+    pub fn take_alike_since(before: &Self, site: &Site, daemon: &Daemon) -> Self {
+        let alike = eventually(PATIENCE, || {
+            let taken = Self::take(site, daemon);
+            let [kernel, daemon] = taken.since(before);
+            (kernel == daemon).then_some(taken)
+        });
+        alike.unwrap_or_else(|| Self::take(site, daemon))
+    }
+
+    /// The frames of each wire since then, as the kernel and as the daemon counts them.
+    fn since(&self, before: &Self) -> [Vec<Frames>; 2] {
+        let since = |now: &[Frames], then: &[Frames]| {
+            now.iter().zip(then).map(|(now, then)| now.since(*then)).collect()
+        };
+        [since(&self.kernel, &before.kernel), since(&self.daemon, &before.daemon)]
     }
 
     /// How many packets ended so since `before`.
@@ -109,10 +133,7 @@ impl Wirewise {
     /// # Panics
     /// Where the two differ.
     pub fn assert_alike_since(&self, before: &Self) -> Frames {
-        let since = |now: &[Frames], then: &[Frames]| -> Vec<Frames> {
-            now.iter().zip(then).map(|(now, then)| now.since(*then)).collect()
-        };
-        let (kernel, daemon) = (since(&self.kernel, &before.kernel), since(&self.daemon, &before.daemon));
+        let [kernel, daemon] = self.since(before);
         assert_eq!(kernel, daemon, "the kernel's count and the daemon's, wire by wire: {:#}", self.status);
         Frames {
             to_gateway: kernel.iter().map(|one| one.to_gateway).sum(),

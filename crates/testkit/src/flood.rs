@@ -1,7 +1,7 @@
 //! More frames than anybody asked for: a generator on a thread of its own.
 #![expect(clippy::panic, clippy::expect_used, reason = "the caller is a test")]
 
-use crate::build::{OwnedFrame, ipv4};
+use crate::build::{OwnedFrame, ipv4, ipv6};
 use crate::netns::Namespace;
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
@@ -47,6 +47,14 @@ impl Sort {
     pub const ORPHANS: Self = Self {
         name: "orphan fragments",
         frame: |nth| ipv4("10.0.1.4", "198.51.100.9").protocol(17).id(nth).fragment(80, false).data(8).into(),
+    };
+    /// The same over IPv6, to another machine.
+    pub const ORPHANS_V6: Self = Self {
+        name: "orphan fragments of IPv6",
+        frame: |nth| {
+            let frame = ipv6("fd00:a:0:1::4", "fd00:a:0:2::4").protocol(17);
+            frame.id(nth).fragment(80, false).data(8).into()
+        },
     };
     /// Datagrams under another machine's address.
     pub const SPOOFED: Self = Self {

@@ -16,7 +16,7 @@ pub use setting::{Setting, Wires};
 
 use crate::echo;
 use crate::gateway_file::GatewayFile;
-use crate::netns::{self, Namespace, Process, eventually};
+use crate::netns::{self, Namespace, Process, Ran, eventually};
 use crate::probe::{self, Outcome};
 use std::fs;
 use std::net::SocketAddr;
@@ -217,6 +217,18 @@ impl Site {
     /// Sends one ping of ordinary size; whether it was answered.
     pub fn ping(&self, from: &Namespace, to: &str) -> bool {
         ping(from, to, PATIENCE)
+    }
+
+    /// Sends one ping with these options, or several if they say so, as `-c 2 -s 3000`; what was heard of it.
+    pub fn ping_with(&self, from: &Namespace, options: &str, to: &str) -> Ran {
+        from.attempt(&format!("ping -n -c 1 -W {} {options} {to}", PATIENCE.as_secs()))
+    }
+
+    /// Asserts that such a ping is answered.
+    #[track_caller]
+    pub fn answers(&self, from: &Namespace, options: &str, to: &str) {
+        let Ran { success, stdout, stderr } = self.ping_with(from, options, to);
+        assert!(success, "ping {options} {to}: {stdout}{stderr}");
     }
 
     /// As [`Self::tcp`], where no answer is expected, or not yet: for a moment only.

@@ -198,6 +198,29 @@ pub(crate) fn transfer(site: &Site, size: usize) {
     echo.join().unwrap();
 }
 
+/// The same until so many frames that [`numbered`] has made were taken; others go nowhere.
+pub(crate) fn relay_numbered(
+    links: &mut Ports,
+    from: AttachmentId,
+    count: usize,
+    mut judge: impl FnMut(u32) -> Option<AttachmentId>,
+) {
+    let mut taken = 0;
+    let start = std::time::Instant::now();
+    while taken < count {
+        assert!(start.elapsed() < PATIENCE, "{taken} of {count} frames arrived");
+        let budget = count - taken;
+        let look = |frame: &mut Frame<'_>| {
+            let number = number(frame.bytes)?;
+            taken += 1;
+            judge(number)
+        };
+        if links.relay(from, budget, look).unwrap() == 0 {
+            links.wait(Duration::from_millis(100)).unwrap();
+        }
+    }
+}
+
 /// Relays what has arrived on `from` until `count` frames were taken.
 pub(crate) fn relay_all(
     links: &mut Ports,

@@ -8,6 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
+/// How long a start may take where many start at once.
+const STARTING: Duration = Duration::from_secs(60);
+
+/// How long an end may take where this host does much else; the daemon has a limit of its own.
+const ENDING: Duration = Duration::from_secs(60);
+
 /// A running `nsgate run`, killed on drop.
 #[derive(Debug)]
 pub struct Daemon {
@@ -63,6 +69,13 @@ impl Daemon {
             .sum()
     }
 
+    /// Asserts that as many packets are dropped for `reason` as is `enough`, soon: a worker may still be at it.
+    #[track_caller]
+    pub fn drops(&self, reason: &str, enough: impl Fn(u64) -> bool) {
+        let counted = eventually(PATIENCE, || enough(self.dropped(reason, "", "")).then_some(()));
+        assert!(counted.is_some(), "{reason}: {:#}", self.ask("drops"));
+    }
+
     /// Asserts that `work` makes the daemon drop packets by `rule` of `nsg`; gives back what `work` does.
     pub fn denies<T>(&self, nsg: &str, rule: &str, work: impl FnOnce() -> T) -> T {
         let before = self.dropped("", nsg, rule);
@@ -88,10 +101,10 @@ impl Daemon {
         self.process.signal(name);
     }
 
-    /// SIGTERM, then its exit status, or `None` where it does not end within 5 seconds.
+    /// SIGTERM, then its exit status, or `None` where it does not end. How long it took it says itself.
     pub fn stop(&mut self) -> Option<ExitStatus> {
         self.process.signal("TERM");
-        self.process.wait(Duration::from_secs(5))
+        self.process.wait(ENDING)
     }
 
     /// SIGKILL.
@@ -111,7 +124,7 @@ impl Daemon {
     /// Where it does not within some seconds, with its log.
     #[must_use]
     pub fn wait_until_ready(mut self) -> Self {
-        let ready = eventually(PATIENCE, || {
+        let ready = eventually(STARTING, || {
             let answers = self.attempt("status").status.success();
             (answers || self.process.ended().is_some()).then_some(answers)
         });
