@@ -107,7 +107,7 @@ impl Stop {
             std::thread::sleep((self.asked() + LIMIT + GRACE).saturating_duration_since(Instant::now()));
             "stopping took too long and was cut short"
         };
-        // Not by this thread: nobody may read the log any more.
+        // Not by this thread: the log may be a file of a server that is gone.
         let (told, is_told) = bounded(1);
         let _ = self.hands.try_send(Box::new(move || {
             warn!("{unfinished}; the interfaces stay guarded until `nsgate release` or the next start");

@@ -6,7 +6,8 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use serde_json::json;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
@@ -32,12 +33,16 @@ impl Manager {
     }
 
     fn start(&self, site: &Site, file: &GatewayFile, environment: &str) -> Process {
+        self.launch(site, file, &format!("{environment} {NSGATE}"), &self.directory.path().join("nsgate.log"))
+    }
+
+    /// Starts a program with its environment before it; it logs to `log`.
+    fn launch(&self, site: &Site, file: &GatewayFile, program: &str, log: &Path) -> Process {
         let directory = self.directory.path().display();
         fs::write(self.directory.path().join("gateway.yaml"), file.text()).unwrap();
-        let run = format!(
-            "env NOTIFY_SOCKET={directory}/notify {environment} {NSGATE} run --config {directory}/gateway.yaml"
-        );
-        site.gateway.start(&run, &self.directory.path().join("nsgate.log"))
+        let run =
+            format!("env NOTIFY_SOCKET={directory}/notify {program} run --config {directory}/gateway.yaml");
+        site.gateway.start(&run, log)
     }
 
     fn log(&self) -> String {
@@ -105,6 +110,50 @@ fn a_log_that_cannot_be_written_stops_nothing() {
         daemon.signal("TERM");
         assert_eq!(daemon.wait(SOON).and_then(|ended| ended.code()), Some(0), "{log_format}");
     }
+}
+
+/// A daemon with two workers whose log is a pipe that nobody reads, and that is full since the daemon is ready.
+fn with_full_log() -> Option<(Site, Manager, Process, fs::File)> {
+    netns::available().then(|| {
+        let (site, manager) = (Site::new(), Manager::new());
+        let path = manager.directory.path().join("log");
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        // Open in both directions it has a reader, and can be opened to be written to.
+        let open =
+            fs::OpenOptions::new().read(true).write(true).custom_flags(nix::libc::O_NONBLOCK).open(&path);
+        let mut pipe = open.unwrap();
+        let file = GatewayFile::open().with("engine", json!({ "workers": 2 }));
+        let daemon = manager.launch(&site, &file, NSGATE, &path);
+        assert_eq!(manager.hears(SOON).as_deref(), Some("READY=1\n"));
+        for length in [4096, 1] {
+            let is_full = |written: std::io::Result<usize>| {
+                written.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+            };
+            while !is_full(pipe.write(&vec![b'x'; length])) {}
+        }
+        (site, manager, daemon, pipe)
+    })
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_up_neither_reloads_nor_the_end() {
+    let Some((site, manager, mut daemon, _unread)) = with_full_log() else { return };
+    site.gateway.mtu("vm3", 1400);
+    daemon.signal("HUP");
+    assert!(manager.hears(SOON).is_some_and(|said| said.starts_with("RELOADING=1\n")));
+    assert_eq!(manager.hears(SOON).as_deref(), Some("READY=1\n"));
+    site.serve(&site.internet, 80);
+    assert!(site.udp(&site.vm3, "198.51.100.1:80").address().is_some());
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait(SOON).and_then(|ended| ended.code()), Some(0));
+}
+
+#[test]
+fn a_worker_that_cannot_go_on_takes_the_daemon_down_though_nobody_reads_why() {
+    let Some((_site, _manager, mut daemon, _unread)) = with_full_log() else { return };
+    let pid = daemon.id().to_string();
+    assert!(Command::new("prlimit").args(["--pid", &pid, "--nofile=2"]).status().unwrap().success());
+    assert_eq!(daemon.wait(SOON).and_then(|ended| ended.code()), Some(70));
 }
 
 #[test]
