@@ -35,8 +35,10 @@ const STALLED: Duration = Duration::from_secs(5);
 /// What packets and links can cause to be logged.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Subject {
-    /// An interface's link.
+    /// An interface's link, up and down.
     Link(AttachmentId),
+    /// That an interface is gone: however often its link went up and down before, this is to be read.
+    Gone(AttachmentId),
     /// The ports of a public address.
     Exhausted(Ipv4Addr),
     /// An interface's ring.
@@ -205,7 +207,11 @@ impl Main {
     fn log_link(&mut self, event: io::Event) {
         let now = self.desk.clock.now();
         // Whoever is at the other end can set the link up and down as he likes.
-        let Some(changes) = self.limits.pass(now, Subject::Link(event.attachment), 1) else { return };
+        let subject = match event.state {
+            LinkState::Gone => Subject::Gone(event.attachment),
+            LinkState::Up | LinkState::Down => Subject::Link(event.attachment),
+        };
+        let Some(changes) = self.limits.pass(now, subject, 1) else { return };
         let interface = self.state.interface_name(event.attachment);
         match event.state {
             LinkState::Up => info!(interface, changes, "the link is up"),

@@ -44,7 +44,11 @@ const SIGNALS: usize = 8;
 const CHANGES: usize = 256;
 /// How long the watch waits for a change at a time.
 const WATCHING: Duration = Duration::from_secs(3600);
-/// How long the watch pauses after it has told of changes.
+/// How long the watch pauses after it has told of changes, the first of which is told at once.
+///
+/// Whoever changes an interface without end, as a machine can that sets its end of a veth up and down, has the main thread
+/// look at all of them once in that time: some system calls for each, in between which everything else has its turn. Of
+/// workers and packets it costs nothing. An interface that returns meanwhile is without its guard for hardly longer.
 const BREATH: Duration = Duration::from_millis(10);
 /// Peers that may wait for the main thread: all of them.
 const WISHES: usize = control::MAX_PEERS;
@@ -204,7 +208,6 @@ fn start_watch(crew: &mut Crew) -> anyhow::Result<Receiver<Change>> {
                 // What does not fit is found when the main thread looks by itself.
                 let _ = sender.try_send(change);
             }
-            // Whoever changes an interface without end is not followed without end.
             std::thread::sleep(BREATH);
         }
         warn!("the host's interfaces are no longer watched, only looked at now and then");
