@@ -11,7 +11,7 @@ use super::opening::attached;
 use super::views;
 use crossbeam::channel::{Receiver, never, select, tick};
 use io::watch::Change;
-use io::{LinkState, Wire};
+use io::{Interfaces, LinkState, Wire};
 use nat::PoolKey;
 use packet::AttachmentId;
 use signal_hook::consts::{SIGHUP, SIGINT};
@@ -194,14 +194,24 @@ impl Main {
     /// Follows what the kernel has told of the host's interfaces, and whatever else it has told meanwhile.
     fn follow(&mut self, change: Change, more: &Receiver<Change>) {
         for change in std::iter::once(change).chain(more.try_iter()) {
-            if let Change::Gone { index, .. } = change
-                && let Some(id) = self.state.attached_at(index)
-            {
-                let gone = io::Event { attachment: id, interface: index, state: LinkState::Gone };
-                self.note(Notice::Link(gone));
+            if let Change::Gone { index, .. } = change {
+                self.gone(index);
             }
         }
         self.look_at_interfaces();
+    }
+
+    /// Takes note of interfaces that are gone, should nobody have told of it yet.
+    pub(super) fn note_gone(&mut self, host: &Interfaces) {
+        let there = self.state.present().map(|one| one.interface.index);
+        let gone: Vec<_> = there.filter(|index| !host.has(*index)).collect();
+        gone.into_iter().for_each(|index| self.gone(index));
+    }
+
+    fn gone(&mut self, index: u32) {
+        if let Some(id) = self.state.attached_at(index) {
+            self.note(Notice::Link(io::Event { attachment: id, interface: index, state: LinkState::Gone }));
+        }
     }
 
     fn log_link(&mut self, event: io::Event) {
@@ -262,7 +272,7 @@ impl Main {
     }
 
     /// Follows what the host has changed on the interfaces: hardware addresses, MTUs, its own addresses.
-    fn look_at_interfaces(&mut self) {
+    pub(super) fn look_at_interfaces(&mut self) {
         self.look_again(|_| true);
     }
 

@@ -3,6 +3,7 @@
 //! A reload does everything or nothing. The main thread alone comes here: it has the rights, and nobody else waits for it.
 
 use super::desk::Shown;
+use super::follow::look_anew;
 use super::hold::{Attached, Before, Holds};
 use super::link::{Command, Workers};
 use super::load::{FileJob, GatewayRead, Job};
@@ -114,14 +115,22 @@ impl State {
         })
     }
 
-    /// Puts in force what the loader has read. On an error nothing has changed.
+    /// Puts in force what the loader has read, with the host's interfaces as they are now. On an error nothing has changed.
     ///
     /// # Errors
     /// Everything that is wrong, a line each.
-    pub(super) fn reload(&mut self, workers: &Workers, read: GatewayRead) -> Result<Reloaded, String> {
+    pub(super) fn reload(
+        &mut self,
+        workers: &Workers,
+        read: GatewayRead,
+        host: &Interfaces,
+    ) -> Result<Reloaded, String> {
         let (ids, mut loaded) = self.fitted(read)?;
+        let there =
+            self.present().map(|one| (one.attachment.id, (one.interface.clone(), one.wire))).collect();
+        look_anew(&mut loaded, host, &there, &self.missing)?;
         let snapshot = self.compile(&loaded.gateway)?;
-        let steps = self.steps(&loaded, &Interfaces::look(), workers.count());
+        let steps = self.steps(&loaded, host, workers.count());
         let opened = self.take_all(&loaded, &steps, workers.count())?;
 
         let names = note_opened(&mut loaded, &opened);

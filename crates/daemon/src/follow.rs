@@ -7,10 +7,10 @@ use super::hold::{Attached, Before, Holds};
 use super::link::Workers;
 use super::opening::{Opened, note_opened, ports_of, put_in_force};
 use gateway::Loaded;
-use io::{Interface, Interfaces, Wanted};
+use io::{Interface, Interfaces, Wanted, Wire};
 use packet::AttachmentId;
 use pipeline::{Attachment, AttachmentKind, Gateway};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use tracing::{info, warn};
 
@@ -84,15 +84,7 @@ impl State {
         {
             let is_away = self.missing.contains(&attachment.id);
             let wanted = Wanted { name: &attachment.interface, wire, queues: workers };
-            let found = match (host.describe(&wanted), known) {
-                (found, _) if is_away || !wire.is_tap() => found,
-                // While it is in this network namespace its MTU can be seen; the gateway's own end stays what it is.
-                (Ok(found), Some(known)) if found.index == known.index => {
-                    Ok(Interface { mac: known.mac, ..found })
-                }
-                // It is its machine's, and its name somebody else's or nobody's.
-                _ => continue,
-            };
+            let Some(found) = see(host, &wanted, known.as_ref().filter(|_| !is_away)) else { continue };
             match found {
                 Ok(found) => {
                     let is_waiting = !wire.is_tap() && cannot_be_shared_yet(&found, workers);
@@ -175,6 +167,57 @@ impl State {
 fn nth_of(loaded: &Loaded, nth: usize) -> Option<Attached<'_>> {
     let (attachment, interface) = (loaded.gateway.attachments.get(nth)?, loaded.interfaces.get(nth)?);
     Some(Attached { attachment, interface: interface.as_ref()?, wire: *loaded.wires.get(nth)? })
+}
+
+/// What is there of an attachment's interface, which was `known` if it was there before; `None` where it is a TAP device at
+/// which nobody can look.
+fn see(
+    host: &Interfaces,
+    wanted: &Wanted<'_>,
+    known: Option<&Interface>,
+) -> Option<Result<Interface, io::Error>> {
+    match (host.describe(wanted), known.filter(|_| wanted.wire.is_tap())) {
+        (found, None) => Some(found),
+        // While it is in this network namespace its MTU can be seen; the gateway's own end stays what it is.
+        (Ok(found), Some(known)) if found.index == known.index => {
+            Some(Ok(Interface { mac: known.mac, ..found }))
+        }
+        // It is its machine's, and its name somebody else's or nobody's.
+        _ => None,
+    }
+}
+
+/// Puts what is there now in the place of what was there when a file began to be loaded, which may be long ago.
+///
+/// `there` are the interfaces of attachments in force that are there, and their wires, `away` the attachments in force whose
+/// interfaces are not; both keep what was loaded where their names lead nowhere.
+///
+/// # Errors
+/// What stands against an interface.
+pub(super) fn look_anew(
+    loaded: &mut Loaded,
+    host: &Interfaces,
+    there: &HashMap<AttachmentId, (Interface, Wire)>,
+    away: &HashSet<AttachmentId>,
+) -> Result<(), String> {
+    for nth in 0..loaded.gateway.attachments.len() {
+        let Attachment { id, interface, .. } = &loaded.gateway.attachments[nth];
+        let (id, name, known) = (*id, interface.clone(), there.get(id));
+        let wanted = Wanted { name: &name, wire: loaded.wires[nth], queues: loaded.settings.workers };
+        // What else had this name has another end than a TAP device.
+        let known_tap = known.filter(|(_, wire)| wire.is_tap()).map(|(tap, _)| tap);
+        match see(host, &wanted, known_tap) {
+            None => {}
+            Some(Ok(found)) => {
+                let (_, loaded_with) = replace(loaded, nth, found);
+                let known = known.map(|(known, _)| known.clone()).or(loaded_with);
+                warn_of_host_addresses(&loaded.gateway, nth, &known, &loaded.interfaces[nth]);
+            }
+            Some(Err(io::Error::NoSuchInterface { .. })) if known.is_some() || away.contains(&id) => {}
+            Some(Err(error)) => return Err(format!("interface {name}: {error}")),
+        }
+    }
+    Ok(())
 }
 
 /// Puts what was found in the place of what was known, and gives that back.

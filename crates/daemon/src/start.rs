@@ -4,6 +4,7 @@ use super::attend::{Doors, Main};
 use super::change::State;
 use super::crew::Crew;
 use super::desk::Desk;
+use super::follow::look_anew;
 use super::hand_over::{Others, Queue};
 use super::hold::Holds;
 use super::link::{Ends, Notice, Workers};
@@ -98,6 +99,10 @@ pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
     if loaded.gateway.attachments.is_empty() {
         return Err(Broken(vec![gateway::no_attachments(file)]).into());
     }
+    // Whatever changes from now on is heard; what has changed while the files were read is seen.
+    let changes = Changes::open().map_err(|error| CannotStart::Interface(error.to_string()))?;
+    let now = look_anew(&mut loaded, &Interfaces::look(), &HashMap::new(), &HashSet::new());
+    now.map_err(CannotStart::Interface)?;
     let mut names = Names::default();
     let snapshot = Snapshot::build(&loaded.gateway, &mut names);
     let snapshot = Arc::new(snapshot.map_err(|errors| CannotStart::Size(errors.join("; ")))?);
@@ -156,7 +161,7 @@ pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
         crew.start(&format!("worker-{nth}"), Role::Worker, Some(nth), move || work.run_or_exit())?;
     }
     let loader = start_loader(&mut crew)?;
-    let changes = start_watch(&mut crew)?;
+    let changes = start_watch(&mut crew, changes)?;
     crew.start("tag-watch", Role::Watch, None, move || {
         watch.work();
         warn!("the file of service tags is no longer watched; a reload reads it");
@@ -168,7 +173,9 @@ pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
     state.confinement = crew.settle()?;
     desk.shown.store(Arc::new(state.shown()));
     crew.begin();
-    let main = Main::new(state, desk, to_workers, loader);
+    let mut main = Main::new(state, desk, to_workers, loader);
+    // Opening may have taken long, too.
+    main.look_at_interfaces();
     Ok(Started { main, doors: Doors { signals, notices, wishes: wished, changes, tags: tags_changed }, stop })
 }
 
@@ -199,8 +206,7 @@ fn start_signals(crew: &mut Crew, mut signals: Signals, stop: Stop) -> anyhow::R
 }
 
 /// Passes on what the kernel tells of the host's interfaces.
-fn start_watch(crew: &mut Crew) -> anyhow::Result<Receiver<Change>> {
-    let mut changes = Changes::open().map_err(|error| CannotStart::Interface(error.to_string()))?;
+fn start_watch(crew: &mut Crew, mut changes: Changes) -> anyhow::Result<Receiver<Change>> {
     let (sender, receiver) = bounded(CHANGES);
     crew.start("watch", Role::Control, None, move || {
         while changes.wait(WATCHING).is_ok() {
