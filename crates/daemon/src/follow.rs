@@ -5,7 +5,7 @@
 use super::change::{State, Step, cannot_be_shared_yet};
 use super::hold::{Attached, Before, Holds};
 use super::link::Workers;
-use super::opening::{Opened, note_opened, ports_of, put_in_force};
+use super::opening::{self, Opened, note_opened, ports_of, put_in_force};
 use gateway::Loaded;
 use io::{Interface, Interfaces, Wanted, Wire};
 use packet::AttachmentId;
@@ -43,23 +43,32 @@ impl State {
         let known: Vec<_> =
             changes.into_iter().map(|(nth, found)| (nth, replace(&mut next, nth, found))).collect();
         let mut steps = self.steps(&next, &host, workers.count());
-        let (mut followed, mut opened) = (Vec::new(), Opened::new());
+        let (mut guarded, mut followed, mut opened) = (Vec::new(), Vec::new(), Opened::new());
+        // First all doors are shut: to open one takes long, and until it is guarded the host has what comes by another.
         for (nth, known) in known {
             self.pause(&mut opened);
+            let step = steps.remove(&next.gateway.attachments[nth].id).unwrap_or(Step::Away);
+            match self.guard_nth(&next, nth, step) {
+                Ok(before) => guarded.push((nth, known, step, before)),
+                Err(why) => self.leave_as_it_was(&mut next, nth, known, why, &mut looked),
+            }
+        }
+        for (nth, known, step, before) in guarded {
+            self.pause(&mut opened);
             let id = next.gateway.attachments[nth].id;
-            let step = steps.remove(&id).unwrap_or(Step::Away);
-            match nth_of(&next, nth).map(|one| self.take(&next.gateway, &one, step, workers.count())) {
-                Some(Ok((before, ports))) => {
+            let ports = match nth_of(&next, nth).filter(|_| step == Step::Open) {
+                Some(one) => opening::open(&one, workers.count()).map(Some),
+                None => Ok(None),
+            };
+            match ports {
+                Ok(ports) => {
                     warn_of_host_addresses(&next.gateway, nth, &known.1, &next.interfaces[nth]);
                     followed.push(Followed { id, step, before });
                     opened.extend(ports);
                 }
-                other => {
-                    // It may be back without its guard.
-                    nth_of(&next, nth).into_iter().for_each(|one| Holds::shut(&next.gateway, &one));
-                    (next.gateway.attachments[nth], next.interfaces[nth]) = known;
-                    let why = other.and_then(Result::err).unwrap_or_default();
-                    self.trouble(id, why, &mut looked);
+                Err(why) => {
+                    before.into_iter().for_each(|before| self.take_back(id, before));
+                    self.leave_as_it_was(&mut next, nth, known, why, &mut looked);
                 }
             }
         }
@@ -67,6 +76,27 @@ impl State {
             self.put_in_force(workers, next, followed, opened, &mut looked);
         }
         looked
+    }
+
+    /// Takes and guards one of the attachments; see [`State::guard`].
+    fn guard_nth(&mut self, next: &Loaded, nth: usize, step: Step) -> Result<Option<Before>, String> {
+        let one = nth_of(next, nth).ok_or("there is nothing to guard")?;
+        self.guard(&next.gateway, &one, step)
+    }
+
+    /// Gives up following one attachment for the time being.
+    fn leave_as_it_was(
+        &mut self,
+        next: &mut Loaded,
+        nth: usize,
+        known: (Attachment, Option<Interface>),
+        why: String,
+        looked: &mut Looked,
+    ) {
+        // It may be back without its guard.
+        nth_of(next, nth).into_iter().for_each(|one| Holds::shut(&next.gateway, &one));
+        self.trouble(known.0.id, why, looked);
+        (next.gateway.attachments[nth], next.interfaces[nth]) = known;
     }
 
     /// What has changed on the interfaces of some attachments: which of them, and what is there now.
@@ -133,7 +163,7 @@ impl State {
                 Step::Keep | Step::Open => self.missing.remove(id),
             };
         }
-        self.holds.forget_all_but(super::opening::attached(&self.loaded));
+        self.holds.forget_all_but(opening::attached(&self.loaded));
         let changed: Vec<_> = followed.iter().map(|followed| self.interface_name(followed.id)).collect();
         info!(?changed, ?attached, "followed a change of interfaces");
         looked.is_changed = true;

@@ -1,4 +1,5 @@
-//! The end within five seconds, however much there is to close and whatever the daemon is busy with. Needs root.
+//! Many interfaces: the end within five seconds, however much there is to close and whatever the daemon is busy with, and
+//! what it does when all of them go or return at once. Needs root.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Value, json};
@@ -55,17 +56,39 @@ fn file(key: &str, machines: usize) -> GatewayFile {
 fn site() -> Option<Site> {
     netns::available().then(|| {
         let site = Site::new();
-        let directory = tempfile::tempdir().unwrap();
-        let batch = directory.path().join("links");
-        let mut lines = String::new();
-        for nth in 0..MANY {
-            writeln!(lines, "link add m{nth} type veth peer name p{nth}").unwrap();
-            writeln!(lines, "link set m{nth} up\nlink set p{nth} up").unwrap();
-        }
-        fs::write(&batch, lines).unwrap();
-        site.gateway.ip(&format!("-batch {}", batch.display()));
+        add_links(&site);
         site
     })
+}
+
+fn add_links(site: &Site) {
+    let mut lines = String::new();
+    for nth in 0..MANY {
+        writeln!(lines, "link add m{nth} type veth peer name p{nth}").unwrap();
+        writeln!(lines, "link set m{nth} up\nlink set p{nth} up").unwrap();
+    }
+    ip_batch(site, &lines);
+}
+
+fn delete_links(site: &Site, count: usize) {
+    let lines: String = (0..count).map(|nth| format!("link delete m{nth}\n")).collect();
+    ip_batch(site, &lines);
+}
+
+/// Runs `ip` in the gateway's namespace with many lines.
+fn ip_batch(site: &Site, lines: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let batch = directory.path().join("links");
+    fs::write(&batch, lines).unwrap();
+    site.gateway.ip(&format!("-batch {}", batch.display()));
+}
+
+/// The interfaces' numbers that the gateway's packet sockets are bound to.
+fn bound(site: &Site) -> Vec<u32> {
+    let sockets = site.gateway.run("cat /proc/net/packet");
+    // After the address, the references, the type and the protocol.
+    let number = |line: &str| line.split_whitespace().nth(4)?.parse().ok();
+    sockets.lines().filter_map(number).collect()
 }
 
 fn start(site: &Site, file: &GatewayFile) -> Daemon {
@@ -124,6 +147,23 @@ fn a_reload_that_opens_a_hundred_interfaces_holds_up_nothing() {
     assert!(begun.is_some(), "{}", daemon.log());
     stops_in_time_and_leaves_the_guards(&site, &mut daemon, "while opening");
     assert!(!daemon.log().contains("left to the kernel"), "{}", daemon.log());
+}
+
+#[test]
+fn a_hundred_interfaces_that_return_at_once_are_all_guarded_before_one_is_opened() {
+    let Some(site) = site() else { return };
+    let daemon = start(&site, &file("interface", MANY));
+    let highest = bound(&site).into_iter().max().unwrap();
+    // It hears of all of it at once.
+    daemon.signal("STOP");
+    delete_links(&site, MANY);
+    add_links(&site);
+    daemon.signal("CONT");
+    let begun = eventually(OPENING, || bound(&site).into_iter().any(|number| number > highest).then_some(()));
+    assert!(begun.is_some(), "{}", daemon.log());
+    let last = site.gateway.run(&format!("tc filter show dev m{} ingress", MANY - 1));
+    assert!(last.contains("nsgate"), "the last one is open: {}", daemon.log());
+    assert_eq!(guarded(&site), MANY);
 }
 
 #[test]
