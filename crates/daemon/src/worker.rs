@@ -197,21 +197,25 @@ impl Loop {
         while self.turn() && Instant::now() < by {}
     }
 
-    /// Notes what changed by itself: links, and pools without ports.
+    /// Notes what changed by itself: links, and pools without ports. What the main thread has no room for stays where it is
+    /// until the next time.
     fn tell(&mut self) {
-        while let Some(event) = self.links.next_event() {
+        while self.ends.catch_up()
+            && let Some(event) = self.links.next_event()
+        {
             self.engine.rewired(event.attachment);
             if event.state == LinkState::Gone {
-                // Where nobody takes it, it is closed here.
+                // First the port: then it is closed when the main thread opens another.
                 let parted = self.detach(event.attachment).map(Notice::Parted);
-                parted.into_iter().for_each(|parted| drop(self.ends.notices.try_send(parted)));
+                parted.into_iter().for_each(|parted| self.ends.tell(parted));
             }
-            // The main thread looks at every interface anyway; a notice only makes it sooner.
-            let _ = self.ends.notices.try_send(Notice::Link(event));
+            self.ends.tell(Notice::Link(event));
         }
-        let exhausted = self.engine.take_exhausted();
-        if !exhausted.is_empty() {
-            let _ = self.ends.notices.try_send(Notice::Exhausted(exhausted));
+        if self.ends.catch_up() {
+            let exhausted = self.engine.take_exhausted();
+            if !exhausted.is_empty() {
+                self.ends.tell(Notice::Exhausted(exhausted));
+            }
         }
     }
 

@@ -167,6 +167,32 @@ fn a_hundred_interfaces_that_return_at_once_are_all_guarded_before_one_is_opened
 }
 
 #[test]
+fn two_hundred_tap_devices_that_go_at_once_are_all_made_again() {
+    const TAPS: usize = 200;
+    if !netns::available() {
+        return;
+    }
+    let site = Site::new();
+    let daemon = start(&site, &file("tap", TAPS));
+    let numbers = || {
+        let links = site.gateway.run("ip -o link show");
+        let number =
+            |line: &str| line.contains(": m").then(|| line.split(':').next()?.parse::<u32>().ok())?;
+        links.lines().filter_map(number).collect::<Vec<_>>()
+    };
+    let highest = numbers().into_iter().max().unwrap();
+    daemon.signal("STOP");
+    delete_links(&site, TAPS);
+    daemon.signal("CONT");
+    let made = || numbers().into_iter().filter(|number| *number > highest).count();
+    let all = eventually(OPENING, || (made() == TAPS).then_some(()));
+    assert!(all.is_some(), "{} of {TAPS}: {}", made(), daemon.log());
+    let is_attached = |one: &Value| one["state"] == "attached";
+    let all_attached = || daemon.ask("status")["attachments"].as_array().unwrap().iter().all(is_attached);
+    assert!(eventually(OPENING, || all_attached().then_some(())).is_some(), "{}", daemon.log());
+}
+
+#[test]
 fn a_hundred_tap_devices_go_in_time() {
     if !netns::available() {
         return;
