@@ -12,7 +12,7 @@ use super::load::{self, LOADERS, Loader};
 use super::notify::Pulse;
 use super::opening::{self, Opened};
 use super::rest::Resting;
-use super::stop::Stop;
+use super::stop::{self, Stop};
 use super::tag_watch::TagWatch;
 use super::tags::Tags;
 use super::views::Directions;
@@ -36,6 +36,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 use tracing::warn;
 
@@ -114,6 +115,10 @@ pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
     // Until now a signal ends the process, as any that has changed nothing: the file may hang. From here on it waits until
     // somebody looks, so that nothing ends half-way.
     let signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
+    let is_asked = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&is_asked))?;
+    }
     let mut holds = Holds::default();
     let wanted: Vec<_> = opening::attached(&loaded).collect();
     wanted.iter().try_for_each(|one| holds.lock(one)).map_err(CannotStart::Interface)?;
@@ -121,8 +126,13 @@ pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
     // The guard first: from here on whatever is not relayed goes nowhere, and so it stays if anything below fails.
     let guarded = wanted.iter().try_for_each(|one| holds.guard(&loaded.gateway, one));
     guarded.map_err(CannotStart::Interface)?;
-    let opened = wanted.iter().map(|one| opening::open(one, loaded.settings.workers));
-    let opened: Opened = opened.collect::<Result<_, _>>().map_err(CannotStart::Interface)?;
+    let mut opened = Opened::new();
+    for one in &wanted {
+        if is_asked.load(Ordering::Relaxed) {
+            stop::end_before_the_start(opened, &listener);
+        }
+        opened.push(opening::open(one, loaded.settings.workers).map_err(CannotStart::Interface)?);
+    }
     opening::note_opened(&mut loaded, &opened);
 
     let clock = Clock::start();

@@ -14,6 +14,7 @@
 
 use super::link::{Command, Workers};
 use super::notify;
+use super::opening::{Opened, ports_of};
 use control::Listener;
 use crossbeam::channel::{Sender, bounded};
 use io::Port;
@@ -132,6 +133,26 @@ impl Stop {
             warn!(open, "rings are left to the kernel to close: there was no time");
         }
     }
+}
+
+/// Ends the process while the interfaces are being opened, when nobody works yet, with what has been opened.
+pub(super) fn end_before_the_start(opened: Opened, listener: &Listener) -> ! {
+    let by = Instant::now() + LIMIT;
+    info!("stopping in the middle of the start");
+    notify::stopping();
+    listener.remove();
+    let (hands, tasks) = bounded::<control::Task>(control::MAX_PEERS);
+    for _ in 0..control::MAX_PEERS {
+        let tasks = tasks.clone();
+        // Where there is no thread to be had it takes longer.
+        let _ = std::thread::Builder::new().spawn(move || tasks.iter().for_each(|task| task()));
+    }
+    let open = close_all(ports_of(opened), &hands, by);
+    if open > 0 {
+        warn!(open, "rings are left to the kernel to close: there was no time");
+    }
+    info!("stopped; the interfaces stay guarded until `nsgate release` or the next start");
+    std::process::exit(0);
 }
 
 /// Closes ports on as many threads as there are hands, and on this one. Returns how many were still open at `by`.

@@ -150,6 +150,19 @@ fn a_reload_that_opens_a_hundred_interfaces_holds_up_nothing() {
 }
 
 #[test]
+fn a_start_that_opens_a_hundred_interfaces_is_ended_in_time() {
+    let Some(site) = site() else { return };
+    let file = file("interface", MANY).with("engine", json!({ "workers": 4 }));
+    let mut daemon = site.launch(Path::new(NSGATE), &file);
+    let begun = eventually(OPENING, || (bound(&site).len() > MANY).then_some(()));
+    assert!(begun.is_some(), "{}", daemon.log());
+    assert_eq!(guarded(&site), MANY, "before the first is opened");
+    stops_in_time_and_leaves_the_guards(&site, &mut daemon, "while starting");
+    assert!(!daemon.log().contains("ready"), "{}", daemon.log());
+    assert!(!daemon.config().with_file_name("control.sock").exists());
+}
+
+#[test]
 fn a_hundred_interfaces_that_return_at_once_are_all_guarded_before_one_is_opened() {
     let Some(site) = site() else { return };
     let daemon = start(&site, &file("interface", MANY));
