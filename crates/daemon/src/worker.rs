@@ -112,12 +112,8 @@ impl Loop {
             // Where the queue has no room for this attachment its frames wait in its ring.
             Some(to) if !others.has_room(to, id, EACH) => return 0,
             Some(to) => links.relay(id, EACH, |frame| {
-                if others.hand_on(to, id, frame.offload, frame.bytes) {
-                    return None;
-                }
-                // Another worker has filled it meanwhile.
-                let way = engine.receive(now, id, frame);
-                leave(way, id, frame, engine, others)
+                hand_on(to, id, frame, engine, others);
+                None
             }),
         };
         self.note_unsent();
@@ -281,6 +277,14 @@ impl Loop {
     }
 }
 
+/// Puts a frame that nobody has judged into another worker's queue. Where others have filled that meanwhile it is lost: judged
+/// at once it would overtake those of its flow that wait there.
+fn hand_on(to: usize, on: AttachmentId, frame: &Frame<'_>, engine: &mut Engine, others: &mut Others) {
+    if !others.hand_on(to, on, frame.offload, frame.bytes) {
+        engine.lost_in_hand_over(frame.bytes.len());
+    }
+}
+
 /// Where a judged frame leaves, if it does; one of another worker is put into that worker's queue.
 #[inline]
 fn leave(
@@ -318,3 +322,6 @@ pub(super) fn pin(worker: usize) {
         debug!(worker, %error, "the worker is not pinned to a core");
     }
 }
+
+#[cfg(test)]
+mod tests;
