@@ -25,7 +25,7 @@ const EACH: usize = 8;
 const BATCH: usize = Ports::BATCH;
 /// The most frames taken from the queue in one turn.
 const QUEUED: usize = 256;
-/// How often exhausted pools are told.
+/// How often ports are looked at that may be gone, and exhausted pools are told.
 const TELLING: Duration = Duration::from_secs(1);
 
 /// One worker's belongings.
@@ -61,7 +61,7 @@ impl Loop {
     /// Relays until it is told to stop.
     ///
     /// # Errors
-    /// Where the system does not let it wait for frames.
+    /// Where the system does not let it wait for frames or look at its ports.
     fn run(mut self) -> std::io::Result<()> {
         let mut next_telling = Time::ZERO;
         loop {
@@ -77,7 +77,7 @@ impl Loop {
             self.ends.beat.at(now);
             if now >= next_telling {
                 next_telling = now + TELLING;
-                self.tell();
+                self.tell()?;
             }
             if !busy && self.queue.is_empty() {
                 self.links.wait(self.engine.idle_for())?;
@@ -195,7 +195,12 @@ impl Loop {
 
     /// Notes what changed by itself: links, and pools without ports. What the main thread has no room for stays where it is
     /// until the next time.
-    fn tell(&mut self) {
+    ///
+    /// # Errors
+    /// Where the system does not let it look.
+    fn tell(&mut self) -> std::io::Result<()> {
+        // Who always has frames never waits for any, and would not hear of a port that has none any more.
+        self.links.look()?;
         while self.ends.catch_up()
             && let Some(event) = self.links.next_event()
         {
@@ -213,6 +218,7 @@ impl Loop {
                 self.ends.tell(Notice::Exhausted(exhausted));
             }
         }
+        Ok(())
     }
 
     /// Obeys one command. Whoever asked may have given up meanwhile, so nobody minds an answer that cannot be sent.
