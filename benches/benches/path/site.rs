@@ -6,7 +6,8 @@ use model::{
     NsgIndex, PortSet, RuleProtocol, SecurityRule, Subnet, SubnetIndex, VirtualNetwork, VnetIndex,
 };
 use packet::{AttachmentId, Frame, Offload, Time};
-use pipeline::{Attachment, AttachmentKind, Engine, Gateway, Names, Settings, Shared, Snapshot};
+use pipeline::{Engine, Settings, Shared};
+use snapshot::{Attachment, AttachmentKind, Gateway, Names, Snapshot};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use crate::diff::{Diff, OnlyIn, Subject};
 use crate::reach::{self, Reacher};
 use crate::region::{self, Decider, Place};
 use crate::text;
-use control::answer::{Difference, Differences, OneSided, ReachChange, Reached, Region};
+use control::answer::{Difference, Differences, Incomplete, OneSided, ReachChange, Reached, Region};
 use model::{Access, Direction, NextHop};
 use packet::Protocol;
 use policy::Tuple;
@@ -19,6 +19,7 @@ pub fn answer(found: &Diff) -> Differences {
         equal: found.is_equal(),
         differences: found.differences.iter().flat_map(regions).collect(),
         more: found.differences.iter().fold(0, |sum, one| sum.saturating_add(one.more)),
+        incomplete: found.differences.iter().filter(|one| !one.is_complete).map(incomplete).collect(),
         only: found
             .only
             .iter()
@@ -60,12 +61,23 @@ fn reached(it: &reach::Reached) -> Reached {
     }
 }
 
+fn incomplete(one: &crate::diff::Difference) -> Incomplete {
+    let (nic, nsg) = subject(&one.subject);
+    let groups = one.groups.iter().map(ToString::to_string).collect();
+    Incomplete { direction: way(one.direction).into(), nic, nsg, groups }
+}
+
+/// A network interface, or a group.
+fn subject(subject: &Subject) -> (Option<String>, Option<String>) {
+    match subject {
+        Subject::Nic(name) => (Some(name.to_string()), None),
+        Subject::Nsg(name) => (None, Some(name.to_string())),
+    }
+}
+
 fn regions(one: &crate::diff::Difference) -> impl Iterator<Item = Difference> + '_ {
     one.regions.iter().map(|region| {
-        let (nic, nsg) = match &one.subject {
-            Subject::Nic(name) => (Some(name.to_string()), None),
-            Subject::Nsg(name) => (None, Some(name.to_string())),
-        };
+        let (nic, nsg) = subject(&one.subject);
         let Tuple { protocol, source, source_port, destination, destination_port } = region.witness;
         Difference {
             direction: way(one.direction).into(),

@@ -27,13 +27,24 @@ pub fn diagnostics(network: &Network, found: &Findings) -> Vec<Diagnostic> {
         });
         warning(network, finding, nothing.flatten())
     });
-    let complex = found.too_complex.iter().filter_map(|(group, rule)| {
+    idle.chain(not_judged(network, &found.too_complex)).collect()
+}
+
+/// One word on all rules that were not judged.
+fn not_judged(network: &Network, rules: &[(NsgIndex, usize)]) -> Option<Diagnostic> {
+    let names = rules.iter().filter_map(|(group, rule)| {
         let (nsg, own) = rule_of(network, *group, *rule)?;
-        let message = format!("the rules around '{}/{}' overlap in too many ways", nsg.name, own.name);
-        let warning = at(codes::TOO_COMPLEX, place(network, *group, *rule), message);
-        Some(warning.help("whether it changes anything is not known"))
+        Some(format!("{}/{}", nsg.name, own.name).into())
     });
-    idle.chain(complex).collect()
+    let names: Vec<Arc<str>> = names.collect();
+    let (group, rule) = rules.first()?;
+    let message = format!(
+        "rules overlap in too many ways to say whether {} {} anything",
+        listed(&names),
+        verb(&names, "changes", "change")
+    );
+    let warning = at(codes::TOO_COMPLEX, place(network, *group, *rule), message);
+    Some(warning.help("all else was judged; fewer rules, or rules that overlap less, can be judged too"))
 }
 
 /// A rule that changes nothing; of one that names Internet, what it does not hold.

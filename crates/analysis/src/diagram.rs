@@ -5,12 +5,11 @@
 //! address's family follows from the destination, and whether there are ports from the protocol.
 
 use crate::Error;
-use crate::changed::changed;
 use crate::limits::Steps;
 use crate::line::{DESTINATION, DESTINATION_PORT, FIELDS, FULL, PROTOCOL, SOURCE, SOURCE_PORT};
 use crate::lists::{ALLOW, ALLOW_ALL, ANYTHING, DENY, DENY_ALL, Entry, ListId, Lists, Outcome};
 use crate::space::{Boxed, Space};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// A node, by its number.
@@ -37,8 +36,8 @@ pub(crate) struct Domain {
     by_kind: [[Vec<u32>; 2]; FIELDS],
     /// By field and class.
     holds: [Vec<bool>; FIELDS],
-    /// The sets that it was made of.
-    sets: [u32; FIELDS],
+    /// Whether nothing was asked of a field.
+    is_full: [bool; FIELDS],
 }
 
 /// What is known of the packets at a node: whether they have ports, and their family.
@@ -86,12 +85,12 @@ pub(crate) struct Diagram<'a> {
 }
 
 impl Domain {
-    /// All packets whose fields lie in these sets.
-    pub(crate) fn new(space: &Space, sets: &[u32; FIELDS]) -> Self {
+    /// All packets whose fields lie in all of these sets.
+    pub(crate) fn new(space: &Space, all: &[&[u32; FIELDS]]) -> Self {
         let mut by_kind: [[Vec<u32>; 2]; FIELDS] = Default::default();
-        for ((line, &set), kinds) in space.lines.iter().zip(sets).zip(&mut by_kind) {
+        for (field, (line, kinds)) in space.lines.iter().zip(&mut by_kind).enumerate() {
             for (nth, class) in (0..).zip(&line.classes) {
-                if line.holds(set, nth) {
+                if all.iter().all(|sets| line.holds(sets[field], nth)) {
                     kinds[class.kind].push(nth);
                 }
             }
@@ -109,7 +108,8 @@ impl Domain {
             holds.resize(line.classes.len(), false);
             kinds.iter().flatten().for_each(|&class| holds[class as usize] = true);
         }
-        Self { by_kind, holds, sets: *sets }
+        let is_full = std::array::from_fn(|field| all.iter().all(|sets| sets[field] == FULL));
+        Self { by_kind, holds, is_full }
     }
 
     /// Whether it holds no packet.
@@ -119,7 +119,7 @@ impl Domain {
 
     /// Whether nothing was asked of a field.
     pub(crate) fn is_full(&self, field: usize) -> bool {
-        self.sets[field] == FULL
+        self.is_full[field]
     }
 
     /// The classes of a field.
@@ -172,17 +172,8 @@ impl<'a> Diagram<'a> {
         self.steps
     }
 
-    pub(crate) fn domain(&self) -> &Domain {
-        &self.domain
-    }
-
     pub(crate) fn node(&self, node: NodeId) -> Option<&Node> {
         self.nodes.get(node as usize)
-    }
-
-    /// Whether a rule holds every packet of the domain.
-    pub(crate) fn covers(&self, rule: &Boxed) -> bool {
-        self.domain.project(self.space, rule) == Some([FULL; FIELDS])
     }
 
     /// A list of rules with their outcomes; what none of them holds becomes `otherwise`.
@@ -202,35 +193,15 @@ impl<'a> Diagram<'a> {
         Ok(self.lists.list(&mut entries))
     }
 
-    /// The lists of these numbers in the space, which must all allow.
-    pub(crate) fn side(&mut self, tables: &[usize]) -> Result<Side, Error> {
-        let space = self.space;
-        let mut lists = [ALLOW_ALL; 2];
-        for (table, list) in tables.iter().zip(&mut lists) {
-            let rules = space.tables.get(*table).map(|table| table.rules.as_slice()).unwrap_or_default();
+    /// One or two lists of rules, which must all allow.
+    pub(crate) fn side(&mut self, lists: &[&'a [Boxed]]) -> Result<Side, Error> {
+        let mut side = [ALLOW_ALL; 2];
+        for (rules, list) in lists.iter().zip(&mut side) {
             let outcome =
                 |rule: &'a Boxed| (rule, if rule.access == model::Access::Allow { ALLOW } else { DENY });
             *list = self.list(rules.iter().map(outcome), DENY)?;
         }
-        Ok(both(lists))
-    }
-
-    /// The packets that two sides can decide differently at all: those that a changed rule holds.
-    pub(crate) fn changed(&mut self, old: &[usize], new: &[usize]) -> Result<ListId, Error> {
-        let space = self.space;
-        let rules =
-            |table: &usize| space.tables.get(*table).map(|it| it.rules.as_slice()).unwrap_or_default();
-        if old.len() != new.len() {
-            return Ok(ALLOW_ALL);
-        }
-        let changed: Vec<&Boxed> =
-            old.iter().zip(new).flat_map(|(old, new)| changed(rules(old), rules(new))).collect();
-        let all: usize = old.iter().chain(new).map(|table| rules(table).len()).sum();
-        // Where most have changed, to ask for them costs more than it spares.
-        if changed.len() > all / 2 {
-            return Ok(ALLOW_ALL);
-        }
-        self.list(changed.into_iter().map(|rule| (rule, ALLOW)), DENY)
+        Ok(both(side))
     }
 
     /// The diagram of what two sides decide differently, of which only packets that `changed` allows need be looked at.
@@ -318,46 +289,15 @@ impl<'a> Diagram<'a> {
         Ok(true)
     }
 
-    /// All outcomes of one list.
-    pub(crate) fn outcomes(&mut self, list: ListId) -> Result<BTreeSet<Outcome>, Error> {
-        let (mut found, mut seen) = (BTreeSet::new(), HashSet::new());
-        if !self.domain.is_empty() {
-            self.outcomes_below(PROTOCOL, Place::default(), list, &mut found, &mut seen)?;
-        }
-        Ok(found)
-    }
-
-    fn outcomes_below(
-        &mut self,
-        field: usize,
-        place: Place,
-        list: ListId,
-        found: &mut BTreeSet<Outcome>,
-        seen: &mut HashSet<(usize, Place, ListId)>,
-    ) -> Result<(), Error> {
-        if let Some(outcome) = self.lists.decided(list) {
-            found.insert(outcome);
-            return Ok(());
-        }
-        if !seen.insert((field, place, list)) {
-            return Ok(());
-        }
-        for part in self.split(field, place, &[list])? {
-            let [next] = part.lists[..] else { continue };
-            self.outcomes_below(field + 1, place.with(field, part.kind), next, found, seen)?;
-        }
-        Ok(())
-    }
-
     /// The end of a way, where nothing more needs to be asked.
     fn leaf(&self, State { changed, sides: [old, new] }: State) -> Option<NodeId> {
         if old == new || changed == DENY_ALL {
             return Some(SAME);
         }
         match (decided(old)?, decided(new)?) {
-            (false, true) => Some(OPENED),
-            (true, false) => Some(CLOSED),
-            _ => Some(SAME),
+            (false, true) if changed == ALLOW_ALL => Some(OPENED),
+            (true, false) if changed == ALLOW_ALL => Some(CLOSED),
+            (old, new) => (old == new).then_some(SAME),
         }
     }
 
@@ -452,7 +392,7 @@ impl<'a> Diagram<'a> {
         let mut lists: Vec<ListId> = Vec::with_capacity(all.len());
         for (nth, rules) in all.iter().enumerate() {
             // Where nothing has changed the sides need not be looked at.
-            if all.len() > 1 && lists.first() == Some(&DENY_ALL) {
+            if lists.first() == Some(&DENY_ALL) {
                 break;
             }
             // A side of one list has it twice.

@@ -1,12 +1,12 @@
 //! The difference of two networks.
 
-use crate::diagram::{Diagram, Domain, Side};
+use crate::compare::Sides;
+use crate::diagram::{Diagram, NodeId};
 use crate::limits::{Error, MAX_STEPS, Steps};
 use crate::line::{DESTINATION, FIELDS, FULL, SOURCE};
-use crate::lists::ListId;
 use crate::matching::{Matched, pair, views};
 use crate::reach::{self, ReachChange};
-use crate::region::{Region, count, regions, ways};
+use crate::region::{Region, Way, count, regions, ways};
 use crate::space::{Builder, Space};
 use crate::symbol::View;
 use ipnet::IpNet;
@@ -32,8 +32,11 @@ pub struct Network<'a> {
 pub struct Limits {
     /// The most regions in the answer, and the most gains and losses of reach; the rest is counted.
     pub regions: usize,
-    /// The most steps for one comparison.
+    /// The most steps for one comparison; all together may take four times as many.
     pub steps: u64,
+    /// How many of these may go into the search for the broadest regions. Where they do not suffice, each changed rule's
+    /// packets are taken apart by themselves.
+    pub broad_steps: u64,
 }
 
 /// What two networks decide differently.
@@ -60,6 +63,10 @@ pub struct Difference {
     pub regions: Vec<Region>,
     /// How many more there are.
     pub more: u64,
+    /// Whether these are all; if not, the rules overlap in too many ways to find every region within the limits.
+    pub is_complete: bool,
+    /// The groups of both networks whose rules decide, each once.
+    pub groups: Vec<Arc<str>>,
 }
 
 /// Whose packets are compared.
@@ -96,7 +103,7 @@ const BOTH: [Direction; 2] = [Direction::Inbound, Direction::Outbound];
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { regions: REGIONS, steps: MAX_STEPS }
+        Self { regions: REGIONS, steps: MAX_STEPS, broad_steps: MAX_STEPS / 4 }
     }
 }
 
@@ -123,7 +130,7 @@ impl Diff {
 /// they would reach, user-defined routes left out.
 ///
 /// # Errors
-/// [`Error::TooComplex`] where a comparison does not end within the limits, and tags that are not loaded.
+/// Tags that are not loaded. A comparison that does not end within the limits is told as one that is not complete.
 ///
 /// # Cost
 /// Only packets that a changed rule holds are looked at, one that is not in both lists in the same order. Two lists of 1,000
@@ -131,7 +138,14 @@ impl Diff {
 pub fn diff(old: &Network<'_>, new: &Network<'_>, limits: &Limits) -> Result<Diff, Error> {
     let sides = (old, new);
     let (old, new) = (&Seen::new(*old), &Seen::new(*new));
-    let mut comparison = Comparison { old, new, limits, left: limits.regions, found: Diff::default() };
+    let mut comparison = Comparison {
+        old,
+        new,
+        limits,
+        left: limits.regions,
+        steps: limits.steps.saturating_mul(4),
+        found: Diff::default(),
+    };
     let nics =
         pair(&old.network.network_interfaces, &new.network.network_interfaces, |nic| (&nic.id, &nic.name));
     comparison.nics(&nics)?;
@@ -163,6 +177,8 @@ struct Comparison<'a> {
     limits: &'a Limits,
     /// How many more regions may be answered.
     left: usize,
+    /// How many steps all comparisons together may still take.
+    steps: u64,
     found: Diff,
 }
 
@@ -235,20 +251,31 @@ impl Comparison<'_> {
             [add(&mut builder, self.old, direction, old)?, add(&mut builder, self.new, direction, new)?];
         let locals: Vec<u32> =
             units.iter().map(|unit| builder.local(local, unit.addresses.clone())).collect();
-        let space = builder.build()?;
+        let name =
+            |unit: &Unit| Subject::Nic(Arc::clone(&self.old.network.network_interfaces[unit.nic].name));
+        let space = match builder.build() {
+            Err(Error::TooComplex) => {
+                let subjects: Vec<Subject> = units.iter().map(name).collect();
+                subjects.into_iter().for_each(|subject| self.not_compared(subject, direction, &sides));
+                return Ok(());
+            }
+            space => space?,
+        };
         // Most of the time nothing has changed for anybody.
-        let everything = [FULL; FIELDS];
-        let mut diagram = Diagram::new(&space, Domain::new(&space, &everything), Steps(self.limits.steps));
-        if let (Ok(changed), [Ok(old), Ok(new)]) = prepared(&mut diagram, &sides)
-            && diagram.is_same(changed, old, new) == Ok(true)
-        {
-            return Ok(());
+        let mut both = Both {
+            sides: Sides::new(&space, &numbers(&sides[0]), &numbers(&sides[1]))?,
+            names: &sides,
+            is_simple: true,
+        };
+        match self.is_same(&space, &both.sides) {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(_) => both.is_simple = false,
         }
         for (unit, set) in units.iter().zip(locals) {
-            let name = &self.old.network.network_interfaces[unit.nic].name;
-            let mut sets = everything;
+            let mut sets = [FULL; FIELDS];
             sets[local] = set;
-            self.compare(Subject::Nic(Arc::clone(name)), direction, &space, &sets, &sides)?;
+            self.compare(name(unit), direction, &space, &sets, &both);
         }
         Ok(())
     }
@@ -328,10 +355,33 @@ impl Comparison<'_> {
             let group = &side.network.security_groups[group];
             Ok::<_, Error>(vec![(builder.add(group, direction, sight)?, Arc::clone(&group.name))])
         };
-        let sides =
+        let names =
             [add(self.old, old, view.map(|view| view.0))?, add(self.new, new, view.map(|view| view.1))?];
         let subject = Subject::Nsg(Arc::clone(&self.old.network.security_groups[old].name));
-        self.compare(subject, direction, &builder.build()?, &[FULL; FIELDS], &sides)
+        let space = match builder.build() {
+            Err(Error::TooComplex) => {
+                self.not_compared(subject, direction, &names);
+                return Ok(());
+            }
+            space => space?,
+        };
+        let sides = Both {
+            sides: Sides::new(&space, &numbers(&names[0]), &numbers(&names[1]))?,
+            names: &names,
+            is_simple: true,
+        };
+        self.compare(subject, direction, &space, &[FULL; FIELDS], &sides);
+        Ok(())
+    }
+
+    /// Whether two sides decide alike over every packet.
+    fn is_same(&mut self, space: &Space, sides: &Sides<'_>) -> Result<bool, Error> {
+        let allowed = self.allowed().min(self.limits.broad_steps);
+        let mut diagram = Diagram::new(space, sides.domain(&[FULL; FIELDS]), Steps(allowed));
+        let lists = sides.lists(&mut diagram);
+        let same = lists.and_then(|(changed, [old, new])| diagram.is_same(changed, old, new));
+        self.steps -= allowed - diagram.steps().0;
+        same
     }
 
     fn compare(
@@ -339,25 +389,78 @@ impl Comparison<'_> {
         subject: Subject,
         direction: Direction,
         space: &Space,
-        domain: &[u32; FIELDS],
-        sides: &[Tables; 2],
-    ) -> Result<(), Error> {
-        let mut diagram = Diagram::new(space, Domain::new(space, domain), Steps(self.limits.steps));
-        let (changed, [old, new]) = prepared(&mut diagram, sides);
-        let root = diagram.differ(changed?, old?, new?)?;
-        let all = count(&diagram, root, &mut HashMap::new());
-        if all == 0 {
-            return Ok(());
+        sets: &[u32; FIELDS],
+        both: &Both<'_, '_>,
+    ) {
+        let (ways, all, is_complete) = match both.is_simple.then(|| self.broad(space, sets, &both.sides)) {
+            Some(Ok((ways, all))) => (ways, all, true),
+            Some(Err(_)) | None => self.in_pieces(sets, &both.sides),
+        };
+        if all == 0 && is_complete {
+            return;
         }
-        let ways = ways(&diagram, root, self.left);
         let more = all.saturating_sub(ways.len() as u64);
-        let sides = [sides[0].as_slice(), sides[1].as_slice()];
+        let domain = both.sides.domain(sets);
+        let names = [both.names[0].as_slice(), both.names[1].as_slice()];
         let regions: Vec<Region> =
-            ways.iter().flat_map(|(way, end)| regions(space, &diagram, way, *end, sides)).collect();
+            ways.iter().flat_map(|(way, end)| regions(space, &domain, way, *end, names)).collect();
         self.left = self.left.saturating_sub(regions.len());
-        self.found.differences.push(Difference { subject, direction, regions, more });
-        Ok(())
+        let groups = groups(both.names);
+        self.found.differences.push(Difference { subject, direction, regions, more, is_complete, groups });
     }
+
+    /// The first of the broadest regions, and how many there are.
+    fn broad(
+        &mut self,
+        space: &Space,
+        sets: &[u32; FIELDS],
+        sides: &Sides<'_>,
+    ) -> Result<(Ways, u64), Error> {
+        let allowed = self.allowed().min(self.limits.broad_steps);
+        let mut diagram = Diagram::new(space, sides.domain(sets), Steps(allowed));
+        let lists = sides.lists(&mut diagram);
+        let root = lists.and_then(|(changed, [old, new])| diagram.differ(changed, old, new));
+        self.steps -= allowed - diagram.steps().0;
+        let root = root?;
+        let all = count(&diagram, root, &mut HashMap::new());
+        Ok((ways(&diagram, root, self.left), all))
+    }
+
+    /// The first regions of those that each changed rule makes by itself, how many were found, and whether these are all.
+    fn in_pieces(&mut self, sets: &[u32; FIELDS], sides: &Sides<'_>) -> (Ways, u64, bool) {
+        let allowed = self.allowed();
+        let (mut ways, mut all, mut steps) = (Ways::new(), 0, Steps(allowed));
+        let found = sides.pieces(sets, &mut steps, &mut |way, end| {
+            all += 1;
+            if ways.len() < self.left {
+                ways.push((way, end));
+            }
+        });
+        self.steps -= allowed - steps.0;
+        (ways, all, found.is_ok())
+    }
+
+    /// The most steps for the next comparison.
+    fn allowed(&self) -> u64 {
+        self.limits.steps.min(self.steps)
+    }
+
+    fn not_compared(&mut self, subject: Subject, direction: Direction, names: &[Tables; 2]) {
+        let (regions, groups) = (Vec::new(), groups(names));
+        let none = Difference { subject, direction, regions, more: 0, is_complete: false, groups };
+        self.found.differences.push(none);
+    }
+}
+
+/// Ways to a difference.
+type Ways = Vec<(Way, NodeId)>;
+
+/// Both sides, and what they are called.
+struct Both<'a, 's> {
+    sides: Sides<'s>,
+    names: &'a [Tables; 2],
+    /// Whether a diagram of them may be small.
+    is_simple: bool,
 }
 
 /// A network, and what its tags and groups hold.
@@ -426,13 +529,15 @@ fn add(builder: &mut Builder, side: &Seen<'_>, direction: Direction, stack: &Sta
     Ok(tables)
 }
 
-/// Where two sides can differ, and both.
-fn prepared(
-    diagram: &mut Diagram<'_>,
-    sides: &[Tables; 2],
-) -> (Result<ListId, Error>, [Result<Side, Error>; 2]) {
-    let [old, new] = [&sides[0], &sides[1]].map(numbers);
-    (diagram.changed(&old, &new), [&old, &new].map(|tables| diagram.side(tables)))
+/// The names of all groups, each once.
+fn groups(names: &[Tables; 2]) -> Vec<Arc<str>> {
+    let mut groups: Vec<Arc<str>> = Vec::new();
+    for (_, name) in names.iter().flatten() {
+        if !name.is_empty() && !groups.contains(name) {
+            groups.push(Arc::clone(name));
+        }
+    }
+    groups
 }
 
 fn numbers(tables: &Tables) -> Vec<usize> {

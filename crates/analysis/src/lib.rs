@@ -37,26 +37,30 @@
 //!
 //! [`lint`] finds the rules of a network that no packet reaches, and those that could go without anything changing.
 //!
-//! Both rest on one decision diagram (`diagram`) over the fields protocol, destination port, destination, source and
-//! source port. All sets that rules name cut each field into classes; a state is the list of rules that are still possible,
-//! cut after the first that matches everything left, in a form in which lists of one meaning are mostly one list.
+//! In both all sets that rules name cut each field into classes. A difference is a decision diagram (`diagram`) over the
+//! fields protocol, destination port, destination, source and source port: a state is the list of rules that are still
+//! possible, cut after the first that matches everything left, in a form in which lists of one meaning are mostly one list.
 //!
 //! | module | question |
 //! |---|---|
 //! | `symbol` | which addresses a rule names, and what of that the documents leave open |
 //! | `line`, `space` | which values of a field the rules tell apart |
-//! | `lists`, `changed`, `diagram` | which packets two lists of rules decide differently |
+//! | `compare`, `changed`, `diagram`, `lists` | which packets two lists of rules decide differently |
 //! | `region`, [`text`], `answer` | how that is told |
 //! | `diff`, `matching` | what is compared with what |
 //! | `reach` | what is reached in one network alone, whatever the rules say |
 //! | `lint`, `diagnostics` | which rules change nothing, and how that is told |
+//! | `idle`, `cover` | whether one rule does, and what some rules leave of another's packets |
 
 mod answer;
 mod changed;
 pub mod codes;
+mod compare;
+mod cover;
 mod diagnostics;
 mod diagram;
 mod diff;
+mod idle;
 mod limits;
 mod line;
 mod lint;

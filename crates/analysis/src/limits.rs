@@ -12,7 +12,7 @@ pub const MAX_STEPS: u64 = 1 << 28;
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Error {
     /// The rules overlap in too many ways.
-    #[error("too complex: the rules overlap in too many ways to compare them within {MAX_STEPS} steps")]
+    #[error("too complex: the rules overlap in too many ways")]
     TooComplex,
     /// The rules themselves do not compile.
     #[error(transparent)]

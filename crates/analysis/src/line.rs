@@ -1,7 +1,8 @@
 //! One field's values, cut into classes that no set tells apart.
 
+use crate::Error;
+use crate::limits::{MAX_CLASSES, Steps};
 use crate::symbol::{Addresses, World, host};
-use crate::{Error, limits::MAX_CLASSES};
 use policy::{Atoms, IPV4, KINDS, Ranges};
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -146,7 +147,81 @@ impl Line {
 
     /// Whether a set holds a class.
     pub(crate) fn holds(&self, set: u32, class: u32) -> bool {
-        set == FULL || self.set(set).binary_search(&class).is_ok()
+        if set == FULL {
+            return true;
+        }
+        let classes = self.set(set);
+        let (Some(&first), Some(&last)) = (classes.first(), classes.last()) else { return false };
+        (first..=last).contains(&class) && (is_run(classes) || classes.binary_search(&class).is_ok())
+    }
+
+    /// Whether the classes of a set follow each other, as those of most ranges do.
+    pub(crate) fn is_run(&self, set: u32) -> bool {
+        is_run(self.set(set))
+    }
+
+    /// Whether two sets have any class in common.
+    ///
+    /// # Cost
+    /// Nothing for ranges, else the steps that it is told of.
+    pub(crate) fn meet(&self, one: u32, other: u32, steps: &mut Steps) -> Result<bool, Error> {
+        if one == FULL || other == FULL || one == other {
+            return Ok(true);
+        }
+        let (one, other) = (self.set(one), self.set(other));
+        let (few, many) = if one.len() < other.len() { (one, other) } else { (other, one) };
+        let (Some(few_ends), Some(many_ends)) = (ends(few), ends(many)) else { return Ok(false) };
+        if few_ends.1 < many_ends.0 || many_ends.1 < few_ends.0 {
+            return Ok(false);
+        }
+        if is_run(few) && is_run(many) {
+            return Ok(true);
+        }
+        let from = few.partition_point(|class| *class < many_ends.0);
+        let here = few[from..].iter().take_while(|class| **class <= many_ends.1);
+        for class in here {
+            steps.spend(1)?;
+            if is_run(many) || many.binary_search(class).is_ok() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a set has all classes of another one.
+    pub(crate) fn has_all(&self, outer: u32, inner: u32, steps: &mut Steps) -> Result<bool, Error> {
+        if outer == FULL || outer == inner {
+            return Ok(true);
+        }
+        let outer = self.set(outer);
+        let (of_inner, of_outer) = (self.ends(inner), ends(outer));
+        let (Some(inner_ends), Some(outer_ends)) = (of_inner, of_outer) else {
+            return Ok(of_inner.is_none());
+        };
+        if inner_ends.0 < outer_ends.0 || outer_ends.1 < inner_ends.1 {
+            return Ok(false);
+        }
+        if is_run(outer) {
+            return Ok(true);
+        }
+        if inner == FULL {
+            return Ok(outer.len() == self.classes.len());
+        }
+        for class in self.set(inner) {
+            steps.spend(1)?;
+            if outer.binary_search(class).is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The first class of a set and its last one.
+    fn ends(&self, set: u32) -> Option<(u32, u32)> {
+        match set {
+            FULL => Some((0, self.classes.len().checked_sub(1)? as u32)), // Bounded by MAX_CLASSES.
+            set => ends(self.set(set)),
+        }
     }
 
     /// The values of some classes in one world.
@@ -165,6 +240,14 @@ impl Line {
             }
         }
     }
+}
+
+fn ends(classes: &[u32]) -> Option<(u32, u32)> {
+    Some((*classes.first()?, *classes.last()?))
+}
+
+fn is_run(classes: &[u32]) -> bool {
+    ends(classes).is_some_and(|(first, last)| (last - first) as usize + 1 == classes.len())
 }
 
 /// For each class of atoms its values.

@@ -1,12 +1,11 @@
 //! Rules that change nothing.
 
-use crate::diagram::{Diagram, Domain};
 use crate::diff::Network;
+use crate::idle::List;
 use crate::limits::{Error, MAX_STEPS, Steps};
 use crate::line::Line;
-use crate::lists::{ALLOW, ALLOW_ALL, DENY, DENY_ALL, Outcome};
 use crate::matching::subnets;
-use crate::space::{Boxed, Builder, Space};
+use crate::space::Builder;
 use crate::symbol::View;
 use model::{
     Access, AddressMatch, Direction, NetworkSecurityGroup, NsgIndex, RuleProtocol, SecurityRule, Vantage,
@@ -43,15 +42,17 @@ pub enum Idle {
 pub struct Findings {
     /// The rules that change nothing.
     pub findings: Vec<Finding>,
-    /// The rules whose overlaps are too complex to judge them, by group and place.
+    /// The rules that were not judged because their overlaps are too complex, by group and place.
     pub too_complex: Vec<(NsgIndex, usize)>,
+    /// How many steps it took.
+    pub steps: u64,
 }
 
 /// So many times it is asked again which rules can go together; each time fewer are left.
 const PASSES: usize = 8;
 
-/// The most steps for one rule.
-const RULE_STEPS: u64 = MAX_STEPS >> 5;
+/// The most steps for one rule; all together have [`MAX_STEPS`].
+const RULE_STEPS: u64 = MAX_STEPS >> 4;
 
 /// What is known of a rule in one view of its group.
 #[derive(Clone, Debug)]
@@ -70,8 +71,11 @@ enum Known {
 /// Whoever takes away one of the rules found, or all of them, changes nothing. Of two that could only go one without the
 /// other the later one is found.
 ///
+/// # Cost
+/// At most [`MAX_STEPS`] for all rules together; what was not judged within them is said.
+///
 /// # Errors
-/// Tags that are not loaded, and groups whose prefixes overlap too much.
+/// Tags that are not loaded.
 pub fn lint(network: &Network<'_>) -> Result<Findings, Error> {
     let mut found = Findings::default();
     let mut steps = Steps(MAX_STEPS);
@@ -81,25 +85,25 @@ pub fn lint(network: &Network<'_>) -> Result<Findings, Error> {
             let own = group.rules.iter().enumerate().filter(|(_, rule)| rule.direction == direction);
             let mut places: Vec<usize> = own.map(|(place, _)| place).collect();
             places.sort_by_key(|&place| group.rules[place].priority);
+            if steps.0 == 0 {
+                found.too_complex.extend(places.drain(..).map(|place| (NsgIndex(nth), place)));
+            }
             if places.is_empty() {
                 continue;
             }
             let mut known: BTreeMap<usize, Known> = BTreeMap::new();
             let views = vantages(network.network, nth);
-            let space = |from: &Option<Vantage>, steps: &mut Steps| {
-                let mut builder = Builder::new();
-                builder.add(group, direction, view.from(*from))?;
-                let space = builder.build()?;
-                // A group may be seen from thousands of subnets; without steps nothing is left to look at.
-                let size: usize = space.lines.iter().map(Line::size).sum();
-                steps.0 = steps.0.saturating_sub(size as u64);
-                Ok::<Space, Error>(space)
-            };
+            let mut lists = Lists { group, direction, view: &view, last: None };
             for from in &views {
                 if (0..places.len()).all(|nth| is_settled(&known, nth)) {
                     break;
                 }
-                look(&space(from, &mut steps)?, places.len(), &mut known, &mut steps);
+                match lists.of(*from, &mut steps) {
+                    Err(Error::TooComplex) => {
+                        known = (0..places.len()).map(|nth| (nth, Known::TooComplex)).collect();
+                    }
+                    list => look(list?, places.len(), &mut known, &mut steps),
+                }
             }
             known.retain(|&nth, known| {
                 let repeats = matches!(known, Known::Idle(Idle::Redundant, _));
@@ -120,7 +124,7 @@ pub fn lint(network: &Network<'_>) -> Result<Findings, Error> {
                     if candidates.iter().all(|nth| is_settled(&together, *nth)) {
                         break;
                     }
-                    look_together(&space(from, &mut steps)?, &candidates, &mut together, &mut steps);
+                    look_together(lists.of(*from, &mut steps)?, &candidates, &mut together, &mut steps);
                 }
                 known.extend(together);
                 if idle_ones(&known) == candidates {
@@ -130,7 +134,36 @@ pub fn lint(network: &Network<'_>) -> Result<Findings, Error> {
             found.add(NsgIndex(nth), group, direction, &places, known);
         }
     }
+    found.steps = MAX_STEPS - steps.0;
     Ok(found)
+}
+
+/// The lists of a group, one for each view.
+struct Lists<'a> {
+    group: &'a NetworkSecurityGroup,
+    direction: Direction,
+    view: &'a View<'a>,
+    /// Most groups have one view, whose list is not made again for each pass.
+    last: Option<(Option<Vantage>, List)>,
+}
+
+impl Lists<'_> {
+    /// The group's rules as they are seen from somewhere.
+    fn of(&mut self, from: Option<Vantage>, steps: &mut Steps) -> Result<&mut List, Error> {
+        let list = match self.last.take_if(|(known, _)| *known == from) {
+            Some((_, list)) => list,
+            None => {
+                let mut builder = Builder::new();
+                builder.add(self.group, self.direction, self.view.from(from))?;
+                let space = builder.build()?;
+                // A group may be seen from thousands of subnets; without steps nothing is left to look at.
+                let size: usize = space.lines.iter().map(Line::size).sum();
+                steps.0 = steps.0.saturating_sub(size as u64);
+                List::new(space)
+            }
+        };
+        Ok(&mut self.last.insert((from, list)).1)
+    }
 }
 
 /// The vantages of all that a group guards; `None` alone where it guards nothing yet.
@@ -142,24 +175,24 @@ pub(crate) fn vantages(network: &model::Network, group: usize) -> Vec<Option<Van
     if vantages.is_empty() { vec![None] } else { vantages.into_iter().map(Some).collect() }
 }
 
-/// Looks at the first `own` rules of the space's only list, and keeps what is so in every view.
-fn look(space: &Space, own: usize, known: &mut BTreeMap<usize, Known>, steps: &mut Steps) {
+/// Looks at the first `own` rules of a list, and keeps what is so in every view.
+fn look(list: &mut List, own: usize, known: &mut BTreeMap<usize, Known>, steps: &mut Steps) {
     let none = BTreeSet::new();
     for nth in 0..own {
-        keep(space, nth, &none, known, steps);
+        keep(list, nth, &none, known, steps);
     }
 }
 
 /// The same of some of them, each in the list without those that can go, the last ones first.
 fn look_together(
-    space: &Space,
+    list: &mut List,
     candidates: &BTreeSet<usize>,
     known: &mut BTreeMap<usize, Known>,
     steps: &mut Steps,
 ) {
     let mut gone = BTreeSet::new();
     for &nth in candidates.iter().rev() {
-        if keep(space, nth, &gone, known, steps) {
+        if keep(list, nth, &gone, known, steps) {
             gone.insert(nth);
         }
     }
@@ -167,7 +200,7 @@ fn look_together(
 
 /// Whether a rule is still idle when it was looked at in one more view, where some others are gone.
 fn keep(
-    space: &Space,
+    list: &mut List,
     nth: usize,
     gone: &BTreeSet<usize>,
     known: &mut BTreeMap<usize, Known>,
@@ -176,7 +209,15 @@ fn keep(
     if is_settled(known, nth) {
         return false;
     }
-    let new = judge(space, nth, gone, steps);
+    let allowed = steps.0.min(RULE_STEPS);
+    let mut own = Steps(allowed);
+    let judged = list.judge(nth, gone, &mut own);
+    steps.0 -= allowed - own.0;
+    let new = match judged {
+        Ok(Some((idle, by))) => Known::Idle(idle, by),
+        Ok(None) => Known::Needed,
+        Err(_) => Known::TooComplex,
+    };
     let both = match (known.remove(&nth), new) {
         (None, new) => new,
         (Some(Known::Idle(a, by)), Known::Idle(b, others)) => Known::Idle(a.max(b), &by | &others),
@@ -194,63 +235,6 @@ fn is_settled(known: &BTreeMap<usize, Known>, nth: usize) -> bool {
 
 fn idle_ones(known: &BTreeMap<usize, Known>) -> BTreeSet<usize> {
     known.iter().filter(|(_, known)| matches!(known, Known::Idle(..))).map(|(nth, _)| *nth).collect()
-}
-
-fn judge(space: &Space, nth: usize, gone: &BTreeSet<usize>, steps: &mut Steps) -> Known {
-    let rules = space.tables.first().map(|table| table.rules.as_slice()).unwrap_or_default();
-    let allowed = steps.0.min(RULE_STEPS);
-    let domain = Domain::new(space, &rules[nth].sets);
-    let mut diagram = Diagram::new(space, domain, Steps(allowed));
-    let here = rules.iter().enumerate().filter(|(other, _)| !gone.contains(other));
-    let here: Vec<(Outcome, &Boxed)> = here.map(|(nth, rule)| (nth as Outcome, rule)).collect();
-    let known = idle(&mut diagram, &here, nth as Outcome);
-    steps.0 -= allowed - diagram.steps().0;
-    match known {
-        Ok(Some((idle, by))) => Known::Idle(idle, by),
-        Ok(None) => Known::Needed,
-        Err(_) => Known::TooComplex,
-    }
-}
-
-/// How one of some numbered rules is idle over its own packets, and who decides over them instead.
-fn idle(
-    diagram: &mut Diagram<'_>,
-    rules: &[(Outcome, &Boxed)],
-    number: Outcome,
-) -> Result<Option<(Idle, BTreeSet<usize>)>, Error> {
-    /// Stands for packets that the rule does not decide over, whatever others do.
-    const OTHERS: Outcome = Outcome::MAX;
-    let (earlier, rest) = rules.split_at(rules.partition_point(|(other, _)| *other < number));
-    let Some(((_, rule), later)) = rest.split_first() else { return Ok(None) };
-    if diagram.domain().is_empty() {
-        return Ok(None);
-    }
-    let numbered = |&(number, rule): &_| (rule, number);
-    let reached = diagram.list(earlier.iter().map(|(_, rule)| (*rule, DENY)), ALLOW)?;
-    if diagram.is_same(ALLOW_ALL, [reached; 2], [DENY_ALL; 2])? {
-        if let Some((one, _)) = earlier.iter().find(|(_, rule)| diagram.covers(rule)) {
-            return Ok(Some((Idle::Shadowed, [*one as usize].into())));
-        }
-        let by = diagram.list(earlier.iter().map(numbered), OTHERS)?;
-        return Ok(Some((Idle::Shadowed, places(diagram.outcomes(by)?))));
-    }
-    let outcome = |access: Access| if access == Access::Allow { ALLOW } else { DENY };
-    let own = outcome(rule.access);
-    let others = later.iter().map(|(_, rule)| (*rule, outcome(rule.access)));
-    let without = diagram.list(earlier.iter().map(|(_, rule)| (*rule, own)).chain(others), own)?;
-    let all = if own == ALLOW { ALLOW_ALL } else { DENY_ALL };
-    if !diagram.is_same(ALLOW_ALL, [without; 2], [all; 2])? {
-        return Ok(None);
-    }
-    let before = earlier.iter().map(|(_, rule)| (*rule, OTHERS));
-    let by = diagram.list(before.chain(later.iter().map(numbered)), OTHERS)?;
-    let mut by = diagram.outcomes(by)?;
-    by.remove(&OTHERS);
-    Ok(Some((Idle::Redundant, places(by))))
-}
-
-fn places(outcomes: BTreeSet<Outcome>) -> BTreeSet<usize> {
-    outcomes.into_iter().map(|outcome| outcome as usize).collect()
 }
 
 impl Findings {

@@ -4,7 +4,7 @@ use crate::line::{FIELDS, FULL};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What becomes of a packet: [`DENY`], [`ALLOW`], or the number of whatever decides.
+/// What becomes of a packet: [`DENY`] or [`ALLOW`].
 pub(crate) type Outcome = u32;
 pub(crate) const DENY: Outcome = 0;
 pub(crate) const ALLOW: Outcome = 1;
@@ -82,14 +82,6 @@ impl Lists {
     /// The rules of a list.
     pub(crate) fn get(&self, list: ListId) -> Arc<[Entry]> {
         self.lists.get(list as usize).map(Arc::clone).unwrap_or_default()
-    }
-
-    /// The outcome of a list that decides over everything alike.
-    pub(crate) fn decided(&self, list: ListId) -> Option<Outcome> {
-        match self.lists.get(list as usize).map(|entries| &entries[..]) {
-            Some([only]) => Some(only.outcome),
-            _ => None,
-        }
     }
 
     /// The number of the list of these rules, of which the last one holds everything. What no packet reaches goes, and

@@ -1,6 +1,6 @@
 //! From ways through the diagram to regions that people can read, each with one packet.
 
-use crate::diagram::{CLOSED, Diagram, NodeId, OPENED, SAME};
+use crate::diagram::{CLOSED, Diagram, Domain, NodeId, OPENED, SAME};
 use crate::line::{DESTINATION, DESTINATION_PORT, FIELDS, PROTOCOL, SOURCE, SOURCE_PORT};
 use crate::space::{Space, platform};
 use crate::symbol::{World, host};
@@ -106,7 +106,7 @@ fn walk(diagram: &Diagram<'_>, node: NodeId, way: &mut Way, limit: usize, found:
 /// The regions of a way: one for each supposition on each side.
 pub(crate) fn regions(
     space: &Space,
-    diagram: &Diagram<'_>,
+    domain: &Domain,
     way: &Way,
     end: NodeId,
     sides: [&[(usize, Arc<str>)]; 2],
@@ -114,9 +114,9 @@ pub(crate) fn regions(
     let (old, new) =
         if end == OPENED { (Access::Deny, Access::Allow) } else { (Access::Allow, Access::Deny) };
     let classes: [Vec<u32>; FIELDS] =
-        std::array::from_fn(|field| way[field].clone().unwrap_or_else(|| diagram.domain().classes(field)));
+        std::array::from_fn(|field| way[field].clone().unwrap_or_else(|| domain.classes(field)));
     let protocols = classes[PROTOCOL].iter().fold(0, |bits, class| bits | 1 << class);
-    let whole = |field: usize| way[field].is_none() && diagram.domain().is_full(field);
+    let whole = |field: usize| way[field].is_none() && domain.is_full(field);
     let ports = |field: usize| match space.lines[field].values(&classes[field], 0) {
         some if !whole(field) && !some.is_empty() => some,
         // Protocols without ports have no values.
@@ -330,10 +330,7 @@ fn decider(space: &Space, tables: &[(usize, Arc<str>)], chosen: &[u32; FIELDS]) 
     let mut decider = None;
     for (table, nsg) in tables {
         let rules = &space.tables.get(*table)?.rules;
-        let holds = |sets: &[u32; FIELDS]| {
-            (0..FIELDS).all(|field| space.lines[field].holds(sets[field], chosen[field]))
-        };
-        let first = rules.iter().find(|rule| holds(&rule.sets))?;
+        let first = rules.iter().find(|rule| space.holds(rule, chosen))?;
         let rule = first.rule.as_ref().map(|rule| Arc::clone(&rule.name));
         // The platform allows without a rule, and so does what is closed by default deny.
         decider = rule.map(|rule| Decider { nsg: Arc::clone(nsg), rule }).or(decider);

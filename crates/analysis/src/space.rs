@@ -20,6 +20,11 @@ pub(crate) struct Space {
 }
 
 impl Space {
+    /// Whether a rule holds the packets of a class in each field.
+    pub(crate) fn holds(&self, rule: &Boxed, packet: &[u32; FIELDS]) -> bool {
+        (0..FIELDS).all(|field| self.lines[field].holds(rule.sets[field], packet[field]))
+    }
+
     /// The name of the tag that holds exactly these classes of some families.
     pub(crate) fn name_of(&self, field: usize, classes: &[u32], kinds: [bool; 2]) -> Option<Arc<str>> {
         let names = &self.names[field];

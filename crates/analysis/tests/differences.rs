@@ -4,14 +4,17 @@
 mod common;
 
 use analysis::{Diff, Limits, Place, Region, Subject, diff};
-use common::{BOTH, changed, decide, net, network, packets, routed, routes, rules, tag, tags};
+use common::{BOTH, any_rules, changed, decide, net, network, packets, routed, routes, tag, tags};
 use ipnet::IpNet;
 use model::*;
 use packet::Address;
 use policy::{IPV4, KINDS, Ranges, Tuple};
 use proptest::prelude::*;
 
-const EVERYTHING: Limits = Limits { regions: usize::MAX, steps: analysis::MAX_STEPS };
+const EVERYTHING: Limits =
+    Limits { regions: usize::MAX, steps: analysis::MAX_STEPS, broad_steps: analysis::MAX_STEPS };
+/// Each changed rule by itself.
+const IN_PIECES: Limits = Limits { broad_steps: 0, ..EVERYTHING };
 
 /// Whether a region's packet has ordinary addresses and a port that programs listen at, where the region has any.
 fn is_ordinary(region: &Region) -> bool {
@@ -36,31 +39,41 @@ proptest! {
     /// Subnet's group and NIC's group together, before each NIC.
     #[test]
     fn of_nics(
-        (old, new) in (rules(0..6), rules(0..6)).prop_flat_map(|both| {
+        (old, new) in (any_rules(0..7), any_rules(0..6)).prop_flat_map(|both| {
             (Just(both.clone()), prop_oneof![
                 3 => (changed(both.0.clone()), Just(both.1.clone())),
                 1 => (changed(both.0.clone()), changed(both.1)),
             ])
         }),
         tables in tables(),
+        limits in limits(),
+        missing in 0..4_u8,
     ) {
         let (old, new) = (network(old.0, old.1, true), network(new.0, new.1, true));
-        let (old, new) = (routed(old, tables.0), routed(new, tables.1));
-        let found = compare(&old, &new);
+        let (mut old, mut new) = (routed(old, tables.0), routed(new, tables.1));
+        // One group more, or one less.
+        match missing {
+            0 => old.virtual_networks[0].subnets[0].security_group = None,
+            1 => new.virtual_networks[0].subnets[0].security_group = None,
+            _ => {}
+        }
+        let found = compare(&old, &new, &limits);
         let packets = packets();
         for direction in BOTH {
             for nic in &old.network_interfaces {
                 let subject = Subject::Nic(nic.name.clone());
                 let own: Vec<Address> =
                     nic.ip_configurations.iter().map(|own| own.private_address.unwrap().into()).collect();
-                let groups: &[usize] = if nic.security_group.is_some() { &[0, 1] } else { &[0] };
                 let local = |tuple: &Tuple| match direction {
                     Direction::Inbound => tuple.destination,
                     Direction::Outbound => tuple.source,
                 };
                 let says = |network: &Network, tuple: &Tuple| {
                     let here = nic.ip_configurations.iter().find(|own| own.private_address == Some(local(tuple).ip()));
-                    let tag = tag(network, network.vantage(here.unwrap().subnet));
+                    let subnet = here.unwrap().subnet;
+                    let tag = tag(network, network.vantage(subnet));
+                    let of_subnet = network.virtual_networks[0].subnets[subnet.subnet].security_group;
+                    let groups: Vec<usize> = of_subnet.into_iter().chain(nic.security_group).map(|it| it.0).collect();
                     let allows = |group: &usize| decide(network, *group, direction, tuple, &tag).0 == Access::Allow;
                     if groups.iter().all(allows) { Access::Allow } else { Access::Deny }
                 };
@@ -87,8 +100,9 @@ proptest! {
     /// A group that guards nothing: whatever VirtualNetwork turns out to hold, the regions are right.
     #[test]
     fn of_groups_alone(
-        (old, new) in rules(0..7).prop_flat_map(|rules| (Just(rules.clone()), changed(rules))),
+        (old, new) in any_rules(0..8).prop_flat_map(|rules| (Just(rules.clone()), changed(rules))),
         inside in prop::sample::subsequence(vec!["10.0.0.0/31", "10.0.0.0/24", "203.0.113.9/32", "2001:db8::/128"], 0..4),
+        limits in limits(),
     ) {
         let none = |rules: Vec<SecurityRule>| rules.into_iter().filter(|rule| {
             [&rule.source, &rule.destination]
@@ -97,7 +111,7 @@ proptest! {
         }).collect();
         let (old, new) = (network(none(old), Vec::new(), false), network(none(new), Vec::new(), false));
         let inside: Vec<IpNet> = inside.into_iter().map(|text| text.parse().unwrap()).collect();
-        let found = compare(&old, &new);
+        let found = compare(&old, &new, &limits);
         let is_inside = |address: Address| {
             Some(address.ip() == policy::HOST || inside.iter().any(|prefix| prefix.contains(&address.ip())))
         };
@@ -160,7 +174,7 @@ fn one_change_among_a_thousand_rules_takes_few_steps() {
     without.remove(500);
     let rule = moved.remove(900);
     moved.insert(100, rule);
-    let limits = Limits { regions: 5, steps: 1 << 24 };
+    let limits = Limits { regions: 5, steps: 1 << 24, broad_steps: 1 << 24 };
     for new in [flipped(&[3]), flipped(&[500]), flipped(&[10, 300, 600, 990]), without, moved] {
         for guarded in [false, true] {
             let network =
@@ -168,7 +182,8 @@ fn one_change_among_a_thousand_rules_takes_few_steps() {
             let (old, new) = (network(&all), network(&new));
             let tags = tags(&old);
             let side = |network| analysis::Network { network, virtual_networks: &tags, on_premises: &[] };
-            diff(&side(&old), &side(&new), &limits).unwrap();
+            let found = diff(&side(&old), &side(&new), &limits).unwrap();
+            assert!(found.differences.iter().all(|one| one.is_complete));
         }
     }
 }
@@ -187,10 +202,10 @@ fn renamed_groups_find_each_other() {
     };
     let old = network(["a", "b", "c"], [&all[..3], &all[3..6], &all[6..9]]);
     let new = network(["e", "f", "g"], [&all[6..9], &all[..3], &all[3..6]]);
-    assert!(compare(&old, &new).is_equal());
+    assert!(compare(&old, &new, &EVERYTHING).is_equal());
     // Who is left is told.
     let two = network(["e", "f", "g"], [&all[6..9], &all[9..12], &all[12..15]]);
-    let only = compare(&old, &two).only;
+    let only = compare(&old, &two, &EVERYTHING).only;
     let only: Vec<&str> = only.iter().filter_map(|only| only.what.split(' ').next_back()).collect();
     assert_eq!(only, ["a", "b", "f", "g"]);
 }
@@ -201,16 +216,20 @@ fn tables() -> impl Strategy<Value = ([Vec<Route>; 2], [Vec<Route>; 2])> {
     prop_oneof![both().prop_map(|tables| (tables.clone(), tables)), (both(), both())]
 }
 
-fn compare(old: &Network, new: &Network) -> Diff {
+fn limits() -> impl Strategy<Value = Limits> {
+    prop::sample::select(vec![EVERYTHING, IN_PIECES])
+}
+
+fn compare(old: &Network, new: &Network, limits: &Limits) -> Diff {
     let (of_old, of_new) = (tags(old), tags(new));
     let old = analysis::Network { network: old, virtual_networks: &of_old, on_premises: &[] };
     let new = analysis::Network { network: new, virtual_networks: &of_new, on_premises: &[] };
-    diff(&old, &new, &EVERYTHING).unwrap()
+    diff(&old, &new, limits).unwrap()
 }
 
 fn regions<'a>(found: &'a Diff, subject: &Subject, direction: Direction) -> Vec<&'a Region> {
     let here = found.differences.iter().filter(|one| one.subject == *subject && one.direction == direction);
-    here.inspect(|one| assert_eq!(one.more, 0)).flat_map(|one| &one.regions).collect()
+    here.inspect(|one| assert!(one.more == 0 && one.is_complete)).flat_map(|one| &one.regions).collect()
 }
 
 fn told(region: &Region, before: Access, after: Access) -> Result<(), TestCaseError> {

@@ -6,6 +6,8 @@ pub use model::codes::NOT_HONOURED;
 pub const UNKNOWN_PROPERTY: &str = "UnknownProperty";
 /// An object that is no resource, or does not say of which type.
 pub const UNKNOWN_RESOURCE: &str = "UnknownResource";
+/// A type that no resource has, as Azure calls the mistake.
+pub const INVALID_RESOURCE_TYPE: &str = "InvalidResourceType";
 /// A list that goes on in another answer of Azure's.
 pub const INCOMPLETE_LIST: &str = "IncompleteList";
 /// Something of a template where there is none.

@@ -23,11 +23,11 @@ pub fn load<P: AsRef<Path>>(files: &[P]) -> Resources {
     resources
 }
 
-/// Reads the published file of service tags; with a warning where it is not the whole list.
+/// Reads the published file of service tags, with what is worth a look.
 ///
 /// # Errors
 /// That it cannot be read or is none, with every bad prefix and its tag.
-pub fn read_service_tags_file(path: &Path) -> Result<(ServiceTags, Option<Diagnostic>), Vec<Diagnostic>> {
+pub fn read_service_tags_file(path: &Path) -> Result<(ServiceTags, Vec<Diagnostic>), Vec<Diagnostic>> {
     let text = read_text(path).map_err(|error| vec![error])?;
     read_service_tags(&path.to_string_lossy(), &text)
 }

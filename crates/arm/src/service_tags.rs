@@ -6,7 +6,10 @@ use ipnet::IpNet;
 use model::{Diagnostic, Location, NamedTag, ServiceTags};
 use serde::Deserialize;
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
+
+mod shape;
 
 /// The most bad prefixes that are told one by one.
 const MOST_ERRORS: usize = 100;
@@ -14,7 +17,7 @@ const MOST_ERRORS: usize = 100;
 /// Reads the published file of any cloud, or the answer of the service tag discovery API, which has the same shape.
 ///
 /// # Returns
-/// The tags, and a warning where there are more of them in another answer.
+/// The tags, and what is worth a look: that there are more of them in another answer, or that one is never asked for.
 ///
 /// # Errors
 /// The place of what is not JSON or not the file's shape, and every prefix that is none, with its tag's name.
@@ -24,16 +27,12 @@ const MOST_ERRORS: usize = 100;
 ///
 /// # Source
 /// Azure "Virtual network service tags", *Discover service tags by using downloadable JSON files*; "Service Tags - List".
-pub fn read_service_tags(
-    file: &str,
-    text: &str,
-) -> Result<(ServiceTags, Option<Diagnostic>), Vec<Diagnostic>> {
+pub fn read_service_tags(file: &str, text: &str) -> Result<(ServiceTags, Vec<Diagnostic>), Vec<Diagnostic>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let document: Result<Document<'_>, _> = serde_json::from_str(text);
-    let document = document.or_else(|error| in_example(text).ok_or(error)).map_err(|error| {
-        let at = place(file, text, &error);
-        vec![Diagnostic::error(codes::INVALID_SERVICE_TAGS, &at, reason(&error)).help(HELP)]
-    })?;
+    let document = document
+        .or_else(|error| in_example(text).ok_or(error))
+        .map_err(|error| shape::wrong(file, text).unwrap_or_else(|| vec![not_read(file, text, &error)]))?;
     let mut places = Places::new(file, text);
     let invalid = |places: &mut Places<'_>, message: &str| {
         vec![Diagnostic::error(codes::INVALID_SERVICE_TAGS, &places.at(0), message).help(HELP)]
@@ -51,12 +50,41 @@ pub fn read_service_tags(
         warning.help("put the values of all answers into one list, as az network list-service-tags does")
     });
     let mut errors = Errors::default();
+    let mut warnings = Vec::from_iter(next);
+    let names: Vec<(&str, usize)> =
+        document.values.iter().map(|tag| (&*tag.name, offset_in(text, &tag.name))).collect();
+    told_of_names(&names, &mut places, &mut errors, &mut warnings);
     let tags = document.values.into_iter().map(|tag| named(tag, text, &mut places, &mut errors)).collect();
     errors.finish()?;
     let mut tags = ServiceTags::new(tags);
     tags.cloud = document.cloud.map(|Text(cloud)| Arc::from(&*cloud));
     tags.change_number = change_number;
-    Ok((tags, next))
+    Ok((tags, warnings))
+}
+
+/// Names that stand for two tags, and those of tags that are computed.
+fn told_of_names(
+    names: &[(&str, usize)],
+    places: &mut Places<'_>,
+    errors: &mut Errors,
+    warnings: &mut Vec<Diagnostic>,
+) {
+    let mut seen: HashMap<String, (&str, usize)> = HashMap::with_capacity(names.len());
+    for &(name, offset) in names {
+        if let Some((first, at)) = seen.insert(name.to_ascii_lowercase(), (name, offset)) {
+            errors.push(|| {
+                let message = format!("there are two service tags '{name}'");
+                let error = Diagnostic::error(codes::INVALID_SERVICE_TAGS, &places.at(offset), message);
+                let help = "names compare without regard to case; take one of the two away";
+                error.help(help).related(&places.at(at), format!("'{first}' is here"))
+            });
+        }
+        if model::is_computed_tag(name) && warnings.len() < MOST_ERRORS {
+            let message = format!("service tag '{name}' is not taken from the file");
+            let warning = Diagnostic::warning(codes::INVALID_SERVICE_TAGS, &places.at(offset), message);
+            warnings.push(warning.help("it is computed from the network; take it away"));
+        }
+    }
 }
 
 const HELP: &str = "use ServiceTags_Public_*.json as Microsoft publishes it";
@@ -194,6 +222,12 @@ fn offset_in(text: &str, part: &str) -> usize {
     if offset <= text.len() { offset.saturating_sub(1) } else { 0 }
 }
 
+/// What is JSON and no file of service tags in a way that nothing else says.
+fn not_read(file: &str, text: &str, error: &serde_json::Error) -> Diagnostic {
+    let at = place(file, text, error);
+    Diagnostic::error(codes::INVALID_SERVICE_TAGS, &at, reason(error)).help(HELP)
+}
+
 /// The parser counts columns in bytes, from zero after a line's end.
 fn place(file: &str, text: &str, error: &serde_json::Error) -> Location {
     let start: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
@@ -262,7 +296,7 @@ mod tests {
         let read = |text: &str| read_service_tags("tags.json", text).unwrap();
         let (tags, more) = read(&file("10.0.0.0/8"));
         assert_eq!((tags.cloud.as_deref(), tags.change_number), (Some("Public"), 82));
-        assert!(more.is_none());
+        assert!(more.is_empty());
         let text = file("10.0.0.0/8").replace("\"82\"", "375").replace("\"cloud\": \"Public\", ", "");
         assert_eq!((read(&text).0.cloud, read(&text).0.change_number), (None, 375));
         assert!(
@@ -295,8 +329,8 @@ mod tests {
             (Some("westus"), Some("AzureStorage"))
         );
         assert_eq!(tag.prefixes.len(), 2);
-        assert!(more.is_none() && read("\"\"").1.is_none());
-        let more = read("\"https://management.azure.com/more\"").1.unwrap().to_string();
+        assert!(more.is_empty() && read("\"\"").1.is_empty());
+        let more = read("\"https://management.azure.com/more\"").1[0].to_string();
         assert!(more.starts_with("tags.json:2:"), "{more}");
         let example =
             format!(r#"{{"parameters": {{}}, "responses": {{"200": {{"body": {}}}}}}}"#, answer("null"));
@@ -316,11 +350,53 @@ mod tests {
     fn what_is_no_such_file_is_refused_with_its_place() {
         let error = |text: &str| read_service_tags("tags.json", text).unwrap_err().remove(0).to_string();
         assert!(
-            error("{\n  \"a\": }").starts_with("tags.json:2:8: error[InvalidServiceTags]: expected value\n")
+            error("{\n  \"a\": }").starts_with("tags.json:2:8: error[InvalidServiceTags]: "),
+            "{}",
+            error("{\n  \"a\": }")
         );
-        assert!(error("{}").contains("missing field `values`"));
+        assert!(error("{}").contains("it has no values, the list of the tags"));
+        assert!(
+            error("[{\"type\": \"Microsoft.Network/networkSecurityGroups\"}]")
+                .contains("a list of resources")
+        );
+        assert!(error("{\"type\": \"Microsoft.Network/networkSecurityGroups\"}").contains("a resource"));
+        assert!(error("{\"values\": [{\"name\": \"Foo\"}]}").contains("it has no changeNumber"));
+        let values = |values: &str| error(&format!("{{\"changeNumber\": 1, \"values\": {values}}}"));
+        assert!(values("{}").contains("values is an object, and no list"));
+        assert!(values("[{}]").contains("values[0] has no name"));
+        assert!(values("[{\"name\": \"Foo\"}]").contains("values[0] ('Foo') has no properties"));
+        assert!(
+            values("[{\"name\": \"Foo\", \"properties\": {}}]").contains("'Foo') has no addressPrefixes")
+        );
         assert!(error("{\"changeNumber\": 1, \"values\": []}").contains("no service tags"));
-        assert!(error("").contains("EOF"));
-        assert!(error("{\"values\": [{\"name\": 5}]}").starts_with("tags.json:1:22: "));
+        assert!(error("").contains("there is nothing in it"));
+        assert!(error("{\"changeNumber\": 1, \"values\": [").contains("unterminated array"));
+        let number = values("[{\"name\": 5}]");
+        assert!(
+            number.starts_with("tags.json:1:41: ") && number.contains("a number, and no text"),
+            "{number}"
+        );
+    }
+
+    #[test]
+    fn a_tag_stands_once_in_it_and_is_none_that_is_computed() {
+        let tag = |name: &str| {
+            format!(r#"{{"name": "{name}", "properties": {{"addressPrefixes": ["10.0.0.0/8"]}}}}"#)
+        };
+        let read = |names: [&str; 2]| {
+            let tags = names.map(tag).join(",\n");
+            read_service_tags("tags.json", &format!("{{\"changeNumber\": 1, \"values\": [\n{tags}]}}"))
+        };
+        let errors = read(["Foo", "foo"]).unwrap_err();
+        let [error] = errors.as_slice() else { panic!("{errors:?}") };
+        assert!(error.to_string().starts_with(
+            "tags.json:3:10: error[InvalidServiceTags]: there are two service tags 'foo'\n  tags.json:2:10: 'Foo' is here"
+        ), "{error}");
+        let (tags, warnings) = read(["Foo", "internet"]).unwrap();
+        assert_eq!(tags.len(), 2);
+        let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
+        assert!(warning.to_string().starts_with(
+            "tags.json:3:10: warning[InvalidServiceTags]: service tag 'internet' is not taken from the file"
+        ), "{warning}");
     }
 }

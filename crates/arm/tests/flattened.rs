@@ -444,3 +444,36 @@ fn what_a_plan_of_terraforms_does_not_know_is_told() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].message.contains("known only after it is applied"), "{found:?}");
 }
+
+#[test]
+fn what_azapi_manages_is_azures_own_already() {
+    let network = format!("{GROUP}/virtualNetworks/v");
+    let resource = |kind: &str, name: &str, more: serde_json::Value| {
+        let mut values = more;
+        values["type"] = format!("Microsoft.Network/{kind}@2024-05-01").into();
+        values["name"] = name.into();
+        serde_json::json!({"address": "azapi_resource.x", "mode": "managed", "type": "azapi_resource", "name": "x", "values": values})
+    };
+    let group_of = GROUP.split("/providers/").next().unwrap();
+    let rules = serde_json::json!({"properties": {"securityRules": [{"name": "in", "properties": {"priority": 100, "protocol": "Tcp",
+        "direction": "Inbound", "access": "Allow", "sourcePortRange": "*", "destinationPortRange": "22",
+        "sourceAddressPrefix": "*", "destinationAddressPrefix": "*"}}]}});
+    let group = format!("{GROUP}/networkSecurityGroups/n");
+    let state = serde_json::json!({"format_version": "1.0", "terraform_version": "1.9.0", "planned_values": {"root_module": {"resources": [
+        // Of a state, and of a plan, which knows no id; with a body and with the text of one.
+        resource("networkSecurityGroups", "n", serde_json::json!({"id": group, "parent_id": group_of, "body": rules.to_string(), "tags": {}})),
+        resource("virtualNetworks", "v", serde_json::json!({"parent_id": group_of, "location": "westeurope",
+            "body": {"properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}}})),
+        resource("virtualNetworks/subnets", "s", serde_json::json!({"parent_id": network,
+            "body": {"properties": {"addressPrefixes": ["10.0.1.0/24"], "networkSecurityGroup": {"id": group}, "routeTable": null}}})),
+        resource("networkManagers", "m", serde_json::json!({"parent_id": group_of, "body": {}})),
+    ]}}});
+    let read = arm::read_resources(&[document::read_json("net.json", &text(&state)).unwrap()]);
+    let ignored: Vec<&str> = read.ignored.iter().map(|it| it.what.as_str()).collect();
+    assert_eq!((ignored, read.diagnostics), (vec!["Microsoft.Network/networkManagers"], Vec::new()));
+    let (network, found) = model::validate(read.network, std::sync::Arc::default());
+    assert_eq!(found, Vec::new());
+    let network = network.unwrap();
+    assert_eq!(network.security_groups[0].rules[0].destination_ports.to_string(), "22");
+    assert_eq!(network.virtual_networks[0].subnets[0].security_group.map(|it| it.0), Some(0));
+}

@@ -96,6 +96,45 @@ fn where_health_probes_come_from() {
     }
 }
 
+/// VirtualNetwork holds the senders of health probes, and what a load balancer balances to looks dead without them.
+#[test]
+fn health_probes_of_a_load_balancer() {
+    let pools =
+        "\"loadBalancerBackendAddressPools\": [{\"id\": \"lb/backendAddressPools/p\"}], \"publicIPAddress\"";
+    let with = |name: &str, changes: &[(&str, &str)]| {
+        let priority = if name == "deny" { "4000" } else { "100" };
+        rule(name, &[&[("priority", priority)], changes].concat())
+    };
+    let web = with("web", &[("sourceAddressPrefix", "\"Internet\""), ("destinationPortRange", "\"80\"")]);
+    let deny = |source: &str, others: &[(&str, &str)]| {
+        let every = ("destinationPortRange", "\"*\"");
+        let source = ("sourceAddressPrefix", source);
+        with("deny", &[&[("access", "\"Deny\""), ("protocol", "\"*\""), every, source], others].concat())
+    };
+    let balanced = |rules: &[String]| network(rules).replace("\"publicIPAddress\"", pools);
+    for source in ["\"VirtualNetwork\"", "\"*\""] {
+        let text = balanced(&[web.clone(), deny(source, &[])]);
+        let found = check(&text).findings;
+        let [warning] = found.as_slice() else { panic!("{found:#?}") };
+        let place = text.rfind(&format!("\"sourceAddressPrefix\": {source}")).unwrap();
+        let line = text[..place].matches('\n').count() + 1;
+        assert_eq!(
+            (warning.code, warning.at.as_ref().unwrap().line as usize),
+            (codes::HEALTH_PROBES_DENIED, line)
+        );
+        let message = &warning.message;
+        assert!(message.contains("which holds 168.63.129.16"), "{message}");
+        // Nothing is balanced to it; a rule before lets probes in; it is about one port, or about UDP.
+        check(&network(&[web.clone(), deny(source, &[])])).clean();
+        for lets_in in ["\"AzureLoadBalancer\"", "\"*\"", "\"VirtualNetwork\""] {
+            let probes = with("probes", &[("sourceAddressPrefix", lets_in)]);
+            check(&balanced(&[probes, deny(source, &[])])).clean();
+        }
+        check(&balanced(&[web.clone(), deny(source, &[("destinationPortRange", "\"22\"")])])).clean();
+        check(&balanced(&[web.clone(), deny(source, &[("protocol", "\"Udp\"")])])).clean();
+    }
+}
+
 #[test]
 fn a_group_without_members() {
     let named = |name: &str| {

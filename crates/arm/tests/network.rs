@@ -84,6 +84,12 @@ fn a_machine_names_its_network_interfaces() {
     let by_id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/web-vm";
     assert_eq!(network.find_nic_of_machine(by_id), Ok(NicIndex(0)));
     assert_eq!(network.find_nic_of_machine(&id.to_uppercase()), Ok(NicIndex(1)));
+    let elsewhere = id.replace("/g/", "/h/");
+    let missing = network.find_nic_of_machine(&elsewhere).unwrap_err();
+    assert!(missing.ends_with(&format!("; did you mean '{id}'?")), "{missing}");
+    for (machine, is_its) in [("DB-vm", true), (id, true), ("web-vm", false), (&elsewhere, false)] {
+        assert_eq!(network.is_of_machine(NicIndex(1), machine), Some(is_its), "{machine}");
+    }
     let missing = network.find_nic_of_machine("web-mv").unwrap_err();
     assert!(missing.ends_with("'s; did you mean 'web-vm'?"), "{missing}");
 }

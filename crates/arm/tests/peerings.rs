@@ -219,3 +219,24 @@ fn a_child_takes_the_place_of_an_inline_half() {
         "{outcome}"
     );
 }
+
+#[test]
+fn a_half_of_a_network_elsewhere_joins_nothing() {
+    // A template of a spoke writes the hub's half too, into the hub's resource group.
+    let half = |vnet: &str| {
+        format!(
+            r#""id": "/subscriptions/s/resourceGroups/hubs/providers/Microsoft.Network/virtualNetworks/{vnet}/virtualNetworkPeerings/x",
+    "properties": {{"remoteVirtualNetwork": {{"id": "virtualNetworks/east"}}}}}},
+  {{"type": "Microsoft.Network/virtualNetworks/virtualNetworkPeerings", "name": "west/west-to-hub""#
+        )
+    };
+    let (_, outcome) = SOUND.changed("\"name\": \"west/west-to-hub\"", &half("central"));
+    assert_eq!(outcome.codes(), [codes::PEERING_NOT_CONNECTED], "{outcome}");
+    let network = outcome.network.unwrap();
+    assert_eq!((peers(&network, EAST), peers(&network, HUB)), (vec![HUB], vec![EAST, WEST]));
+    // One that is nearly the name of a network there is a mistake.
+    let there = r#""name": "hub", "id": "/subscriptions/s/resourceGroups/hubs/providers/Microsoft.Network/virtualNetworks/hubs""#;
+    let text = NETWORK.replacen("\"name\": \"hub\"", there, 1).replace("virtualNetworks/hub\"", "hubs\"");
+    let outcome = check(&text.replace("\"name\": \"west/west-to-hub\"", &half("hubz")));
+    assert!(outcome.codes().contains(&codes::PARENT_RESOURCE_NOT_FOUND), "{outcome}");
+}

@@ -173,7 +173,7 @@ fn v7_exactly_one_way_to_say_the_addresses() {
         let none = [(one_field.as_str(), "")];
         error(&none, "\"allow\"", codes::SECURITY_RULE_PARAMETERS_MISSING);
         let empty = [(one_field.as_str(), "\"\""), (many.as_str(), "[]"), (groups.as_str(), "[]")];
-        error(&empty, "\"allow\"", codes::SECURITY_RULE_PARAMETERS_MISSING);
+        error(&empty, "\"\"", codes::SECURITY_RULE_PARAMETERS_MISSING);
         let both = [(many.as_str(), "[\"10.0.0.0/8\"]")];
         error(&both, "\"10.0.0.0/8\"", codes::SECURITY_RULE_PARAMETER_CONFLICT);
         one(&[(many.as_str(), "[]"), (groups.as_str(), "null")]).1.clean();
@@ -422,4 +422,67 @@ fn ten_errors_are_ten_messages_in_the_order_of_the_file() {
 fn two_groups_may_use_the_same_names() {
     let text = format!("[{}, {}]", group_of("a", &[rule("r", &[])]), group_of("b", &[rule("r", &[])]));
     assert_eq!(check(&text).clean().security_groups.len(), 2);
+}
+
+/// The header says why, and not only what stands there.
+#[test]
+fn what_is_refused_is_refused_for_a_reason() {
+    let (priority, ports) = (codes::SECURITY_RULE_INVALID_PRIORITY, codes::SECURITY_RULE_INVALID_PORT_RANGE);
+    let prefix = codes::SECURITY_RULE_INVALID_ADDRESS_PREFIX;
+    for (field, bad, code, why) in [
+        ("priority", "99", priority, "which is not within 100-4096"),
+        ("priority", "-100", priority, "which is not within 100-4096"),
+        ("priority", "100.5", priority, "which is not a whole number"),
+        ("priority", "1000.0", priority, "which is not a whole number"),
+        // One message, which does not say to take the quotes away.
+        ("priority", "\"abc\"", priority, "which is not a whole number"),
+        ("destinationPortRange", "\"80,443\"", ports, "which is a list"),
+        ("destinationPortRange", "\"65536\"", ports, "which is not within 0-65535"),
+        ("destinationPortRange", "\"1-99999999999999999999\"", ports, "which is not within 0-65535"),
+        ("destinationPortRange", "\"100-50\"", ports, "which ends before it begins"),
+        ("destinationPortRange", "\"http\"", ports, "which is neither *, a port nor a range of ports"),
+        ("sourceAddressPrefix", "\"10.0.0.0/33\"", prefix, "whose length is not within 0-32"),
+        ("sourceAddressPrefix", "\"fd00::/129\"", prefix, "whose length is not within 0-128"),
+        ("sourceAddressPrefix", "\"10.0.0.0/08\"", prefix, "whose length begins with 0"),
+        ("sourceAddressPrefix", "\"10.0.0.0/0/16\"", prefix, "whose length is no number"),
+        ("sourceAddressPrefix", "\"10.0.0.1,10.0.0.2\"", prefix, "which is a list"),
+        ("sourceAddressPrefix", "\"Bogus\"", prefix, "which is no known service tag"),
+        (
+            "sourceAddressPrefix",
+            "\"10.0.0\"",
+            prefix,
+            "which is neither *, an address, a prefix nor a service tag",
+        ),
+    ] {
+        let message = error(&[(field, bad)], bad, code);
+        let header = message.lines().next().unwrap_or_default();
+        assert!(header.ends_with(why), "{bad}: {message}");
+    }
+    let message = error(&[("priority", "100.5")], "100.5", priority);
+    assert!(message.ends_with("use a whole number of 100-4096"), "{message}");
+    // Azure takes no number of a protocol, written in whatever way.
+    for bad in ["6", "\"6\""] {
+        let message = error(&[("protocol", bad)], bad, codes::INVALID_REQUEST_FORMAT);
+        assert!(
+            message.ends_with("has the protocol '6'\nuse one of Tcp, Udp, Icmp, Esp, Ah, *"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn what_is_empty_is_said_at_its_place() {
+    let code = codes::SECURITY_RULE_PARAMETERS_MISSING;
+    let message = error(&[("destinationPortRange", "\"\"")], "\"\"", code);
+    assert!(message.contains("has an empty destinationPortRange"), "{message}");
+    let message = error(&[("sourceAddressPrefix", "\"\"")], "\"\"", code);
+    assert!(message.contains("has an empty sourceAddressPrefix"), "{message}");
+    let nameless = check(&group(&[rule("", &[]), rule("", &[("priority", "101")])]));
+    assert_eq!(nameless.codes(), [codes::INVALID_RESOURCE_NAME; 2]);
+    let several = |prefixes: &str| {
+        let changes = [("sourceAddressPrefix", "\"*\""), ("sourceAddressPrefixes", prefixes)];
+        one(&changes).1.findings.remove(0).message
+    };
+    assert!(several("[\"10.0.0.0/8\"]").ends_with("(*, 10.0.0.0/8)"), "{}", several("[\"10.0.0.0/8\"]"));
+    assert!(several("[\"10.0.0.0/8\", \"11.0.0.0/8\"]").ends_with("(*, 10.0.0.0/8 …)"));
 }

@@ -125,7 +125,7 @@ fn parts_beyond_the_model_are_listed() {
 #[test]
 fn wrong_types_are_named_with_their_path() {
     for (changes, needle, path) in [
-        (&[("protocol", "6")][..], "6,", "properties.securityRules[0].properties.protocol"),
+        (&[("protocol", "true")][..], "true,", "properties.securityRules[0].properties.protocol"),
         (&[("priority", "[1]")], "[1]", "properties.securityRules[0].properties.priority"),
         (
             &[("destinationPortRange", "true")],
@@ -145,7 +145,7 @@ fn wrong_types_are_named_with_their_path() {
     ] {
         // The last line has no comma, so the protocol gets one to be found by.
         let text = group_of("nsg", &[rule("a", changes)])
-            .replace("\"protocol\": 6", "\"protocol\": 6, \"description\": \"d\"");
+            .replace("\"protocol\": true", "\"protocol\": true, \"description\": \"d\"");
         let message = error(&text, needle, azure::INVALID_REQUEST_FORMAT);
         assert!(message.starts_with(&format!("{path}: ")), "{message}");
     }
@@ -157,6 +157,28 @@ fn wrong_types_are_named_with_their_path() {
     );
     error("5", "5", azure::INVALID_REQUEST_FORMAT);
     error("[5]", "5", azure::INVALID_REQUEST_FORMAT);
+}
+
+#[test]
+fn what_a_tool_has_cut_off_or_answered_is_said_to_be_that() {
+    for cut in [
+        "Microsoft.Azure.Commands.Network.Models.PSSecurityRule",
+        "@{Name=a; Priority=100}",
+        "System.Object[]",
+    ] {
+        let text = format!(
+            r#"{{"Name": "n", "Id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkSecurityGroups/n", "SecurityRules": ["{cut}"]}}"#
+        );
+        let message = error(&text, &format!("\"{cut}\""), azure::INVALID_REQUEST_FORMAT);
+        assert!(message.ends_with("write it with ConvertTo-Json -Depth 10"), "{message}");
+    }
+    let refused = r#"{"error": {"code": "AuthorizationFailed", "message": "no"}}"#;
+    let message = error(refused, refused, codes::ANSWER_NOT_POLICY);
+    assert!(message.contains("this is an error that Azure answered"), "{message}");
+    let log =
+        r#"{"records": [{"time": "2026-01-05T10:01:00Z", "category": "NetworkSecurityGroupFlowEvent"}]}"#;
+    let message = error(log, log, codes::ANSWER_NOT_POLICY);
+    assert!(message.contains("this is a flow log") && message.contains("nsgate replay"), "{message}");
 }
 
 #[test]
@@ -198,6 +220,20 @@ fn what_azure_adds_to_its_answers_is_passed_over() {
 }
 
 #[test]
+fn a_mistyped_type_is_an_error_in_a_template_too() {
+    const TYPE: &str = "\"Microsoft.Network/networkSecurityGroup\"";
+    let resource =
+        format!(r#"{{"type": {TYPE}, "apiVersion": "2024-05-01", "name": "n", "properties": {{}}}}"#);
+    let template = format!(
+        r#"{{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+        "contentVersion": "1.0.0.0", "resources": [{resource}]}}"#
+    );
+    for text in [resource, template] {
+        error(&text, TYPE, codes::INVALID_RESOURCE_TYPE);
+    }
+}
+
+#[test]
 fn what_is_read_but_not_honoured_is_said() {
     let vnet = r#"{"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}, "subnets": [{"name": "s", "properties": {"addressPrefix": "10.0.1.0/24"}}]}}"#;
     let nic = r#"{"type": "Microsoft.Network/networkInterfaces", "name": "n", "properties": {"enableIPForwarding": false, "ipConfigurations": [{"name": "c", "properties": {"privateIPAddress": "10.0.1.4", "subnet": {"id": "virtualNetworks/v/subnets/s"}}}]}}"#;
@@ -231,4 +267,62 @@ fn load_says_what_is_wrong_with_every_file() {
     assert!(messages[1].contains("is UTF-16"));
     assert!(messages[2].contains("is not UTF-8 at byte 2"));
     assert!(messages[3].contains("cannot read") && messages[3].contains("missing.json"));
+}
+
+#[test]
+fn a_template_stands_in_the_body_of_a_deployment_and_in_a_template_spec() {
+    let template = r#"{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+        "parameters": {"name": {"type": "string", "defaultValue": "none"}}, "resources": [
+            {"type": "Microsoft.Network/networkSecurityGroups", "name": "[parameters('name')]", "properties": {}}]}"#;
+    let body = |parameters: &str| {
+        format!(
+            r#"{{"location": "westeurope", "properties": {{"mode": "Incremental", "template": {template}, "parameters": {parameters}}}}}"#
+        )
+    };
+    assert_eq!(group_names(check(&body(r#"{"name": {"value": "web"}}"#))), ["web"]);
+    assert_eq!(group_names(check(&body("{}"))), ["none"]);
+    // A blueprint's own expressions are nobody's here.
+    let blueprint =
+        body(r#"{"name": {"value": "[parameters('name')]"}}"#).replacen('{', r#"{"kind": "template", "#, 1);
+    assert_eq!(group_names(check(&blueprint)), ["none"]);
+    let spec = r#""type": "Microsoft.Resources/templateSpecs/versions", "name": "1.0""#;
+    for text in [
+        format!(r#"{{"template": {template}, "error": null}}"#),
+        format!(r#"{{{spec}, "properties": {{"mainTemplate": {template}}}}}"#),
+        format!(r#"{{{spec}, "mainTemplate": {template}, "linkedTemplates": null}}"#),
+    ] {
+        assert_eq!(group_names(check(&text)), ["none"], "{text}");
+    }
+}
+
+#[test]
+fn what_a_deployment_would_make_is_read_where_it_is_whole() {
+    let one = group_of("web", &[rule("a", &[])]);
+    for text in [
+        format!(r#"{{"predictedResources": [{one}], "diagnostics": []}}"#),
+        format!(
+            r#"{{"type": "Microsoft.Resources/deployments", "properties": {{"validatedResources": [{one}]}}}}"#
+        ),
+    ] {
+        assert_eq!(group_names(check(&text)), ["web"], "{text}");
+    }
+    // Ids alone say nothing of rules.
+    let ids = r#"{"type": "Microsoft.Resources/deployments", "name": "d", "properties": {"validatedResources": [
+        {"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkSecurityGroups/n"}]}}"#;
+    assert_eq!(group_names(check(ids)), [""; 0]);
+    let changes = r#"{"status": "Succeeded", "properties": {"changes": []}}"#;
+    assert!(error(changes, changes, codes::ANSWER_NOT_POLICY).contains("what-if"));
+    let built = r#"{"parametersJson": "{}", "templateJson": "{}"}"#;
+    assert!(error(built, built, codes::ANSWER_NOT_POLICY).contains("bicep build-params"));
+}
+
+#[test]
+fn a_list_without_properties_is_no_policy() {
+    let listed = r#"[{"type": "Microsoft.Network/networkSecurityGroups", "name": "n", "properties": null, "tags": null}]"#;
+    assert!(error(listed, "\"properties\"", codes::ANSWER_NOT_POLICY).contains("az network nsg list"));
+    let other = listed.replace("Network/networkSecurityGroups", "Storage/storageAccounts");
+    assert_eq!(group_names(check(&other)), [""; 0]);
+    // A template may well say so.
+    let template = format!(r#"{{"resources": {listed}}}"#);
+    assert_eq!(group_names(check(&template)), ["n"]);
 }

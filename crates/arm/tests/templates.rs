@@ -214,3 +214,36 @@ fn published_templates_are_evaluated() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(files.len(), PUBLISHED.len());
 }
+
+/// Azure refuses a template that names a resource more than once, whether by a loop or by hand, and whatever it says of it.
+#[test]
+fn no_resource_is_made_twice_by_one_template() {
+    let group = |name: &str, more: &str| {
+        format!(
+            r#"{{"type": "Microsoft.Network/networkSecurityGroups", "name": "{name}", "properties": {{"securityRules": []}}{more}}}"#
+        )
+    };
+    let found = |resources: &[String]| {
+        let outcome = check_all(&[&format!(r#"{{"resources": [{}]}}"#, resources.join(",\n"))]);
+        outcome.findings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let looped = |name: &str| group(name, r#", "copy": {"name": "c", "count": 3}"#);
+    let told = |nth: &str| {
+        format!(
+            "{nth}: the resource Microsoft.Network/networkSecurityGroups/n is defined multiple times in a template"
+        )
+    };
+    let said = found(&[looped("n")]);
+    assert_eq!(said.len(), 2, "each turn after the first: {said:#?}");
+    assert!(
+        said[0].contains("error[InvalidTemplate]") && said[0].contains(&told("resources[0][1]")),
+        "{said:#?}"
+    );
+    assert!(said[0].contains("copyIndex()"), "{said:#?}");
+    for more in ["", r#", "tags": {"a": "b"}"#] {
+        let said = found(&[group("n", ""), group("n", more)]);
+        assert!(said.len() == 1 && said[0].contains(&told("resources[1]")), "{said:#?}");
+        assert!(said[0].contains("net.json:1:"), "{said:#?}");
+    }
+    assert_eq!(found(&[looped("[concat('n', copyIndex())]"), group("n", "")]), Vec::<String>::new());
+}

@@ -45,7 +45,7 @@ fn a_name_that_is_not_known_is_one_error() {
         [
             "ValueNotKnown: resources[0].name: 'parameters('prefix')' has neither a value nor a default",
             "SecurityRuleInvalidAddressPrefix: the source of rule '[parameters('prefix')]/[parameters('prefix')]' has the address \
-             prefix 'Internett'"
+             prefix 'Internett', which is no known service tag"
         ]
     );
 }

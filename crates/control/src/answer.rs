@@ -4,11 +4,11 @@ mod differences;
 mod replayed;
 mod views;
 
-pub use differences::{Difference, Differences, OneSided, ReachChange, Reached, Region};
+pub use differences::{Difference, Differences, Incomplete, OneSided, ReachChange, Reached, Region};
 pub use replayed::{Decision, Example, NotJudged, Redecided, Replayed};
 pub use views::{
     AppliedTo, Diagnosis, EffectiveNsg, EffectiveRule, EvaluatedNsg, Expansion, MatchedRule, Mixed,
-    NsgResult, Profile, RuleEvaluation, Side, Witness,
+    NsgResult, PLATFORM_NOTE, Profile, RuleEvaluation, Side, Witness,
 };
 
 use serde::{Deserialize, Serialize};
@@ -82,9 +82,37 @@ pub struct Stage {
     pub stage: String,
     /// What happened there.
     pub outcome: String,
+    /// The rules that allowed the live flow that was found, in the order in which they were asked.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub allowed_by: Vec<FlowRule>,
+    /// The route that was found.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub route: Option<Route>,
     /// The rule of an NSG that decided, where one did.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub decided: Option<Deciding>,
+}
+
+/// A route, in the words of Azure's effective routes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Route {
+    /// `User`, or `Default` for one of the system's.
+    pub source: String,
+    /// The route table of a user's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub route_table: Option<String>,
+    /// The name of a user's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    /// The prefix by which a user's holds the address.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub address_prefix: Option<String>,
+    /// `VnetLocal`, `VNetPeering`, `VirtualNetworkGateway`, `VirtualAppliance`, `Internet` or `None`.
+    pub next_hop_type: String,
+    /// The address of a virtual appliance.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_hop_ip_address: Option<IpAddr>,
 }
 
 /// The rule of an NSG that decided over a packet.

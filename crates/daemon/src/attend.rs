@@ -1,14 +1,14 @@
 //! The main thread: it alone has rights, and so does whatever needs them, one thing at a time and none that takes long.
 
-use super::change::State;
-use super::desk::{Desk, Wish};
-use super::errand::{Errand, Errands};
-use super::follow::Looked;
-use super::limits::Limits;
-use super::link::{Command, Notice, Workers};
-use super::load::Loader;
-use super::opening::attached;
-use super::views;
+use crate::change::State;
+use crate::desk::{Desk, Wish};
+use crate::errand::{Errand, Errands};
+use crate::follow::Looked;
+use crate::limits::Limits;
+use crate::link::{Command, Notice, Workers};
+use crate::load::Loader;
+use crate::opening::attached;
+use crate::views;
 use crossbeam::channel::{Receiver, never, select, tick};
 use io::watch::Change;
 use io::{Interfaces, LinkState, Wire};
@@ -49,11 +49,11 @@ enum Subject {
 
 /// What the main thread holds.
 #[derive(Debug)]
-pub(super) struct Main {
-    pub(super) state: State,
+pub(crate) struct Main {
+    pub(crate) state: State,
     desk: Arc<Desk>,
-    pub(super) workers: Workers,
-    pub(super) errands: Errands,
+    pub(crate) workers: Workers,
+    pub(crate) errands: Errands,
     limits: Limits<Subject>,
     /// The links' states as the workers told them last; up where they told nothing.
     links: HashMap<AttachmentId, LinkState>,
@@ -63,27 +63,27 @@ pub(super) struct Main {
 
 /// What comes to the main thread.
 #[derive(Debug)]
-pub(super) struct Doors {
-    pub(super) signals: Receiver<i32>,
-    pub(super) notices: Receiver<Notice>,
-    pub(super) wishes: Receiver<Wish>,
+pub(crate) struct Doors {
+    pub(crate) signals: Receiver<i32>,
+    pub(crate) notices: Receiver<Notice>,
+    pub(crate) wishes: Receiver<Wish>,
     /// What the kernel tells of the host's interfaces.
-    pub(super) changes: Receiver<Change>,
+    pub(crate) changes: Receiver<Change>,
     /// That the file of service tags may say something new.
-    pub(super) tags: Receiver<()>,
+    pub(crate) tags: Receiver<()>,
 }
 
 impl Main {
-    pub(super) fn new(state: State, desk: Arc<Desk>, workers: Workers, loader: Loader) -> Self {
+    pub(crate) fn new(state: State, desk: Arc<Desk>, workers: Workers, loader: Loader) -> Self {
         let (limits, links, lost) = (Limits::default(), HashMap::new(), HashMap::new());
         Self { state, desk, workers, errands: Errands::new(loader), limits, links, lost }
     }
 
     /// Says that everything is in place.
-    pub(super) fn log_ready(&self) {
+    pub(crate) fn log_ready(&self) {
         let loaded = &self.state.loaded;
         for warning in &loaded.warnings {
-            super::log_diagnostic(warning);
+            crate::log_diagnostic(warning);
         }
         // A TAP device that was made just now is set up by its machine.
         let existing = attached(loaded).filter(|one| one.wire != Wire::Made);
@@ -101,7 +101,7 @@ impl Main {
     }
 
     /// Attends to whatever comes until a signal says to stop.
-    pub(super) fn attend(&mut self, doors: &Doors) {
+    pub(crate) fn attend(&mut self, doors: &Doors) {
         let (missing, interfaces, rings) = (tick(MISSING), tick(INTERFACES), tick(RINGS));
         let watchdog = self.state.pulse.interval().map_or_else(never, tick);
         let mut changes = doors.changes.clone();
@@ -163,7 +163,7 @@ impl Main {
     }
 
     /// Puts the state on show.
-    pub(super) fn show(&self) {
+    pub(crate) fn show(&self) {
         self.desk.shown.store(Arc::new(self.state.shown()));
     }
 
@@ -202,7 +202,7 @@ impl Main {
     }
 
     /// Takes note of interfaces that are gone, should nobody have told of it yet.
-    pub(super) fn note_gone(&mut self, host: &Interfaces) {
+    pub(crate) fn note_gone(&mut self, host: &Interfaces) {
         let there = self.state.present().map(|one| one.interface.index);
         let gone: Vec<_> = there.filter(|index| !host.has(*index)).collect();
         gone.into_iter().for_each(|index| self.gone(index));
@@ -272,7 +272,7 @@ impl Main {
     }
 
     /// Follows what the host has changed on the interfaces: hardware addresses, MTUs, its own addresses.
-    pub(super) fn look_at_interfaces(&mut self) {
+    pub(crate) fn look_at_interfaces(&mut self) {
         self.look_again(|_| true);
     }
 

@@ -2,22 +2,23 @@
 //!
 //! A reload does everything or nothing. The main thread alone comes here: it has the rights, and nobody else waits for it.
 
-use super::desk::Shown;
-use super::follow::look_anew;
-use super::hold::{Attached, Before, Holds};
-use super::link::{Command, Workers};
-use super::load::{FileJob, GatewayRead, Job};
-use super::notify::Pulse;
-use super::opening::{self, Opened, attached, note_opened, ports_of, put_in_force};
-use super::rest::Resting;
-use super::stop::Stop;
-use super::tags::Tags;
-use super::views::Directions;
+use crate::desk::Shown;
+use crate::follow::look_anew;
+use crate::hold::{Attached, Before, Holds};
+use crate::link::{Command, Workers};
+use crate::load::{FileJob, GatewayRead, Job};
+use crate::notify::Pulse;
+use crate::opening::{self, Opened, attached, note_opened, ports_of, put_in_force};
+use crate::rest::Resting;
+use crate::stop::Stop;
+use crate::tags::Tags;
+use crate::views::Directions;
 use control::answer::{Confinement, Reloaded, Reloads};
 use gateway::{Ids, Loaded, Settings};
 use io::{Interface, Interfaces, Port, Wire};
 use packet::AttachmentId;
-use pipeline::{Gateway, Names, Shared, Snapshot};
+use pipeline::Shared;
+use snapshot::{Gateway, Names, Snapshot};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,32 +28,32 @@ const SETTLING: Duration = Duration::from_secs(1);
 
 /// What is in force, and what came before it as far as that still counts.
 #[derive(Debug)]
-pub(super) struct State {
-    pub(super) loaded: Loaded,
-    pub(super) ids: Ids,
-    pub(super) names: Names,
+pub(crate) struct State {
+    pub(crate) loaded: Loaded,
+    pub(crate) ids: Ids,
+    pub(crate) names: Names,
     /// The policy in force.
-    pub(super) snapshot: Arc<Snapshot>,
-    pub(super) holds: Holds,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) holds: Holds,
     /// Attachments whose interface is away.
-    pub(super) missing: HashSet<AttachmentId>,
+    pub(crate) missing: HashSet<AttachmentId>,
     /// Attachments whose changes cannot be followed, and why.
-    pub(super) troubles: HashMap<AttachmentId, String>,
+    pub(crate) troubles: HashMap<AttachmentId, String>,
     /// Numbers of attachments that are no more.
-    pub(super) resting: Resting,
-    pub(super) reloads: Reloads,
-    pub(super) tags: Tags,
-    pub(super) directions: Arc<Directions>,
-    pub(super) confinement: Confinement,
+    pub(crate) resting: Resting,
+    pub(crate) reloads: Reloads,
+    pub(crate) tags: Tags,
+    pub(crate) directions: Arc<Directions>,
+    pub(crate) confinement: Confinement,
     /// To be felt in the middle of a change, too.
-    pub(super) pulse: Pulse,
+    pub(crate) pulse: Pulse,
     /// What to do when the daemon is told to stop in the middle of a change.
-    pub(super) stop: Option<Stop>,
+    pub(crate) stop: Option<Stop>,
 }
 
 /// What a change means for one attachment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// Its interface is not there: nothing.
     Away,
     /// Its interface has returned, and several workers cannot share it before it is up: it is guarded.
@@ -64,11 +65,11 @@ pub(super) enum Step {
 }
 
 /// The steps of all attachments.
-pub(super) type Steps = HashMap<AttachmentId, Step>;
+pub(crate) type Steps = HashMap<AttachmentId, Step>;
 
 impl State {
     /// What the peers of the control socket may read.
-    pub(super) fn shown(&self) -> Shown {
+    pub(crate) fn shown(&self) -> Shown {
         Shown {
             gateway: self.loaded.gateway.clone(),
             settings: self.loaded.settings.clone(),
@@ -82,7 +83,7 @@ impl State {
     }
 
     /// The interface of an attachment.
-    pub(super) fn interface_name(&self, id: AttachmentId) -> String {
+    pub(crate) fn interface_name(&self, id: AttachmentId) -> String {
         let mut attachments = self.loaded.gateway.attachments.iter();
         attachments
             .find(|attachment| attachment.id == id)
@@ -92,18 +93,18 @@ impl State {
 
     /// The attachment whose interface has this number and is there. A TAP device has none: one that leaves for its
     /// machine's network namespace is not gone.
-    pub(super) fn attached_at(&self, index: u32) -> Option<AttachmentId> {
+    pub(crate) fn attached_at(&self, index: u32) -> Option<AttachmentId> {
         let mut present = self.present().filter(|one| !one.wire.is_tap());
         present.find(|one| one.interface.index == index).map(|one| one.attachment.id)
     }
 
     /// Whether an attachment's interface has this number.
-    pub(super) fn is_of(&self, id: AttachmentId, index: u32) -> bool {
+    pub(crate) fn is_of(&self, id: AttachmentId, index: u32) -> bool {
         attached(&self.loaded).any(|one| one.attachment.id == id && one.interface.index == index)
     }
 
     /// What a reload needs to know of this state.
-    pub(super) fn job(&self) -> Job {
+    pub(crate) fn job(&self) -> Job {
         let is_away = |one: &Attached<'_>| self.missing.contains(&one.attachment.id);
         let (away, there): (Vec<_>, Vec<_>) = attached(&self.loaded).partition(is_away);
         let taps = there.iter().filter(|one| one.wire.is_tap());
@@ -119,7 +120,7 @@ impl State {
     ///
     /// # Errors
     /// Everything that is wrong, a line each.
-    pub(super) fn reload(
+    pub(crate) fn reload(
         &mut self,
         workers: &Workers,
         read: GatewayRead,
@@ -153,7 +154,7 @@ impl State {
     ///
     /// # Errors
     /// Why it could not be read.
-    pub(super) fn fitted(&self, read: GatewayRead) -> Result<(Ids, Loaded), String> {
+    pub(crate) fn fitted(&self, read: GatewayRead) -> Result<(Ids, Loaded), String> {
         let (ids, mut loaded) = *read?;
         self.warn_of_other_tags(&mut loaded);
         self.keep_what_needs_a_start(&mut loaded);
@@ -198,12 +199,12 @@ impl State {
     ///
     /// # Errors
     /// What does not fit.
-    pub(super) fn compile(&mut self, gateway: &Gateway) -> Result<Arc<Snapshot>, String> {
+    pub(crate) fn compile(&mut self, gateway: &Gateway) -> Result<Arc<Snapshot>, String> {
         Snapshot::build(gateway, &mut self.names).map(Arc::new).map_err(|errors| errors.join("; "))
     }
 
     /// What a gateway that is to be in force means for each of its attachments.
-    pub(super) fn steps(&self, loaded: &Loaded, host: &Interfaces, workers: usize) -> Steps {
+    pub(crate) fn steps(&self, loaded: &Loaded, host: &Interfaces, workers: usize) -> Steps {
         let old: HashMap<AttachmentId, (&Interface, Wire)> =
             self.present().map(|one| (one.attachment.id, (one.interface, one.wire))).collect();
         let known: HashSet<AttachmentId> = self.loaded.gateway.attachments.iter().map(|a| a.id).collect();
@@ -279,7 +280,7 @@ impl State {
 
     /// Between two interfaces, which can be many: shows that the daemon lives, and ends it where it is told to stop, with
     /// these ports that no worker has. Then this does not return.
-    pub(super) fn pause(&self, opened: &mut Opened) {
+    pub(crate) fn pause(&self, opened: &mut Opened) {
         if let Some(stop) = self.stop.as_ref().filter(|stop| stop.is_asked()) {
             stop.end(ports_of(std::mem::take(opened)));
         }
@@ -287,7 +288,7 @@ impl State {
     }
 
     /// Closes ports that are no longer needed. Where the daemon is told to stop meanwhile this does not return.
-    pub(super) fn close(&self, mut parted: Vec<Port>) {
+    pub(crate) fn close(&self, mut parted: Vec<Port>) {
         while let Some(port) = parted.pop() {
             drop(port);
             if let Some(stop) = self.stop.as_ref().filter(|stop| stop.is_asked()) {
@@ -301,7 +302,7 @@ impl State {
     ///
     /// # Errors
     /// What stands against it; nothing has changed then.
-    pub(super) fn guard(
+    pub(crate) fn guard(
         &mut self,
         gateway: &Gateway,
         one: &Attached<'_>,
@@ -314,7 +315,7 @@ impl State {
     }
 
     /// Takes a step back. An interface of the file in force stays guarded, whatever happens to it.
-    pub(super) fn take_back(&mut self, id: AttachmentId, before: Before) {
+    pub(crate) fn take_back(&mut self, id: AttachmentId, before: Before) {
         let stays = self.loaded.gateway.attachments.iter().any(|attachment| attachment.id == id);
         self.holds.take_back(before, stays);
     }
@@ -329,7 +330,7 @@ impl State {
     }
 
     /// Gives back the numbers of attachments that are no more, as far as nothing means them any longer. Returns them.
-    pub(super) fn give_back_numbers(
+    pub(crate) fn give_back_numbers(
         &mut self,
         workers: &Workers,
         shared: &Shared,
@@ -346,14 +347,14 @@ impl State {
     }
 
     /// Takes note of what is in force now.
-    pub(super) fn adopt(&mut self, loaded: Loaded, snapshot: Arc<Snapshot>) {
+    pub(crate) fn adopt(&mut self, loaded: Loaded, snapshot: Arc<Snapshot>) {
         Arc::make_mut(&mut self.directions).learn(&loaded.gateway.network);
         self.snapshot = snapshot;
         self.loaded = loaded;
     }
 
     /// The attachments whose interfaces are there.
-    pub(super) fn present(&self) -> impl Iterator<Item = Attached<'_>> {
+    pub(crate) fn present(&self) -> impl Iterator<Item = Attached<'_>> {
         attached(&self.loaded).filter(|one| !self.missing.contains(&one.attachment.id))
     }
 }
@@ -365,6 +366,6 @@ fn step_of(steps: &Steps, id: AttachmentId) -> Step {
 
 /// Whether an interface that has returned must be up before it can be attached again: before Linux 6.13 several workers
 /// could not share one that is down, and nothing else shall wait for it.
-pub(super) fn cannot_be_shared_yet(interface: &Interface, workers: usize) -> bool {
+pub(crate) fn cannot_be_shared_yet(interface: &Interface, workers: usize) -> bool {
     workers > 1 && !interface.is_up
 }

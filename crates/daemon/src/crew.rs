@@ -1,6 +1,6 @@
 //! The daemon's threads: each gives up what it does not need, and none begins before all have.
 
-use super::{CannotStart, worker};
+use crate::{CannotStart, worker};
 use confine::Role;
 use control::answer::Confinement;
 use crossbeam::channel::{Receiver, Sender, unbounded};
@@ -9,7 +9,7 @@ use std::thread::Builder;
 
 /// Threads that are starting.
 #[derive(Debug)]
-pub(super) struct Crew {
+pub(crate) struct Crew {
     /// The control socket.
     socket: PathBuf,
     started: usize,
@@ -22,7 +22,7 @@ pub(super) struct Crew {
 
 impl Crew {
     /// Nobody yet.
-    pub(super) fn new(socket: PathBuf) -> Self {
+    pub(crate) fn new(socket: PathBuf) -> Self {
         let (report, reports) = unbounded();
         let (begin, may_begin) = unbounded();
         Self { socket, started: 0, report, reports, begin, may_begin }
@@ -34,7 +34,7 @@ impl Crew {
     ///
     /// # Errors
     /// Where the system has no thread left.
-    pub(super) fn start(
+    pub(crate) fn start(
         &mut self,
         name: &str,
         role: Role,
@@ -59,7 +59,7 @@ impl Crew {
     ///
     /// # Errors
     /// Where any thread could not be confined: the daemon must not go on.
-    pub(super) fn settle(&self) -> Result<Confinement, CannotStart> {
+    pub(crate) fn settle(&self) -> Result<Confinement, CannotStart> {
         for confined in self.reports.iter().take(self.started) {
             confined.map_err(CannotStart::Confinement)?;
         }
@@ -67,7 +67,7 @@ impl Crew {
     }
 
     /// Lets everybody work: the first packet and the first question find a daemon that has nothing left to give up.
-    pub(super) fn begin(self) {
+    pub(crate) fn begin(self) {
         for _ in 0..self.started {
             // Whoever is gone needs no word.
             let _ = self.begin.send(());

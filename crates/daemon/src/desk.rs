@@ -3,10 +3,10 @@
 //! A peer reads what the main thread has put on show, asks the worker for figures, and leaves what changes anything to
 //! the main thread. Nothing here waits for a lock.
 
-use super::Clock;
-use super::link::{Command, Report, Workers};
-use super::trial::{self, Candidate};
-use super::views;
+use crate::Clock;
+use crate::link::{Command, Report, Workers};
+use crate::trial::{self, Candidate};
+use crate::views;
 use arc_swap::ArcSwap;
 use control::answer::{Confinement, FlowPage, Reloaded, Reloads, Status, TagsInForce, Trial, Walk};
 use control::{Answer, PAGE, Packet, Request};
@@ -14,7 +14,8 @@ use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
 use explain::{Asked, Words};
 use gateway::Settings;
 use packet::AttachmentId;
-use pipeline::{Gateway, Shared, Snapshot};
+use pipeline::Shared;
+use snapshot::{Gateway, Snapshot};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,7 +34,7 @@ const HAND_OVERS: usize = 4;
 
 /// What a peer wants of the main thread.
 #[derive(Debug)]
-pub(super) enum Wish {
+pub(crate) enum Wish {
     /// Load the gateway file again.
     Reload(Sender<Result<Reloaded, String>>),
     /// Load it without putting it in force.
@@ -42,26 +43,26 @@ pub(super) enum Wish {
 
 /// What is in force, for everybody to read; the main thread replaces it whole.
 #[derive(Debug)]
-pub(super) struct Shown {
-    pub(super) gateway: Gateway,
-    pub(super) settings: Settings,
-    pub(super) snapshot: Arc<Snapshot>,
-    pub(super) directions: Arc<views::Directions>,
+pub(crate) struct Shown {
+    pub(crate) gateway: Gateway,
+    pub(crate) settings: Settings,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) directions: Arc<views::Directions>,
     /// Attachments whose interface is away.
-    pub(super) missing: HashSet<AttachmentId>,
-    pub(super) reloads: Reloads,
-    pub(super) tags: Option<TagsInForce>,
-    pub(super) confinement: Confinement,
+    pub(crate) missing: HashSet<AttachmentId>,
+    pub(crate) reloads: Reloads,
+    pub(crate) tags: Option<TagsInForce>,
+    pub(crate) confinement: Confinement,
 }
 
 /// Where questions are answered.
 #[derive(Debug)]
-pub(super) struct Desk {
-    pub(super) shown: ArcSwap<Shown>,
-    pub(super) shared: Arc<Shared>,
-    pub(super) clock: Clock,
-    pub(super) workers: Workers,
-    pub(super) wishes: Sender<Wish>,
+pub(crate) struct Desk {
+    pub(crate) shown: ArcSwap<Shown>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) clock: Clock,
+    pub(crate) workers: Workers,
+    pub(crate) wishes: Sender<Wish>,
 }
 
 impl Desk {
@@ -69,7 +70,7 @@ impl Desk {
     ///
     /// # Errors
     /// One sentence for the peer.
-    pub(super) fn answer(&self, request: Request) -> Result<Answer, String> {
+    pub(crate) fn answer(&self, request: Request) -> Result<Answer, String> {
         match request {
             Request::Status {} => self.status().map(Box::new).map(Answer::Status),
             Request::Flows { from, limit } => self.flows(from, limit).map(Answer::Flows),

@@ -1,9 +1,9 @@
 //! What the loaders are asked to read, one thing at a time, and what becomes of it.
 
-use super::attend::Main;
-use super::load::{Found, GatewayRead, Loader, Read};
-use super::notify;
-use super::trial::Candidate;
+use crate::attend::Main;
+use crate::load::{Found, GatewayRead, Loader, Read};
+use crate::notify;
+use crate::trial::Candidate;
 use control::answer::Reloaded;
 use crossbeam::channel::{Receiver, Sender, after, never};
 use io::Interfaces;
@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 
 /// What is to be loaded, and for whom.
 #[derive(Debug)]
-pub(super) enum Errand {
+pub(crate) enum Errand {
     /// The gateway file, to be put in force; for all who wait.
     Reload(Vec<Sender<Result<Reloaded, String>>>),
     /// The service tags alone, to be put in force.
@@ -25,19 +25,19 @@ pub(super) enum Errand {
 
 /// The one that runs and those that wait.
 #[derive(Debug)]
-pub(super) struct Errands {
-    pub(super) loader: Loader,
+pub(crate) struct Errands {
+    pub(crate) loader: Loader,
     /// The one that runs, and when it began.
     running: Option<(Errand, SystemTime)>,
     /// At most one reload, one look at the tags, and a trial for each peer.
     waiting: VecDeque<Errand>,
     /// Says when the file of service tags is to be read again.
-    pub(super) again: Receiver<Instant>,
+    pub(crate) again: Receiver<Instant>,
 }
 
 impl Errands {
     /// None yet.
-    pub(super) fn new(loader: Loader) -> Self {
+    pub(crate) fn new(loader: Loader) -> Self {
         Self { loader, running: None, waiting: VecDeque::new(), again: never() }
     }
 
@@ -59,7 +59,7 @@ impl Errands {
 
 impl Main {
     /// Has something loaded, at once or after whatever is being loaded: that may have begun too early.
-    pub(super) fn load(&mut self, errand: Errand) {
+    pub(crate) fn load(&mut self, errand: Errand) {
         self.errands.push(errand);
         self.begin();
     }
@@ -86,7 +86,7 @@ impl Main {
     }
 
     /// Goes on with what has been read, and begins what waits.
-    pub(super) fn loaded(&mut self, read: Read) {
+    pub(crate) fn loaded(&mut self, read: Read) {
         self.end(read);
         io::trim_heap();
         self.begin();
@@ -152,7 +152,7 @@ impl Main {
     /// What has been read, for somebody who compares it with what is in force.
     fn candidate(&self, read: GatewayRead) -> Result<Box<Candidate>, String> {
         let (_, loaded) = self.state.fitted(read)?;
-        let names = |gateway: &pipeline::Gateway| -> HashMap<AttachmentId, String> {
+        let names = |gateway: &snapshot::Gateway| -> HashMap<AttachmentId, String> {
             gateway.attachments.iter().map(|one| (one.id, one.interface.to_string())).collect()
         };
         let (old, new) = (names(&self.state.loaded.gateway), names(&loaded.gateway));

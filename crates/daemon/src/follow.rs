@@ -2,25 +2,25 @@
 //!
 //! Each attachment is on its own: one whose change cannot be followed stays as it was, and holds up nobody.
 
-use super::change::{State, Step, cannot_be_shared_yet};
-use super::hold::{Attached, Before, Holds};
-use super::link::Workers;
-use super::opening::{self, Opened, note_opened, ports_of, put_in_force};
+use crate::change::{State, Step, cannot_be_shared_yet};
+use crate::hold::{Attached, Before, Holds};
+use crate::link::Workers;
+use crate::opening::{self, Opened, note_opened, ports_of, put_in_force};
 use gateway::Loaded;
 use io::{Interface, Interfaces, Wanted, Wire};
 use packet::AttachmentId;
-use pipeline::{Attachment, AttachmentKind, Gateway};
+use snapshot::{Attachment, AttachmentKind, Gateway};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use tracing::{info, warn};
 
 /// What a look at the interfaces has brought.
 #[derive(Debug, Default)]
-pub(super) struct Looked {
+pub(crate) struct Looked {
     /// Whether anything is otherwise than before.
-    pub(super) is_changed: bool,
+    pub(crate) is_changed: bool,
     /// Attachments whose changes cannot be followed, and why; each is told once.
-    pub(super) troubles: Vec<(AttachmentId, String)>,
+    pub(crate) troubles: Vec<(AttachmentId, String)>,
 }
 
 /// A change that has been followed as far as its interface goes.
@@ -32,7 +32,7 @@ struct Followed {
 
 impl State {
     /// Looks at the interfaces of some attachments again, and follows what has changed.
-    pub(super) fn look_again(&mut self, workers: &Workers, which: impl Fn(AttachmentId) -> bool) -> Looked {
+    pub(crate) fn look_again(&mut self, workers: &Workers, which: impl Fn(AttachmentId) -> bool) -> Looked {
         let host = Interfaces::look();
         let mut looked = Looked::default();
         let changes = self.changes(&host, workers.count(), which, &mut looked);
@@ -179,7 +179,7 @@ impl State {
     }
 
     /// What is in force, as if it were loaded again.
-    pub(super) fn as_loaded(&self) -> Loaded {
+    pub(crate) fn as_loaded(&self) -> Loaded {
         let Loaded { gateway, settings, interfaces, segments, wires, .. } = &self.loaded;
         Loaded {
             gateway: gateway.clone(),
@@ -224,7 +224,7 @@ fn see(
 ///
 /// # Errors
 /// What stands against an interface.
-pub(super) fn look_anew(
+pub(crate) fn look_anew(
     loaded: &mut Loaded,
     host: &Interfaces,
     there: &HashMap<AttachmentId, (Interface, Wire)>,

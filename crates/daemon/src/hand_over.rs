@@ -5,7 +5,7 @@
 //! that were counted before: [`SMALL`] frames of up to [`SMALL_FRAME`] bytes and [`LARGE`] super-frames. Of both, an
 //! attachment gets a share ([`Shares`]): a flooder behind one does not crowd the others out.
 
-use super::shares::{self, Shares};
+use crate::shares::{self, Shares};
 use crossbeam::queue::ArrayQueue;
 use io::{Parcel, Waker};
 use packet::{AttachmentId, MAX_FRAME, Offload};
@@ -23,17 +23,17 @@ pub const MEMORY: usize = SMALL * SMALL_FRAME + LARGE * MAX_FRAME + 2 * shares::
 
 /// A frame that changes hands.
 #[derive(Debug)]
-pub(super) struct Handed {
-    pub(super) on: AttachmentId,
-    pub(super) offload: Offload,
-    pub(super) parcel: Parcel,
+pub(crate) struct Handed {
+    pub(crate) on: AttachmentId,
+    pub(crate) offload: Offload,
+    pub(crate) parcel: Parcel,
     /// Whether nobody has looked at it yet.
-    pub(super) is_new: bool,
+    pub(crate) is_new: bool,
 }
 
 /// What waits for one worker.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     waiting: ArrayQueue<Handed>,
     small: Pool,
     large: Pool,
@@ -73,7 +73,7 @@ impl Pool {
 
 impl Queue {
     /// An empty queue with all its buffers.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             waiting: ArrayQueue::new(SMALL + LARGE),
             small: Pool::new(SMALL, SMALL_FRAME),
@@ -94,14 +94,14 @@ impl Queue {
     }
 
     /// The frame that has waited longest. It no longer counts for its attachment; its buffer is not free yet.
-    pub(super) fn take(&self) -> Option<Handed> {
+    pub(crate) fn take(&self) -> Option<Handed> {
         let handed = self.waiting.pop()?;
         self.pool_of(&handed.parcel).shares.give_back(handed.on);
         Some(handed)
     }
 
     /// Gives a buffer back.
-    pub(super) fn give_back(&self, parcel: Parcel) {
+    pub(crate) fn give_back(&self, parcel: Parcel) {
         // There is a place for every buffer.
         let _ = self.pool_of(&parcel).free.push(parcel);
     }
@@ -116,19 +116,19 @@ impl Queue {
     }
 
     /// How many frames wait.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }
 
     /// Whether nothing waits.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 }
 
 /// One worker's way to the queues of all.
 #[derive(Debug)]
-pub(super) struct Others {
+pub(crate) struct Others {
     queues: Vec<(Arc<Queue>, Waker)>,
     /// Whoever got something since the last [`Self::wake`], a bit each.
     touched: u64,
@@ -136,31 +136,31 @@ pub(super) struct Others {
 
 impl Others {
     /// The queues in the order of the workers, and what wakes each; at most 64.
-    pub(super) fn new(queues: Vec<(Arc<Queue>, Waker)>) -> Self {
+    pub(crate) fn new(queues: Vec<(Arc<Queue>, Waker)>) -> Self {
         Self { queues, touched: 0 }
     }
 
     /// Copies a frame into the queue of worker `to`; `false` where it does not fit.
-    pub(super) fn hand_over(&mut self, to: usize, on: AttachmentId, offload: Offload, frame: &[u8]) -> bool {
+    pub(crate) fn hand_over(&mut self, to: usize, on: AttachmentId, offload: Offload, frame: &[u8]) -> bool {
         let Some((queue, _)) = self.queues.get(to) else { return false };
         self.touched |= 1 << to;
         queue.put(on, offload, frame, false)
     }
 
     /// Copies a frame that nobody has looked at into the queue of worker `to`; `false` where it does not fit.
-    pub(super) fn hand_on(&mut self, to: usize, on: AttachmentId, offload: Offload, frame: &[u8]) -> bool {
+    pub(crate) fn hand_on(&mut self, to: usize, on: AttachmentId, offload: Offload, frame: &[u8]) -> bool {
         let Some((queue, _)) = self.queues.get(to) else { return false };
         self.touched |= 1 << to;
         queue.put(on, offload, frame, true)
     }
 
     /// Whether any `count` frames of an attachment would fit into the queue of worker `to`.
-    pub(super) fn has_room(&self, to: usize, on: AttachmentId, count: usize) -> bool {
+    pub(crate) fn has_room(&self, to: usize, on: AttachmentId, count: usize) -> bool {
         self.queues.get(to).is_some_and(|(queue, _)| queue.has_room(on, count))
     }
 
     /// Wakes whoever got something; once after a batch.
-    pub(super) fn wake(&mut self) {
+    pub(crate) fn wake(&mut self) {
         while self.touched != 0 {
             let next = self.touched.trailing_zeros() as usize;
             self.touched &= self.touched - 1;

@@ -3,21 +3,21 @@
 use io::guard::{self, HostAddresses};
 use io::lock::Lock;
 use io::{Interface, Wire};
-use pipeline::{Attachment, AttachmentKind, Gateway};
+use snapshot::{Attachment, AttachmentKind, Gateway};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// The interfaces held, whatever attachment each belongs to.
 #[derive(Debug, Default)]
-pub(super) struct Holds(BTreeMap<Key, Hold>);
+pub(crate) struct Holds(BTreeMap<Key, Hold>);
 
 /// An attachment, its interface, and how it comes by it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Attached<'a> {
-    pub(super) attachment: &'a Attachment,
-    pub(super) interface: &'a Interface,
-    pub(super) wire: Wire,
+pub(crate) struct Attached<'a> {
+    pub(crate) attachment: &'a Attachment,
+    pub(crate) interface: &'a Interface,
+    pub(crate) wire: Wire,
 }
 
 /// What an interface is held by.
@@ -38,7 +38,7 @@ struct Hold {
 
 /// How an interface was held before a change that may have to be taken back.
 #[derive(Debug)]
-pub(super) struct Before {
+pub(crate) struct Before {
     key: Key,
     was_held: bool,
     /// What its guard let through, where that is known.
@@ -56,7 +56,7 @@ impl Attached<'_> {
     }
 
     /// An error in this attachment's name.
-    pub(super) fn error(&self, error: &io::Error) -> String {
+    pub(crate) fn error(&self, error: &io::Error) -> String {
         format!("interface {}: {error}", self.interface.name)
     }
 }
@@ -66,7 +66,7 @@ impl Holds {
     ///
     /// # Errors
     /// Those of the lock.
-    pub(super) fn lock(&mut self, one: &Attached<'_>) -> Result<(), String> {
+    pub(crate) fn lock(&mut self, one: &Attached<'_>) -> Result<(), String> {
         let Entry::Vacant(place) = self.0.entry(one.key()) else { return Ok(()) };
         let lock = match one.wire.is_tap() {
             true => Lock::take_tap(&one.interface.name),
@@ -81,7 +81,7 @@ impl Holds {
     ///
     /// # Errors
     /// Those of the guard, with the interface's name; a guard that is on stays on.
-    pub(super) fn guard(&mut self, gateway: &Gateway, one: &Attached<'_>) -> Result<(), String> {
+    pub(crate) fn guard(&mut self, gateway: &Gateway, one: &Attached<'_>) -> Result<(), String> {
         if let Key::Guarded(index) = one.key() {
             let kept = kept_by_host(gateway, one.attachment);
             guard::install(index, &kept).map_err(|error| one.error(&error))?;
@@ -96,7 +96,7 @@ impl Holds {
     ///
     /// # Errors
     /// As [`Self::lock`] and [`Self::guard`]; nothing has changed then.
-    pub(super) fn take(&mut self, gateway: &Gateway, one: &Attached<'_>) -> Result<Before, String> {
+    pub(crate) fn take(&mut self, gateway: &Gateway, one: &Attached<'_>) -> Result<Before, String> {
         let key = one.key();
         let held = self.0.get(&key);
         let (was_held, kept) = (held.is_some(), held.and_then(|hold| hold.kept.clone()));
@@ -117,7 +117,7 @@ impl Holds {
 
     /// Guards an interface of the file in force that could not be taken and that nobody guards. Its lock is a name that
     /// any process of the host can have, whether or not that is a daemon that would guard it.
-    pub(super) fn shut(gateway: &Gateway, one: &Attached<'_>) {
+    pub(crate) fn shut(gateway: &Gateway, one: &Attached<'_>) {
         if let Key::Guarded(index) = one.key()
             && guard::installed(index).is_ok_and(|is_guarded| !is_guarded)
         {
@@ -128,7 +128,7 @@ impl Holds {
 
     /// Makes an interface what it was before it was taken. A guard goes only where there was none before, and not where
     /// it `stays`: then something in force wants it.
-    pub(super) fn take_back(&mut self, before: Before, stays: bool) {
+    pub(crate) fn take_back(&mut self, before: Before, stays: bool) {
         let Before { key, was_held, kept, was_guarded } = before;
         let Key::Guarded(index) = key else {
             if !was_held {
@@ -151,7 +151,7 @@ impl Holds {
     }
 
     /// Gives the host back whatever is not among the attachments any more.
-    pub(super) fn give_back_all_but<'a>(&mut self, attached: impl IntoIterator<Item = Attached<'a>>) {
+    pub(crate) fn give_back_all_but<'a>(&mut self, attached: impl IntoIterator<Item = Attached<'a>>) {
         for (key, _held) in self.let_go_all_but(attached) {
             let Key::Guarded(index) = key else { continue };
             match guard::remove(index) {
@@ -163,7 +163,7 @@ impl Holds {
     }
 
     /// Gives up the right to whatever is not among the attachments any more, and leaves its guard as it is.
-    pub(super) fn forget_all_but<'a>(&mut self, attached: impl IntoIterator<Item = Attached<'a>>) {
+    pub(crate) fn forget_all_but<'a>(&mut self, attached: impl IntoIterator<Item = Attached<'a>>) {
         drop(self.let_go_all_but(attached));
     }
 

@@ -1,12 +1,13 @@
 //! What workers are told, what they notice, and how to reach them.
 
-use super::rest::Progress;
+use crate::rest::Progress;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use crossbeam::utils::CachePadded;
 use io::Port;
 use nat::PoolKey;
 use packet::{AttachmentId, Offload, Time};
-use pipeline::{Counters, Explanation, FlowView, Snapshot};
+use pipeline::{Counters, Explanation, FlowView};
+use snapshot::Snapshot;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a worker is told, between two batches.
 #[derive(Debug)]
-pub(super) enum Command {
+pub(crate) enum Command {
     /// What has been counted?
     Report(Sender<Report>),
     /// A page of live flows.
@@ -50,15 +51,15 @@ pub(super) enum Command {
 
 /// What one worker has counted.
 #[derive(Debug)]
-pub(super) struct Report {
-    pub(super) counters: Counters,
-    pub(super) flows: (usize, usize),
-    pub(super) links: Vec<(AttachmentId, io::Statistics)>,
+pub(crate) struct Report {
+    pub(crate) counters: Counters,
+    pub(crate) flows: (usize, usize),
+    pub(crate) links: Vec<(AttachmentId, io::Statistics)>,
 }
 
 /// What a worker notices on its own.
 #[derive(Debug)]
-pub(super) enum Notice {
+pub(crate) enum Notice {
     /// A link went up, down or away.
     Link(io::Event),
     /// The port of an interface that is gone, to be closed.
@@ -69,11 +70,11 @@ pub(super) enum Notice {
 
 /// When a worker last came round, in nanoseconds of the daemon's clock.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Beat(Arc<CachePadded<AtomicU64>>);
+pub(crate) struct Beat(Arc<CachePadded<AtomicU64>>);
 
 impl Beat {
     /// The worker has come round at `now`.
-    pub(super) fn at(&self, now: Time) {
+    pub(crate) fn at(&self, now: Time) {
         self.0.store(now.nanos(), Ordering::Relaxed);
     }
 
@@ -92,23 +93,23 @@ struct Worker {
 
 /// One worker's ends of its channels.
 #[derive(Debug)]
-pub(super) struct Ends {
-    pub(super) commands: Receiver<Command>,
+pub(crate) struct Ends {
+    pub(crate) commands: Receiver<Command>,
     notices: Sender<Notice>,
     /// What found no room there yet.
     untold: VecDeque<Notice>,
-    pub(super) beat: Beat,
+    pub(crate) beat: Beat,
 }
 
 impl Ends {
     /// Tells the main thread, after what it has not been told yet; what it has no room for waits here.
-    pub(super) fn tell(&mut self, notice: Notice) {
+    pub(crate) fn tell(&mut self, notice: Notice) {
         self.untold.push_back(notice);
         self.catch_up();
     }
 
     /// Tells the main thread what it had no room for; whether nothing is left of that.
-    pub(super) fn catch_up(&mut self) -> bool {
+    pub(crate) fn catch_up(&mut self) -> bool {
         while let Some(notice) = self.untold.pop_front() {
             // Without a main thread the process is about to end.
             if let Err(TrySendError::Full(notice)) = self.notices.try_send(notice) {
@@ -122,7 +123,7 @@ impl Ends {
 
 /// The way to all workers.
 #[derive(Clone, Debug)]
-pub(super) struct Workers {
+pub(crate) struct Workers {
     each: Arc<[Worker]>,
     /// Whether somebody has begun to end them.
     are_ending: Arc<AtomicBool>,
@@ -131,7 +132,7 @@ pub(super) struct Workers {
 impl Workers {
     /// The two ends of the workers' channels, given what wakes each: what others hold, and what each worker holds; and
     /// what they notice.
-    pub(super) fn channels(wakers: Vec<io::Waker>) -> (Self, Vec<Ends>, Receiver<Notice>) {
+    pub(crate) fn channels(wakers: Vec<io::Waker>) -> (Self, Vec<Ends>, Receiver<Notice>) {
         let (notices, noticed) = bounded(NOTICES);
         let pair = |waker| {
             let ((commands, inbox), beat) = (bounded(COMMANDS), Beat::default());
@@ -144,12 +145,12 @@ impl Workers {
     }
 
     /// How many there are.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.each.len()
     }
 
     /// The first worker that has not come round within `limit`.
-    pub(super) fn stalled(&self, now: Time, limit: Duration) -> Option<usize> {
+    pub(crate) fn stalled(&self, now: Time, limit: Duration) -> Option<usize> {
         self.each.iter().position(|worker| now.since(worker.beat.last()) > limit)
     }
 
@@ -157,7 +158,7 @@ impl Workers {
     ///
     /// # Errors
     /// One sentence where there is no such worker, or it does not answer in time.
-    pub(super) fn ask<T>(
+    pub(crate) fn ask<T>(
         &self,
         worker: usize,
         command: impl FnOnce(Sender<T>) -> Command,
@@ -170,7 +171,7 @@ impl Workers {
     ///
     /// # Errors
     /// One sentence where one of them does not answer in time.
-    pub(super) fn ask_all<T>(
+    pub(crate) fn ask_all<T>(
         &self,
         command: impl FnMut(usize, Sender<T>) -> Command,
     ) -> Result<Vec<T>, String> {
@@ -181,7 +182,7 @@ impl Workers {
     ///
     /// # Errors
     /// As [`Self::ask_all`].
-    pub(super) fn ask_all_within<T>(
+    pub(crate) fn ask_all_within<T>(
         &self,
         patience: Duration,
         command: impl FnMut(usize, Sender<T>) -> Command,
@@ -190,7 +191,7 @@ impl Workers {
     }
 
     /// The same for the answers of those that answer by then, and one sentence for each of the others.
-    pub(super) fn ask_each_by<T>(
+    pub(crate) fn ask_each_by<T>(
         &self,
         deadline: Instant,
         mut command: impl FnMut(usize, Sender<T>) -> Command,
@@ -202,12 +203,12 @@ impl Workers {
     }
 
     /// Whether the caller is the first to end them.
-    pub(super) fn begin_to_end(&self) -> bool {
+    pub(crate) fn begin_to_end(&self) -> bool {
         !self.are_ending.swap(true, Ordering::Relaxed)
     }
 
     /// Whether somebody has begun to end them.
-    pub(super) fn are_ending(&self) -> bool {
+    pub(crate) fn are_ending(&self) -> bool {
         self.are_ending.load(Ordering::Relaxed)
     }
 

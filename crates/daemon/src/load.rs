@@ -13,14 +13,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How many there are; all but one may hang.
-pub(super) const LOADERS: usize = 4;
+pub(crate) const LOADERS: usize = 4;
 /// How long a load may take. Two of them fit into the time for which a peer waits for its reload: it may have to let
 /// another one end before.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// What is to be loaded.
 #[derive(Debug)]
-pub(super) enum Job {
+pub(crate) enum Job {
     /// The gateway file and everything it names.
     Gateway(FileJob),
     /// The file of service tags, for a network in force.
@@ -29,21 +29,21 @@ pub(super) enum Job {
 
 /// What the loading of a gateway file goes by.
 #[derive(Debug)]
-pub(super) struct FileJob {
-    pub(super) file: PathBuf,
-    pub(super) ids: Ids,
+pub(crate) struct FileJob {
+    pub(crate) file: PathBuf,
+    pub(crate) ids: Ids,
     /// Interfaces that are away keep their place: one that vanishes must not keep the others from new rules.
-    pub(super) away: Vec<Interface>,
+    pub(crate) away: Vec<Interface>,
     /// TAP devices that are attached; by now they may be in other network namespaces, where nobody can look at them.
-    pub(super) taps: Vec<Interface>,
+    pub(crate) taps: Vec<Interface>,
 }
 
 /// What became of it, or why nothing did.
-pub(super) type Read = Result<Found, String>;
+pub(crate) type Read = Result<Found, String>;
 
 /// What has been read.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(crate) enum Found {
     /// A gateway with the interfaces' numbers, or everything that is wrong, a line each.
     Gateway(GatewayRead),
     /// The network with other service tags; `None` where they are the same.
@@ -51,23 +51,23 @@ pub(super) enum Found {
 }
 
 /// A gateway with the interfaces' numbers, or everything that is wrong, a line each.
-pub(super) type GatewayRead = Result<Box<(Ids, Loaded)>, String>;
+pub(crate) type GatewayRead = Result<Box<(Ids, Loaded)>, String>;
 
 /// Something with the number of the load that it belongs to.
 #[derive(Debug)]
-pub(super) struct Numbered<T> {
+pub(crate) struct Numbered<T> {
     number: u64,
     it: T,
 }
 
 /// The way to the loaders.
 #[derive(Debug)]
-pub(super) struct Loader {
+pub(crate) struct Loader {
     jobs: Sender<Numbered<Job>>,
     /// What has been read; [`Self::take`] says whether anybody still wants it.
-    pub(super) done: Receiver<Numbered<Read>>,
+    pub(crate) done: Receiver<Numbered<Read>>,
     /// Says when the present load takes too long; then [`Self::give_up`].
-    pub(super) overdue: Receiver<Instant>,
+    pub(crate) overdue: Receiver<Instant>,
     /// The number of the load that began last.
     number: u64,
     /// Whether that one is still waited for.
@@ -78,7 +78,7 @@ pub(super) struct Loader {
 
 impl Loader {
     /// The two ends: what the main thread holds, and what every loader works on.
-    pub(super) fn channels() -> (Self, Receiver<Numbered<Job>>, Sender<Numbered<Read>>) {
+    pub(crate) fn channels() -> (Self, Receiver<Numbered<Job>>, Sender<Numbered<Read>>) {
         let ((jobs, inbox), (results, done)) = (bounded(LOADERS), bounded(LOADERS));
         let loader = Self { jobs, done, overdue: never(), number: 0, is_loading: false, busy: 0 };
         (loader, inbox, results)
@@ -88,7 +88,7 @@ impl Loader {
     ///
     /// # Errors
     /// Where every loader hangs.
-    pub(super) fn begin(&mut self, job: Job) -> Result<(), String> {
+    pub(crate) fn begin(&mut self, job: Job) -> Result<(), String> {
         if self.busy == LOADERS {
             return Err(format!(
                 "{LOADERS} earlier loads still hang in reading their files; there can be another when one of them ends"
@@ -104,7 +104,7 @@ impl Loader {
     }
 
     /// What a loader has read, unless it was given up before.
-    pub(super) fn take(&mut self, done: Numbered<Read>) -> Option<Read> {
+    pub(crate) fn take(&mut self, done: Numbered<Read>) -> Option<Read> {
         self.busy = self.busy.saturating_sub(1);
         let is_wanted = self.is_loading && done.number == self.number;
         is_wanted.then(|| {
@@ -114,7 +114,7 @@ impl Loader {
     }
 
     /// What to say of the present load, which takes too long; `None` where there is none.
-    pub(super) fn give_up(&mut self) -> Option<Read> {
+    pub(crate) fn give_up(&mut self) -> Option<Read> {
         let was_loading = self.is_loading;
         self.end();
         was_loading.then(|| {
@@ -132,7 +132,7 @@ impl Loader {
 }
 
 /// Loads until nobody wants anything any more.
-pub(super) fn work(jobs: &Receiver<Numbered<Job>>, results: &Sender<Numbered<Read>>) {
+pub(crate) fn work(jobs: &Receiver<Numbered<Job>>, results: &Sender<Numbered<Read>>) {
     for Numbered { number, it } in jobs {
         let found = match it {
             Job::Gateway(job) => Found::Gateway(load(job).map(Box::new)),

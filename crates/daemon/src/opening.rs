@@ -1,20 +1,20 @@
 //! From attachments to ports, and from ports to workers.
 
-use super::hold::Attached;
-use super::link::{Command, Workers};
+use crate::hold::Attached;
+use crate::link::{Command, Workers};
 use gateway::Loaded;
 use io::{Interface, Port, Reception, Wire};
 use packet::AttachmentId;
-use pipeline::Snapshot;
+use snapshot::Snapshot;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tracing::error;
 
 /// Opened attachments: for each a port for every worker, in the workers' order.
-pub(super) type Opened = Vec<(AttachmentId, Interface, Vec<Port>)>;
+pub(crate) type Opened = Vec<(AttachmentId, Interface, Vec<Port>)>;
 
 /// Each attachment with its interface.
-pub(super) fn attached(loaded: &Loaded) -> impl Iterator<Item = Attached<'_>> {
+pub(crate) fn attached(loaded: &Loaded) -> impl Iterator<Item = Attached<'_>> {
     let each = loaded.gateway.attachments.iter().zip(&loaded.interfaces).zip(&loaded.wires);
     each.filter_map(|((attachment, interface), &wire)| {
         Some(Attached { attachment, interface: interface.as_ref()?, wire })
@@ -25,7 +25,7 @@ pub(super) fn attached(loaded: &Loaded) -> impl Iterator<Item = Attached<'_>> {
 ///
 /// # Errors
 /// What the system answered, with the interface's name.
-pub(super) fn open(
+pub(crate) fn open(
     one: &Attached<'_>,
     workers: usize,
 ) -> Result<(AttachmentId, Interface, Vec<Port>), String> {
@@ -40,7 +40,7 @@ pub(super) fn open(
 }
 
 /// Writes down what opened interfaces turned out to be, and names them.
-pub(super) fn note_opened(loaded: &mut Loaded, opened: &Opened) -> Vec<String> {
+pub(crate) fn note_opened(loaded: &mut Loaded, opened: &Opened) -> Vec<String> {
     let found: HashMap<AttachmentId, &Interface> = opened.iter().map(|(id, found, _)| (*id, found)).collect();
     for (attachment, interface) in loaded.gateway.attachments.iter().zip(&mut loaded.interfaces) {
         if let Some(&found) = found.get(&attachment.id) {
@@ -51,12 +51,12 @@ pub(super) fn note_opened(loaded: &mut Loaded, opened: &Opened) -> Vec<String> {
 }
 
 /// All ports that were opened.
-pub(super) fn ports_of(opened: Opened) -> Vec<Port> {
+pub(crate) fn ports_of(opened: Opened) -> Vec<Port> {
     opened.into_iter().flat_map(|(_, _, ports)| ports).collect()
 }
 
 /// The ports of each worker, of all that were opened.
-pub(super) fn by_worker(opened: Opened, workers: usize) -> Vec<Vec<(AttachmentId, Port)>> {
+pub(crate) fn by_worker(opened: Opened, workers: usize) -> Vec<Vec<(AttachmentId, Port)>> {
     let mut each: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
     for (id, _, ports) in opened {
         each.iter_mut().zip(ports).for_each(|(own, port)| own.push((id, port)));
@@ -69,7 +69,7 @@ pub(super) fn by_worker(opened: Opened, workers: usize) -> Vec<Vec<(AttachmentId
 ///
 /// A worker that does not answer in time leaves the others with another policy than its own; the daemon goes down
 /// rather than on.
-pub(super) fn put_in_force(
+pub(crate) fn put_in_force(
     workers: &Workers,
     snapshot: &Arc<Snapshot>,
     opened: Opened,

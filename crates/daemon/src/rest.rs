@@ -9,29 +9,29 @@ use std::collections::{BTreeSet, HashMap};
 
 /// How far a worker is with what attachments have left.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     /// Whether flows of attachments that are gone may be left.
-    pub(super) is_sweeping: bool,
+    pub(crate) is_sweeping: bool,
     /// How many frames it has taken out of its queue since the start.
-    pub(super) taken: u64,
+    pub(crate) taken: u64,
     /// How many wait there.
-    pub(super) waiting: u64,
+    pub(crate) waiting: u64,
 }
 
 /// The numbers that rest, each with what every worker must have taken.
 #[derive(Debug, Default)]
-pub(super) struct Resting(HashMap<AttachmentId, Vec<u64>>);
+pub(crate) struct Resting(HashMap<AttachmentId, Vec<u64>>);
 
 impl Resting {
     /// Takes in which numbers are attachments' now: whichever of them is none's later rests from its beginning.
-    pub(super) fn wake(&mut self, used: impl Iterator<Item = AttachmentId>) {
+    pub(crate) fn wake(&mut self, used: impl Iterator<Item = AttachmentId>) {
         used.for_each(|id| drop(self.0.remove(&id)));
     }
 
     /// Takes in which numbers are no attachment's, and how far the workers are. Returns those that have rested.
     ///
     /// A number must be seen to rest twice.
-    pub(super) fn look(
+    pub(crate) fn look(
         &mut self,
         unused: &BTreeSet<AttachmentId>,
         workers: &[Progress],

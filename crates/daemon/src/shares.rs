@@ -17,15 +17,15 @@ const PART: usize = 2;
 const COUNTS: usize = 0x8000;
 
 /// The memory of the counts, in bytes.
-pub(super) const MEMORY: usize = COUNTS * size_of::<AtomicU16>();
+pub(crate) const MEMORY: usize = COUNTS * size_of::<AtomicU16>();
 
 /// How much each attachment holds of one pool.
 #[derive(Debug)]
-pub(super) struct Shares(Box<[AtomicU16]>);
+pub(crate) struct Shares(Box<[AtomicU16]>);
 
 impl Shares {
     /// Nobody holds anything.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self((0..COUNTS).map(|_| AtomicU16::new(0)).collect())
     }
 
@@ -33,7 +33,7 @@ impl Shares {
     ///
     /// Of several threads that ask at once for one attachment none gets more than the share; one may be refused that would
     /// have got in a moment later.
-    pub(super) fn take(&self, on: AttachmentId, free: usize) -> bool {
+    pub(crate) fn take(&self, on: AttachmentId, free: usize) -> bool {
         let held = self.of(on).fetch_add(1, Ordering::Relaxed);
         let is_within = usize::from(held) < PART * free;
         if !is_within {
@@ -43,12 +43,12 @@ impl Shares {
     }
 
     /// Counts one less.
-    pub(super) fn give_back(&self, on: AttachmentId) {
+    pub(crate) fn give_back(&self, on: AttachmentId) {
         self.of(on).fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Whether an attachment's share allows `count` more, one after the other, with so many `free` before the first.
-    pub(super) fn allows(&self, on: AttachmentId, count: usize, free: usize) -> bool {
+    pub(crate) fn allows(&self, on: AttachmentId, count: usize, free: usize) -> bool {
         let held = usize::from(self.of(on).load(Ordering::Relaxed));
         // The last of them counts: by then more is held and less is free.
         count == 0 || free >= count && held + count - 1 < PART * (free + 1 - count)

@@ -1,22 +1,22 @@
 //! From a gateway file to flowing packets: nothing is open to a packet before the guard is on every interface.
 
-use super::attend::{Doors, Main};
-use super::change::State;
-use super::crew::Crew;
-use super::desk::Desk;
-use super::follow::look_anew;
-use super::hand_over::{Others, Queue};
-use super::hold::Holds;
-use super::link::{Ends, Notice, Workers};
-use super::load::{self, LOADERS, Loader};
-use super::notify::Pulse;
-use super::opening::{self, Opened};
-use super::rest::Resting;
-use super::stop::{self, Stop};
-use super::tag_watch::TagWatch;
-use super::tags::Tags;
-use super::views::Directions;
-use super::{Clock, worker};
+use crate::attend::{Doors, Main};
+use crate::change::State;
+use crate::crew::Crew;
+use crate::desk::Desk;
+use crate::follow::look_anew;
+use crate::hand_over::{Others, Queue};
+use crate::hold::Holds;
+use crate::link::{Ends, Notice, Workers};
+use crate::load::{self, LOADERS, Loader};
+use crate::notify::Pulse;
+use crate::opening::{self, Opened};
+use crate::rest::Resting;
+use crate::stop::{self, Stop};
+use crate::tag_watch::TagWatch;
+use crate::tags::Tags;
+use crate::views::Directions;
+use crate::{Clock, worker};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use confine::Role;
@@ -29,9 +29,10 @@ use io::watch::{Change, Changes};
 use io::{Interfaces, Port, Ports, Wanted};
 use nat::Pools;
 use packet::AttachmentId;
-use pipeline::{Engine, Names, Settings, Shared, Snapshot};
+use pipeline::{Engine, Settings, Shared};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use snapshot::{Names, Snapshot};
 use std::collections::{HashMap, HashSet};
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
@@ -80,10 +81,10 @@ pub enum CannotStart {
 }
 
 /// A daemon whose threads run.
-pub(super) struct Started {
-    pub(super) main: Main,
-    pub(super) doors: Doors,
-    pub(super) stop: Stop,
+pub(crate) struct Started {
+    pub(crate) main: Main,
+    pub(crate) doors: Doors,
+    pub(crate) stop: Stop,
 }
 
 /// Loads the file, locks the interfaces, guards them, opens the rings, starts the threads, and gives up what rights
@@ -91,7 +92,7 @@ pub(super) struct Started {
 ///
 /// # Errors
 /// [`Broken`] or [`CannotStart`]; guards that were put on stay on.
-pub(super) fn start(file: &Path) -> anyhow::Result<Started> {
+pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
     let mut ids = Ids::default();
     let began = SystemTime::now();
     let host = Interfaces::look();

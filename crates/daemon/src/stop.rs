@@ -12,9 +12,9 @@
 //!
 //! Where the main thread is busy and does not come round, the thread that hears the signals acts in its place.
 
-use super::link::{Command, Workers};
-use super::notify;
-use super::opening::{Opened, ports_of};
+use crate::link::{Command, Workers};
+use crate::notify;
+use crate::opening::{Opened, ports_of};
 use control::Listener;
 use crossbeam::channel::{Sender, bounded};
 use io::Port;
@@ -38,7 +38,7 @@ const PARTING: Duration = Duration::from_millis(600);
 
 /// What it takes to end, for whoever does it.
 #[derive(Clone, Debug)]
-pub(super) struct Stop {
+pub(crate) struct Stop {
     workers: Workers,
     /// Threads that do whatever they are given.
     hands: Sender<control::Task>,
@@ -47,17 +47,17 @@ pub(super) struct Stop {
 }
 
 impl Stop {
-    pub(super) fn new(workers: Workers, hands: Sender<control::Task>, listener: Arc<Listener>) -> Self {
+    pub(crate) fn new(workers: Workers, hands: Sender<control::Task>, listener: Arc<Listener>) -> Self {
         Self { workers, hands, listener, asked: Arc::default() }
     }
 
     /// From now on the time runs.
-    pub(super) fn ask(&self) {
+    pub(crate) fn ask(&self) {
         let _ = self.asked.set(Instant::now());
     }
 
     /// Whether somebody has asked.
-    pub(super) fn is_asked(&self) -> bool {
+    pub(crate) fn is_asked(&self) -> bool {
         self.asked.get().is_some()
     }
 
@@ -66,7 +66,7 @@ impl Stop {
     }
 
     /// Stops in the middle of a change, with ports that no worker has, and ends the process.
-    pub(super) fn end(&self, ports: Vec<Port>) -> ! {
+    pub(crate) fn end(&self, ports: Vec<Port>) -> ! {
         info!("stopping in the middle of a change of interfaces");
         self.stop(ports);
         std::process::exit(0);
@@ -74,7 +74,7 @@ impl Stop {
 
     /// Lets the workers empty their rings and queues and closes everything, and ports that no worker has; for the main
     /// thread.
-    pub(super) fn stop(&self, ports: Vec<Port>) {
+    pub(crate) fn stop(&self, ports: Vec<Port>) {
         if !self.workers.begin_to_end() {
             // Another thread has begun to, and takes the process with it.
             loop {
@@ -99,7 +99,7 @@ impl Stop {
     }
 
     /// Waits for the main thread to do so, then ends the process without it; for the thread that hears the signals.
-    pub(super) fn watch_over(&self) -> ! {
+    pub(crate) fn watch_over(&self) -> ! {
         std::thread::sleep((self.asked() + COMING).saturating_duration_since(Instant::now()));
         let unfinished = if self.workers.begin_to_end() {
             self.close(Vec::new());
@@ -136,7 +136,7 @@ impl Stop {
 }
 
 /// Ends the process while the interfaces are being opened, when nobody works yet, with what has been opened.
-pub(super) fn end_before_the_start(opened: Opened, listener: &Listener) -> ! {
+pub(crate) fn end_before_the_start(opened: Opened, listener: &Listener) -> ! {
     let by = Instant::now() + LIMIT;
     info!("stopping in the middle of the start");
     notify::stopping();

@@ -37,22 +37,22 @@ const WANTED: AddWatchFlags = AddWatchFlags::IN_CLOSE_WRITE
 
 /// The file to be watched.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Target {
-    pub(super) path: PathBuf,
+pub(crate) struct Target {
+    pub(crate) path: PathBuf,
     /// Since when its changes count: from before it was last read.
-    pub(super) since: SystemTime,
+    pub(crate) since: SystemTime,
 }
 
 /// The main thread's end: what is watched.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(crate) struct Watched {
     target: Arc<ArcSwapOption<Target>>,
     waker: Arc<EventFd>,
 }
 
 impl Watched {
     /// From now on watches this file, or none.
-    pub(super) fn set(&self, target: Option<Target>) {
+    pub(crate) fn set(&self, target: Option<Target>) {
         self.target.store(target.map(Arc::new));
         // A counter that is full wakes as well.
         let _ = self.waker.write(1);
@@ -61,7 +61,7 @@ impl Watched {
 
 /// The watching thread's end.
 #[derive(Debug)]
-pub(super) struct TagWatch {
+pub(crate) struct TagWatch {
     target: Arc<ArcSwapOption<Target>>,
     waker: Arc<EventFd>,
     inotify: Inotify,
@@ -95,7 +95,7 @@ impl TagWatch {
     ///
     /// # Errors
     /// What the system answered.
-    pub(super) fn open() -> nix::Result<(Watched, Self, Receiver<()>)> {
+    pub(crate) fn open() -> nix::Result<(Watched, Self, Receiver<()>)> {
         let target = Arc::new(ArcSwapOption::empty());
         let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
         let waker = Arc::new(EventFd::from_value_and_flags(0, flags)?);
@@ -106,7 +106,7 @@ impl TagWatch {
     }
 
     /// Watches until nobody listens any more, or the system does not let it wait.
-    pub(super) fn work(self) {
+    pub(crate) fn work(self) {
         let mut watching: Option<Watching> = None;
         loop {
             let target = self.target.load_full();

@@ -1,10 +1,10 @@
 //! The service tags in force, and their file, which is taken whole when it is good.
 
-use super::change::State;
-use super::link::Workers;
-use super::load::Job;
-use super::opening::{Opened, put_in_force};
-use super::tag_watch::{Target, Watched};
+use crate::change::State;
+use crate::link::Workers;
+use crate::load::Job;
+use crate::opening::{Opened, put_in_force};
+use crate::tag_watch::{Target, Watched};
 use control::answer::{TagsInForce, TagsRefused};
 use gateway::{Loaded, NotTaken, Retagged};
 use model::Diagnostic;
@@ -21,7 +21,7 @@ const TOLD: usize = 20;
 
 /// What is known of the file.
 #[derive(Debug)]
-pub(super) struct Tags {
+pub(crate) struct Tags {
     watched: Watched,
     /// When the tags in force were read.
     taken: SystemTime,
@@ -33,23 +33,23 @@ pub(super) struct Tags {
 
 impl Tags {
     /// Of a file that was read at `taken` or later.
-    pub(super) fn new(watched: Watched, taken: SystemTime) -> Self {
+    pub(crate) fn new(watched: Watched, taken: SystemTime) -> Self {
         Self { watched, taken, refusal: None, retries: 0 }
     }
 
     /// Takes in that a whole gateway file, whose reading began at `since`, is in force.
-    pub(super) fn loaded(&mut self, loaded: &Loaded, since: SystemTime) {
+    pub(crate) fn loaded(&mut self, loaded: &Loaded, since: SystemTime) {
         (self.taken, self.refusal, self.retries) = (since, None, 0);
         self.watched.set(loaded.settings.service_tags.clone().map(|path| Target { path, since }));
     }
 
     /// Takes in that the file has changed.
-    pub(super) fn changed(&mut self) {
+    pub(crate) fn changed(&mut self) {
         self.retries = 0;
     }
 
     /// What the peers of the control socket may read.
-    pub(super) fn shown(&self, loaded: &Loaded) -> Option<TagsInForce> {
+    pub(crate) fn shown(&self, loaded: &Loaded) -> Option<TagsInForce> {
         let file = loaded.settings.service_tags.as_ref()?;
         let time = |at: SystemTime| humantime::format_rfc3339_seconds(at).to_string();
         let tags = &loaded.gateway.network.service_tags;
@@ -64,7 +64,7 @@ impl Tags {
     }
 
     /// Takes in that the file was refused, and says so once. Returns when it is to be read again, if at all.
-    pub(super) fn refused(&mut self, loaded: &Loaded, why: String, is_unfinished: bool) -> Option<Duration> {
+    pub(crate) fn refused(&mut self, loaded: &Loaded, why: String, is_unfinished: bool) -> Option<Duration> {
         if self.refusal.as_ref().is_none_or(|(_, told)| *told != why) {
             let file = loaded.settings.service_tags.as_ref().map(|file| file.display().to_string());
             let number = loaded.gateway.network.service_tags.change_number;
@@ -79,7 +79,7 @@ impl Tags {
 
 impl State {
     /// What is to be loaded where the file of service tags has changed; `None` where there is none.
-    pub(super) fn tag_job(&self) -> Option<Job> {
+    pub(crate) fn tag_job(&self) -> Option<Job> {
         let file = self.loaded.settings.service_tags.clone()?;
         Some(Job::Tags { file, network: Arc::clone(&self.loaded.gateway.network) })
     }
@@ -88,7 +88,7 @@ impl State {
     ///
     /// # Errors
     /// Why they are not taken, and whether they may be in a moment; nothing has changed then.
-    pub(super) fn retag(
+    pub(crate) fn retag(
         &mut self,
         workers: &Workers,
         read: Result<Option<Box<Retagged>>, NotTaken>,
@@ -107,7 +107,7 @@ impl State {
         let parted = put_in_force(workers, &snapshot, Opened::new(), &[]);
         self.adopt(next, snapshot);
         self.close(parted);
-        warnings.iter().for_each(super::log_diagnostic);
+        warnings.iter().for_each(crate::log_diagnostic);
         let tags = &self.loaded.gateway.network.service_tags;
         let file = self.loaded.settings.service_tags.as_ref().map(|file| file.display().to_string());
         info!(
@@ -122,7 +122,7 @@ impl State {
     }
 
     /// A reload that is asked for takes any service tags; that they are no later ones of the same cloud is worth a warning.
-    pub(super) fn warn_of_other_tags(&self, loaded: &mut Loaded) {
+    pub(crate) fn warn_of_other_tags(&self, loaded: &mut Loaded) {
         let Some(file) = &loaded.settings.service_tags else { return };
         let (old, new) = (&self.loaded.gateway.network.service_tags, &loaded.gateway.network.service_tags);
         loaded

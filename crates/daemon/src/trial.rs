@@ -3,18 +3,16 @@
 //! All of it happens on the thread of the peer that asked. The workers only tell their flows, a few at a time between two
 //! batches; each is judged here, on an engine of the candidate's own that has seen no packet.
 
-use super::desk::Shown;
-use super::link::{Command, Workers};
-use super::views;
+use crate::desk::Shown;
+use crate::link::{Command, Workers};
+use crate::views;
 use analysis::Limits;
 use control::answer::{Differences, FlowRule, NotAdmitted, Trial};
 use explain::{Arrivals, Words};
 use packet::Offload;
 use packet::parse::SYN;
-use pipeline::{
-    Attachment, Ending, Engine, FlowView, Foreseen, Gateway, Names, Settings, Shared, Snapshot,
-    virtual_network_tags,
-};
+use pipeline::{Ending, Engine, FlowView, Foreseen, Settings, Shared};
+use snapshot::{Attachment, Gateway, Names, Snapshot, virtual_network_tags};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -25,11 +23,11 @@ const MOST: usize = 10_000;
 
 /// A gateway file that was loaded and is not put in force.
 #[derive(Debug)]
-pub(super) struct Candidate {
-    pub(super) gateway: Gateway,
-    pub(super) attached: Vec<String>,
-    pub(super) detached: Vec<String>,
-    pub(super) warnings: Vec<String>,
+pub(crate) struct Candidate {
+    pub(crate) gateway: Gateway,
+    pub(crate) attached: Vec<String>,
+    pub(crate) detached: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Flows and what is to become of them.
@@ -46,7 +44,7 @@ struct Judged {
 ///
 /// # Errors
 /// Where the candidate does not compile, or a worker does not answer.
-pub(super) fn run(
+pub(crate) fn run(
     candidate: Candidate,
     shown: &Shown,
     workers: &Workers,
@@ -71,7 +69,7 @@ pub(super) fn run(
 fn differences(old: &Gateway, new: &Gateway) -> Result<Differences, String> {
     let tags = |gateway: &Gateway| virtual_network_tags(&gateway.network, &gateway.attachments);
     let [of_old, of_new] = [old, new].map(tags);
-    let sites = [old, new].map(|it| pipeline::on_premises(&it.network, &it.attachments));
+    let sites = [old, new].map(|it| snapshot::on_premises(&it.network, &it.attachments));
     let old = analysis::Network { network: &old.network, virtual_networks: &of_old, on_premises: &sites[0] };
     let new = analysis::Network { network: &new.network, virtual_networks: &of_new, on_premises: &sites[1] };
     let found = analysis::diff(&old, &new, &Limits::default()).map_err(|error| error.to_string())?;

@@ -1,23 +1,24 @@
 //! From what the data path counts to what people read.
 
-use super::link::Report;
+use crate::link::Report;
 use control::answer::{AttachmentStatus, Drop, Ending, Flow, FlowRule, SnatPool, Tuple, Usage, WorkerStatus};
 use explain::role;
 use flow::State;
 use io::Statistics;
 use model::{Direction, Network, SecurityRule};
 use packet::{AttachmentId, FlowKey};
-use pipeline::{Attachment, Count, Counters, DropReason, FlowView, Gateway, RuleName, Snapshot};
+use pipeline::{Count, Counters, DropReason, FlowView};
+use snapshot::{Attachment, Gateway, RuleName, Snapshot};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
 /// Which way each rule looks: the counters of rules do not say, and a drop's reason does.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Directions(HashMap<(String, String), Direction>);
+pub(crate) struct Directions(HashMap<(String, String), Direction>);
 
 impl Directions {
     /// Takes in the rules of a network; those of earlier ones stay known, because their counters stay.
-    pub(super) fn learn(&mut self, network: &Network) {
+    pub(crate) fn learn(&mut self, network: &Network) {
         for group in &network.security_groups {
             let defaults = [Direction::Inbound, Direction::Outbound].map(SecurityRule::defaults);
             for rule in group.rules.iter().chain(defaults.iter().flatten()) {
@@ -32,14 +33,14 @@ impl Directions {
 }
 
 /// What all workers have counted together.
-pub(super) fn sum(reports: &[Report]) -> Counters {
+pub(crate) fn sum(reports: &[Report]) -> Counters {
     let mut sum = Counters::default();
     reports.iter().for_each(|report| sum.add(&report.counters));
     sum
 }
 
 /// What has been counted on each attachment, over all workers.
-pub(super) fn links(reports: &[Report]) -> HashMap<AttachmentId, Statistics> {
+pub(crate) fn links(reports: &[Report]) -> HashMap<AttachmentId, Statistics> {
     let mut links: HashMap<AttachmentId, Statistics> = HashMap::new();
     for (id, counted) in reports.iter().flat_map(|report| &report.links) {
         *links.entry(*id).or_default() += *counted;
@@ -48,7 +49,7 @@ pub(super) fn links(reports: &[Report]) -> HashMap<AttachmentId, Statistics> {
 }
 
 /// One worker.
-pub(super) fn worker(number: usize, report: &Report) -> WorkerStatus {
+pub(crate) fn worker(number: usize, report: &Report) -> WorkerStatus {
     let counters = &report.counters;
     let (handed_over, taken_over) = counters.handed();
     let lost = counters.ended(pipeline::Ending::Dropped(DropReason::HandOffFull));
@@ -64,7 +65,7 @@ pub(super) fn worker(number: usize, report: &Report) -> WorkerStatus {
 }
 
 /// Every drop that happened, those by a rule with the rule.
-pub(super) fn drops(counters: &Counters, snapshot: &Snapshot, directions: &Directions) -> Vec<Drop> {
+pub(crate) fn drops(counters: &Counters, snapshot: &Snapshot, directions: &Directions) -> Vec<Drop> {
     let mut drops = Vec::new();
     for (ending, count) in counters.endings() {
         let pipeline::Ending::Dropped(reason) = ending else { continue };
@@ -95,7 +96,7 @@ fn drop_of(reason: DropReason, nsg: Option<String>, rule: Option<String>, count:
 }
 
 /// Every ending that happened.
-pub(super) fn endings(counters: &Counters) -> Vec<Ending> {
+pub(crate) fn endings(counters: &Counters) -> Vec<Ending> {
     let happened = counters.endings().filter(|(_, count)| count.packets > 0);
     happened
         .map(|(ending, count)| Ending {
@@ -118,7 +119,7 @@ fn meaning(ending: pipeline::Ending) -> &'static str {
 }
 
 /// One interface.
-pub(super) fn attachment(
+pub(crate) fn attachment(
     gateway: &Gateway,
     attachment: &Attachment,
     statistics: Option<Statistics>,
@@ -139,7 +140,7 @@ pub(super) fn attachment(
 }
 
 /// One live flow.
-pub(super) fn flow(view: &FlowView) -> Flow {
+pub(crate) fn flow(view: &FlowView) -> Flow {
     let (initiator, responder) = (tuple(&view.initiator), tuple(&view.responder));
     // What the responder answers to is what the initiator's packets say when they leave.
     let translated = Tuple {
@@ -190,7 +191,7 @@ fn tuple(key: &FlowKey) -> Tuple {
 }
 
 /// One SNAT pool.
-pub(super) fn pool(usage: &nat::Usage) -> SnatPool {
+pub(crate) fn pool(usage: &nat::Usage) -> SnatPool {
     SnatPool {
         public_ip: usage.key.public,
         protocol: usage.key.protocol.to_string(),
@@ -201,6 +202,6 @@ pub(super) fn pool(usage: &nat::Usage) -> SnatPool {
 }
 
 /// How much of something is in use.
-pub(super) fn usage((used, capacity): (usize, usize)) -> Usage {
+pub(crate) fn usage((used, capacity): (usize, usize)) -> Usage {
     Usage { used: used as u64, capacity: capacity as u64 }
 }

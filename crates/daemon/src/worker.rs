@@ -2,10 +2,10 @@
 //!
 //! Between two batches it takes commands; nothing else reaches it. It allocates nothing for a packet of a live flow.
 
-use super::Clock;
-use super::hand_over::{Handed, Others, Queue};
-use super::link::{Command, Ends, Notice, Report};
-use super::rest::Progress;
+use crate::Clock;
+use crate::hand_over::{Handed, Others, Queue};
+use crate::link::{Command, Ends, Notice, Report};
+use crate::rest::Progress;
 use io::{Leaving, LinkState, Links as _, Port, Ports, Unsent};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
@@ -30,27 +30,27 @@ const TELLING: Duration = Duration::from_secs(1);
 
 /// One worker's belongings.
 #[derive(Debug)]
-pub(super) struct Loop {
-    pub(super) clock: Clock,
-    pub(super) links: Ports,
-    pub(super) engine: Engine,
+pub(crate) struct Loop {
+    pub(crate) clock: Clock,
+    pub(crate) links: Ports,
+    pub(crate) engine: Engine,
     /// Attached, in the order of their turns.
-    pub(super) attached: Vec<AttachmentId>,
+    pub(crate) attached: Vec<AttachmentId>,
     /// What the other workers have received for this one.
-    pub(super) queue: Arc<Queue>,
+    pub(crate) queue: Arc<Queue>,
     /// How many frames have been taken from there.
-    pub(super) taken: u64,
+    pub(crate) taken: u64,
     /// What of that goes out next; empty between two batches.
-    pub(super) leaving: Vec<Leaving>,
-    pub(super) others: Others,
+    pub(crate) leaving: Vec<Leaving>,
+    pub(crate) others: Others,
     /// Where every frame goes before anybody looks at it; `None` but for tests.
-    pub(super) detour: Option<usize>,
-    pub(super) ends: Ends,
+    pub(crate) detour: Option<usize>,
+    pub(crate) ends: Ends,
 }
 
 impl Loop {
     /// Relays; whatever ends it but a command ends the process.
-    pub(super) fn run_or_exit(self) {
+    pub(crate) fn run_or_exit(self) {
         let worker = self.engine.worker();
         if let Err(error) = self.run() {
             error!(worker, %error, "the worker cannot go on, nsgate goes down; the interfaces stay guarded");
@@ -314,7 +314,7 @@ fn leave(
 
 /// Keeps the calling thread on a core of its own as far as there are any: the last of those that this process may use
 /// for the first worker, and so on downwards, because the first cores have the interrupts.
-pub(super) fn pin(worker: usize) {
+pub(crate) fn pin(worker: usize) {
     let own = Pid::from_raw(0);
     let pinned = sched_getaffinity(own).and_then(|allowed| {
         let cores: Vec<_> =

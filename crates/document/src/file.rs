@@ -55,6 +55,10 @@ pub fn read_text(path: &Path) -> Result<String, Diagnostic> {
         let message = format!("{name} is larger than {} MiB", MAX_FILE_BYTES / (1024 * 1024));
         return Err(error(message).help("nothing that Azure writes is as large"));
     };
+    // Before UTF-16, whose mark it begins with.
+    if bytes.starts_with(&[0xff, 0xfe, 0, 0]) || bytes.starts_with(&[0, 0, 0xfe, 0xff]) {
+        return Err(error(format!("{name} is UTF-32")).help("save it as UTF-8"));
+    }
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         let help = "save it as UTF-8; in PowerShell, use Out-File -Encoding utf8";
         return Err(error(format!("{name} is UTF-16")).help(help));
@@ -179,6 +183,8 @@ mod tests {
         for (bytes, why) in [
             (&b"\xff\xfe[\0]\0"[..], "is UTF-16"),
             (b"\xfe\xff\0[\0]", "is UTF-16"),
+            (b"\xff\xfe\0\0[\0\0\0]\0\0\0", "is UTF-32"),
+            (b"\0\0\xfe\xff\0\0\0[\0\0\0]", "is UTF-32"),
             (b"[\"\xe4\"]", "is not UTF-8 at byte 2"),
             (b"\x80", "is not UTF-8 at byte 0"),
         ] {

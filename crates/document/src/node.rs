@@ -40,6 +40,21 @@ pub struct Unknown {
     pub why: String,
     /// How to supply it; empty where the reason has been reported already, and there is nothing to add.
     pub help: String,
+    /// A text in its place for what is only compared with itself, such as the name of a deployment that others ask about.
+    pub stand_in: Option<String>,
+}
+
+impl Unknown {
+    /// One that nothing stands in for.
+    pub fn new(expression: impl Into<String>, why: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { expression: expression.into(), why: why.into(), help: help.into(), stand_in: None }
+    }
+
+    /// The reason alone, for what is made of the value.
+    #[must_use]
+    pub fn reason(&self) -> Self {
+        Self { stand_in: None, ..self.clone() }
+    }
 }
 
 /// A key with its value.
@@ -81,6 +96,14 @@ impl Node {
         match &self.value {
             Value::String(text) => Some(text),
             _ => None,
+        }
+    }
+
+    /// The text of a string, or what stands in for one that is not known: to compare with another of its kind.
+    pub fn as_key(&self) -> Option<&str> {
+        match &self.value {
+            Value::Unknown(unknown) => unknown.stand_in.as_deref(),
+            _ => self.as_str(),
         }
     }
 }

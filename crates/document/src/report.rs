@@ -43,14 +43,17 @@ impl Report {
         self.text_or_number(&object.get(key)?)
     }
 
-    /// An integer under `key` as it is written; a string in its place is worth a warning.
+    /// An integer under `key` as it is written; a number in quotes is worth a warning.
     pub fn integer(&mut self, object: &Place<'_>, key: &str) -> Option<At<String>> {
         let place = object.get(key)?;
         match &place.node.value {
             Value::Number(text) => Some(At::new(text.as_str(), &place.node.at)),
             Value::String(text) if !is_expression(text) => {
-                let warning = place.warning(codes::LOOSE_TYPE, format_args!("\"{text}\" is a string"));
-                self.push(warning.help("write the number without quotes"));
+                // Of a text that is no number, whoever wants one says more.
+                if text.trim().parse::<f64>().is_ok() {
+                    let warning = place.warning(codes::LOOSE_TYPE, format_args!("\"{text}\" is a string"));
+                    self.push(warning.help("write the number without quotes"));
+                }
                 Some(At::new(text.as_str(), &place.node.at))
             }
             Value::String(_) => self.text(&place),
@@ -171,9 +174,20 @@ impl Report {
             other => other.kind().to_owned(),
         };
         let message = format_args!("{found} stands where {expected} should");
-        self.push(place.error(azure::INVALID_REQUEST_FORMAT, message).help(format!("write {expected}")));
+        let error = place.error(azure::INVALID_REQUEST_FORMAT, message);
+        self.push(match &place.node.value {
+            Value::String(text) if is_cut_off(text) => {
+                error.help("PowerShell has cut the document off: write it with ConvertTo-Json -Depth 10")
+            }
+            _ => error.help(format!("write {expected}")),
+        });
         None
     }
+}
+
+/// Whether a text is what PowerShell writes for a list or an object that stands deeper than it was to go.
+fn is_cut_off(text: &str) -> bool {
+    text.starts_with("@{") || ["System.", "Microsoft.Azure.Commands."].iter().any(|it| text.starts_with(it))
 }
 
 /// Whether a template would evaluate the text.
@@ -203,11 +217,8 @@ mod tests {
     #[test]
     fn what_is_not_known_is_an_error_where_it_is_read() {
         let mut node = read_json("a.json", "{\"name\": \"\", \"port\": 1}").unwrap();
-        let unknown = Unknown {
-            expression: "reference('ip').ipAddress".into(),
-            why: "is known only after deployment".into(),
-            help: "write the address".into(),
-        };
+        let unknown =
+            Unknown::new("reference('ip').ipAddress", "is known only after deployment", "write the address");
         let Value::Object(entries) = &mut node.value else { panic!("an object") };
         entries[0].value = Node::new(Value::Unknown(Arc::new(unknown)), entries[0].value.at.clone());
         let (place, mut report) = (Place::root(&node), Report::default());

@@ -2,14 +2,18 @@
 
 use crate::Asked;
 use crate::earlier::{access, earlier};
-use control::answer::{Deciding, Stage, Walk};
-use pipeline::{Attachment, AttachmentKind, Ending, Explanation, Gateway, Snapshot};
+use control::answer::{Deciding, FlowRule, Route, Stage, Walk};
+use model::NextHop;
+use pipeline::{Ending, Explanation, RouteFound};
+use snapshot::{Attachment, AttachmentKind, Gateway, RuleName, Snapshot};
 
 /// The engine's walk as an answer; `snapshot` is the policy that it was judged by.
 pub fn answer(gateway: &Gateway, snapshot: &Snapshot, asked: &Asked, walk: &Explanation) -> Walk {
     let stages = walk.stages.iter().map(|stage| Stage {
         stage: stage.name.into(),
         outcome: stage.text.clone(),
+        allowed_by: stage.allowed_by.iter().map(allowed_by).collect(),
+        route: stage.route.as_ref().map(route),
         decided: stage.decided.as_ref().map(|decided| Deciding {
             nsg: decided.name.nsg.to_string(),
             rule: decided.name.azure(),
@@ -29,7 +33,8 @@ pub fn answer(gateway: &Gateway, snapshot: &Snapshot, asked: &Asked, walk: &Expl
         Some(Ending::PassedToHost) => (true, "left to this host's own network stack".into()),
         Some(Ending::Dropped(reason)) => {
             let by = walk.denied_by.as_ref().map(|rule| format!(" {} of {}.", rule.azure(), rule.nsg));
-            (false, format!("{}{}", reason.text(), by.unwrap_or_default()))
+            let why = walk.why.as_deref().unwrap_or(reason.text());
+            (false, format!("{why}{}", by.unwrap_or_default()))
         }
         None => (true, "waits for the first fragment of its datagram".into()),
     };
@@ -42,6 +47,25 @@ pub fn answer(gateway: &Gateway, snapshot: &Snapshot, asked: &Asked, walk: &Expl
         verdict: walk.ending.map_or("waiting", Ending::slug).to_owned(),
         allowed,
         summary,
+    }
+}
+
+fn allowed_by(rule: &RuleName) -> FlowRule {
+    FlowRule { nsg: rule.nsg.to_string(), rule: rule.rule.to_string() }
+}
+
+fn route(found: &RouteFound) -> Route {
+    let user = found.user.as_ref();
+    Route {
+        source: if user.is_some() { "User" } else { "Default" }.into(),
+        route_table: user.map(|user| user.table.to_string()),
+        name: user.map(|user| user.name.to_string()),
+        address_prefix: user.map(|user| user.prefix.to_string()),
+        next_hop_type: found.next_hop_type.into(),
+        next_hop_ip_address: user.and_then(|user| match user.next_hop {
+            NextHop::VirtualAppliance(address) => address,
+            _ => None,
+        }),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 use model::{NicIndex, SubnetIndex, VnetIndex};
-use pipeline::{Attachment, AttachmentKind, Gateway};
+use snapshot::{Attachment, AttachmentKind, Gateway};
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;

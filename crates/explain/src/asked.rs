@@ -4,7 +4,7 @@ use crate::answer::role;
 use crate::{Arrivals, Captured, Words};
 use model::SubnetIndex;
 use packet::{AttachmentId, Mac, Offload, Packet, Transport};
-use pipeline::{Attachment, AttachmentKind, Gateway};
+use snapshot::{Attachment, AttachmentKind, Gateway};
 use std::net::{IpAddr, SocketAddr};
 
 /// The hardware address of an imagined sender, locally administered.

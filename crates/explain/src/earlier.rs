@@ -4,8 +4,9 @@ use control::answer::Earlier;
 use ipnet::IpNet;
 use model::{Access, AddressMatch, Network, PortSet, RuleProtocol, SecurityRule, ServiceTag};
 use packet::{Address, Protocol};
-use pipeline::{Decided, RuleName, Snapshot};
+use pipeline::Decided;
 use policy::{FieldMatches, GroupId, RuleIndex, Tuple};
+use snapshot::{RuleName, Snapshot};
 use std::cell::OnceCell;
 
 /// The most rules that are told of one NSG, the nearest misses of them.

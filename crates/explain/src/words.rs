@@ -69,6 +69,11 @@ impl Words {
         }
     }
 
+    /// Whether a packet's words may begin with these.
+    pub fn begin(words: &str) -> bool {
+        words.split_whitespace().next().is_some_and(|word| protocol(word).is_ok())
+    }
+
     fn option(&mut self, word: &str) -> Result<(), String> {
         let expected =
             || format!("\"{word}\": expected flags=syn|ack|rst|fin, ttl=1..255, size=20..65535 or df");

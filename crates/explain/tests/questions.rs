@@ -4,9 +4,10 @@
 use explain::{Arrivals, Asked, Captured, NotJudged, Nowhere, Words, earlier};
 use model::{Direction, NextHop};
 use packet::Checksum;
-use pipeline::{Explanation, virtual_network_tag};
+use pipeline::Explanation;
 use policy::reference::{Meaning, field_matches};
 use proptest::prelude::*;
+use snapshot::virtual_network_tag;
 use std::sync::Arc;
 use testkit::build::ipv4;
 use testkit::lab::{Blueprint, Lab};

@@ -16,6 +16,9 @@ pub const AFTER_DEPLOYMENT: &str = "is known only after deployment";
 /// What to do about it.
 pub const SUPPLY: &str = "give its value by the text of the expression: as a key under network.values, or with --parameters \"EXPRESSION=VALUE\"";
 
+/// How many characters of an expression that is not known are told.
+const MOST_SAID: usize = 1000;
+
 /// A value that may belong to the deployment.
 pub(crate) type Lent<'a> = Cow<'a, Node>;
 
@@ -102,20 +105,27 @@ impl<'e> Evaluator<'e> {
                     }
                     None => (0, self.value(base, frame)?),
                 };
-                for step in steps.iter().skip(gone) {
+                let ends = std::iter::once(base.to).chain(steps.iter().map(|step| step.to));
+                for (step, end) in steps.iter().zip(ends).skip(gone) {
                     if let Value::Unknown(unknown) = &value.value {
-                        let expression = shortened(self.text.get(expr.from..expr.to).unwrap_or_default());
-                        let unknown = Unknown { expression, ..(**unknown).clone() };
-                        return Ok(made(Value::Unknown(Arc::new(unknown))));
+                        // An answer may be supplied from here on by the text; a parameter is given whole.
+                        let is_asked = unknown.expression == self.said(expr.from, end);
+                        let mut unknown = unknown.reason();
+                        if is_asked && !is_call_of(base, "parameters") {
+                            unknown.expression = self.said(expr.from, expr.to);
+                        }
+                        return Ok(Cow::Owned(Node::new(
+                            Value::Unknown(Arc::new(unknown)),
+                            value.at.clone(),
+                        )));
                     }
                     match self.step(value, step, frame) {
                         Ok(Some(next)) => value = next,
                         Ok(None) => return Ok(made(Value::Null)),
                         // The template says only a part of what a resource will be.
                         Err(fault) if asks_a_resource(base) && !fault.is_limit() => {
-                            let expression = shortened(self.text.get(expr.from..expr.to).unwrap_or_default());
-                            let why = AFTER_DEPLOYMENT.to_owned();
-                            let unknown = Unknown { expression, why, help: SUPPLY.to_owned() };
+                            let said = self.said(expr.from, expr.to);
+                            let unknown = Unknown::new(said, AFTER_DEPLOYMENT, SUPPLY);
                             return Ok(made(Value::Unknown(Arc::new(unknown))));
                         }
                         Err(fault) => return Err(self.placed(fault, step.from, step.to)),
@@ -125,6 +135,11 @@ impl<'e> Evaluator<'e> {
                 Ok(value)
             }
         }
+    }
+
+    /// A part of the text as it is called in messages, where people copy it from: whole, unless it is monstrous.
+    pub(crate) fn said(&self, from: usize, to: usize) -> String {
+        begun(self.text.get(from..to).unwrap_or_default(), MOST_SAID)
     }
 
     /// The value that was given for the expression up to a byte.
@@ -147,7 +162,8 @@ impl<'e> Evaluator<'e> {
             Value::String(name) => self.property(value, name, step.safe),
             Value::Number(text) => self.element(value, text, step.safe),
             Value::Unknown(unknown) => {
-                Ok(Some(Cow::Owned(Node::new(Value::Unknown(unknown.clone()), self.at.clone()))))
+                let unknown = Value::Unknown(Arc::new(unknown.reason()));
+                Ok(Some(Cow::Owned(Node::new(unknown, self.at.clone()))))
             }
             other => Err(Fault::new(format!("the index is {}, and not a number or a text", other.kind()))),
         }
@@ -238,7 +254,12 @@ impl<'e> Evaluator<'e> {
         function.takes(call.arguments.len())?;
         let written = functions::Written { evaluator: self, function, expr, arguments: &call.arguments };
         match function.run {
-            Run::Lazy(run) => run(written, frame),
+            Run::Lazy(run) => run(written, frame).map_err(|stop| match stop {
+                Stop::Unknown(unknown) if unknown.stand_in.is_some() => {
+                    Stop::Unknown(Arc::new(unknown.reason()))
+                }
+                stop => stop,
+            }),
             Run::Plain(run) => {
                 let mut arguments = Vec::with_capacity(call.arguments.len());
                 for argument in &call.arguments {
@@ -248,10 +269,17 @@ impl<'e> Evaluator<'e> {
                     Value::Unknown(unknown) if !function.carries => Some(unknown.clone()),
                     _ => None,
                 });
-                if let Some(unknown) = unknown {
-                    return Err(Stop::Unknown(unknown));
+                match unknown {
+                    None => run(&mut Call { written, arguments }).map(Cow::Owned),
+                    Some(unknown) if unknown.stand_in.is_none() => Err(Stop::Unknown(unknown)),
+                    Some(unknown) => {
+                        let stand_in = stood_in(arguments).and_then(|arguments| {
+                            let made = run(&mut Call { written, arguments }).ok()?;
+                            made.as_str().map(str::to_owned)
+                        });
+                        Err(Stop::Unknown(Arc::new(Unknown { stand_in, ..unknown.reason() })))
+                    }
                 }
-                run(&mut Call { written, arguments }).map(Cow::Owned)
             }
         }
     }
@@ -284,19 +312,34 @@ impl<'e> Evaluator<'e> {
     }
 }
 
+/// The arguments with what stands in for those that are not known, or `None` where nothing stands in for one.
+fn stood_in(arguments: Vec<Lent<'_>>) -> Option<Vec<Lent<'_>>> {
+    let mut known = Vec::with_capacity(arguments.len());
+    for argument in arguments {
+        known.push(match &argument.value {
+            Value::Unknown(unknown) => {
+                Cow::Owned(Node::new(Value::String(unknown.stand_in.clone()?), argument.at.clone()))
+            }
+            _ => argument,
+        });
+    }
+    Some(known)
+}
+
 /// Whether an expression is the answer to a question about a resource.
 fn asks_a_resource(expr: &Expr) -> bool {
-    match &expr.kind {
-        Kind::Call(call) => call.namespace.is_none() && call.name.eq_ignore_ascii_case("reference"),
-        _ => false,
-    }
+    is_call_of(expr, "reference")
+}
+
+/// Whether an expression is a call of one of Azure's own functions.
+fn is_call_of(expr: &Expr, name: &str) -> bool {
+    matches!(&expr.kind, Kind::Call(call) if call.namespace.is_none() && call.name.eq_ignore_ascii_case(name))
 }
 
 /// Whether a way begins with `deployment().properties.template`, and goes on.
 fn asks_the_template(base: &Expr, steps: &[Step]) -> bool {
     let is_named = |nth: usize, name: &str| matches!(steps.get(nth), Some(Step { key: Key::Name(key), .. }) if key.eq_ignore_ascii_case(name));
-    let is_deployment = matches!(&base.kind, Kind::Call(call) if call.namespace.is_none() && call.name.eq_ignore_ascii_case("deployment"));
-    is_deployment && steps.len() > 2 && is_named(0, "properties") && is_named(1, "template")
+    is_call_of(base, "deployment") && steps.len() > 2 && is_named(0, "properties") && is_named(1, "template")
 }
 
 /// A value of one's own.
@@ -309,8 +352,12 @@ pub(crate) fn own(value: Lent<'_>, budget: &Budget) -> Result<Node, Fault> {
 
 /// A text for a message: its beginning, where it is long.
 pub fn shortened(text: &str) -> String {
-    const MOST: usize = 120;
-    match text.char_indices().nth(MOST) {
+    begun(text, 120)
+}
+
+/// The first `most` characters of a text.
+fn begun(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }

@@ -51,7 +51,11 @@ impl Fault {
 impl From<Fault> for Diagnostic {
     fn from(fault: Fault) -> Self {
         let Fault { code, at, message, help } = fault;
-        Self { at, help, ..Self::nowhere(code, message) }
+        let placed = Self { at, ..Self::nowhere(code, message) };
+        match help {
+            Some(help) => placed.help(help),
+            None => placed,
+        }
     }
 }
 

@@ -56,5 +56,6 @@ mod value;
 pub use budget::{Budget, Limits};
 pub use evaluate::{AFTER_DEPLOYMENT, SUPPLY, evaluate_text, shortened};
 pub use fault::Fault;
+pub use functions::DEFAULT_OF;
 pub use scope::{Fact, Level, Question, Scope};
 pub use value::from_json;

@@ -26,13 +26,19 @@ impl<'a> Units<'a> {
 
     /// The text with each letter small, and as many units as before.
     pub(crate) fn folded(text: &str) -> String {
-        let small = |it: char| {
-            let mut small = it.to_lowercase();
-            match (small.next(), small.next()) {
-                (Some(one), None) if one.len_utf16() == it.len_utf16() => one,
-                _ => it,
-            }
-        };
-        text.chars().map(small).collect()
+        text.chars().map(|it| alone(it, it.to_lowercase())).collect()
+    }
+
+    /// The text with each letter large, and as many units as before.
+    pub(crate) fn raised(text: &str) -> String {
+        text.chars().map(|it| alone(it, it.to_uppercase())).collect()
+    }
+}
+
+/// The other case of a letter, where that is one letter of the same size; .NET knows no others.
+fn alone(letter: char, mut other: impl Iterator<Item = char>) -> char {
+    match (other.next(), other.next()) {
+        (Some(one), None) if one.len_utf16() == letter.len_utf16() => one,
+        _ => letter,
     }
 }

@@ -88,6 +88,9 @@ impl Reader<'_> {
 }
 
 impl Time {
+    /// The beginning of 1970.
+    pub(crate) const EPOCH: Self = Self { seconds: 0, ticks: 0 };
+
     pub(crate) fn from_seconds(seconds: i64) -> Option<Self> {
         RANGE.contains(&seconds).then_some(Self { seconds, ticks: 0 })
     }

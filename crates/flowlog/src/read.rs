@@ -11,8 +11,8 @@ use std::sync::Arc;
 /// Reads a log and hands over each of its records; `file` is what errors call it.
 ///
 /// # Errors
-/// Where it is not JSON, or a record is longer than [`MAX_RECORD`](crate::MAX_RECORD); the records before have been handed
-/// over. A tuple that cannot be read is no such error: its record names it.
+/// Where it is not JSON, ends too soon, or a record is longer than [`MAX_RECORD`](crate::MAX_RECORD); what stands before that
+/// has been handed over, of the record that is not whole its tuples as far as their rule is known. A tuple that cannot be read is no such error: its record names it.
 ///
 /// # Cost
 /// One record is in memory at a time.
@@ -20,6 +20,7 @@ pub fn read(file: &str, source: impl BufRead, mut each: impl FnMut(Record)) -> R
     let file: Arc<str> = file.into();
     let error = |line, why: String| Error { file: Arc::clone(&file), line, why };
     let (lines, position) = Lines::new(source).map_err(|why| error(1, why.to_string()))?;
+    let mut tuples = 0;
     let mut documents = serde_json::Deserializer::from_reader(lines);
     loop {
         position.renew();
@@ -29,7 +30,7 @@ pub fn read(file: &str, source: impl BufRead, mut each: impl FnMut(Record)) -> R
             // Something stands there.
             Err(_) => {}
         }
-        let mut log = Log { file: &file, position: &position, each: &mut each };
+        let mut log = Log { file: &file, position: &position, tuples: &mut tuples, each: &mut each };
         let mut outermost = Draft::default();
         let walk = Walk { log: &mut log, draft: &mut outermost, at: At::Records };
         walk.deserialize(&mut documents).map_err(|why| error(position.line(), said(&why)))?;
@@ -38,6 +39,9 @@ pub fn read(file: &str, source: impl BufRead, mut each: impl FnMut(Record)) -> R
 
 /// An error of JSON without its place, which stands before it.
 fn said(why: &serde_json::Error) -> String {
+    if why.is_eof() {
+        return "the log ends in the middle of a record; what stands before that is read".into();
+    }
     let why = why.to_string();
     why.rfind(" at line ").map_or(why.clone(), |at| why[..at].to_owned())
 }
@@ -46,6 +50,8 @@ fn said(why: &serde_json::Error) -> String {
 struct Log<'a> {
     file: &'a Arc<str>,
     position: &'a Position,
+    /// The tuples so far.
+    tuples: &'a mut u64,
     each: &'a mut dyn FnMut(Record),
 }
 
@@ -108,11 +114,23 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
             return Err(E::invalid_type(serde::de::Unexpected::Str(text), &self));
         };
         let line = self.log.position.line();
+        *self.log.tuples += 1;
+        let number = *self.log.tuples;
         match Tuple::parse(form, text) {
             Ok(tuple) => {
-                self.draft.entries.push(Entry { rule: Arc::default(), acl: None, mac: None, tuple, line });
+                self.draft.entries.push(Entry {
+                    rule: Arc::default(),
+                    acl: None,
+                    mac: None,
+                    tuple,
+                    line,
+                    number,
+                });
             }
-            Err(why) => self.draft.faults.push(Error { file: Arc::clone(self.log.file), line, why }),
+            Err(why) => {
+                let why = format!("tuple {number}: {why}");
+                self.draft.faults.push(Error { file: Arc::clone(self.log.file), line, why });
+            }
         }
         Ok(())
     }
@@ -138,17 +156,35 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
 fn record<'de, A: MapAccess<'de>>(log: &mut Log<'_>, mut members: A) -> Result<(), A::Error> {
     log.position.renew();
     let mut draft = Draft::default();
+    let read = members_of_record(log, &mut draft, &mut members);
+    if let Some(form) = draft.form {
+        let Draft { mac, resource, mut entries, faults, .. } = draft;
+        if read.is_err() {
+            // The name of a rule may stand behind its tuples.
+            entries.retain(|entry| !entry.rule.is_empty());
+        }
+        (log.each)(Record { form, mac: mac.and_then(|mac| parse_mac(&mac)), resource, entries, faults });
+    }
+    log.position.renew();
+    read
+}
+
+fn members_of_record<'de, A: MapAccess<'de>>(
+    log: &mut Log<'_>,
+    draft: &mut Draft,
+    members: &mut A,
+) -> Result<(), A::Error> {
     while let Some(key) = members.next_key::<String>()? {
         let mut descend = |at, draft: &mut Draft| members.next_value_seed(Walk { log, draft, at });
         match key.as_str() {
             "records" => descend(At::Records, &mut Draft::default())?,
             "properties" => {
                 draft.form.get_or_insert(Form::Nsg);
-                descend(At::Flows(Form::Nsg), &mut draft)?;
+                descend(At::Flows(Form::Nsg), draft)?;
             }
             "flowRecords" => {
                 draft.form = Some(Form::Vnet);
-                descend(At::Flows(Form::Vnet), &mut draft)?;
+                descend(At::Flows(Form::Vnet), draft)?;
             }
             "macAddress" => draft.mac = members.next_value()?,
             "resourceId" | "flowLogResourceID" => {
@@ -157,11 +193,6 @@ fn record<'de, A: MapAccess<'de>>(log: &mut Log<'_>, mut members: A) -> Result<(
             _ => drop(members.next_value::<IgnoredAny>()?),
         }
     }
-    if let Some(form) = draft.form {
-        let Draft { mac, resource, entries, faults, .. } = draft;
-        (log.each)(Record { form, mac: mac.and_then(|mac| parse_mac(&mac)), resource, entries, faults });
-    }
-    log.position.renew();
     Ok(())
 }
 
@@ -188,31 +219,9 @@ fn group<'de, A: MapAccess<'de>>(
     mut members: A,
 ) -> Result<(), A::Error> {
     let first = draft.entries.len();
-    let (mut rule, mut acl, mut mac) = (None, None, None);
-    while let Some(key) = members.next_key::<String>()? {
-        let inside = match (at, key.as_str()) {
-            (At::Outer(Form::Nsg), "flows") => At::Inner(Form::Nsg),
-            (At::Outer(Form::Vnet), "flowGroups") => At::Inner(Form::Vnet),
-            (At::Inner(form), "flowTuples") => At::Tuples(form),
-            (At::Outer(Form::Nsg) | At::Inner(Form::Vnet), "rule") => {
-                rule = members.next_value::<Option<String>>()?;
-                continue;
-            }
-            (At::Outer(Form::Vnet), "aclID") => {
-                acl = members.next_value::<Option<String>>()?;
-                continue;
-            }
-            (At::Inner(Form::Nsg), "mac") => {
-                mac = members.next_value::<Option<String>>()?;
-                continue;
-            }
-            _ => {
-                members.next_value::<IgnoredAny>()?;
-                continue;
-            }
-        };
-        members.next_value_seed(Walk { log, draft, at: inside })?;
-    }
+    let mut common = Common::default();
+    let read = members_of_group(log, draft, at, &mut members, &mut common);
+    let Common { rule, acl, mac } = common;
     let (rule, acl) = (rule.map(Arc::<str>::from), acl.map(Arc::<str>::from));
     let mac = mac.as_deref().and_then(parse_mac);
     for entry in draft.entries.iter_mut().skip(first) {
@@ -221,6 +230,48 @@ fn group<'de, A: MapAccess<'de>>(
         }
         entry.acl = acl.clone().or(entry.acl.take());
         entry.mac = mac.or(entry.mac);
+    }
+    read
+}
+
+/// What flows of a group have in common.
+#[derive(Default)]
+struct Common {
+    rule: Option<String>,
+    acl: Option<String>,
+    mac: Option<String>,
+}
+
+fn members_of_group<'de, A: MapAccess<'de>>(
+    log: &mut Log<'_>,
+    draft: &mut Draft,
+    at: At,
+    members: &mut A,
+    common: &mut Common,
+) -> Result<(), A::Error> {
+    while let Some(key) = members.next_key::<String>()? {
+        let inside = match (at, key.as_str()) {
+            (At::Outer(Form::Nsg), "flows") => At::Inner(Form::Nsg),
+            (At::Outer(Form::Vnet), "flowGroups") => At::Inner(Form::Vnet),
+            (At::Inner(form), "flowTuples") => At::Tuples(form),
+            (At::Outer(Form::Nsg) | At::Inner(Form::Vnet), "rule") => {
+                common.rule = members.next_value::<Option<String>>()?;
+                continue;
+            }
+            (At::Outer(Form::Vnet), "aclID") => {
+                common.acl = members.next_value::<Option<String>>()?;
+                continue;
+            }
+            (At::Inner(Form::Nsg), "mac") => {
+                common.mac = members.next_value::<Option<String>>()?;
+                continue;
+            }
+            _ => {
+                members.next_value::<IgnoredAny>()?;
+                continue;
+            }
+        };
+        members.next_value_seed(Walk { log, draft, at: inside })?;
     }
     Ok(())
 }

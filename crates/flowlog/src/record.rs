@@ -34,6 +34,8 @@ pub struct Entry {
     pub tuple: Tuple,
     /// Its line in the log, from 1.
     pub line: u64,
+    /// Which tuple of the log it is, from 1: a log may be a single line.
+    pub number: u64,
 }
 
 /// Whose rule decided.
@@ -48,11 +50,11 @@ pub enum Rule<'a> {
 }
 
 impl<'a> Rule<'a> {
-    /// Reads a rule's name as logs have it.
+    /// Reads a rule's name as logs have it, in whatever case.
     pub fn of(written: &'a str) -> Self {
         match written.split_once('_') {
-            Some(("UserRule", name)) => Self::User(name),
-            Some(("DefaultRule", name)) => Self::Default(name),
+            Some((kind, name)) if kind.eq_ignore_ascii_case("UserRule") => Self::User(name),
+            Some((kind, name)) if kind.eq_ignore_ascii_case("DefaultRule") => Self::Default(name),
             _ => Self::Platform,
         }
     }
@@ -67,4 +69,18 @@ pub fn parse_mac(text: &str) -> Option<Mac> {
         *byte = (high << 4 | low) as u8;
     }
     digits.next().is_none().then_some(mac)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_is_whose_in_whatever_case() {
+        assert_eq!(Rule::of("userrule_x"), Rule::User("x"));
+        assert_eq!(Rule::of("UserRule_a_b"), Rule::User("a_b"));
+        assert_eq!(Rule::of("DEFAULTRULE_DenyAllInBound"), Rule::Default("DenyAllInBound"));
+        assert_eq!(Rule::of("PlatformRule"), Rule::Platform);
+        assert_eq!(Rule::of("OtherRule_x"), Rule::Platform);
+    }
 }

@@ -78,14 +78,14 @@ fn every_wrapper_is_taken_off() {
 #[test]
 fn what_is_wrong_is_told_with_its_line() {
     for (old, new, why) in [
-        (",D\"", ",X\"", "PT1H.json:3: decision \"X\": expected A or D"),
-        (",D\"", "\"", "PT1H.json:3: a tuple of 7 fields, where 8 or 13 are expected"),
-        (",D\"", ",D,B,,,,,\"", "PT1H.json:3: a tuple of more than 13 fields"),
-        ("10.1.0.4,", "10.1.0,", "PT1H.json:3: the destination address \"10.1.0\" cannot be read"),
-        ("40000", "70000", "PT1H.json:3: the source port \"70000\" cannot be read"),
-        (",T,", ",X,", "PT1H.json:3: protocol \"X\": expected T or U"),
-        (",I,", ",In,", "PT1H.json:3: direction \"In\": expected I or O"),
-        ("1767607231", "now", "PT1H.json:3: the time \"now\" cannot be read"),
+        (",D\"", ",X\"", "PT1H.json:3: tuple 1: decision \"X\": expected A or D"),
+        (",D\"", "\"", "PT1H.json:3: tuple 1: a tuple of 7 fields, where 8 or 13 are expected"),
+        (",D\"", ",D,B,,,,,\"", "PT1H.json:3: tuple 1: a tuple of more than 13 fields"),
+        ("10.1.0.4,", "10.1.0,", "PT1H.json:3: tuple 1: the destination address \"10.1.0\" cannot be read"),
+        ("40000", "70000", "PT1H.json:3: tuple 1: the source port \"70000\" cannot be read"),
+        (",T,", ",X,", "PT1H.json:3: tuple 1: protocol \"X\": expected T or U"),
+        (",I,", ",In,", "PT1H.json:3: tuple 1: direction \"In\": expected I or O"),
+        ("1767607231", "now", "PT1H.json:3: tuple 1: the time \"now\" cannot be read"),
     ] {
         let broken = ONE.replace(old, new);
         let [record] = &records(&broken).unwrap()[..] else { unreachable!() };
@@ -93,7 +93,10 @@ fn what_is_wrong_is_told_with_its_line() {
         assert!(record.entries.is_empty());
     }
     for (text, why) in [
-        (ONE.replace("}]}]}}", "}]}]}"), "PT1H.json:3: EOF while parsing an object"),
+        (
+            ONE.replace("}]}]}}", "}]}]}"),
+            "PT1H.json:3: the log ends in the middle of a record; what stands before that is read",
+        ),
         (ONE.replace(":1,\n", ":1\n"), "PT1H.json:2: expected `,` or `}`"),
         (
             ONE.replace("[\n \"", "[\n 7, \""),
@@ -108,6 +111,25 @@ fn what_is_wrong_is_told_with_its_line() {
     let broken = format!("{ONE}\n{TWO}\n}}");
     let error = read("log", broken.as_bytes(), |_| before += 1).unwrap_err();
     assert_eq!((before, error.line), (2, 9));
+}
+
+#[test]
+fn of_a_record_that_is_cut_off_the_whole_tuples_are_read() {
+    // In the middle of the last tuple.
+    let cut = |log: &str| {
+        let mut seen = Vec::new();
+        let end = log.rfind("1767607").unwrap() + 10;
+        let error = read("log", log[..end].as_bytes(), |record| seen.push(record)).unwrap_err();
+        assert!(error.why.starts_with("the log ends in the middle of a record"), "{error}");
+        seen
+    };
+    let seen = cut(&format!("{ONE}\n{FOUR}"));
+    let numbers = seen.iter().map(|it| it.entries.iter().map(|entry| entry.number).collect::<Vec<_>>());
+    assert_eq!(numbers.collect::<Vec<_>>(), [[1], [2]]);
+    let entry = &seen[1].entries[0];
+    assert_eq!((&*entry.rule, entry.acl.as_deref()), ("DefaultRule_DenyAllInBound", Some("/web-nsg")));
+    // The rule stands behind its tuples here, so nobody knows it.
+    assert!(cut(TWO).iter().all(|record| record.entries.is_empty()));
 }
 
 #[test]

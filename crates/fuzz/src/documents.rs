@@ -3,7 +3,7 @@
 use crate::questions::{agree, findings, refused, verify, whole};
 use crate::script::Script;
 use model::ServiceTags;
-use pipeline::Gateway;
+use snapshot::Gateway;
 use std::sync::Arc;
 use std::time::Duration;
 

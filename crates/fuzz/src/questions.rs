@@ -4,9 +4,9 @@ use crate::script::Script;
 use control::Question;
 use model::{Diagnostic, Direction, Network, NicIndex, NsgIndex, RouteDestination, SecurityRule, Severity};
 use packet::{Address, Protocol};
-use pipeline::{Gateway, Names, Snapshot, virtual_network_tags};
 use policy::{Builder, Match, Tuple, reference};
 use print::{Look, diagnostics_in, diagnostics_json};
+use snapshot::{Gateway, Names, Snapshot, virtual_network_tags};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 

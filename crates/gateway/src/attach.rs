@@ -11,12 +11,12 @@ use io::Wire;
 use ipnet::IpNet;
 use model::{At, Diagnostic, IpConfiguration, Location, Network, NicIndex, VnetIndex};
 use packet::AttachmentId;
-use pipeline::{Attachment, AttachmentKind};
+use snapshot::{Attachment, AttachmentKind};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// What the file says of attachments, ready for the pipeline.
+/// What the file says of attachments, ready for a snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct Attached {
     /// In the file's order.

@@ -1,7 +1,7 @@
 //! The documents that the file names, found and read.
 
 use crate::codes;
-use crate::templates::{Given, read_document};
+use crate::templates::{Given, read_document, read_parameters};
 use crate::written::Written;
 use arm::{Deployment, Ignored, Resources};
 use document::Node;
@@ -73,7 +73,7 @@ pub(crate) fn read_network(written: &Written, directory: &Path, out: &mut Vec<Di
     let mut deployment =
         Deployment { facts: written.facts.clone(), values: written.values.clone(), ..Deployment::default() };
     for file in find_files(&written.parameters, directory, out) {
-        match document::read_json_file(&file.value) {
+        match read_parameters(&file.value) {
             Ok(node) => deployment.parameters.push(node),
             Err(errors) => {
                 complete = false;
@@ -139,16 +139,29 @@ fn is_of_the_network(ignored: &Ignored) -> bool {
 
 /// A part of the network that Azure would heed and nsgate does not.
 fn not_honoured(Ignored { what, name, at }: &Ignored) -> Diagnostic {
-    let message = format!("{what} of '{name}' is not honoured yet");
-    let warning = Diagnostic::warning(arm::codes::NOT_HONOURED, at, message);
     let kind = what.rsplit('/').next().unwrap_or_default();
-    warning.help(match TO_PREMISES.iter().any(|it| it.eq_ignore_ascii_case(kind)) {
+    let is_one_of = |kinds: &[&str]| kinds.iter().any(|it| it.eq_ignore_ascii_case(kind));
+    let yet = if is_one_of(&PLANNED) { " yet" } else { "" };
+    let message = format!("{what} of '{name}' is not honoured{yet}");
+    let warning = Diagnostic::warning(arm::codes::NOT_HONOURED, at, message);
+    warning.help(match is_one_of(&TO_PREMISES) {
         true => {
             "VirtualNetwork lacks the prefixes behind it, unless an onPremises attachment of the gateway file brings them in"
         }
         false => "nsgate acts as though it were not there",
     })
 }
+
+/// What nsgate shall honour one day.
+const PLANNED: [&str; 7] = [
+    "loadBalancers",
+    "loadBalancerBackendAddressPools",
+    "loadBalancerInboundNatRules",
+    "natGateways",
+    "natGateway",
+    "serviceEndpoints",
+    "serviceEndpointPolicies",
+];
 
 /// What leads to sites on premises, as Azure and as Terraform call it.
 const TO_PREMISES: [&str; 6] = [

@@ -3,7 +3,7 @@
 use crate::codes;
 use model::{Diagnostic, Direction, Location};
 use packet::AttachmentId;
-use pipeline::{Snapshot, Unseen};
+use snapshot::{Snapshot, Unseen};
 use std::path::Path;
 
 /// The error of a policy that does not fit into its tables.

@@ -94,8 +94,8 @@ const CAPACITY: usize = 1_000_000;
 /// A gateway file without errors.
 #[derive(Debug)]
 pub struct Loaded {
-    /// What the pipeline is built from.
-    pub gateway: pipeline::Gateway,
+    /// What a snapshot is built from.
+    pub gateway: snapshot::Gateway,
     /// What the daemon itself is told.
     pub settings: Settings,
     /// The Linux interfaces in the order of the gateway's attachments, as far as they were looked at.
@@ -137,8 +137,8 @@ pub fn load(path: &Path, ids: &mut Ids, host: &Host<'_>) -> Result<Loaded, Vec<D
 }
 
 /// What a network alone comes to, as a gateway file would that names its documents and nothing else.
-pub fn without_file(network: model::Network) -> pipeline::Gateway {
-    pipeline::Gateway {
+pub fn without_file(network: model::Network) -> snapshot::Gateway {
+    snapshot::Gateway {
         network: Arc::new(network),
         attachments: Vec::new(),
         default_public_ips: Vec::new(),
@@ -165,7 +165,7 @@ pub fn load_text(path: &Path, text: &str, ids: &mut Ids, host: &Host<'_>) -> Res
     let broken = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     let Some(network) = documents.network.filter(|_| !broken) else { return Err(found) };
     Ok(Loaded {
-        gateway: pipeline::Gateway {
+        gateway: snapshot::Gateway {
             network: Arc::new(network),
             attachments: attached.attachments,
             default_public_ips: written.default_public_ips.iter().map(|public| public.value).collect(),

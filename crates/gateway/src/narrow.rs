@@ -3,7 +3,7 @@
 use crate::codes;
 use crate::host::Seen;
 use model::{At, Diagnostic, Network};
-use pipeline::AttachmentKind;
+use snapshot::AttachmentKind;
 
 /// What every link must carry where IPv6 is used, in bytes (RFC 8200, section 5).
 const LEAST: u32 = 1280;

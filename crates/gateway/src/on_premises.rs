@@ -6,7 +6,7 @@ use crate::host::Seen;
 use crate::written::OnPremises;
 use ipnet::IpNet;
 use model::{At, Diagnostic, Network, VnetIndex};
-use pipeline::AttachmentKind;
+use snapshot::AttachmentKind;
 use std::net::IpAddr;
 
 /// What no site can have: nobody's, the host's own, multicast, or the platform's.

@@ -6,7 +6,7 @@ use crate::host::Seen;
 use crate::written::{Attachment, Behind, Written};
 use ipnet::IpNet;
 use model::{At, Diagnostic, IpConfiguration, Location};
-use pipeline::AttachmentKind;
+use snapshot::AttachmentKind;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 

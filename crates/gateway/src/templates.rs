@@ -100,7 +100,9 @@ impl Given<'_> {
                 }
                 // Nobody declares its type, so it is whatever JSON it is.
                 Some((text, value)) => entries(text, value, |_| true).map(|it| deployment.values.extend(it)),
-                None => read_json_file(Path::new(file)).map(|it| deployment.parameters.push(it)),
+                None => read_parameters(Path::new(file))
+                    .map(|it| deployment.parameters.push(it))
+                    .map_err(|errors| neither(Path::new(file), errors)),
             };
             if let Err(errors) = read {
                 found.extend(errors);
@@ -108,6 +110,27 @@ impl Given<'_> {
         }
         deployment
     }
+}
+
+/// A parameter file.
+pub(crate) fn read_parameters(file: &Path) -> Result<Node, Vec<Diagnostic>> {
+    read_json_file(file).map_err(|errors| {
+        // Only of an empty one it is said what a document would be.
+        let helped = |it: Diagnostic| match it.help {
+            Some(_) if file.metadata().is_ok_and(|it| it.len() == 0) => {
+                it.help(r#"write {"parameters": {"name": {"value": …}}}"#)
+            }
+            _ => it,
+        };
+        errors.into_iter().map(helped).collect()
+    })
+}
+
+/// The errors of what may have been meant as a parameter, and is neither one nor a file.
+fn neither(file: &Path, errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let help = "give a parameter file, or a parameter as NAME=VALUE";
+    let is_there = file.exists();
+    errors.into_iter().map(|it| if is_there { it } else { it.help(help) }).collect()
 }
 
 /// The name of a resource group, a subscription and the like.

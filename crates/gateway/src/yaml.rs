@@ -1,5 +1,8 @@
 //! YAML as a tree in which every key and value knows its line and column.
 
+mod refusal;
+
+use self::refusal::refusal;
 use crate::codes;
 use document::{Entry, Node, Value};
 use model::{At, Diagnostic, Location};
@@ -10,8 +13,12 @@ use std::sync::Arc;
 
 /// How deep mappings and lists may be nested; Azure's resources need about ten.
 const MAX_DEPTH: usize = 64;
-/// How many values one file may have, aliases expanded; a thousand rules have about fifteen thousand.
+/// How many values one file may have; a thousand rules have about fifteen thousand.
 const MAX_NODES: usize = 2_000_000;
+/// How many anchors and aliases one file may have, and how many values these may stand for together. A file hardly needs
+/// any: what is used twice has a name of its own.
+const MAX_ANCHORS: usize = 1000;
+const MAX_ALIASED: usize = 20_000;
 
 /// Reads a whole document.
 ///
@@ -24,6 +31,13 @@ pub(crate) fn read(file: &Arc<str>, text: &str) -> Result<Node, Box<Diagnostic>>
             flow_nesting_limit: MAX_DEPTH,
             max_nodes: MAX_NODES,
             max_events: 2 * MAX_NODES,
+            max_anchors: MAX_ANCHORS,
+            max_aliases: MAX_ANCHORS,
+            max_merge_keys: MAX_ANCHORS,
+            max_recorded_anchor_events: MAX_ALIASED,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: MAX_ALIASED,
         },
         with_snippet: false,
         // YAML 1.2: a resource may be called `on` or `no`.
@@ -35,18 +49,14 @@ pub(crate) fn read(file: &Arc<str>, text: &str) -> Result<Node, Box<Diagnostic>>
         Err(error) => {
             let unknown = || Location::new(Arc::clone(file), 1, 1);
             let at = error.location().map_or_else(unknown, |at| start(file, at.line(), at.column()));
-            let message = format!("not readable as YAML: {}", sentence(&error.to_string()));
-            Err(Box::new(Diagnostic::error(codes::INVALID_YAML, &at, message)))
+            let (why, help) = refusal(&error);
+            let refused = Diagnostic::error(codes::INVALID_YAML, &at, format!("not readable as YAML: {why}"));
+            Err(Box::new(match help {
+                Some(help) => refused.help(help),
+                None => refused,
+            }))
         }
     }
-}
-
-/// The reader's words without the place, which the diagnostic has, and without its advice to programmers.
-fn sentence(error: &str) -> &str {
-    let first = error.lines().next().unwrap_or(error);
-    let words = first.rsplit_once(" at line ").map_or(first, |(words, _)| words);
-    let advice = words.find(", set ").or_else(|| words.find("; use "));
-    advice.map_or(words, |advice| &words[..advice])
 }
 
 /// A value as the YAML reader hands it over.
@@ -264,7 +274,67 @@ mod tests {
             let items = vec![format!("*a{}", n - 1); 10].join(", ");
             bomb.push_str(&format!("a{n}: &a{n} [{items}]\n"));
         }
-        assert!(read(&"g.yaml".into(), &bomb).is_err());
+        let error = read(&"g.yaml".into(), &bomb).unwrap_err();
+        // The fourth alias of ten thousand values each is refused before the first values of the file are handed on.
+        assert!(error.at.as_ref().unwrap().line <= 6, "{error}");
+        assert_eq!(error.message, "not readable as YAML: its anchors and aliases stand for too many values");
+        assert_eq!(error.help.as_deref(), Some("write the values where they are used"));
+    }
+
+    #[test]
+    fn a_few_aliases_are_read() {
+        let root = node("a: &prefixes [10.0.0.0/24]\nb: *prefixes\nc: &more {d: 1}\ne: {<<: *more, f: 2}\n");
+        for key in ["a", "b"] {
+            let Value::Array(items) = &get(&root, key).value else { panic!() };
+            assert_eq!(items[0].value, Value::String("10.0.0.0/24".into()), "{key}");
+        }
+        assert_eq!(get(get(&root, "e"), "d").value, Value::Number("1".into()));
+    }
+
+    /// No word of the reader's own about its types, options and limits comes through.
+    #[test]
+    fn refusals_are_said_in_plain_words() {
+        let deep = format!("a: {}", "[".repeat(100));
+        let anchors: String = (0..2000).map(|nth| format!("a{nth}: &a{nth} 1\n")).collect();
+        let aliases = format!("a: &a 1\nb: [{}1]\n", "*a, ".repeat(2000));
+        for text in [
+            deep.as_str(),
+            &anchors,
+            &aliases,
+            "a: &a [*a]\n",
+            "a: *nobody\n",
+            "a: 1\na: 2\n",
+            "a: 1\n---\nb: 2\n",
+            "a: !!binary \"***\"\n",
+            "a: !!binary aGVsbG8=\n",
+            "a: !!int x\n",
+            "a: !!float x\n",
+            "a: .inf\n",
+            "<<: 1\n",
+            "[a]: 1\n",
+            "{a: 1}: 1\n",
+            "? [a]\n: 1\n",
+            "~: 1\n",
+            "a: [1,\n",
+            "a: ]\n",
+            "a: \"\\q\"\n",
+            "a: \"x\n",
+            "%YAML 3.0\n---\na: 1\n",
+            "a: !include b.yaml\n",
+            "a: ${b}\n",
+            "a:\tb: 1\n",
+            "a: 1\n  b: 2\n",
+            "- 1\na: 2\n",
+        ] {
+            let said = match read(&"g.yaml".into(), text) {
+                Ok(_) => continue,
+                Err(error) => error.message.clone(),
+            };
+            let alien = [
+                "{", "::", "_", "Option", "polic", "budget", "breach", "deserial", "serde", "enum", "struct",
+            ];
+            assert!(alien.iter().all(|word| !said.contains(word)), "{text:.40?}: {said}");
+        }
     }
 
     proptest! {

@@ -65,7 +65,7 @@ fn every_example_loads() {
             let loaded = load(&path, &mut Ids::default(), &Host::Unseen);
             let loaded = loaded.unwrap_or_else(|found| panic!("{}: {found:#?}", path.display()));
             assert!(loaded.warnings.is_empty(), "{}: {:#?}", path.display(), loaded.warnings);
-            pipeline::Snapshot::build(&loaded.gateway, &mut pipeline::Names::default()).unwrap();
+            snapshot::Snapshot::build(&loaded.gateway, &mut snapshot::Names::default()).unwrap();
             seen += 1;
         }
     }

@@ -4,7 +4,7 @@
 use gateway::{Host, Ids, Loaded, load, load_text, unseen_rules};
 use io::Wanted;
 use model::{Diagnostic, NicIndex, Severity, SubnetIndex, VnetIndex};
-use pipeline::{AttachmentKind, Names, Snapshot};
+use snapshot::{AttachmentKind, Names, Snapshot};
 use std::path::Path;
 
 /// A hub with a segment, a site and a peer.

@@ -117,7 +117,7 @@ fn a_rule_that_loses_its_tag_is_named_with_its_line_and_the_nearest() {
     assert!(said.contains(&at(10)) && said.contains(&at(13)), "{said}");
     for part in [
         "error[SecurityRuleInvalidAddressPrefix]: the destination of rule 'web/AllowSql' has the address prefix 'sql'",
-        "did you mean 'Sgl'?",
+        "a service tag that the new file lacks\n  help: the tags in force stay; did you mean 'Sgl'?",
         "the source of rule 'web/AllowStorage' has the address prefix 'Storage.WestUS'",
     ] {
         assert!(said.contains(part), "{part}: {said}");

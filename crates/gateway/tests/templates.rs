@@ -98,6 +98,11 @@ fn the_command_line_gives_files_and_single_parameters() {
     );
     let (_, found) = load_documents(&files, &with(&[path("nowhere.json")]));
     assert_eq!(found[0].code, "UnreadableFile");
+    let (_, found) = load_documents(&files, &with(&["name".to_owned()]));
+    assert_eq!(found[0].help.as_deref(), Some("give a parameter file, or a parameter as NAME=VALUE"));
+    std::fs::write(path("empty.json"), "").unwrap();
+    let (_, found) = load_documents(&files, &with(&[path("empty.json")]));
+    assert_eq!(found[0].help.as_deref(), Some(r#"write {"parameters": {"name": {"value": …}}}"#));
     let (_, found) = load_documents(&[PathBuf::from("count=2")], &Given::default());
     assert!(found[0].help.as_deref().is_some_and(|it| it.contains("--parameters before it")), "{found:?}");
 }

@@ -1,5 +1,6 @@
 //! What is wrong with a file, where, and what to do.
 
+use crate::bounded;
 use std::fmt;
 use std::sync::Arc;
 
@@ -69,7 +70,7 @@ pub struct Related {
     pub message: String,
 }
 
-/// One error or warning.
+/// One error or warning. Whatever its texts quote of a file is [`bounded`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Diagnostic {
     /// How bad it is.
@@ -132,7 +133,8 @@ impl Diagnostic {
     /// An error that has no place in any file.
     pub fn nowhere(code: &'static str, message: impl Into<String>) -> Self {
         let severity = Severity::Error;
-        Self { severity, code, at: None, message: message.into(), help: None, related: Box::default() }
+        let message = bounded(message.into());
+        Self { severity, code, at: None, message, help: None, related: Box::default() }
     }
 
     /// A warning at a place.
@@ -143,14 +145,14 @@ impl Diagnostic {
     /// The same with a word on what to do.
     #[must_use]
     pub fn help(self, help: impl Into<String>) -> Self {
-        Self { help: Some(help.into()), ..self }
+        Self { help: Some(bounded(help.into())), ..self }
     }
 
     /// The same with another place, and what is there.
     #[must_use]
     pub fn related(mut self, at: &Location, message: impl Into<String>) -> Self {
         let mut related = Vec::from(self.related);
-        related.push(Related { at: at.clone(), message: message.into() });
+        related.push(Related { at: at.clone(), message: bounded(message.into()) });
         self.related = related.into();
         self
     }

@@ -1,10 +1,12 @@
 //! The network as Azure names it, validated.
 
+mod bounded;
 pub mod codes;
 mod defaults;
 mod diagnostic;
 pub mod limits;
 mod lookup;
+mod near_tag;
 mod nearest;
 mod network;
 mod peerings;
@@ -16,8 +18,9 @@ mod tags;
 mod validate;
 mod words;
 
+pub use bounded::bounded;
 pub use diagnostic::{At, Diagnostic, Location, Related, Severity, Tally};
-pub use nearest::nearest;
+pub use nearest::{is_near, nearest};
 pub use network::{
     Access, AddressMatch, ApplicationSecurityGroup, AsgIndex, Direction, IpConfiguration, Network,
     NetworkInterface, NetworkSecurityGroup, NicIndex, NsgIndex, Peering, PublicIpAddress, PublicIpIndex,
@@ -29,6 +32,7 @@ pub use reference::{NO_RESOURCE_GROUP, NO_SUBSCRIPTION, NotFound, another_resour
 pub use routes::{Everything, NextHop, Route, RouteDestination, RouteTable, Vantage};
 pub use tags::{NamedTag, ServiceTags, TagUse};
 pub use validate::{retag, validate};
+pub use words::is_computed_tag;
 
 /// What kind of public address it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]

@@ -1,6 +1,6 @@
 //! Finding resources of a validated network by what a person writes.
 
-use crate::reference::{Directory, Kind};
+use crate::reference::{Directory, Kind, may_be_within};
 use crate::{Network, NicIndex, NotFound, SubnetIndex, VnetIndex};
 
 impl Network {
@@ -24,11 +24,7 @@ impl Network {
     /// # Errors
     /// One sentence: no network interface names that machine, or several do.
     pub fn find_nic_of_machine(&self, name_or_id: &str) -> Result<NicIndex, String> {
-        let name = |id: &str| last_word(id).to_ascii_lowercase();
-        let is_it = |machine: &str| match name_or_id.contains('/') && machine.contains('/') {
-            true => machine.eq_ignore_ascii_case(name_or_id),
-            false => name(machine) == name(name_or_id),
-        };
+        let is_it = |machine: &str| is_machine(machine, name_or_id);
         let all = self.network_interfaces.iter().enumerate();
         let mut of_it = all.filter(|(_, nic)| nic.virtual_machine.as_deref().is_some_and(is_it));
         match (of_it.next(), of_it.next()) {
@@ -40,12 +36,24 @@ impl Network {
             (None, _) => {
                 let machines =
                     self.network_interfaces.iter().filter_map(|nic| nic.virtual_machine.as_deref());
-                let names: Vec<&str> = machines.map(last_word).collect();
-                let near = crate::nearest(last_word(name_or_id), names);
+                let names: Vec<&str> = machines.collect();
+                let wanted = last_word(name_or_id);
+                // A namesake elsewhere: only its id tells the two apart.
+                let elsewhere = names.iter().find(|machine| last_word(machine).eq_ignore_ascii_case(wanted));
+                let near = elsewhere
+                    .copied()
+                    .or_else(|| crate::nearest(wanted, names.iter().copied().map(last_word)));
                 let meant = near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
                 Err(format!("no network interface says that it is virtual machine {name_or_id}'s{meant}"))
             }
         }
+    }
+
+    /// Whether a network interface says that it is the virtual machine's of that name or resource id; `None` where it says
+    /// nothing of a machine.
+    pub fn is_of_machine(&self, nic: NicIndex, name_or_id: &str) -> Option<bool> {
+        let machine = self.network_interfaces.get(nic.0)?.virtual_machine.as_deref()?;
+        Some(is_machine(machine, name_or_id))
     }
 
     /// The virtual network of that name or resource id.
@@ -80,6 +88,12 @@ impl Network {
         }
         directory.find(name_or_id)
     }
+}
+
+/// Whether a machine is that of a name or resource id: of that name, and where both say a place, there.
+fn is_machine(machine: &str, name_or_id: &str) -> bool {
+    let is_name = last_word(machine).eq_ignore_ascii_case(last_word(name_or_id));
+    is_name && (!name_or_id.contains('/') || !machine.contains('/') || may_be_within(machine, name_or_id))
 }
 
 /// The name in a resource id, or the name itself.

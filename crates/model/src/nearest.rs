@@ -30,6 +30,14 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     best.map(|(_, candidate)| candidate)
 }
 
+/// Whether a word could be another with at most so many letters wrong, in whatever case.
+pub fn is_near(word: &str, other: &str, letters: usize) -> bool {
+    let [word, other] = [word, other]
+        .map(|it| it.chars().take(MAX_LENGTH + 1).map(|c| c.to_ascii_lowercase()).collect::<Vec<char>>());
+    let is_short = word.len() <= MAX_LENGTH && word.len().abs_diff(other.len()) <= letters;
+    is_short && distance(&word, &other, letters).is_some()
+}
+
 /// Longer words are not compared: no name of Azure's is longer, and the cost is quadratic.
 const MAX_LENGTH: usize = 128;
 

@@ -148,6 +148,8 @@ pub struct IpConfiguration {
     pub application_security_groups: Vec<At<String>>,
     /// `primary`, where it is written.
     pub primary: Option<At<bool>>,
+    /// Whether it is in the backend pool of a load balancer.
+    pub is_balanced: bool,
     /// Something in it was unreadable and has been reported, so nothing is reported as missing.
     pub incomplete: bool,
 }

@@ -116,6 +116,7 @@ impl NotFound {
     pub fn sentence(&self) -> String {
         match self {
             Self::Missing { nearest: None, .. } => self.to_string(),
+            Self::Ambiguous { .. } => format!("{self}; name its --resource-group, or {}", self.help()),
             _ => format!("{self}; {}", self.help()),
         }
     }
@@ -211,6 +212,15 @@ impl<I: Copy> Directory<I> {
         }
     }
 
+    /// Whether any of them is in the subscription and resource group of a whole id.
+    pub(crate) fn has_place_of(&self, id: &str) -> bool {
+        let same = |(one, group): (&str, &str), (other, other_group): (&str, &str)| {
+            one.eq_ignore_ascii_case(other) && group.eq_ignore_ascii_case(other_group)
+        };
+        let own = place(id);
+        self.entries.iter().any(|it| own.zip(place(&it.id)).is_some_and(|(own, it)| same(own, it)))
+    }
+
     /// The resource that `reference` means.
     ///
     /// # Errors
@@ -224,8 +234,11 @@ impl<I: Copy> Directory<I> {
             Parsed::Full(names) => {
                 let any_group = self.by_name.get(&names.to_ascii_lowercase()).into_iter().flatten();
                 let open = is_invented(reference);
+                let whole = is_of_a_subscription(reference);
                 let may_be = |it: &Entry<I>| {
-                    !it.given || ((open || it.invented) && may_be_one_place(&it.id, reference))
+                    !it.given
+                        || ((open || it.invented) && may_be_one_place(&it.id, reference))
+                        || (whole && may_be_within(&it.id, reference))
                 };
                 (any_group.filter(|&&nth| may_be(&self.entries[nth])).collect::<Vec<_>>(), names)
             }
@@ -282,6 +295,27 @@ fn place(id: &str) -> Option<(&str, &str)> {
 /// Whether an id is in a subscription that nobody said; its resource group may have been said all the same.
 fn is_invented(id: &str) -> bool {
     is_given(id) && place(id).is_some_and(|(subscription, _)| subscription == NO_SUBSCRIPTION)
+}
+
+/// Whether what has an id may be where another id says: in its subscription and its resource group, as far as either id
+/// says them.
+pub(crate) fn may_be_within(id: &str, place_of: &str) -> bool {
+    let part = |id: &str, key: &str| {
+        let mut words = id.split('/').skip_while(|word| !word.eq_ignore_ascii_case(key));
+        words.nth(1).map(str::to_ascii_lowercase)
+    };
+    let agree = |key: &str| match (part(id, key), part(place_of, key)) {
+        (Some(one), Some(other)) => {
+            one == other || [&one, &other].into_iter().any(|it| it == NO_SUBSCRIPTION)
+        }
+        _ => true,
+    };
+    agree("subscriptions") && (agree("resourceGroups") || may_be_one_place(id, place_of))
+}
+
+/// Whether a whole id says no resource group: it asks for all that are in a subscription.
+fn is_of_a_subscription(id: &str) -> bool {
+    is_full(id) && place(id).is_none()
 }
 
 /// Whether two ids, one of which is invented, agree in the resource groups that somebody said.
@@ -402,6 +436,21 @@ mod tests {
         // And somebody's own resource group may have that name.
         let directory = groups(&[(&id("s", NO_RESOURCE_GROUP), "web")]);
         assert!(directory.find(A).is_err());
+    }
+
+    #[test]
+    fn a_subscription_alone_is_a_place() {
+        let directory = groups(&[(A, "web"), (&B.replace("/s/", "/t/"), "web")]);
+        let within = |subscription: &str| {
+            format!("/subscriptions/{subscription}/providers/Microsoft.Network/networkSecurityGroups/web")
+        };
+        assert_eq!((directory.find(&within("S")), directory.find(&within("t"))), (Ok(0), Ok(1)));
+        assert!(matches!(directory.find(&within("u")), Err(NotFound::Missing { .. })));
+        let twice = groups(&[(A, "web"), (B, "web")]);
+        assert!(matches!(twice.find(&within("s")), Err(NotFound::Ambiguous { .. })));
+        // What says no place may be in any.
+        let local = groups(&[(&Kind::SecurityGroup.local_id("web"), "web")]);
+        assert_eq!(local.find(&within("u")), Ok(0));
     }
 
     #[test]

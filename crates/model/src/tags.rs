@@ -92,7 +92,7 @@ impl ServiceTags {
     }
 
     /// All tags in the file's order.
-    pub fn iter(&self) -> impl Iterator<Item = &NamedTag> {
+    pub fn iter(&self) -> impl Iterator<Item = &NamedTag> + Clone {
         self.tags.iter()
     }
 

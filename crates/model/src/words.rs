@@ -1,6 +1,7 @@
 //! Service tags by what a person writes.
 
-use crate::{Network, ServiceTag, nearest};
+use crate::near_tag::near_tag;
+use crate::{Network, ServiceTag};
 
 /// The tags that are computed, not published.
 pub(crate) const SPECIAL: [(&str, ServiceTag); 6] = [
@@ -11,6 +12,11 @@ pub(crate) const SPECIAL: [(&str, ServiceTag); 6] = [
     ("AzurePlatformIMDS", ServiceTag::AzurePlatformImds),
     ("AzurePlatformLKM", ServiceTag::AzurePlatformLkm),
 ];
+
+/// Whether a service tag of that name, whatever its case, is computed, and so none that a file could say.
+pub fn is_computed_tag(name: &str) -> bool {
+    SPECIAL.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+}
 
 impl Network {
     /// The service tag of that name, whatever its case; `None` where it is neither computed nor loaded.
@@ -30,6 +36,6 @@ impl Network {
     /// The service tag whose name is nearest to what was written, if any is near.
     pub fn nearest_service_tag(&self, written: &str) -> Option<&str> {
         let special = SPECIAL.iter().map(|(name, _)| *name);
-        nearest(written, special.chain(self.service_tags.iter().map(|tag| &*tag.name)))
+        near_tag(written, special.chain(self.service_tags.iter().map(|tag| &*tag.name)))
     }
 }

@@ -4,7 +4,8 @@
 use gateway::{Host, Ids};
 use io::{Backend, Links as _, Ports, Reception};
 use packet::Time;
-use pipeline::{Engine, Names, Settings, Shared, Snapshot};
+use pipeline::{Engine, Settings, Shared};
+use snapshot::{Names, Snapshot};
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

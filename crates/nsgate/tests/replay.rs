@@ -115,7 +115,7 @@ fn a_flow_log_is_held_against_the_policy() {
     let one = &answer["differences"][0];
     assert_eq!(one["was"], json!({"access": "Allow", "nsg": "web-nsg", "rule": "securityRules/AllowWeb"}));
     let now = json!({"access": "Deny", "nsg": "web-nsg", "rule": "defaultSecurityRules/DenyAllInBound"});
-    assert_eq!((&one["now"], &one["examples"][0]["at"]), (&now, &json!(format!("{log}:5"))));
+    assert_eq!((&one["now"], &one["examples"][0]["at"]), (&now, &json!(format!("{log}:5, tuple 3"))));
 
     let told = nsgate(&["replay", "--config", TWO, &log]);
     let told = text(&told.stdout);
@@ -147,8 +147,8 @@ fn what_cannot_be_read_is_an_error_with_its_place() {
     let cut = file("cut.json", &LOG.as_bytes()[..200]);
     let no_capture = file("c.pcap", b"GIF89a");
     for (input, why) in [
-        (broken.as_str(), "broken.json:5: the source port \"x\" cannot be read"),
-        (cut.as_str(), "cut.json:3: EOF"),
+        (broken.as_str(), "broken.json:5: tuple 3: the source port \"x\" cannot be read"),
+        (cut.as_str(), "cut.json:3: the log ends in the middle"),
         (no_capture.as_str(), "not a capture file"),
         ("nowhere.pcap", "nowhere.pcap"),
         ("nowhere-*.json", "matches no file"),
@@ -174,7 +174,7 @@ fn a_file_that_ends_too_soon_hides_nothing_else() {
     // Of each log two flows are judged, and of the capture three packets of ours.
     assert_eq!([&answer["judged"], &answer["different"]], [&json!(2 + 2 + 4), &json!(2)], "{answer:#}");
     let said = text(&output.stderr);
-    for why in ["growing.json:8: EOF", "cut.pcap: ", "nowhere.json: No such file"] {
+    for why in ["growing.json:8: the log ends in the middle", "cut.pcap: ", "nowhere.json: No such file"] {
         assert!(said.contains(why), "{why}: {said}");
     }
     let explained = nsgate(&["explain", "--config", TWO, "-o", "json", "--pcap", &cut]);

@@ -5,6 +5,11 @@ pub const IPV4: u16 = 0x0800;
 /// The EtherType of IPv6.
 pub const IPV6: u16 = 0x86dd;
 
+/// The EtherTypes of VLAN tags (IEEE 802.1Q and 802.1ad).
+const VLAN: [u16; 2] = [0x8100, 0x88a8];
+/// The most tags before a packet that are read through.
+const TAGS: usize = 2;
+
 /// The kind of a link, which says what header its packets have.
 ///
 /// # Source
@@ -36,7 +41,7 @@ impl Link {
         }
     }
 
-    /// The EtherType, and what stands behind the header.
+    /// The EtherType, and what stands behind the header; VLAN tags are a part of that.
     pub(crate) fn payload(self, bytes: &[u8]) -> Option<(u16, &[u8])> {
         let (type_at, header) = match self {
             Self::Ethernet => (12, 14),
@@ -51,8 +56,39 @@ impl Link {
             }
             Self::Other(_) => return None,
         };
-        let payload = bytes.get(header..)?;
-        let kind = bytes.get(type_at..)?.first_chunk()?;
-        Some((u16::from_be_bytes(*kind), payload))
+        let mut payload = bytes.get(header..)?;
+        let mut kind = u16::from_be_bytes(*bytes.get(type_at..)?.first_chunk()?);
+        for _ in 0..TAGS {
+            if !VLAN.contains(&kind) {
+                break;
+            }
+            // Priority and VLAN, then the type of what follows.
+            let [_, _, high, low] = *payload.first_chunk()?;
+            (kind, payload) = (u16::from_be_bytes([high, low]), payload.get(4..)?);
+        }
+        Some((kind, payload))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_read_through() {
+        let frame = |tags: &[u16]| {
+            let mut frame = vec![0; 12];
+            for tag in tags {
+                frame.extend([tag.to_be_bytes(), [0, 7]].concat());
+            }
+            frame.extend([0x08, 0x00, 0x45]);
+            frame
+        };
+        for tags in [&[][..], &[0x8100], &[0x88a8, 0x8100]] {
+            assert_eq!(Link::Ethernet.payload(&frame(tags)), Some((IPV4, &[0x45][..])), "{tags:x?}");
+        }
+        // One more than anybody has, and one that is cut off.
+        assert_eq!(Link::Ethernet.payload(&frame(&[0x8100; 3])).map(|(kind, _)| kind), Some(0x8100));
+        assert_eq!(Link::Ethernet.payload(&frame(&[0x8100])[..16]), None);
     }
 }

@@ -3,13 +3,12 @@
 use crate::Action;
 use crate::DropReason;
 pub(crate) use crate::fragments::Datagram;
-use crate::link::{Behind, Link, holds};
 use crate::shared::Shared;
-use crate::snapshot::{PLATFORM, Snapshot};
 use flow::{FlowId, Side, Table};
 use packet::checksum::transport_sum;
 use packet::parse::{FIN, Fragment, NETWORK_AT, Quote, RST, SYN};
 use packet::{Address, AttachmentId, Checksum, Frame, Packet, Protocol, SegmentKind, Transport};
+use snapshot::{Behind, Link, PLATFORM, Snapshot, holds};
 use std::ops::Range;
 
 /// The least payload of a super-frame's segments: what the smallest link lets through behind both headers (RFC 791: 68 bytes).
@@ -72,7 +71,7 @@ pub(crate) fn offload(frame: &Frame<'_>, packet: &Packet) -> Result<(), DropReas
 #[inline]
 pub(crate) fn source(link: &Link, bytes: &[u8], packet: &Packet) -> Result<(), DropReason> {
     if packet.source == packet.destination {
-        return Err(DropReason::Martian);
+        return Err(DropReason::Land);
     }
     // Every IPv6 host has such an address, and speaks from it on its link (RFC 4291, section 2.5.6).
     if !packet.source.is_v4() && packet.source.is_link_local() {

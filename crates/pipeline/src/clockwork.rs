@@ -3,11 +3,11 @@
 
 use crate::engine::{Action, Engine};
 use crate::shared::ROUND;
-use crate::snapshot::Snapshot;
 use crate::{DropReason, Ending};
 use nat::{Lease, PoolKey};
 use neighbour::Chore;
 use packet::{AttachmentId, FlowKey, Time};
+use snapshot::Snapshot;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! What happened, counted: one counter for each ending and one for each rule that denied.
 
-use crate::{Denial, DropReason, Ending, RuleId};
+use crate::{Denial, DropReason, Ending};
+use snapshot::RuleId;
 
 /// Frames and their bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -1,11 +1,11 @@
 //! The last thing that is asked of every packet: whether it may leave by its link.
 
-use crate::link::Link;
 use crate::observer::{Event, Observer};
 use crate::step::{Refusal, World};
 use crate::{DropReason, IcmpError, checks};
 use flow::{FlowId, Side};
 use packet::{Frame, Packet};
+use snapshot::Link;
 
 /// [`departure`] for a packet of a flow, which says where it leaves. Returns the epoch of the neighbours there.
 #[inline]
@@ -24,10 +24,15 @@ pub(crate) fn depart_with_flow<O: Observer>(
     let out = out.ok_or(DropReason::AttachmentGone)?;
     let epoch = world.shared.neighbours.epoch(hop.egress);
     if hop.epoch != Some(epoch) {
-        out.next_hop(far.source).ok_or(out.without_next_hop())?;
+        out.next_hop(far.source).ok_or(without_next_hop(out))?;
     }
     departure(out, frame, packet, action.routed, seen)?;
     Ok(epoch)
+}
+
+/// Why a packet can not leave by a link that has no next hop for it.
+pub(crate) fn without_next_hop(out: &Link) -> DropReason {
+    if out.outside().is_some() { DropReason::NoInternet } else { DropReason::AttachmentGone }
 }
 
 /// Whether a packet may leave by a link: it has a hop left, and it fits or may be cut.

@@ -8,13 +8,13 @@ use crate::judge::Judgement;
 use crate::outbox::Outbox;
 use crate::recent::Recent;
 use crate::shared::Shared;
-use crate::snapshot::Snapshot;
 use crate::step::{Came, World};
 use crate::{Count, DropReason, Ending};
 use flow::{Table, Timeouts, TooLarge};
 use nat::{Lease, PoolKey};
 use packet::make::neighbour_request;
 use packet::{AttachmentId, Mac, Time};
+use snapshot::Snapshot;
 use std::collections::HashMap;
 use std::sync::Arc;
 

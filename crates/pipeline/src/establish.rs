@@ -61,26 +61,26 @@ impl Engine {
         }
     }
 
-    /// A port of the pool: a free one, or that of the connection that has been closed longest.
+    /// A port of the pool: a free one, or that of the connection that has been closed longest. Where another worker is
+    /// quicker to take it, the next one's.
     fn lease(&mut self, pool: PoolKey, plan: &Plan) -> Result<Lease, DropReason> {
         let whose = (self.worker, self.workers);
         let likes = |port| likes(port, plan.initiator.destination_port, whose);
         let asker = self.snapshot.asker(plan.owner);
-        match self.shared.pools.lease_for(pool, asker, likes) {
-            Err(Refused::Exhausted(_)) => {
-                self.give_up(&pool);
-                Ok(self.shared.pools.lease_for(pool, asker, likes)?)
+        loop {
+            match self.shared.pools.lease_for(pool, asker, likes) {
+                Err(Refused::Exhausted(_)) if self.give_up(&pool) => {}
+                outcome => return Ok(outcome?),
             }
-            outcome => Ok(outcome?),
         }
     }
 
-    /// Ends the connection of a pool that has lingered longest here: its port is free again.
-    pub(crate) fn give_up(&mut self, pool: &PoolKey) {
-        if let Some(oldest) = self.closing.oldest(&self.flows, pool) {
-            let ended = self.flows.remove(oldest);
-            self.forget(ended);
-        }
+    /// Ends the connection of a pool that has lingered longest here: its port is free again. Returns whether there was one.
+    pub(crate) fn give_up(&mut self, pool: &PoolKey) -> bool {
+        let Some(oldest) = self.closing.oldest(&self.flows, pool) else { return false };
+        let ended = self.flows.remove(oldest);
+        self.forget(ended);
+        true
     }
 
     /// Lets a record go that has left the table: its port and its tuples are free again, and nothing lingers for it.

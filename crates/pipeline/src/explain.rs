@@ -1,18 +1,21 @@
 //! What would happen to a packet now, told stage by stage.
 
 use crate::engine::Engine;
-use crate::observer::{Decider, Event, Level, Observer, RouteKind, Silent};
+use crate::in_words::{
+    describe, flow_found, judged, next_hop_type, passes, routed, stage_of, told, why_user_defined,
+};
+use crate::observer::{Event, Observer, RouteKind, Silent};
 use crate::path::{key_of, walk};
-use crate::snapshot::Snapshot;
 use crate::step::{Came, Refusal, Step};
-use crate::{Denial, Ending, IcmpError, RuleId, RuleName};
+use crate::{DropReason, Ending, IcmpError};
 use flow::Side;
 use model::{Access, Direction};
 use packet::{AttachmentId, FlowKey, Frame, Offload, Packet};
 use policy::{GroupId, RuleIndex, Tuple};
+use snapshot::{RuleId, RuleName, Snapshot, UserRoute};
 
 /// One stage of a packet's walk.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Stage {
     /// A short name, stable for machines.
     pub name: &'static str,
@@ -20,6 +23,19 @@ pub struct Stage {
     pub text: String,
     /// The rule that decided, where one did.
     pub decided: Option<Decided>,
+    /// The rules that allowed the live flow that was found, in the order in which they were asked.
+    pub allowed_by: Vec<RuleName>,
+    /// The route that was found.
+    pub route: Option<RouteFound>,
+}
+
+/// A route and where it leads.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RouteFound {
+    /// The user's; `None` where it is one of the system's.
+    pub user: Option<UserRoute>,
+    /// In Azure's words, as `VnetLocal`.
+    pub next_hop_type: &'static str,
 }
 
 /// The rule of an NSG that decided at a stage, and what it was asked: enough to ask the other rules of that NSG.
@@ -57,6 +73,8 @@ pub struct Explanation {
     pub ending: Option<Ending>,
     /// The rule that denied, if a rule did.
     pub denied_by: Option<RuleName>,
+    /// Why it is dropped, in a sentence: that of the reason, or where it is known more exactly.
+    pub why: Option<String>,
     /// Where it would leave.
     pub egress: Option<AttachmentId>,
     /// What its sender would be told.
@@ -102,11 +120,18 @@ impl Engine {
     }
 
     fn explain_as(&self, on: AttachmentId, frame: &Frame<'_>, came: Came) -> Explanation {
-        let mut recorder = Recorder { snapshot: self.snapshot(), stages: Vec::new(), egress: None };
+        let mut recorder = Recorder { engine: self, stages: Vec::new(), egress: None, kept_back: None };
         let result = walk(&self.world(came), on, frame, &mut recorder);
-        let Recorder { stages, egress, .. } = recorder;
-        let nothing =
-            Explanation { stages, ending: None, denied_by: None, egress: None, told: None, hand_over: None };
+        let Recorder { stages, egress, kept_back, .. } = recorder;
+        let nothing = Explanation {
+            stages,
+            ending: None,
+            denied_by: None,
+            why: None,
+            egress: None,
+            told: None,
+            hand_over: None,
+        };
         match result {
             Ok(Step::HandOver { worker, .. }) => Explanation { hand_over: Some(worker), ..nothing },
             Ok(step) => Explanation { ending: ending_of(&step), egress, ..nothing },
@@ -116,7 +141,7 @@ impl Engine {
                 told: tell,
                 ..nothing
             }
-            .with_verdict(&denial),
+            .with_verdict(why(denial.reason, kept_back)),
         }
     }
 }
@@ -136,45 +161,104 @@ fn ending_of(step: &Step) -> Option<Ending> {
 }
 
 impl Explanation {
-    fn with_verdict(mut self, denial: &Denial) -> Self {
-        self.stages.push(Stage { name: "verdict", text: denial.reason.text().into(), decided: None });
-        self
+    fn with_verdict(mut self, why: String) -> Self {
+        self.stages.push(Stage { name: "verdict", text: why.clone(), ..Stage::default() });
+        Self { why: Some(why), ..self }
     }
+}
+
+/// A drop's reason; of one by a route, which route.
+fn why(reason: DropReason, kept_back: Option<(Whose, UserRoute)>) -> String {
+    match (reason, kept_back) {
+        (DropReason::RouteNone | DropReason::RouteElsewhere, Some((whose, route))) => {
+            why_user_defined(reason, whose, &route)
+        }
+        (DropReason::RouteNone, None) => {
+            "The system's route is None: this private or reserved address is neither the virtual network's, nor a \
+             peer's, nor behind the gateway."
+                .into()
+        }
+        _ => reason.text().into(),
+    }
+}
+
+/// What a user's route keeps back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Whose {
+    /// The packet.
+    Packet,
+    /// What the receiver would answer.
+    Answers,
+    /// The packet, to a private or reserved address that nobody has where it leads.
+    Reserved,
 }
 
 /// Writes down what it sees.
 struct Recorder<'a> {
-    snapshot: &'a Snapshot,
+    engine: &'a Engine,
     stages: Vec<Stage>,
     egress: Option<AttachmentId>,
+    /// The user's route by which it goes no further.
+    kept_back: Option<(Whose, UserRoute)>,
 }
 
 impl Observer for Recorder<'_> {
     fn see(&mut self, event: Event<'_>) {
-        let decided = match &event {
-            Event::Judged { direction, by: Some(by), .. } => Some(Decided {
-                direction: *direction,
-                name: by.name.clone(),
-                access: by.access,
-                group: by.group,
-                rule: by.rule,
-                tuple: *by.tuple,
-            }),
-            _ => None,
-        };
+        let stage = self.stage(event);
+        self.stages.push(stage);
+    }
+}
+
+impl Recorder<'_> {
+    fn stage(&mut self, event: Event<'_>) -> Stage {
+        let snapshot: &Snapshot = self.engine.snapshot();
         let (name, text) = match event {
             Event::Read(packet) => ("packet", describe(packet)),
             Event::SourceBelongs => ("source", "the source address belongs to this attachment".into()),
-            Event::FlowFound(key) => ("flow", format!("a live flow has the tuple {key}")),
+            Event::FlowFound(key, flow) => {
+                let allowed_by = self.engine.allowed_by(flow);
+                let text = flow_found(key, &allowed_by);
+                return Stage { name: "flow", text, allowed_by, ..Stage::default() };
+            }
             Event::FlowMissing(key) => ("flow", format!("no live flow has the tuple {key}: a first packet")),
             Event::OfWorker(worker) => ("worker", format!("worker {worker} has the flow, or would have it")),
             Event::Judged { direction, level, nic, by } => {
-                (stage_of(direction, level), judged(level, nic, by))
+                let decided = by.as_ref().map(|by| Decided {
+                    direction,
+                    name: by.name.clone(),
+                    access: by.access,
+                    group: by.group,
+                    rule: by.rule,
+                    tuple: *by.tuple,
+                });
+                let (name, text) = (stage_of(direction, level), judged(level, nic, by));
+                return Stage { name, text, decided, ..Stage::default() };
             }
-            Event::Platform => {
-                ("platform", "the platform's own traffic: only a rule with its tag could deny it".into())
+            Event::Platform { level, nic, group } => {
+                let rule = snapshot.rule(group, Direction::Outbound, 0).and_then(|it| snapshot.rule_name(it));
+                (stage_of(Direction::Outbound, level), passes(level, nic, rule))
             }
-            Event::Routed(kind) => ("route", routed(kind)),
+            Event::Routed { from, to, kind } => {
+                let user = from.and_then(|from| snapshot.user_route(from, to));
+                let text = routed(kind, to, user.as_ref());
+                let whose = match kind {
+                    RouteKind::UserDefined => Some(Whose::Packet),
+                    RouteKind::None => Some(Whose::Reserved),
+                    _ => None,
+                };
+                self.kept_back = whose.zip(user.clone());
+                let next_hop_type = next_hop_type(kind, user.as_ref());
+                let route = next_hop_type.map(|next_hop_type| RouteFound { user, next_hop_type });
+                return Stage { name: "route", text, route, ..Stage::default() };
+            }
+            Event::AnswersElsewhere { from, to } => {
+                let user = snapshot.user_route(from, to);
+                let text = routed(RouteKind::UserDefined, to, user.as_ref());
+                let next_hop_type = next_hop_type(RouteKind::UserDefined, user.as_ref());
+                self.kept_back = user.clone().map(|route| (Whose::Answers, route));
+                let route = next_hop_type.map(|next_hop_type| RouteFound { user, next_hop_type });
+                return Stage { name: "route-of-answers", text, route, ..Stage::default() };
+            }
             Event::OneToOne(public) => {
                 ("translation", format!("the source becomes {public}, ports untouched"))
             }
@@ -184,68 +268,11 @@ impl Observer for Recorder<'_> {
             }
             Event::Leaves(on) => {
                 self.egress = Some(on);
-                let kind = self.snapshot.link(on).map_or("attachment", |link| link.kind());
+                let kind = snapshot.link(on).map_or("attachment", |link| link.kind());
                 ("egress", format!("leaves by the {kind}"))
             }
             Event::Told(error) => ("answer", told(error)),
         };
-        self.stages.push(Stage { name, text, decided });
-    }
-}
-
-fn describe(packet: &Packet) -> String {
-    let (from, to) = packet.ports();
-    let ports = if packet.protocol.has_ports() { format!(", ports {from} > {to}") } else { String::new() };
-    format!(
-        "{} {} > {}{ports}, TTL {}, {} bytes",
-        packet.protocol,
-        packet.source,
-        packet.destination,
-        packet.ttl,
-        packet.length()
-    )
-}
-
-fn stage_of(direction: Direction, level: Level) -> &'static str {
-    match (direction, level) {
-        (Direction::Outbound, Level::Nic) => "outbound-nic",
-        (Direction::Outbound, Level::Subnet) => "outbound-subnet",
-        (Direction::Inbound, Level::Subnet) => "inbound-subnet",
-        (Direction::Inbound, Level::Nic) => "inbound-nic",
-    }
-}
-
-fn judged(level: Level, nic: &str, by: Option<Decider<'_>>) -> String {
-    let place = match level {
-        Level::Nic => nic.to_string(),
-        Level::Subnet => format!("the subnet of {nic}"),
-    };
-    match by {
-        None => format!("no NSG at {place}: allowed"),
-        Some(Decider { name: rule, access, .. }) => {
-            let verb = if access == Access::Allow { "allowed" } else { "denied" };
-            format!("{verb} at {place} by {} of {}", rule.azure(), rule.nsg)
-        }
-    }
-}
-
-fn routed(kind: RouteKind<'_>) -> String {
-    match kind {
-        RouteKind::VnetLocal(nic) => format!("VnetLocal: {nic}"),
-        RouteKind::VNetPeering(nic) => format!("VNetPeering: {nic}"),
-        RouteKind::VirtualNetworkGateway => "VirtualNetworkGateway".into(),
-        RouteKind::Internet => "Internet".into(),
-        RouteKind::Hairpin(nic) => format!("Internet, which is back in: the public address belongs to {nic}"),
-        RouteKind::Nowhere => "None".into(),
-    }
-}
-
-fn told(error: IcmpError) -> String {
-    match error {
-        IcmpError::TimeExceeded => "the sender is told: ICMP time exceeded".into(),
-        IcmpError::Prohibited => "the sender is told: ICMP administratively prohibited".into(),
-        IcmpError::TooBig { mtu } => {
-            format!("the sender is told: too big, the link carries {mtu} bytes")
-        }
+        Stage { name, text, ..Stage::default() }
     }
 }

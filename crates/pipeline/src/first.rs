@@ -2,16 +2,13 @@
 
 use crate::checks::Datagram;
 use crate::judge::{Judgement, inbound, inbound_from_internet, outbound};
-use crate::link::Link;
 use crate::observer::{Event, Observer};
-use crate::prefixes::Prefixes;
-use crate::reach::Reach;
 use crate::route::{Route, answers, attachment_of, outward, route, to_vnet};
-use crate::snapshot::{Public, Snapshot};
 use crate::step::{Plan, Refusal, Step, World};
 use crate::{DropReason, IcmpError};
 use packet::parse::Fragment;
 use packet::{AttachmentId, FlowKey, Owner, Packet, Protocol, Transport};
+use snapshot::{Link, Prefixes, Public, Reach, Snapshot};
 
 /// Whether such a packet can be the first of a flow.
 pub(crate) fn may_begin(packet: &Packet) -> Result<(), DropReason> {
@@ -46,7 +43,7 @@ pub(crate) fn from_nic<O: Observer>(
         match route(snapshot, link.scope, sender.subnet, key.destination, seen)? {
             Route::Vnet(scope, receiver) => {
                 inbound(snapshot, &receiver, &key, &mut rules, seen)?;
-                answers(snapshot, &receiver, scope, key.source)?;
+                answers(snapshot, &receiver, scope, key.source, seen)?;
                 let routed = sender.subnet != receiver.subnet;
                 (FlowKey { scope, ..key.reversed() }, None, attachment_of(&receiver)?, routed)
             }
@@ -109,7 +106,7 @@ fn inward<O: Observer>(
     let receiver = snapshot.private(arriving.scope, private).ok_or(DropReason::UnknownDestination)?;
     seen.see(Event::Inward { private, nic: &snapshot.nic(receiver.nic).name });
     inbound_from_internet(snapshot, receiver, arriving, rules, seen)?;
-    answers(snapshot, receiver, arriving.scope, arriving.source)?;
+    answers(snapshot, receiver, arriving.scope, arriving.source, seen)?;
     Ok((attachment_of(receiver)?, snapshot.nic(receiver.nic).owner))
 }
 
@@ -127,12 +124,12 @@ pub(crate) fn from_on_premises<O: Observer>(
     let Some(Reach::Vnet(to)) = snapshot.reach(link.scope, key.destination) else {
         return Err(DropReason::NoTransit.into());
     };
-    let Route::Vnet(scope, receiver) = to_vnet(snapshot, to, to, key.destination, seen)? else {
+    let Route::Vnet(scope, receiver) = to_vnet(snapshot, (to, None), to, key.destination, seen)? else {
         return Err(DropReason::NoTransit.into());
     };
     let mut rules = Judgement::default();
     inbound(snapshot, &receiver, &key, &mut rules, seen)?;
-    answers(snapshot, &receiver, scope, key.source)?;
+    answers(snapshot, &receiver, scope, key.source, seen)?;
     Ok(Plan {
         initiator: key,
         responder: FlowKey { scope, ..key.reversed() },

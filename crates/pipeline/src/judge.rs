@@ -1,13 +1,12 @@
 //! Asking the rules that stand before a NIC: its subnet's and its own.
 
-use crate::observer::{Decider, Event, Level, Observer};
-use crate::snapshot::{Private, Snapshot};
+use crate::observer::{Decider, Event, Observer};
 use crate::step::Refusal;
-use crate::verify::Guards;
-use crate::{Denial, DropReason, RuleId};
+use crate::{Denial, DropReason};
 use model::{Access, Direction, PublicIpSku};
 use packet::FlowKey;
 use policy::{Classes, GroupId, Match, Tuple};
+use snapshot::{Guards, Level, Private, RuleId, Snapshot};
 
 /// The rules that allowed a flow, at the levels where an NSG stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -103,7 +102,7 @@ fn judge<O: Observer>(
     let index = match snapshot.policy.first_match(group, direction, &asked.classes) {
         Match::Rule(index) => index,
         Match::Platform => {
-            seen.see(Event::Platform);
+            seen.see(Event::Platform { level, nic, group });
             return Ok(None);
         }
     };

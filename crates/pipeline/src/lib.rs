@@ -1,8 +1,22 @@
 //! The packet's path through the gateway: what is asked of a packet, in which order, and how its way ends.
 //!
 //! Read [`path.rs`](../src/pipeline/path.rs.html) first: it shows the order and changes nothing. `act.rs` carries its decisions
-//! out, `send.rs` sends; `engine.rs` holds what packets leave behind, `snapshot.rs` the policy that they are judged by. This crate
-//! knows no sockets and no clock: frames, moments and seeds are arguments.
+//! out, `send.rs` sends; `engine.rs` holds what packets leave behind. The policy that they are judged by is the crate
+//! [`snapshot`]. This crate knows no sockets and no clock: frames, moments and seeds are arguments.
+//!
+//! | module | question |
+//! |---|---|
+//! | `engine`, `shared` | what does a worker keep, and what have all workers together? |
+//! | `path`, `step` | what is asked of a packet, in which order, and what does it come to? |
+//! | `own`, `checks`, `member` | is it for the gateway itself, may it be, does it belong to a flow that it does not name? |
+//! | `first`, `judge`, `route`, `departure` | who decides on a first packet, where does it go, and may it leave there? |
+//! | `act`, `establish`, `follow`, `send`, `outbox` | how is that carried out, and how does it leave? |
+//! | `who_has` | who answers for an address? |
+//! | `directory`, `lingering` | whose is a flow, and whose port is given up next? |
+//! | `fragments`, `identification`, `recent`, `closing`, `allowance` | what is remembered besides flows? |
+//! | `clockwork` | what does time clear away? |
+//! | `verdict`, `counters`, `view` | how did it end, how often, and what lives? |
+//! | `observer`, `explain` | what would happen now, and why? |
 //!
 //! Every worker has an [`Engine`] with the records of its own flows, and all have one [`Shared`]. Whichever worker receives a
 //! frame, the one that has its flow carries it out: [`Engine::receive`] says to whom a frame is to be handed over
@@ -22,47 +36,32 @@ mod explain;
 mod first;
 mod follow;
 mod fragments;
-mod gateway;
 mod identification;
+mod in_words;
 mod judge;
 mod lingering;
-mod link;
 mod member;
-mod names;
 mod observer;
 mod outbox;
 mod own;
 mod path;
-mod prefixes;
-mod reach;
 mod recent;
 mod route;
-mod scatter;
 mod send;
 mod shared;
-mod snapshot;
 mod step;
-mod unseen;
-mod user_routes;
 mod verdict;
-mod verify;
 mod view;
 mod who_has;
 
 pub use act::Way;
 pub use counters::{Count, Counters};
 pub use engine::{Action, Engine, Settings};
-pub use explain::{Decided, Explanation, Foreseen, Stage};
-pub use gateway::{Attachment, AttachmentKind, Gateway};
+pub use explain::{Decided, Explanation, Foreseen, RouteFound, Stage};
 pub use judge::Judgement;
-pub use names::{Names, RuleId, RuleName};
-pub use observer::{Decider, Event, Level, Observer, RouteKind, Silent};
+pub use observer::{Decider, Event, Observer, RouteKind, Silent};
 pub use outbox::{Outbox, Outgoing};
 pub use packet::make::IcmpError;
-pub use reach::{on_premises, virtual_network_tag, virtual_network_tags};
 pub use shared::Shared;
-pub use snapshot::Snapshot;
-pub use unseen::Unseen;
 pub use verdict::{Denial, DropReason, Ending};
-pub use verify::{FlowVerdict, Guards};
 pub use view::FlowView;

@@ -4,12 +4,12 @@ use crate::DropReason;
 use crate::checks::{self, Datagram};
 use crate::departure::depart_with_flow;
 use crate::fragments::Lead;
-use crate::link::Link;
 use crate::observer::{Event, Observer};
 use crate::step::{Came, Refusal, Step, World};
 use flow::{FlowId, Side};
 use packet::parse::{Fragment, Quote, parse_quote};
 use packet::{FlowKey, Frame, Packet, Scope};
+use snapshot::Link;
 
 /// A fragment without a transport header: it goes where its first one went.
 pub(crate) fn later_fragment<O: Observer>(
@@ -79,7 +79,7 @@ pub(crate) fn related<O: Observer>(
         seen.see(Event::FlowMissing(&key));
         return Err(DropReason::ErrorWithoutFlow.into());
     };
-    seen.see(Event::FlowFound(&key));
+    seen.see(Event::FlowFound(&key, flow));
     checks::believable(world.flows, frame, &packet, &quote, (flow, side.other()))?;
     let epoch = depart_with_flow(world, frame, &packet, (flow, side), seen)?;
     Ok(Step::Related { packet, quote, flow, side, epoch })

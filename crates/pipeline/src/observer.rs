@@ -1,10 +1,11 @@
 //! What the path says of itself while it goes: nothing on the data path, everything to `explain`.
 
 use crate::IcmpError;
-use crate::names::RuleName;
-use model::{Access, Direction};
+use flow::FlowId;
+use model::{Access, Direction, SubnetIndex};
 use packet::{Address, AttachmentId, FlowKey, Packet};
 use policy::{GroupId, RuleIndex, Tuple};
+use snapshot::{Level, RuleName};
 
 /// Watches a packet's walk. The silent one costs nothing: its calls vanish when compiled.
 pub trait Observer {
@@ -21,15 +22,6 @@ impl Observer for Silent {
     fn see(&mut self, _: Event<'_>) {}
 }
 
-/// Where an NSG stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Level {
-    /// At the network interface.
-    Nic,
-    /// At its subnet.
-    Subnet,
-}
-
 /// One thing that the path found out, in the order in which it happens.
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -38,7 +30,7 @@ pub enum Event<'a> {
     /// The source address may be used on this attachment.
     SourceBelongs,
     /// A live flow has this tuple.
-    FlowFound(&'a FlowKey),
+    FlowFound(&'a FlowKey, FlowId),
     /// No live flow has this tuple.
     FlowMissing(&'a FlowKey),
     /// Another worker has the flow, or would have it.
@@ -54,10 +46,31 @@ pub enum Event<'a> {
         /// The rule that matched.
         by: Option<Decider<'a>>,
     },
-    /// Traffic to the platform's own address, which no rule but a platform tag's touches.
-    Platform,
+    /// A first packet to one of the platform's addresses passes an NSG, of whose rules only those with its tags are asked.
+    Platform {
+        /// At which level.
+        level: Level,
+        /// The network interface on whose behalf.
+        nic: &'a str,
+        /// The NSG, as the network interface's virtual network sees it.
+        group: GroupId,
+    },
     /// The route was found.
-    Routed(RouteKind<'a>),
+    Routed {
+        /// The sender's subnet; `None` where the packet is from on premises.
+        from: Option<SubnetIndex>,
+        /// The destination.
+        to: Address,
+        /// Where it leads.
+        kind: RouteKind<'a>,
+    },
+    /// What the receiver answers goes elsewhere, by a user's route of its subnet.
+    AnswersElsewhere {
+        /// The receiver's subnet.
+        from: SubnetIndex,
+        /// Whom it answers.
+        to: Address,
+    },
     /// The source becomes a public address with the same port.
     OneToOne(Address),
     /// The source becomes a port of a public address; the port is the one that would be taken now.
@@ -98,16 +111,20 @@ pub struct Decider<'a> {
 /// A route as Azure names its next hop.
 #[derive(Clone, Copy, Debug)]
 pub enum RouteKind<'a> {
-    /// `VnetLocal`: a network interface of the same virtual network.
-    VnetLocal(&'a str),
-    /// `VNetPeering`: a network interface of a peer.
-    VNetPeering(&'a str),
+    /// `VnetLocal`: a network interface of the same virtual network, or nobody's there.
+    VnetLocal(Option<&'a str>),
+    /// `VNetPeering`: a network interface of a peer, or nobody's there.
+    VNetPeering(Option<&'a str>),
     /// `VirtualNetworkGateway`: on premises.
     VirtualNetworkGateway,
     /// `Internet`.
     Internet,
     /// The public address of a network interface of ours: `Internet`, and back in.
     Hairpin(&'a str),
-    /// `None`, the platform, or nobody.
+    /// `None`: the system's, for private and reserved addresses that nobody has.
+    None,
+    /// A user's that leads elsewhere than the system's, or nowhere.
+    UserDefined,
+    /// To the platform or on the link, where no route leads.
     Nowhere,
 }

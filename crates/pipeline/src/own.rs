@@ -2,13 +2,12 @@
 
 use crate::DropReason;
 use crate::checks::{self, Datagram};
-use crate::link::{Link, Outside};
 use crate::member::answer_to;
 use crate::path::key_of;
-use crate::snapshot::Public;
 use crate::step::{Came, Refusal, Step, World};
 use packet::parse::{Fragment, parse_quote};
 use packet::{FlowKey, Frame, Packet, Protocol, Transport};
+use snapshot::{Link, Outside, Public};
 
 /// Outside: what is addressed to the host is the host's, and a ping to the gateway is answered.
 pub(crate) fn for_the_gateway(

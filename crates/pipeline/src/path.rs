@@ -31,11 +31,10 @@
 //! now, so each such round costs a lingering record, and ends where there is none. What a neighbour says goes round besides, to
 //! each worker whose packets have waited for it (`who_has.rs`).
 
-use crate::departure::{depart_with_flow, departure};
+use crate::departure::{depart_with_flow, departure, without_next_hop};
 use crate::first::{
     begun, from_internet, from_nic, from_on_premises, may_begin, not_here, room, tell_of_shortage,
 };
-use crate::link::{Behind, Link};
 use crate::member::{later_fragment, related};
 use crate::observer::{Event, Observer};
 use crate::own::for_the_gateway;
@@ -44,6 +43,7 @@ use crate::{DropReason, checks};
 use flow::{FlowId, Segment};
 use packet::parse::Fragment;
 use packet::{AttachmentId, FlowKey, Frame, Packet, Parsed, Scope, Transport, parse};
+use snapshot::{Behind, Link};
 
 /// Decides what becomes of a frame.
 ///
@@ -98,7 +98,7 @@ fn walk_packet<O: Observer>(
     let key = key_of(link.scope, &packet);
     match world.flows.find(&key) {
         Some((flow, side)) if !world.flows.would_reopen(flow, segment_of(&packet)) => {
-            seen.see(Event::FlowFound(&key));
+            seen.see(Event::FlowFound(&key, flow));
             checks::question_or_answer(&packet, side)?;
             let epoch = depart_with_flow(world, frame, &packet, (flow, side), seen)?;
             Ok(Step::Known { packet, flow, side, epoch })
@@ -138,7 +138,7 @@ fn begin<O: Observer>(
         plan => plan?,
     };
     let out = world.snapshot.link(plan.egress[0]).ok_or(DropReason::AttachmentGone)?;
-    out.next_hop(plan.responder.source).ok_or(out.without_next_hop())?;
+    out.next_hop(plan.responder.source).ok_or(without_next_hop(out))?;
     departure(out, frame, &packet, plan.routed, seen)?;
     if let Some(home) = elsewhere {
         return Ok(not_here(world, &plan, (home, begun(link, &packet)), seen));

@@ -3,13 +3,12 @@
 use crate::DropReason;
 use crate::checks;
 use crate::observer::{Event, Observer, RouteKind};
-use crate::reach::Reach;
-use crate::snapshot::{PLATFORM, Private, Public, Snapshot};
 use crate::step::{Refusal, World};
-use model::{NextHop, SubnetIndex};
+use model::SubnetIndex;
 use nat::{Lease, PoolKey};
 use packet::parse::{ACK, SYN};
 use packet::{Address, AttachmentId, FlowKey, Packet, Scope, Transport, home};
+use snapshot::{PLATFORM, Private, Public, Reach, Snapshot};
 
 /// Where a packet from a NIC goes.
 pub(crate) enum Route {
@@ -32,95 +31,85 @@ pub(crate) fn route<O: Observer>(
     destination: Address,
     seen: &mut O,
 ) -> Result<Route, DropReason> {
+    let routed = |kind| Event::Routed { from: Some(subnet), to: destination, kind };
     if destination == PLATFORM {
-        return nowhere(DropReason::PlatformAddress, seen);
+        seen.see(routed(RouteKind::Nowhere));
+        return Err(DropReason::PlatformAddress);
     }
-    let reach = snapshot.reach(scope, destination);
-    if let Err(reason) = snapshot.user_routes.agree(subnet, destination, next_hop(scope, reach)) {
-        return nowhere(reason, seen);
-    }
+    let reach = match snapshot.route(scope, subnet, destination) {
+        Ok(reach) => reach,
+        Err(diverted) => {
+            seen.see(routed(RouteKind::UserDefined));
+            return Err(diverted.into());
+        }
+    };
     match reach {
-        Some(Reach::Vnet(to)) => return to_vnet(snapshot, scope, to, destination, seen),
-        Some(Reach::Gateway(on)) => return to_gateway(snapshot, on, destination, seen),
+        Some(Reach::Vnet(to)) => return to_vnet(snapshot, (scope, Some(subnet)), to, destination, seen),
+        Some(Reach::Gateway(on)) => {
+            seen.see(routed(RouteKind::VirtualNetworkGateway));
+            return to_gateway(snapshot, on, destination);
+        }
         None => {}
     }
     if let Some(Public::OneToOne(to, private)) = snapshot.public(destination) {
         let nic = snapshot.private(to, private).map_or("", |receiver| &snapshot.nic(receiver.nic).name);
-        seen.see(Event::Routed(RouteKind::Hairpin(nic)));
+        seen.see(routed(RouteKind::Hairpin(nic)));
         return Ok(Route::Hairpin(to, private));
     }
     let internet = snapshot.internet.and_then(|id| snapshot.link(id));
-    let reason = if destination.is_link_local() {
-        DropReason::LinkLocal
+    let (kind, reason) = if destination.is_link_local() {
+        (RouteKind::Nowhere, DropReason::LinkLocal)
     } else if checks::is_private_or_reserved(destination) {
-        DropReason::RouteNone
+        (RouteKind::None, DropReason::RouteNone)
     } else if snapshot.public(destination).is_some() {
-        DropReason::NoMapping
+        (RouteKind::Internet, DropReason::NoMapping)
     } else if internet.is_some_and(|link| link.is_gateway(destination)) {
-        DropReason::GatewayAddress
+        (RouteKind::Internet, DropReason::GatewayAddress)
     } else if let Some(link) = internet.filter(|link| link.next_hop(destination).is_some()) {
-        seen.see(Event::Routed(RouteKind::Internet));
+        seen.see(routed(RouteKind::Internet));
         return Ok(Route::Internet(link.id));
     } else {
-        DropReason::NoInternet
+        (RouteKind::Internet, DropReason::NoInternet)
     };
-    nowhere(reason, seen)
+    seen.see(routed(kind));
+    Err(reason)
 }
 
 /// Whether what a receiver answers goes back by the system's own route. In Azure a connection whose answers go elsewhere comes to
 /// nothing unless somebody there brings them back.
-pub(crate) fn answers(
+pub(crate) fn answers<O: Observer>(
     snapshot: &Snapshot,
     receiver: &Private,
     scope: Scope,
     to: Address,
+    seen: &mut O,
 ) -> Result<(), DropReason> {
-    let reach = snapshot.reach(scope, to);
-    snapshot.user_routes.agree(receiver.subnet, to, next_hop(scope, reach))
+    let routed = snapshot.route(scope, receiver.subnet, to);
+    routed.inspect_err(|_| seen.see(Event::AnswersElsewhere { from: receiver.subnet, to }))?;
+    Ok(())
 }
 
-/// The next hop of the system's route to where an address is, seen from the network of a scope; peers have no such word.
-fn next_hop(from: Scope, reach: Option<Reach>) -> Option<NextHop> {
-    match reach {
-        Some(Reach::Vnet(to)) => (to == from).then_some(NextHop::VnetLocal),
-        Some(Reach::Gateway(_)) => Some(NextHop::VirtualNetworkGateway),
-        None => Some(NextHop::Internet),
-    }
-}
-
-/// To an address of the virtual network `to`, which is the sender's own or a peer of it.
+/// To an address of the virtual network `to`, which is the sender's own or a peer of it. Beside the sender's stands its
+/// subnet, if it has one.
 pub(crate) fn to_vnet<O: Observer>(
     snapshot: &Snapshot,
-    from: Scope,
+    (scope, from): (Scope, Option<SubnetIndex>),
     to: Scope,
     destination: Address,
     seen: &mut O,
 ) -> Result<Route, DropReason> {
-    let Some(receiver) = snapshot.private(to, destination) else {
-        return nowhere(DropReason::UnknownDestination, seen);
-    };
-    let nic = &snapshot.nic(receiver.nic).name;
-    let kind = if from == to { RouteKind::VnetLocal(nic) } else { RouteKind::VNetPeering(nic) };
-    seen.see(Event::Routed(kind));
-    Ok(Route::Vnet(to, *receiver))
+    let receiver = snapshot.private(to, destination);
+    let nic = receiver.map(|receiver| &*snapshot.nic(receiver.nic).name);
+    let kind = if scope == to { RouteKind::VnetLocal(nic) } else { RouteKind::VNetPeering(nic) };
+    seen.see(Event::Routed { from, to: destination, kind });
+    receiver.map(|receiver| Route::Vnet(to, *receiver)).ok_or(DropReason::UnknownDestination)
 }
 
-fn to_gateway<O: Observer>(
-    snapshot: &Snapshot,
-    on: AttachmentId,
-    destination: Address,
-    seen: &mut O,
-) -> Result<Route, DropReason> {
-    if snapshot.link(on).is_some_and(|link| link.is_gateway(destination)) {
-        return nowhere(DropReason::GatewayAddress, seen);
+fn to_gateway(snapshot: &Snapshot, on: AttachmentId, destination: Address) -> Result<Route, DropReason> {
+    match snapshot.link(on) {
+        Some(link) if link.is_gateway(destination) => Err(DropReason::GatewayAddress),
+        _ => Ok(Route::Gateway(on)),
     }
-    seen.see(Event::Routed(RouteKind::VirtualNetworkGateway));
-    Ok(Route::Gateway(on))
-}
-
-fn nowhere<O: Observer>(reason: DropReason, seen: &mut O) -> Result<Route, DropReason> {
-    seen.see(Event::Routed(RouteKind::Nowhere));
-    Err(reason)
 }
 
 /// The tuple with which a packet leaves for the internet, and whose port it then has.

@@ -2,6 +2,7 @@
 
 use crate::act::Outcome;
 use crate::checks;
+use crate::departure::without_next_hop;
 use crate::engine::{Engine, Hop};
 use crate::shared::ROUND;
 use crate::step::Refusal;
@@ -82,7 +83,7 @@ impl Engine {
         let link = self.snapshot.link(hop.egress).ok_or(DropReason::AttachmentGone)?;
         let (own_mac, mtu) = (link.mac, link.mtu);
         if hop.epoch != Some(epoch) {
-            let next_hop = link.next_hop(destination).ok_or(link.without_next_hop())?;
+            let next_hop = link.next_hop(destination).ok_or(without_next_hop(link))?;
             let next_hop = NextHop { on: hop.egress, scope: link.scope, address: next_hop };
             let from =
                 self.flows.get(flow).map_or(hop.egress, |action| action.hops[side.other() as usize].egress);

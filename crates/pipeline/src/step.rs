@@ -4,12 +4,12 @@ use crate::checks::Datagram;
 use crate::closing::Closing;
 use crate::judge::Judgement;
 use crate::shared::Shared;
-use crate::snapshot::Snapshot;
 use crate::{Denial, IcmpError};
 use flow::{FlowId, Side};
 use nat::PoolKey;
 use packet::parse::Quote;
 use packet::{AttachmentId, FlowKey, Neighbour, Owner, Packet};
+use snapshot::Snapshot;
 
 /// Everything that a packet's way depends on, to be read only.
 pub(crate) struct World<'a> {

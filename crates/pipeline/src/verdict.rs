@@ -1,7 +1,7 @@
 //! Every way a packet can end.
 
-use crate::RuleId;
 use packet::Malformed;
+use snapshot::{Diverted, RuleId};
 
 /// How a frame's way through the gateway ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -84,6 +84,7 @@ reasons! {
     // Whether the sender may use this address here.
     SpoofedMac, "spoofed-mac", "The sender's hardware address is not the one that the gateway file enforces.";
     SpoofedSource, "spoofed-source", "The source address does not belong to this attachment.";
+    Land, "land", "The source address is the destination's too (LAND): nothing goes over the network to its sender.";
     Martian, "martian", "The source address can not be anybody's on this attachment.";
 
     // Fragments.
@@ -162,6 +163,15 @@ impl DropReason {
             self,
             Self::SnatPortsExhausted | Self::SnatShareFull | Self::FlowTableFull | Self::FlowShareFull
         )
+    }
+}
+
+impl From<Diverted> for DropReason {
+    fn from(diverted: Diverted) -> Self {
+        match diverted {
+            Diverted::Nowhere => Self::RouteNone,
+            Diverted::Elsewhere => Self::RouteElsewhere,
+        }
     }
 }
 

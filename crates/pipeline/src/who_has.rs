@@ -2,12 +2,12 @@
 
 use crate::act::Outcome;
 use crate::engine::Engine;
-use crate::link::{Behind, holds};
 use crate::step::Refusal;
 use crate::{DropReason, Ending};
 use neighbour::Said;
 use packet::make::neighbour_reply;
 use packet::{AttachmentId, Frame, Mac, Neighbour, Time};
+use snapshot::{Behind, holds};
 
 impl Engine {
     /// Takes in a question or an answer about a neighbour, and answers as Azure's fabric does: for every address but those

@@ -131,7 +131,7 @@ fn from_outside_nobody_may_be_us_or_nobody() {
         ("168.63.129.16", "martian"),
         ("203.0.113.10", "spoofed-source"),
         ("203.0.113.2", "spoofed-source"),
-        (PUBLIC, "martian"),
+        (PUBLIC, "land"),
     ] {
         lab.send("internet", ipv4(source, PUBLIC).tcp(4000, 80).syn());
         lab.expect([(reason, 1)]);
@@ -168,7 +168,7 @@ fn land_is_refused_on_both_sides() {
     let mut lab = Blueprint::default().public("vm1", PUBLIC).build();
     lab.send("vm1", ipv4(VM1, VM1).tcp(80, 80).syn());
     lab.send("internet", ipv4("203.0.113.10", "203.0.113.10").tcp(80, 80).syn());
-    lab.expect([("martian", 2)]);
+    lab.expect([("land", 2)]);
 }
 
 #[test]

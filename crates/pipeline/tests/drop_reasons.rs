@@ -60,7 +60,8 @@ fn reached(reason: DropReason) -> Lab {
             with(lab, "vm1", udp(VM1, VM3).macs([4; 6], to))
         }
         SpoofedSource => with(build(), "vm1", udp(VM3, VM1)),
-        Martian => with(build(), "vm1", udp(VM1, VM1)),
+        Land => with(build(), "vm1", udp(VM1, VM1)),
+        Martian => with(build(), "internet", udp("127.0.0.1", "203.0.113.10")),
         FragmentOverlap => {
             let piece = fragments(&udp(VM1, VM3).data(100).bytes(), 80).remove(0);
             with(with(build(), "vm1", piece.clone()), "vm1", piece)

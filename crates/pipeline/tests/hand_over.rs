@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used)] // Tests: what cannot be had ends the test.
 
 use packet::{AttachmentId, Time, home};
-use pipeline::{DropReason, Ending, Engine, Names, Settings, Shared, Way};
+use pipeline::{DropReason, Ending, Engine, Settings, Shared, Way};
+use snapshot::Names;
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::build::{OwnedFrame, arp_reply, fragments, ipv4, read};

@@ -208,7 +208,7 @@ fn who_may_not_use_an_address_does_not() {
         ("vm1", VM2, VM3, "spoofed-source"),
         ("vm1", "fe80::4", VM3, "link-local"),
         ("vm1", "fe80::4", "fe80::1", "link-local"),
-        ("vm1", VM1, VM1, "martian"),
+        ("vm1", VM1, VM1, "land"),
         ("vm1", "::", VM3, "spoofed-source"),
         ("internet", "fd00::9", PUBLIC1, "martian"),
         ("internet", "::1", PUBLIC1, "martian"),

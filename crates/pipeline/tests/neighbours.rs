@@ -3,7 +3,8 @@
 
 use model::NicIndex;
 use packet::{AttachmentId, Frame, Offload};
-use pipeline::{Attachment, AttachmentKind, DropReason, Ending, Gateway, Names, Snapshot, Way};
+use pipeline::{DropReason, Ending, Way};
+use snapshot::{Attachment, AttachmentKind, Gateway, Names, Snapshot};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;

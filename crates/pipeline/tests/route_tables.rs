@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)] // Tests: what cannot be had ends the test.
 
 use model::{NextHop, NicIndex};
-use pipeline::{DropReason, Ending, Names, Snapshot};
+use pipeline::{DropReason, Ending};
+use snapshot::{Names, Snapshot};
 use std::sync::Arc;
 use testkit::build::{ipv4, ipv6};
 use testkit::lab::Blueprint;
@@ -168,4 +169,78 @@ fn nothing_comes_whose_answers_lead_elsewhere() {
         let passes = lab.send(from, ipv4(source, to).udp(5000, 53)).lines().len() == 1;
         assert_eq!(passes, from != "vm1" || prefix.starts_with("10."), "{from}");
     }
+}
+
+/// Whoever asks is told which route of which table it was, and of the answers' way the same.
+#[test]
+fn the_route_that_decides_is_named() {
+    let appliance = NextHop::VirtualAppliance(Some("10.0.0.9".parse().unwrap()));
+    let web = [
+        ("0.0.0.0/0", NextHop::Internet),
+        ("198.51.100.0/24", NextHop::None),
+        ("198.51.100.7/32", appliance),
+        ("10.0.0.0/16", NextHop::VnetLocal),
+        ("192.168.0.0/16", NextHop::Internet),
+    ];
+    let open = Blueprint::default().public("vm3", PUBLIC3);
+    let lab = open.routes("web", &web).routes("db", &[("192.0.2.0/24", NextHop::None)]).build();
+    let told = |from: &str, source: &str, to: &str| {
+        let explained = lab.explain(from, ipv4(source, to).udp(5000, 53));
+        let of = |name: &str| explained.stages.iter().find(|stage| stage.name == name).cloned();
+        let stage = of("route-of-answers").or_else(|| of("route")).unwrap();
+        (stage.text, stage.route.unwrap(), explained.why.unwrap_or_default())
+    };
+    for (to, by, next_hop, why) in [
+        (
+            "192.0.2.7",
+            "Internet, by the user-defined web-routes/to-0.0.0.0/0: 0.0.0.0/0 to Internet",
+            "Internet",
+            "",
+        ),
+        (
+            "198.51.100.8",
+            "user-defined web-routes/to-198.51.100.0/24: 198.51.100.0/24 to None",
+            "None",
+            "A user-defined route drops it. web-routes/to-198.51.100.0/24: 198.51.100.0/24 to None.",
+        ),
+        (
+            FAR,
+            "user-defined web-routes/to-198.51.100.7/32: 198.51.100.7/32 to VirtualAppliance 10.0.0.9",
+            "VirtualAppliance",
+            "A user-defined route leads it to a next hop that nsgate gives nothing to yet. \
+             web-routes/to-198.51.100.7/32: 198.51.100.7/32 to VirtualAppliance 10.0.0.9.",
+        ),
+        (
+            "192.168.7.7",
+            "user-defined web-routes/to-192.168.0.0/16: 192.168.0.0/16 to Internet, where nobody has the private or reserved \
+             192.168.7.7",
+            "Internet",
+            "A user-defined route leads it where nobody has this private or reserved address. web-routes/to-192.168.0.0/16: \
+             192.168.0.0/16 to Internet.",
+        ),
+        (
+            VM3,
+            "VnetLocal: vm3, by the user-defined web-routes/to-10.0.0.0/16: 10.0.0.0/16 to VnetLocal",
+            "VnetLocal",
+            "",
+        ),
+    ] {
+        let (text, route, said) = told("vm1", VM1, to);
+        assert_eq!((text.as_str(), route.next_hop_type, said.as_str()), (by, next_hop, why), "{to}");
+        let user = route.user.unwrap();
+        assert_eq!(
+            (&*user.table, user.prefix.contains(&to.parse::<std::net::IpAddr>().unwrap())),
+            ("web-routes", true)
+        );
+    }
+    let (text, route, said) = told("internet", "192.0.2.7", PUBLIC3);
+    assert_eq!(text, "user-defined db-routes/to-192.0.2.0/24: 192.0.2.0/24 to None");
+    assert_eq!(route.next_hop_type, "None");
+    assert_eq!(
+        said,
+        "A user-defined route drops the answers to it. db-routes/to-192.0.2.0/24: 192.0.2.0/24 to None."
+    );
+    // None of the user's: the system's.
+    let (text, route, _) = told("vm3", VM3, FAR);
+    assert_eq!((text.as_str(), route.user, route.next_hop_type), ("Internet", None, "Internet"));
 }

@@ -30,7 +30,12 @@ pub struct Question {
 
 /// The packets of a [`Question`] as one policy tells them apart.
 #[derive(Clone, Debug)]
-pub struct Traffic(Vec<Region>);
+pub struct Traffic {
+    /// Those that rules judge.
+    judged: Vec<Region>,
+    /// Outbound those to the platform's two addresses, which only rules with its tags judge.
+    platform: Vec<Region>,
+}
 
 /// What becomes of the packets of a question.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,15 +70,25 @@ struct Region([Vec<Part>; 5]);
 impl Traffic {
     /// Whether there is no such packet: its ends are of different address families, or nobody's.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.judged.is_empty() && self.platform.is_empty()
+    }
+
+    /// Whether all of them go to the platform's two addresses, and so only rules with its tags judge them.
+    pub fn is_platforms(&self) -> bool {
+        self.judged.is_empty() && !self.platform.is_empty()
+    }
+
+    /// Those that [`Policy::fields_held`] is about.
+    fn shown(&self) -> &[Region] {
+        if self.judged.is_empty() { &self.platform } else { &self.judged }
     }
 }
 
 impl Policy {
     /// The packets of a question. `None` for a tag that is not loaded.
     ///
-    /// Outbound the platform's two addresses count only where nothing else is asked about: they are no rule's but those of
-    /// their tags. ICMP in IPv6 is ICMPv6, which only rules about any protocol hold.
+    /// Outbound those to the platform's two addresses are told apart, as they are no rule's but those of its tags. ICMP in
+    /// IPv6 is ICMPv6, which only rules about any protocol hold.
     ///
     /// # Cost
     /// Every interval of addresses and every port that the question holds is looked at.
@@ -86,16 +101,15 @@ impl Policy {
         let source = expansion.set(&question.source)?;
         let destination = expansion.set(&question.destination)?;
         let (source, destination) = (source.families(), destination.families());
-        let mut regions = Vec::new();
+        let mut traffic = Traffic { judged: Vec::new(), platform: Vec::new() };
         for (source, destination, bare) in
             [(source.0, destination.0, BARE_V4), (source.1, destination.1, BARE_V6)]
         {
             let source = self.address_parts(&source);
-            let mut destination = self.address_parts(&destination);
+            let destination = self.address_parts(&destination);
             let platform = [HOST, METADATA].map(|host| self.addresses.class(host.into()));
-            if direction == Direction::Outbound && destination.iter().any(|it| !platform.contains(&it.0)) {
-                destination.retain(|part| !platform.contains(&part.0));
-            }
+            let is_platform = |part: &Part| direction == Direction::Outbound && platform.contains(&part.0);
+            let (platform, judged) = destination.into_iter().partition(is_platform);
             let asked = |protocol: &Protocol| match (question.protocol, *protocol) {
                 (RuleProtocol::Icmp, Protocol::ICMPV6) => true,
                 (asked, protocol) => kinds(asked) & (1 << protocol_class(protocol)) != 0,
@@ -106,27 +120,34 @@ impl Policy {
             };
             let (ported, bare) = (parts(&WITH_PORTS), parts(&bare));
             let no_port = || vec![(self.ports.class(None), NO_PORT)];
-            // A question about any protocol and one port is about those that have ports.
-            if ported.is_empty() || question.destination_ports.is_full() {
-                regions.push(Region([bare, source.clone(), no_port(), destination.clone(), no_port()]));
-            }
             let (from, to) =
                 (self.port_parts(&PortSet::full()), self.port_parts(&question.destination_ports));
-            regions.push(Region([ported, source, from, destination, to]));
+            let sorts: [(&mut Vec<Region>, Vec<Part>); 2] =
+                [(&mut traffic.judged, judged), (&mut traffic.platform, platform)];
+            for (regions, destination) in sorts {
+                // A question about any protocol and one port is about those that have ports.
+                if ported.is_empty() || question.destination_ports.is_full() {
+                    let bare = bare.clone();
+                    regions.push(Region([bare, source.clone(), no_port(), destination.clone(), no_port()]));
+                }
+                let (ported, source) = (ported.clone(), source.clone());
+                regions.push(Region([ported, source, from.clone(), destination, to.clone()]));
+                regions.retain(|region| region.0.iter().all(|field| !field.is_empty()));
+            }
         }
-        regions.retain(|region| region.0.iter().all(|field| !field.is_empty()));
-        Some(Traffic(regions))
+        Some(traffic)
     }
 
     /// For each rule of a group and direction which of its fields hold every packet of a question: where all do, the rule
-    /// matches all of them. Empty for a group or a question of another policy.
+    /// matches all of them. Those to the platform's two addresses count only where all [go there](Traffic::is_platforms).
+    /// Empty for a group or a question of another policy.
     ///
     /// # Cost
     /// A row of rules for each class of the question.
     pub fn fields_held(&self, group: GroupId, direction: Direction, traffic: &Traffic) -> Vec<FieldMatches> {
         let Some(table) = self.table(group, direction) else { return Vec::new() };
         let mut held: Option<[Vec<Block>; 5]> = None;
-        for region in &traffic.0 {
+        for region in traffic.shown() {
             let Some(every) = region.rows(table, |row, other| *row &= other) else { return Vec::new() };
             match &mut held {
                 None => held = Some(every),
@@ -149,13 +170,15 @@ impl Policy {
     }
 
     /// What becomes of the packets of a question before several groups in order, the first deny ending it; where both
-    /// fates are met, a packet of each.
+    /// fates are met, a packet of each, which goes to the platform only where no other has its fate.
     ///
     /// # Cost
     /// Little where the rules up to the one that holds all agree; else the question is cut up, within a bound.
     pub fn fates(&self, groups: &[GroupId], direction: Direction, traffic: &Traffic) -> Fates {
         let mut fates = Fates { allowed: None, denied: None, complete: true };
-        let mut rest: Vec<(Region, usize)> = traffic.0.iter().map(|region| (region.clone(), 0)).collect();
+        // The last one is looked at first.
+        let all = traffic.platform.iter().chain(&traffic.judged);
+        let mut rest: Vec<(Region, usize)> = all.map(|region| (region.clone(), 0)).collect();
         let mut rows = MAX_ROWS;
         while let Some((region, level)) = rest.pop() {
             if fates.allowed.is_some() && fates.denied.is_some() {

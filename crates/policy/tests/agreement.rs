@@ -207,17 +207,26 @@ fn answered(
         if let Some(sample) = sample {
             prop_assert!(about(&sample), "{:?} is not asked about by {:?}", sample, question);
             prop_assert_eq!(fate(&sample), access, "{:?}", sample);
+            if platform(&sample) {
+                let others = packets.iter().map(|draw| draw.tuple(landmarks));
+                let mut others = others.filter(|tuple| about(tuple) && !platform(tuple));
+                prop_assert!(others.all(|tuple| fate(&tuple) != access), "{:?} {:?}", sample, question);
+            }
         }
     }
     for draw in packets {
         let tuple = draw.tuple(landmarks);
-        if !about(&tuple) || platform(&tuple) {
+        if !about(&tuple) {
             continue;
         }
         match fate(&tuple) {
             Access::Allow => prop_assert!(fates.allowed.is_some(), "{:?}", tuple),
             Access::Deny => prop_assert!(fates.denied.is_some(), "{:?}", tuple),
         }
+        if platform(&tuple) {
+            continue;
+        }
+        prop_assert!(!traffic.is_platforms(), "{:?}", tuple);
         for &group in groups {
             let held = policy.fields_held(group, direction, &traffic);
             for (held, rule) in held.iter().zip(policy.rules(group, direction)) {

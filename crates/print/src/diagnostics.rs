@@ -5,6 +5,7 @@ use crate::source::{Excerpt, Source};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use model::{Diagnostic, Location, Severity};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -59,8 +60,10 @@ pub fn diagnostics_in(
             // Behind a place that is told by itself comes one empty line too many.
             let is_twin =
                 is_cut && nth > 0 && lines.get(nth - 1) == Some(line) && line.matches('|').count() == 1;
-            if !is_twin {
-                writeln!(out, "{line}")?;
+            match sentence(line, nth) {
+                _ if is_twin => {}
+                Some(indent) => look.hanging(out, line, indent)?,
+                None => writeln!(out, "{line}")?,
             }
         }
         writeln!(out)?;
@@ -71,27 +74,28 @@ pub fn diagnostics_in(
     }
 }
 
+/// How far in the next lines of a sentence stand; nothing where a line is an excerpt of a file, or a place in it.
+fn sentence(line: &str, nth: usize) -> Option<usize> {
+    if nth == 0 {
+        return Some(4);
+    }
+    let plain = plain(line);
+    let help = plain.find("= help: ")?;
+    plain[..help].trim().is_empty().then_some(help + "= help: ".len())
+}
+
+/// A line without its colours.
+fn plain(line: &str) -> String {
+    let mut parts = line.split('\x1b');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once('m').map_or(part, |(_, rest)| rest))
+}
+
 /// Writes the diagnostics as a JSON list. An end is the character after the last one, where it is known.
 ///
 /// # Errors
 /// Those of the writer.
 pub fn diagnostics_json(out: &mut impl Write, list: &[Diagnostic]) -> io::Result<()> {
-    #[derive(Serialize)]
-    struct Entry<'a> {
-        severity: &'static str,
-        code: &'static str,
-        #[serde(flatten)]
-        place: Place<'a>,
-        message: &'a str,
-        help: Option<&'a str>,
-        related: Vec<Related<'a>>,
-    }
-    #[derive(Serialize)]
-    struct Related<'a> {
-        #[serde(flatten)]
-        place: Place<'a>,
-        message: &'a str,
-    }
     fn related(it: &model::Related) -> Related<'_> {
         Related { place: Place::of(Some(&it.at)), message: &it.message }
     }
@@ -102,14 +106,62 @@ pub fn diagnostics_json(out: &mut impl Write, list: &[Diagnostic]) -> io::Result
                 Severity::Error => "error",
                 Severity::Warning => "warning",
             },
-            code: diagnostic.code,
+            code: Some(diagnostic.code),
             place: Place::of(diagnostic.at.as_ref()),
-            message: &diagnostic.message,
+            message: diagnostic.message.as_str().into(),
             help: diagnostic.help.as_deref(),
             related: diagnostic.related.iter().map(related).collect(),
         })
         .collect();
     super::json(out, &entries)
+}
+
+/// Writes errors that are no diagnostics of a file as [`diagnostics_json`] writes those.
+///
+/// # Errors
+/// Those of the writer.
+pub fn errors_json(out: &mut impl Write, messages: &[String]) -> io::Result<()> {
+    sentences(out, "error", messages)
+}
+
+/// Writes what is worth knowing of an answer and is no part of it likewise.
+///
+/// # Errors
+/// Those of the writer.
+pub fn notes_json(out: &mut impl Write, messages: &[String]) -> io::Result<()> {
+    sentences(out, "note", messages)
+}
+
+fn sentences(out: &mut impl Write, severity: &'static str, messages: &[String]) -> io::Result<()> {
+    let entry = |message: &String| Entry {
+        severity,
+        code: None,
+        place: Place::of(None),
+        message: Cow::Owned(message.clone()),
+        help: None,
+        related: Vec::new(),
+    };
+    super::json(out, &messages.iter().map(entry).collect::<Vec<_>>())
+}
+
+/// A diagnostic for programs.
+#[derive(Serialize)]
+struct Entry<'a> {
+    severity: &'static str,
+    /// Nothing where no file is wrong.
+    code: Option<&'static str>,
+    #[serde(flatten)]
+    place: Place<'a>,
+    message: Cow<'a, str>,
+    help: Option<&'a str>,
+    related: Vec<Related<'a>>,
+}
+
+#[derive(Serialize)]
+struct Related<'a> {
+    #[serde(flatten)]
+    place: Place<'a>,
+    message: &'a str,
 }
 
 /// A place for programs.
@@ -258,6 +310,23 @@ mod tests {
         assert!(text.contains(&format!("{file}:2:5")), "{text}");
         assert!(text.contains("^^^^^^^^\n"), "{text}");
         assert!(text.contains("help: did you mean"), "{text}");
+    }
+
+    #[test]
+    fn sentences_are_as_wide_as_the_terminal() {
+        let at = Location::new("/nowhere/x.json", 1, 1);
+        let [message, help] = ["said of it ", "done about it "].map(|words| words.repeat(20));
+        let found = [Diagnostic::error("Wrong", &at, message.trim_end()).help(help.trim_end())];
+        for colour in [false, true] {
+            let mut out = Vec::new();
+            diagnostics(&mut out, &found, &Look { width: Some(80), colour }).unwrap();
+            let text = plain(&String::from_utf8(out).unwrap());
+            assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(words.contains(message.trim_end()) && words.contains(help.trim_end()), "{text}");
+        }
+        // Where there is no terminal, a message is one line.
+        assert!(written(&found).contains(message.trim_end()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::layout::{Column, Grid, Look, plural};
 use analysis::text;
-use control::answer::{Difference, Differences, ReachChange, Reached, Region};
+use control::answer::{Difference, Differences, Incomplete, ReachChange, Reached, Region};
 use ipnet::IpNet;
 use policy::Ranges;
 use std::collections::HashMap;
@@ -32,6 +32,9 @@ pub fn differences(out: &mut impl Write, found: &Differences, look: &Look) -> io
             some.iter().try_for_each(|one| in_words(out, one, look))?;
         }
     }
+    for one in &found.incomplete {
+        look.line(out, &incomplete(one))?;
+    }
     reach(out, &found.reach, look)?;
     let reached: usize = found.reach.iter().map(|one| one.gained.len() + one.lost.len()).sum();
     let counts = [
@@ -40,10 +43,20 @@ pub fn differences(out: &mut impl Write, found: &Differences, look: &Look) -> io
     ];
     let counts: Vec<String> = counts.into_iter().flatten().collect();
     let told = match counts.as_slice() {
+        [] if !found.incomplete.is_empty() => {
+            return look.line(
+                out,
+                &format!(
+                    "{}: no difference was found, but not all was compared",
+                    look.verdict("unknown", false)
+                ),
+            );
+        }
         [] => "of what both have the rules decide alike, and the same is reached".to_owned(),
         counts => counts.join("; "),
     };
-    look.line(out, &format!("{}: {told}", look.verdict("different", false)))
+    let rest = if found.incomplete.is_empty() { "" } else { "; not all was compared" };
+    look.line(out, &format!("{}: {told}{rest}", look.verdict("different", false)))
 }
 
 /// How many there are, and how many of them are shown; `None` where there are none.
@@ -106,11 +119,26 @@ fn reached(it: &Reached) -> String {
 
 /// Whose packets they are, and which way they go.
 fn head(one: &Difference) -> String {
-    let name = match (&one.nic, &one.nsg) {
+    whose(one.nic.as_deref(), one.nsg.as_deref(), &one.direction)
+}
+
+fn whose(nic: Option<&str>, nsg: Option<&str>, direction: &str) -> String {
+    let name = match (nic, nsg) {
         (Some(name), _) => format!("network interface {name}"),
-        (None, name) => format!("network security group {}", name.as_deref().unwrap_or_default()),
+        (None, name) => format!("network security group {}", name.unwrap_or_default()),
     };
-    format!("{name}, {}", one.direction.to_lowercase())
+    format!("{name}, {}", direction.to_lowercase())
+}
+
+/// A comparison that did not come to its end.
+fn incomplete(one: &Incomplete) -> String {
+    let whose = whose(one.nic.as_deref(), one.nsg.as_deref(), &one.direction);
+    let groups = match (&one.nic, one.groups.as_slice()) {
+        (None, _) | (_, []) => String::new(),
+        (_, [one]) => format!(" of network security group {one}"),
+        (_, groups) => format!(" of network security groups {}", groups.join(", ")),
+    };
+    format!("{whose}: the rules{groups} overlap in too many ways to find every difference; there may be more")
 }
 
 fn in_columns(some: &[Difference]) -> Grid {
@@ -300,6 +328,25 @@ mod tests {
              lost   virtual network hub: 10.1.0.0/16, 10.2.0.0/16\n\
              different: 10 changes of reach, 9 of them shown\n"
         );
+    }
+
+    #[test]
+    fn what_was_not_compared_is_told() {
+        let not = Incomplete {
+            direction: "Inbound".into(),
+            nic: Some("web1-nic".into()),
+            nsg: None,
+            groups: vec!["web".into(), "nic".into()],
+        };
+        let mut found = Differences { incomplete: vec![not], ..Differences::default() };
+        let told = "network interface web1-nic, inbound: the rules of network security groups web,\n    \
+                    nic overlap in too many ways to find every difference; there may be more\n";
+        let unknown = "unknown: no difference was found, but not all was compared\n";
+        assert_eq!(shown(&found, Some(80)), format!("{told}{unknown}"));
+        found.differences.push(opened());
+        let said = shown(&found, Some(80));
+        assert!(said.contains(told), "{said}");
+        assert!(said.ends_with("different: 1 region of packets; not all was compared\n"), "{said}");
     }
 
     #[test]

@@ -40,7 +40,7 @@ mod source;
 mod views;
 mod walk;
 
-pub use diagnostics::{diagnostics, diagnostics_in, diagnostics_json};
+pub use diagnostics::{diagnostics, diagnostics_in, diagnostics_json, errors_json, notes_json};
 pub use differences::differences;
 pub use layout::Look;
 pub use reload::{reloaded, trial};

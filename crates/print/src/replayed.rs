@@ -32,12 +32,18 @@ pub fn replayed(out: &mut impl Write, answer: &Replayed, look: &Look) -> io::Res
     for NotJudged { reason, meaning, count } in &answer.not_judged {
         look.line(out, &format!("{count} not judged ({reason}): {meaning}"))?;
     }
-    let were = if answer.one_sided == 1 { "was" } else { "were" };
     match answer.one_sided {
         0 => Ok(()),
         count => {
-            let sides = "decided on one side alone: not everything is as before";
-            look.line(out, &format!("{count} of those not judged {were} {sides}"))
+            let sides = match count {
+                1 => {
+                    "was decided in the recording, or by one of two policies, and the other has no place for it"
+                }
+                _ => {
+                    "were decided in the recording, or by one of two policies, and the other has no place for them"
+                }
+            };
+            look.line(out, &format!("{count} of those not judged {sides}: not everything is as before"))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::layout::{Column, Grid, Look};
 use control::answer::{
-    AppliedTo, Diagnosis, EffectiveNsg, EffectiveRule, EvaluatedNsg, Expansion, IpFlow, Mixed,
+    AppliedTo, Diagnosis, EffectiveNsg, EffectiveRule, EvaluatedNsg, Expansion, IpFlow, Mixed, PLATFORM_NOTE,
     RuleEvaluation, Side, WithoutRule,
 };
 use std::io::{self, Write};
@@ -18,13 +18,21 @@ pub fn ip_flow(out: &mut impl Write, answer: &IpFlow, look: &Look) -> io::Result
     let by = match (&answer.rule_name, &answer.nsg, answer.without_rule) {
         (Some(rule), Some(nsg), _) => &format!("{rule} of {nsg}"),
         (Some(rule), None, _) => rule,
-        (None, _, Some(WithoutRule::Platform)) => "traffic of the platform's own, which no rule judges",
+        (None, _, Some(WithoutRule::Platform)) => NO_RULE_OF_THE_PLATFORM,
         (None, _, Some(WithoutRule::SecureByDefault)) => {
             "a Standard public address is closed until a network security group opens it"
         }
         (None, _, Some(WithoutRule::NoNsg) | None) => "no network security group applies",
     };
-    look.line(out, &format!("{}: {by}", access(&answer.access, look)))
+    look.line(out, &format!("{}: {by}", access(&answer.access, look)))?;
+    if answer.without_rule == Some(WithoutRule::Platform) { note(out, PLATFORM_NOTE, look) } else { Ok(()) }
+}
+
+/// Why a packet to the platform is allowed, where it is.
+const NO_RULE_OF_THE_PLATFORM: &str = "no rule with a tag of the platform denies it";
+
+fn note(out: &mut impl Write, note: &str, look: &Look) -> io::Result<()> {
+    look.line(out, &format!("note: {note}"))
 }
 
 /// Every rule that applies to a network interface. Of a tag or group the number of its prefixes is shown.
@@ -67,7 +75,7 @@ pub fn effective_nsgs(out: &mut impl Write, nsgs: &[EffectiveNsg], look: &Look) 
         let order = format!("inbound {} is asked first, outbound {}", subnet.name, nic.name);
         look.line(out, &format!("Both must allow: {order}."))?;
     }
-    Ok(())
+    note(out, PLATFORM_NOTE, look)
 }
 
 fn row(rule: &EffectiveRule, expansions: &[Expansion]) -> [String; 8] {
@@ -182,21 +190,25 @@ fn diagnosis(out: &mut impl Write, diagnosis: &Diagnosis, look: &Look) -> io::Re
         Some(Mixed { allowed, denied }) => {
             look.line(out, &format!("{verdict}: not every packet has the same fate"))?;
             for (word, witness) in [("Allow", allowed), ("Deny", denied)] {
-                let rule = witness.rule_name.as_ref().map(|rule| format!(": {rule}")).unwrap_or_default();
+                let rule = match (&witness.rule_name, witness.without_rule) {
+                    (Some(rule), _) => format!(": {rule}"),
+                    (None, Some(WithoutRule::Platform)) => format!(": {NO_RULE_OF_THE_PLATFORM}"),
+                    (None, _) => String::new(),
+                };
                 let packet =
                     format!("{} {}", look.verdict(&format!("{word:5}"), word == "Allow"), witness.packet);
                 look.line(out, &format!("  {packet}{rule}"))?;
             }
         }
     }
-    result.notes.iter().try_for_each(|note| look.line(out, &format!("note: {note}")))
+    result.notes.iter().try_for_each(|it| note(out, it, look))
 }
 
 fn evaluated(out: &mut impl Write, nsg: &EvaluatedNsg, look: &Look) -> io::Result<()> {
     let name = place(&nsg.network_security_group_id);
     let matched = match &nsg.matched_rule {
         Some(rule) => format!("{} by {}", rule.action, rule.rule_name),
-        None => "no rule holds them all, and the platform lets its own traffic pass".into(),
+        None => "no rule that is asked holds them all".into(),
     };
     look.line(out, &format!("{name} at {}: {matched}", place(&nsg.applied_to)))?;
     if nsg.rules_evaluation_result.is_empty() {

@@ -134,6 +134,12 @@ fn differences() -> Differences {
         equal: false,
         differences: vec![difference("Inbound"), difference("Inbound"), difference("Outbound")],
         more: 7,
+        incomplete: vec![Incomplete {
+            direction: "Inbound".into(),
+            nic: Some(NIC.to_owned()),
+            nsg: None,
+            groups: vec![format!("{NIC}-nsg"), format!("{NIC}-subnet-nsg")],
+        }],
         only: vec![OneSided { what: format!("network interface {NIC}-new"), side: "new".into() }],
         reach: vec![change, too],
         more_reach: 0,
@@ -141,7 +147,13 @@ fn differences() -> Differences {
 }
 
 fn walk() -> Walk {
-    let stage = |stage: &str, outcome: String| Stage { stage: stage.into(), outcome, decided: None };
+    let stage = |stage: &str, outcome: String| Stage {
+        stage: stage.into(),
+        outcome,
+        allowed_by: Vec::new(),
+        route: None,
+        decided: None,
+    };
     let earlier = |nth: u16| Earlier {
         rule: format!("securityRules/{RULE}{nth}"),
         priority: 100 + nth,
@@ -211,7 +223,8 @@ fn diagnosis() -> Diagnosis {
         destination_port_matched: held,
     };
     let rule = format!("UserRule_{RULE}");
-    let witness = |packet: &str| Witness { packet: packet.into(), rule_name: Some(rule.clone()) };
+    let witness =
+        |packet: &str| Witness { packet: packet.into(), rule_name: Some(rule.clone()), without_rule: None };
     let note = "10.100.101.102/32 holds no private address of the network interface that is asked about";
     Diagnosis {
         profile: Profile {

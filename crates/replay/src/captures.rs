@@ -100,7 +100,7 @@ fn verdict(trial: &Trial, foreseen: &Foreseen) -> Option<Verdict> {
         Ending::Dropped(reason) => Verdict {
             allow: false,
             nsg: rule.map(|rule| rule.nsg.to_string()),
-            rule: rule.map(pipeline::RuleName::azure),
+            rule: rule.map(snapshot::RuleName::azure),
             reason: rule.is_none().then(|| reason.slug()),
         },
         _ => Verdict { allow: true, ..Verdict::default() },

@@ -5,8 +5,8 @@ use explain::Arrivals;
 use flowlog::{Entry, Form, Mac, Record, Rule};
 use model::{Access, Direction, NicIndex};
 use packet::{Address, Protocol};
-use pipeline::{Gateway, Snapshot};
 use policy::Tuple;
+use snapshot::{Gateway, Snapshot};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -105,7 +105,7 @@ impl Side {
         let verdict = Verdict {
             allow,
             nsg: verdict.rule.as_ref().map(|rule| rule.nsg.to_string()),
-            rule: verdict.rule.as_ref().map(pipeline::RuleName::azure),
+            rule: verdict.rule.as_ref().map(snapshot::RuleName::azure),
             reason,
         };
         Ok((name.unwrap_or_default(), verdict))
@@ -184,7 +184,7 @@ fn told(file: &str, entry: &Entry) -> Told {
     let it = &entry.tuple;
     Told {
         time: it.time,
-        at: format!("{file}:{}", entry.line),
+        at: format!("{file}:{}, tuple {}", entry.line, entry.number),
         protocol: Protocol(it.protocol).to_string(),
         source: (it.source, it.source_port),
         destination: (it.destination, it.destination_port),

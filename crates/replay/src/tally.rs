@@ -67,7 +67,7 @@ struct Group {
 pub struct Told {
     /// When, since 1970.
     pub time: Duration,
-    /// Where it stands: `file:line`, or `file#number` for a packet.
+    /// Where it stands: `file:line, tuple number`, or `file#number` for a packet.
     pub at: String,
     /// The protocol.
     pub protocol: String,

@@ -5,7 +5,8 @@ use explain::{Arrivals, Asked, Captured, Nowhere};
 use flow::{Timeouts, TooLarge};
 use packet::make::neighbour_reply;
 use packet::{AttachmentId, Frame, Offload, Packet, Parsed, Time, Transport, Tuple, parse, translate};
-use pipeline::{Engine, Explanation, Foreseen, Gateway, Names, Settings, Shared, Snapshot, Way};
+use pipeline::{Engine, Explanation, Foreseen, Settings, Shared, Way};
+use snapshot::{Gateway, Names, Snapshot};
 use std::sync::Arc;
 use std::time::Duration;
 

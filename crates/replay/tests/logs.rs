@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use control::answer::Replayed;
-use pipeline::{Gateway, Names, Snapshot};
 use replay::{Logs, Tally};
+use snapshot::{Gateway, Names, Snapshot};
 use std::sync::Arc;
 use testkit::lab::Blueprint;
 
@@ -88,7 +88,7 @@ fn what_is_decided_differently_is_told_with_both_rules() {
     assert_eq!(different.examples.len(), 2, "no more than the limit");
     assert_eq!(
         (different.examples[0].at.as_str(), different.examples[0].source_port),
-        ("PT1H.json:2", 50_123)
+        ("PT1H.json:2, tuple 1", 50_123)
     );
     assert_eq!(by_rule.now.rule.as_deref(), Some("securityRules/rule-110"));
     assert_eq!((answer.not_judged[0].reason.as_str(), answer.not_judged[0].count), ("unreadable", 1));

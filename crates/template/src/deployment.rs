@@ -89,6 +89,8 @@ pub(crate) struct Start {
     pub(crate) level: Level,
     /// How many deployments it is in.
     pub(crate) depth: usize,
+    /// The files that were linked to on the way to it.
+    pub(crate) linked: Vec<String>,
     pub(crate) supplied: HashMap<String, Supplied>,
     /// Where its expressions are evaluated, if not in itself.
     pub(crate) outer: Option<Place>,

@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// The name of the first template among the links.
-const FIRST: &str = "azuredeploy.json";
+pub(crate) const FIRST: &str = "azuredeploy.json";
 
 pub(crate) struct Expansion<'g> {
     pub(crate) given: &'g Given<'g>,
@@ -58,6 +58,7 @@ impl<'g> Expansion<'g> {
             template: Template::Whole(Rc::new(template.clone())),
             path: String::new(),
             file: FIRST.to_owned(),
+            linked: Vec::new(),
             facts: self.given.facts.clone(),
             level: level_of(template).unwrap_or(Level::ResourceGroup),
             depth: 0,

@@ -182,8 +182,6 @@ impl Made<'_> {
     }
 
     pub(crate) fn unknown(&self, expression: &str, why: &str) -> Node {
-        let unknown =
-            Unknown { expression: expression.to_owned(), why: why.to_owned(), help: SUPPLY.to_owned() };
-        Node::new(Value::Unknown(Arc::new(unknown)), self.0.clone())
+        Node::new(Value::Unknown(Arc::new(Unknown::new(expression, why, SUPPLY))), self.0.clone())
     }
 }

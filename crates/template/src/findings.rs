@@ -46,8 +46,11 @@ impl Findings {
         let is_lenient = self.lenient && code != codes::TEMPLATE_LIMIT;
         let severity = if is_lenient { Severity::Warning } else { severity };
         let message = Prefixed(way, &message).to_string();
-        let related = Box::default();
-        self.diagnostics.push(Diagnostic { severity, code, at: Some(at.clone()), message, help, related });
+        let found = Diagnostic { severity, ..Diagnostic::error(code, at, message) };
+        self.diagnostics.push(match help {
+            Some(help) => found.help(help),
+            None => found,
+        });
     }
 
     /// Whether it has not been said before that an expression is not known; now it is.

@@ -40,12 +40,7 @@ impl<'e, 'g> Inside<'e, 'g> {
 
     /// A value that is not there because of what has been reported: whoever reads it has nothing to add.
     pub(crate) fn hole(&self, at: &Location, what: &str) -> Node {
-        let unknown = Unknown {
-            expression: what.to_owned(),
-            why: "could not be evaluated".to_owned(),
-            help: String::new(),
-        };
-        Node::new(Value::Unknown(Arc::new(unknown)), at.clone())
+        Node::new(Value::Unknown(Arc::new(Unknown::new(what, "could not be evaluated", ""))), at.clone())
     }
 
     /// Reports a fault and leaves a hole.

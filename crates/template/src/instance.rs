@@ -7,11 +7,12 @@ use crate::findings::Found;
 use crate::inside::Inside;
 use crate::waiting::Wanted;
 use crate::way::Way;
-use document::{Entry, Node, Value, codes};
+use document::{Entry, Node, Unknown, Value, codes};
 use expression::{Fault, Level};
 use model::{At, Severity};
 use std::cell::OnceCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The most resources of one template.
 ///
@@ -25,7 +26,7 @@ pub(crate) const DEPLOYMENTS: &str = "Microsoft.Resources/deployments";
 /// The type of a resource group.
 const GROUPS: &str = "Microsoft.Resources/resourceGroups";
 /// What of a resource says how it is deployed, and is no part of it.
-const NOT_OF_THE_RESOURCE: [&str; 17] = [
+const NOT_OF_THE_RESOURCE: [&str; 18] = [
     "type",
     "name",
     "id",
@@ -43,6 +44,7 @@ const NOT_OF_THE_RESOURCE: [&str; 17] = [
     "resourceGroup",
     "import",
     "extension",
+    "@options",
 ];
 
 /// One resource.
@@ -210,7 +212,7 @@ impl Inside<'_, '_> {
             let help = "write its name, or an expression that makes it";
             return self.invalid(&declared.at, "the resource has no name".to_owned(), help, &way);
         };
-        let nested = declared.get("type").and_then(Node::as_str).is_some_and(|it| !it.contains('/'));
+        let nested = declared.get("type").and_then(Node::as_str).is_some_and(is_of_its_parent);
         let name = match parent.filter(|_| nested) {
             Some(parent) => joined(&parent.name, own),
             None => own,
@@ -219,11 +221,12 @@ impl Inside<'_, '_> {
         if is_there {
             let id =
                 if is_foreign { self.hole(&name.at, "id") } else { self.id_of(declared, &kind, &name, &way) };
+            let extension = name.as_key().and_then(|name| extension_of(&kind.value, name));
             found.push(Instance {
                 path: path.to_owned(),
                 declared: declared.clone(),
                 loops: self.loops.clone(),
-                kind,
+                kind: At { value: extension.unwrap_or(kind.value), at: kind.at },
                 name,
                 id,
                 symbol,
@@ -247,7 +250,7 @@ impl Inside<'_, '_> {
         };
         let value = self.value(written, &way.key("type"));
         match (value.value, parent) {
-            (Value::String(own), Some(parent)) if !own.contains('/') => {
+            (Value::String(own), Some(parent)) if is_of_its_parent(&own) => {
                 Some(At { value: format!("{}/{own}", parent.kind), at: value.at })
             }
             // Symbolic templates have the version after the type where an extension made the resource.
@@ -307,7 +310,15 @@ impl Inside<'_, '_> {
     fn id_of(&self, declared: &Node, kind: &At<String>, name: &Node, way: &Way<'_>) -> Node {
         let text = match &name.value {
             Value::String(text) => text,
-            Value::Unknown(_) => return name.clone(),
+            Value::Unknown(unknown) => {
+                let id = unknown.stand_in.as_ref().map(|text| {
+                    let name = Node::new(Value::String(text.clone()), name.at.clone());
+                    self.id_of(declared, kind, &name, way)
+                });
+                let stand_in = id.and_then(|id| id.as_key().map(str::to_owned));
+                let unknown = Unknown { stand_in, ..unknown.reason() };
+                return Node::new(Value::Unknown(Arc::new(unknown)), name.at.clone());
+            }
             other => {
                 let message = format!("the name is {}, and no text", other.kind());
                 self.invalid(&name.at, message, "write the name of the resource", &way.key("name"));
@@ -409,15 +420,37 @@ fn is_foreign(declared: &Node) -> bool {
     is_versioned || declared.get("import").is_some() || declared.get("extension").is_some()
 }
 
+/// Whether the type of a resource that stands in another one goes on from the other's: `subnets`, or an extension such as
+/// `providers/locks`.
+fn is_of_its_parent(own: &str) -> bool {
+    let is_extension = own.split_once('/').is_some_and(|(first, _)| first.eq_ignore_ascii_case("providers"));
+    is_extension || !own.contains('/')
+}
+
+/// The type of an extension by its own provider, which stands in its name: `Microsoft.Insights/diagnosticSettings` of
+/// `…/networkSecurityGroups/providers/diagnosticSettings` and `web/Microsoft.Insights/logs`.
+fn extension_of(kind: &str, name: &str) -> Option<String> {
+    let types: Vec<&str> = kind.split('/').skip(1).collect();
+    let nth = types.iter().rposition(|it| it.eq_ignore_ascii_case("providers"))?;
+    let provider = name.split('/').nth(nth)?;
+    let own = types.get(nth + 1..).filter(|it| !it.is_empty())?;
+    Some(format!("{provider}/{}", own.join("/")))
+}
+
 /// The name of a child: its parent's and its own.
 fn joined(parent: &Node, own: Node) -> Node {
-    match (&parent.value, own.value) {
+    let key = || Some(format!("{}/{}", parent.as_key()?, own.as_key()?));
+    let value = match (&parent.value, &own.value) {
+        // An extension's may begin with a slash.
         (Value::String(parent), Value::String(name)) => {
-            Node::new(Value::String(format!("{parent}/{name}")), own.at)
+            Value::String(format!("{parent}/{}", name.trim_start_matches('/')))
         }
-        (Value::Unknown(unknown), _) => Node::new(Value::Unknown(unknown.clone()), own.at),
-        (_, value) => Node::new(value, own.at),
-    }
+        (Value::Unknown(unknown), _) | (_, Value::Unknown(unknown)) => {
+            Value::Unknown(Arc::new(Unknown { stand_in: key(), ..unknown.reason() }))
+        }
+        _ => own.value,
+    };
+    Node::new(value, own.at)
 }
 
 /// Whether any of the resources is of a type that matters.

@@ -13,7 +13,7 @@
 //! | `values` | trees with expressions and loops in them |
 //! | `declared`, `parts` | whether a parameter's value is one that its declaration allows |
 //! | `instance` | which resources there will be, and what each is |
-//! | `nested` | deployments in deployments |
+//! | `nested`, `linked` | deployments in deployments, and where their templates are |
 //! | `order` | which of the resources that several deployments write is there in the end |
 //! | `reference` | what one resource may ask about another |
 
@@ -25,6 +25,7 @@ mod findings;
 mod given;
 mod inside;
 mod instance;
+mod linked;
 mod links;
 mod members;
 mod nested;
@@ -37,7 +38,7 @@ mod values;
 mod waiting;
 mod way;
 
-pub use expression::{Budget, Limits, codes};
+pub use expression::{Budget, Limits, codes, from_json};
 pub use facts::Facts;
 pub use given::Given;
 pub use links::{FOLDER_URI, Folder, Links, NoLinks};

@@ -14,6 +14,11 @@ pub trait Links {
     /// # Errors
     /// What is wrong with the file.
     fn load(&self, path: &str) -> Result<Option<Node>, Vec<Diagnostic>>;
+
+    /// Why what a template links to is not read, though it is there: it lies outside the folder; `None` where it is not there.
+    fn why_not(&self, _from: &str, _link: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Nothing can be linked to.
@@ -48,6 +53,22 @@ impl Links for Folder {
             }
             _ => Ok(None),
         }
+    }
+
+    fn why_not(&self, from: &str, link: &str) -> Option<String> {
+        let link = link.split(['?', '#']).next().unwrap_or_default().trim();
+        if link.is_empty() || link.contains("://") {
+            return None;
+        }
+        let below = Path::new(from).parent().unwrap_or_else(|| Path::new(""));
+        let is_there = self.0.join(below).join(link).is_file();
+        let folder = if self.0.as_os_str().is_empty() { Path::new(".") } else { &self.0 };
+        is_there.then(|| {
+            format!(
+                "it is there, but only what lies below the template's folder '{}' is read",
+                folder.display()
+            )
+        })
     }
 }
 
@@ -132,5 +153,12 @@ mod tests {
         assert!(links.load("open.json").unwrap().is_some());
         assert!(links.load("link.json").unwrap().is_none());
         assert!(links.load("nothing.json").unwrap().is_none());
+        for there in ["link.json", "../secret.json"] {
+            let why = links.why_not("azuredeploy.json", there).unwrap();
+            assert!(why.contains("only what lies below the template's folder"), "{why}");
+        }
+        for elsewhere in ["nothing.json", "https://example.com/secret.json", ""] {
+            assert_eq!(links.why_not("azuredeploy.json", elsewhere), None, "{elsewhere}");
+        }
     }
 }

@@ -3,16 +3,13 @@
 use crate::deployment::{Deployment, Loop, Start, Supplied, Template, entries, level_of};
 use crate::expansion::truth;
 use crate::facts::Made;
-use crate::findings::Found;
 use crate::inside::Inside;
 use crate::instance::Instance;
-use crate::links::resolve;
 use crate::supplied::unwrapped;
 use crate::waiting::Wanted;
 use crate::way::Way;
 use document::{Entry, Node, Value};
-use expression::{Fault, Level, codes};
-use model::Severity;
+use expression::{Fault, Level};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -42,7 +39,10 @@ impl Inside<'_, '_> {
     fn begin(&self, instance: &Instance) -> Option<Rc<Deployment>> {
         let way = Way::Root(&instance.path);
         if self.deployment.start.depth >= MOST_DEPTH {
-            let message = format!("deployments stand more than {MOST_DEPTH} deep in each other");
+            let mut message = format!("deployments stand more than {MOST_DEPTH} deep in each other");
+            if let Some(cycle) = cycle(&self.deployment.start.linked) {
+                message = format!("{message}: {cycle}");
+            }
             self.all.report(Fault::limit(message).or_at(&instance.declared.at), &way);
             return None;
         }
@@ -55,16 +55,22 @@ impl Inside<'_, '_> {
         let written = declared.get("properties")?;
         let properties = way.key("properties");
         let inline = written.get("template").filter(|it| matches!(it.value, Value::Object(_)));
-        let (template, path, file) = match inline {
-            Some(_) => {
-                let path = format!("{}.properties.template", instance.path);
-                (Template::Inside(declared.clone()), path, self.deployment.start.file.clone())
+        let path = || format!("{}.properties.template", instance.path);
+        let (template, path, file) = match (inline, written.get("template")) {
+            (Some(_), _) => (Template::Inside(declared.clone()), path(), self.deployment.start.file.clone()),
+            (None, Some(made)) => {
+                let node = self.made_template(made, &properties.key("template"))?;
+                (Template::Whole(Rc::new(node)), path(), self.deployment.start.file.clone())
             }
-            None => {
+            (None, None) => {
                 let (node, file) = self.linked(written, &properties)?;
                 (Template::Whole(node), String::new(), file)
             }
         };
+        let mut linked = self.deployment.start.linked.clone();
+        if inline.is_none() {
+            linked.push(file.clone());
+        }
         let options = written.get("expressionEvaluationOptions").and_then(|it| it.get("scope"));
         let scope =
             options.map(|it| self.value(it, &properties.key("expressionEvaluationOptions").key("scope")));
@@ -90,6 +96,7 @@ impl Inside<'_, '_> {
             level,
             depth: self.deployment.start.depth + 1,
             supplied,
+            linked,
             outer: (inline.is_some() && !is_inner).then(|| self.place()),
             template,
         }))
@@ -163,71 +170,6 @@ impl Inside<'_, '_> {
         }
     }
 
-    /// The template that a link leads to, and its path below the first one's folder.
-    fn linked(&self, written: &Node, way: &Way<'_>) -> Option<(Rc<Node>, String)> {
-        let way = way.key("templateLink");
-        let Some(link) = written.get("templateLink") else {
-            let help = "write properties.template or properties.templateLink";
-            self.invalid(&written.at, "the deployment has no template".to_owned(), help, &way);
-            return None;
-        };
-        let (key, target) =
-            ["relativePath", "uri", "id"].iter().find_map(|key| Some((*key, link.get(key)?)))?;
-        let value = self.value(target, &way.key(key));
-        let path = value.as_str().and_then(|text| resolve(&self.deployment.start.file, text));
-        if let Some(path) = path
-            && let Some(node) = self.load(&path)
-        {
-            return Some((node, path));
-        }
-        let said = match &value.value {
-            Value::String(text) => {
-                format!("the linked template '{}' is not at hand", expression::shortened(text))
-            }
-            Value::Unknown(unknown) if unknown.help.is_empty() => return None,
-            Value::Unknown(unknown) => {
-                format!("the linked template is not known: '{}' {}", unknown.expression, unknown.why)
-            }
-            other => format!("the link is {}, and no text", other.kind()),
-        };
-        let help = "its resources are left out; save it below the template's folder and link to it by relativePath or \
-                    by deployment().properties.templateLink.uri, or give it as a document of its own";
-        let found = Found {
-            severity: Severity::Warning,
-            code: codes::LINKED_TEMPLATE,
-            at: &target.at,
-            message: said,
-            help: Some(help.to_owned()),
-        };
-        self.all.found.borrow_mut().push(found, &way.key(key));
-        None
-    }
-
-    /// A file below the folder, read once.
-    fn load(&self, path: &str) -> Option<Rc<Node>> {
-        if let Some(known) = self.all.linked.borrow().get(path) {
-            return known.clone();
-        }
-        let node = match self.all.given.links.load(path) {
-            Ok(node) => node.map(Rc::new),
-            Err(errors) => {
-                self.all.found.borrow_mut().extend(errors);
-                None
-            }
-        };
-        self.all.linked.borrow_mut().insert(path.to_owned(), node.clone());
-        node
-    }
-
-    fn linked_parameters(&self, link: &Node, way: &Way<'_>, supplied: &mut HashMap<String, Supplied>) {
-        let path = link.as_str().and_then(|text| resolve(&self.deployment.start.file, text));
-        let Some(file) = path.and_then(|path| self.load(&path)) else { return };
-        for entry in entries(&file, "parameters") {
-            let value = unwrapped(&entry.key.value, &entry.value, way, &mut self.all.found.borrow_mut());
-            supplied.extend(value.map(|value| (entry.key.value.to_lowercase(), Supplied::Value(value))));
-        }
-    }
-
     /// The outputs of this deployment, each `{"type": …, "value": …}`; those that are not there by a condition are left out.
     ///
     /// # Errors
@@ -275,4 +217,16 @@ impl Inside<'_, '_> {
         });
         Node::new(Value::Array(turns.collect()), copy.at.clone())
     }
+}
+
+/// How the last of some templates, each linked to by the one before, comes to link to itself.
+fn cycle(linked: &[String]) -> Option<String> {
+    let (last, before) = linked.split_last()?;
+    let start = before.iter().rposition(|file| file == last)?;
+    let between: String =
+        before[start + 1..].iter().map(|file| format!(" links to '{file}', which")).collect();
+    Some(match between.as_str() {
+        "" => format!("'{last}' links to itself"),
+        between => format!("'{last}'{between} links to '{last}'"),
+    })
 }

@@ -46,11 +46,10 @@ impl Inside<'_, '_> {
         };
         let value = match supplied {
             Some((value, path)) => {
-                // Null for a parameter with a default means the default.
-                let is_null = value.value == Value::Null;
-                let nullable = declaration.get("nullable").is_some_and(|it| it.value == Value::Bool(true));
-                (!is_null || nullable || declaration.get("defaultValue").is_none())
-                    .then_some((value, path.to_owned()))
+                // Null is no value where it may not be one: the default counts, and what Azure keeps secret is exported as null.
+                let is_null = value.value == Value::Null && !is_nullable(template, declaration);
+                let has_other = declaration.get("defaultValue").is_some() || self.deployment.start.depth == 0;
+                (!is_null || !has_other).then_some((value, path.to_owned()))
             }
             None => None,
         };
@@ -64,7 +63,8 @@ impl Inside<'_, '_> {
                 let plain = Self { loops: Rc::new([]), ..self.clone() };
                 let way = Way::Root(&section);
                 let way = way.key(name);
-                (plain.value(&default.value, &way.key("defaultValue")), section.clone())
+                let value = plain.value(&default.value, &way.key("defaultValue"));
+                (self.default_value(name, value), section.clone())
             }
         };
         Ok(self.held_against(name, declaration, value, &Way::Root(&path).key(name)))
@@ -89,36 +89,47 @@ impl Inside<'_, '_> {
         let value = if nullable {
             Value::Null
         } else {
-            let help = if self.deployment.start.depth == 0 {
-                let hint = self.all.given.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
-                format!("give it in a parameter file or with --parameters {name}=…{hint}")
-            } else {
-                "give it in the parameters of the deployment that this template is nested in".to_owned()
-            };
-            Value::Unknown(Arc::new(Unknown {
-                expression: format!("parameters('{name}')"),
-                why: "has neither a value nor a default".to_owned(),
-                help,
-            }))
+            let why = "has neither a value nor a default";
+            Value::Unknown(Arc::new(Unknown::new(
+                format!("parameters('{name}')"),
+                why,
+                self.how_to_give(name),
+            )))
         };
         Node::new(value, declaration.at.clone())
+    }
+
+    fn how_to_give(&self, name: &str) -> String {
+        if self.deployment.start.depth > 0 {
+            return "give it in the parameters of the deployment that this template is nested in".to_owned();
+        }
+        let hint = self.all.given.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+        format!("give it in a parameter file or with --parameters {name}=…{hint}")
+    }
+
+    /// A default value; one that is another at each deployment is called by the parameter, which can be given.
+    fn default_value(&self, name: &str, value: Node) -> Node {
+        match value.value {
+            Value::Unknown(unknown) if unknown.help == expression::DEFAULT_OF => {
+                let why = format!("is made of {} by default, which {}", unknown.expression, unknown.why);
+                let named = Unknown::new(format!("parameters('{name}')"), why, self.how_to_give(name));
+                let named = Unknown { stand_in: unknown.stand_in.clone(), ..named };
+                Node::new(Value::Unknown(Arc::new(named)), value.at)
+            }
+            value_of => Node::new(value_of, value.at),
+        }
     }
 
     /// The value of the parameter `key` in the `properties.parameters` of a nested deployment, as `node` has it.
     fn outside(&self, node: &Node, key: &str, name: &str, way: &Way<'_>) -> Option<Node> {
         let entry = node.entry(key)?;
-        let wrapping = match &entry.value.value {
-            // The whole wrapping may be made by an expression.
-            Value::String(_) => self.value(&entry.value, way),
-            _ => entry.value.clone(),
-        };
+        // The whole wrapping may be made by an expression, and the value in it by a loop of that name, as Bicep writes it.
+        let is_made = matches!(entry.value.value, Value::String(_)) || entry.value.get("copy").is_some();
+        let wrapping = if is_made { self.value(&entry.value, &way.key(key)) } else { entry.value.clone() };
         if let Value::Unknown(_) = wrapping.value {
             return Some(wrapping);
         }
         let inner = crate::supplied::unwrapped(name, &wrapping, way, &mut self.all.found.borrow_mut())?;
-        Some(match &entry.value.value {
-            Value::String(_) => inner,
-            _ => self.value(&inner, &way.key(key).key("value")),
-        })
+        Some(if is_made { inner } else { self.value(&inner, &way.key(key).key("value")) })
     }
 }

@@ -38,10 +38,15 @@ impl Inside<'_, '_> {
                 match question {
                     Question::ResourceInfo => Ok(information(instance)),
                     _ if instance.existing && full => Ok(information(instance)),
-                    // A resource that asks about itself means what is there before the deployment.
-                    _ if instance.existing || inside.is_under_way(instance) => {
-                        Ok(self.unknown(question, name))
-                    }
+                    _ if instance.existing => Ok(self.unknown(question, name)),
+                    // A resource that asks about itself means what is there before it is written.
+                    _ if inside.is_under_way(instance) => match inside.written_before(instance) {
+                        Some((inside, nth)) => match inside.instances().get(nth) {
+                            Some(instance) => inside.said_of(instance, full),
+                            None => Ok(self.unknown(question, name)),
+                        },
+                        None => Ok(self.unknown(question, name)),
+                    },
                     _ => inside.said_of(instance, full),
                 }
             }
@@ -55,11 +60,7 @@ impl Inside<'_, '_> {
             Question::References => "references",
             Question::ResourceInfo => "resourceInfo",
         };
-        let unknown = Unknown {
-            expression: format!("{function}('{name}')"),
-            why: AFTER_DEPLOYMENT.to_owned(),
-            help: SUPPLY.to_owned(),
-        };
+        let unknown = Unknown::new(format!("{function}('{name}')"), AFTER_DEPLOYMENT, SUPPLY);
         Node::new(Value::Unknown(Arc::new(unknown)), self.deployment.start.template.node().at.clone())
     }
 
@@ -73,6 +74,12 @@ impl Inside<'_, '_> {
             (false, Some(properties)) => self.all.budget.copy(properties)?,
             (false, None) => return Ok(Made(&body.at).object([])),
         };
+        if full && let Value::Object(entries) = &mut said.value {
+            let known: Vec<&str> = entries.iter().map(|it| it.key.value.as_str()).collect();
+            let more = self.around(instance).into_iter().filter(|it| !known.contains(&it.key.value.as_str()));
+            let more: Vec<Entry> = more.collect();
+            entries.extend(more);
+        }
         let is_network = instance.kind.value.to_ascii_lowercase().starts_with(NETWORK);
         if let Some(id) = instance.id.as_str().filter(|_| is_network) {
             let parts = match &mut said.value {
@@ -86,6 +93,29 @@ impl Inside<'_, '_> {
             parts.map_or(Ok(()), |parts| self.name_parts(parts, id))?;
         }
         Ok(said)
+    }
+
+    /// What a full answer says besides the resource: where it is, and its id without that.
+    ///
+    /// # Source
+    /// Azure "Resource functions for ARM templates", *reference*: the example with `Full`.
+    fn around(&self, instance: &Instance) -> Vec<Entry> {
+        let made = Made(&instance.declared.at);
+        let mut said = Vec::new();
+        let mut say = |key: &str, value: Option<Node>| {
+            said.extend(value.map(|value| Entry { key: At::new(key, &value.at), value }));
+        };
+        say("apiVersion", instance.declared.get("apiVersion").filter(|it| !is_made(it)).cloned());
+        let id = instance.id.as_str().unwrap_or_default();
+        let words: Vec<&str> = id.split('/').collect();
+        let after = |word: &str| {
+            let nth = words.iter().position(|it| it.eq_ignore_ascii_case(word))?;
+            Some(made.text(*words.get(nth + 1)?))
+        };
+        say("subscriptionId", after("subscriptions"));
+        say("resourceGroupName", after("resourceGroups"));
+        say("resourceId", id.rsplit_once("/providers/").map(|(_, tail)| made.text(tail)));
+        said
     }
 
     /// Gives the parts in the lists of a network resource, such as its subnets, the ids that Azure answers with.
@@ -171,6 +201,19 @@ impl Inside<'_, '_> {
         None
     }
 
+    /// The same resource as the last deployment before this one writes it.
+    fn written_before(&self, instance: &Instance) -> Option<(Self, usize)> {
+        let id = instance.id.as_key()?;
+        let is_it = |it: &Instance| {
+            it.is_deployed() && it.id.as_key().is_some_and(|other| other.eq_ignore_ascii_case(id))
+        };
+        (0..self.deployment.number).rev().find_map(|number| {
+            let deployment = self.all.deployment(number)?;
+            let nth = deployment.instances.get()?.iter().position(is_it)?;
+            Some((self.of(deployment), nth))
+        })
+    }
+
     fn of(&self, deployment: Rc<Deployment>) -> Self {
         Inside { all: self.all, deployment, loops: Rc::new([]), own: false }
     }
@@ -201,8 +244,8 @@ impl Inside<'_, '_> {
 fn found_in(instances: &[Instance], name: &str) -> Option<usize> {
     let same = |it: Option<&str>| it.is_some_and(|it| it.eq_ignore_ascii_case(name));
     let symbol = instances.iter().position(|it| same(it.symbol.as_deref()));
-    let id = || instances.iter().position(|it| same(it.id.as_str()));
-    let own = || instances.iter().position(|it| same(it.name.as_str()));
+    let id = || instances.iter().position(|it| same(it.id.as_key()));
+    let own = || instances.iter().position(|it| same(it.name.as_key()));
     // `Microsoft.Network/publicIPAddresses/ip`: an id without what is before the provider.
     let tail = || {
         let tail = format!("/providers/{}", name.trim_start_matches('/'));
@@ -212,7 +255,7 @@ fn found_in(instances: &[Instance], name: &str) -> Option<usize> {
                 .and_then(|at| id.get(at..))
                 .is_some_and(|it| it.eq_ignore_ascii_case(&tail))
         };
-        instances.iter().position(|it| it.id.as_str().is_some_and(ends))
+        instances.iter().position(|it| it.id.as_key().is_some_and(ends))
     };
     symbol.or_else(id).or_else(own).or_else(tail)
 }
@@ -226,4 +269,9 @@ fn information(instance: &Instance) -> Node {
     ];
     entries.extend(instance.declared.get("apiVersion").map(|it| ("apiVersion", it.clone())));
     made.object(entries)
+}
+
+/// Whether a value is written as an expression.
+fn is_made(node: &Node) -> bool {
+    node.as_str().is_some_and(document::is_expression)
 }

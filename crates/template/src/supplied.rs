@@ -98,19 +98,19 @@ pub(crate) fn unwrapped(name: &str, node: &Node, way: &Way<'_>, found: &mut Find
         return Some(entry.value.clone());
     }
     if let Some(reference) = node.get("reference") {
-        let unknown = Unknown {
-            expression: format!("parameters('{name}')"),
-            why: "is a secret in a key vault".to_owned(),
-            help: format!("give the value itself, with --parameters {name}=…"),
-        };
+        let unknown = Unknown::new(
+            format!("parameters('{name}')"),
+            "is a secret in a key vault",
+            format!("give the value itself, with --parameters {name}=…"),
+        );
         return Some(Node::new(Value::Unknown(Arc::new(unknown)), reference.at.clone()));
     }
     if let Some(expression) = node.get("expression") {
-        let unknown = Unknown {
-            expression: format!("parameters('{name}')"),
-            why: "is worked out by the tool that deploys".to_owned(),
-            help: format!("give the value itself, with --parameters {name}=…"),
-        };
+        let unknown = Unknown::new(
+            format!("parameters('{name}')"),
+            "is worked out by the tool that deploys",
+            format!("give the value itself, with --parameters {name}=…"),
+        );
         return Some(Node::new(Value::Unknown(Arc::new(unknown)), expression.at.clone()));
     }
     let help = r#"write {"value": …}"#.to_owned();

@@ -153,7 +153,12 @@ impl Inside<'_, '_> {
             Some(count) => format!("the loop turns {count} times, and may turn 0 to {MOST_TURNS} times"),
             None => format!("the count of the loop is {}, and no whole number", value.value.kind()),
         };
-        let fault = Fault::new(message).help("give fewer, or split the loop");
+        let help = match number {
+            Some(..0) => "give 0 or more; a condition leaves a resource out",
+            Some(_) => "give fewer, or split the loop",
+            None => "give a whole number",
+        };
+        let fault = Fault::new(message).help(help);
         Err(self.refused("count", &written.at, fault, &way.key("count")))
     }
 }

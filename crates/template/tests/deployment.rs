@@ -275,6 +275,32 @@ fn what_nobody_gave_is_not_known_and_says_how_to_give_it() {
     assert!(found[0].contains(text), "{found:#?}");
 }
 
+/// Azure's portal writes null for the password of the machine whose template it gives out.
+#[test]
+fn null_is_no_value_where_it_may_not_be_one() {
+    let with = With::default().parameters(
+        r#"{"parameters": {"secret": {"value": null}, "name": {"value": null}, "port": {"value": null}, "none": {"value": null}}}"#,
+    );
+    let expanded = with.expand(
+        r#""parameters": {
+            "secret": {"type": "secureString"}, "name": {"type": "string"}, "port": {"type": "int", "defaultValue": 80},
+            "none": {"type": "string", "nullable": true}
+        },
+        "resources": [
+            {"type": "Microsoft.Compute/virtualMachines", "name": "vm", "properties": {"adminPassword": "[parameters('secret')]"}},
+            {
+                "type": "Microsoft.Network/networkSecurityGroups", "name": "web",
+                "properties": {"port": "[parameters('port')]", "none": "[parameters('none')]"}
+            },
+            {"type": "Microsoft.Network/networkSecurityGroups", "name": "[parameters('name')]"}
+        ]"#,
+    );
+    assert!(said(&expanded).is_empty(), "{:#?}", said(&expanded));
+    let [.., web, unnamed] = expanded.resources.as_slice() else { panic!("{:?}", ids(&expanded)) };
+    assert_eq!(json(get(&web.node, "properties")), r#"{"port":80,"none":null}"#);
+    assert_eq!(json(get(&unnamed.node, "name")), "?parameters('name')");
+}
+
 #[test]
 fn what_needs_itself_is_named_and_ends() {
     let expanded = expanded(
@@ -505,4 +531,49 @@ fn a_type_may_be_a_part_of_another() {
     assert_eq!(json(get(&expanded.resources[0].node, "properties")), r#"{"none":null,"many":5}"#);
     let said = said(&expanded);
     assert!(said.len() == 1 && said[0].contains("the parameter 'many' is 5"), "{said:#?}");
+}
+
+#[test]
+fn how_a_resource_is_deployed_is_no_part_of_it() {
+    let expanded = expanded(
+        r#""languageVersion": "2.0", "resources": {"x": {"type": "Microsoft.Network/x", "name": "x", "properties": {},
+            "@options": {"onlyIfNotExists": true, "retryOn": [{"exceptionCode": "Busy", "retryCount": 3}]},
+            "dependsOn": [], "metadata": {"a": "b"}}}"#,
+    );
+    assert_eq!(ids(&expanded).len(), 1);
+    let keys: Vec<&str> =
+        expanded.resources[0].node.entries().iter().map(|it| it.key.value.as_str()).collect();
+    assert_eq!(keys, ["type", "name", "id", "properties"]);
+}
+
+#[test]
+fn an_extension_is_of_its_own_provider() {
+    let expanded = expanded(
+        r#""resources": [{"type": "Microsoft.Network/networkSecurityGroups", "name": "n", "properties": {}, "resources": [
+            {"type": "providers/diagnosticSettings", "name": "Microsoft.Insights/logs", "properties": {}},
+            {"type": "Providers/locks", "name": "/Microsoft.Authorization/keep", "properties": {}}]},
+          {"type": "Microsoft.Network/virtualNetworks/subnets/providers/roleAssignments", "name": "v/s/Microsoft.Authorization/r",
+            "properties": {}}]"#,
+    );
+    let kinds: Vec<&str> = expanded.resources.iter().skip(1).map(|it| it.kind.as_str()).collect();
+    assert_eq!(
+        kinds,
+        [
+            "Microsoft.Insights/diagnosticSettings",
+            "Microsoft.Authorization/locks",
+            "Microsoft.Authorization/roleAssignments"
+        ]
+    );
+    let group = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network";
+    let found: Vec<&str> = ids(&expanded).into_iter().skip(1).map(|it| it.1).collect();
+    assert_eq!(
+        found,
+        [
+            format!("{group}/networkSecurityGroups/n/providers/Microsoft.Insights/diagnosticSettings/logs"),
+            format!("{group}/networkSecurityGroups/n/Providers/Microsoft.Authorization/locks/keep"),
+            format!(
+                "{group}/virtualNetworks/v/subnets/s/providers/Microsoft.Authorization/roleAssignments/r"
+            ),
+        ]
+    );
 }

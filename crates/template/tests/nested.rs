@@ -3,14 +3,14 @@
 mod common;
 
 use common::{With, expanded, get, ids, json, said, template};
-use document::{Node, read_json};
+use document::{Node, Value, read_json};
 use std::collections::HashMap;
 use template::Links;
 
 /// Files that exist only here.
-struct Shelf(HashMap<&'static str, &'static str>);
+struct Shelf<'a>(HashMap<&'static str, &'a str>);
 
-impl Links for Shelf {
+impl Links for Shelf<'_> {
     fn load(&self, path: &str) -> Result<Option<Node>, Vec<model::Diagnostic>> {
         self.0.get(path).map(|text| read_json(path, text)).transpose()
     }
@@ -66,10 +66,21 @@ fn linked_templates_are_files_below_the_folder() {
         assert_eq!(ids(&expanded), [("resources[0]", &*one), ("resources[0]", &*leaf)]);
         assert_eq!(&*expanded.resources[1].node.at.file, "nested/leaf.json");
     }
-    let found = said(&linked(r#""uri": "https://example.com/nested/child.json""#));
+    let found = said(&linked(r#""uri": "https://example.com/nested/other.json""#));
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(
         found[0].contains("warning[LinkedTemplateNotFound]: resources[0].properties.templateLink.uri: "),
+        "{found:#?}"
+    );
+    // What an address elsewhere leads to may lie below the folder, too.
+    let expanded = linked(r#""uri": "https://example.com/raw/main/nested/child.json?sas""#);
+    let found = said(&expanded);
+    assert_eq!((expanded.resources.len(), found.len()), (2, 1), "{found:#?}");
+    assert!(
+        found[0].contains(
+            "warning[LinkedTemplateNotFound]: resources[0].properties.templateLink.uri: the linked template is read from \
+             'nested/child.json'"
+        ),
         "{found:#?}"
     );
 }
@@ -82,7 +93,34 @@ fn a_template_that_links_to_itself_ends() {
     let expanded = With::default().expand_with(&read_json("a.json", itself).unwrap(), &shelf);
     let found = said(&expanded);
     assert_eq!(found.len(), 1, "{found:#?}");
+    // One of the same name elsewhere is another one.
+    let elsewhere = itself.replace(r#""relativePath": "a.json""#, r#""uri": "https://example.com/b/a.json""#);
+    let expanded = With::default().expand_with(&read_json("a.json", &elsewhere).unwrap(), &shelf);
+    assert!(
+        said(&expanded)[0].contains("'https://example.com/b/a.json' is not at hand"),
+        "{:#?}",
+        said(&expanded)
+    );
     assert!(found[0].contains("error[TemplateLimitExceeded]"), "{found:#?}");
+    let once = itself.replace(r#""copy": {"name": "c", "count": 800},"#, "");
+    let shelf = Shelf(HashMap::from([("a.json", once.as_str())]));
+    let found = said(&With::default().expand_with(&read_json("a.json", &once).unwrap(), &shelf));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains(" deep in each other: 'a.json' links to itself"), "{found:#?}");
+}
+
+#[test]
+fn templates_that_link_in_a_ring_are_named() {
+    let links = |to: &str| {
+        let link = format!(r#""properties": {{"templateLink": {{"relativePath": "{to}"}}}}"#);
+        format!(r#"{{"resources": [{{"type": "Microsoft.Resources/deployments", "name": "d", {link}}}]}}"#)
+    };
+    let (a, b, c) = (links("b.json"), links("c.json"), links("a.json"));
+    let shelf = Shelf(HashMap::from([("a.json", a.as_str()), ("b.json", &b), ("c.json", &c)]));
+    let found = said(&With::default().expand_with(&read_json("root.json", &a).unwrap(), &shelf));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let ring = " links to 'c.json', which links to 'a.json', which links to 'b.json'";
+    assert!(found[0].contains(&format!("deep in each other: 'b.json'{ring}")), "{found:#?}");
 }
 
 #[test]
@@ -242,13 +280,16 @@ fn the_parts_of_a_network_resource_have_ids() {
             {"type": "Microsoft.Network/x", "name": "x", "properties": {
                 "first": "[reference('v').subnets[0].id]",
                 "full": "[reference(resourceId('Microsoft.Network/virtualNetworks', 'v'), '2020-05-01', 'Full').properties.subnets[0].id]",
-                "own": "[reference('v').subnets[1].id]", "other": "[reference('t').parts[0].id]"}}
+                "own": "[reference('v').subnets[1].id]", "other": "[reference('t').parts[0].id]",
+                "where": "[concat(reference('v', '2020-05-01', 'full').resourceGroupName, ' ', reference('v', '2020-05-01', 'full').resourceId)]"}}
         ]"#,
     );
     let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/a";
     assert_eq!(
         json(get(&expanded.resources[2].node, "properties")),
-        format!(r#"{{"first":"{id}","full":"{id}","own":"own","other":?reference('t').parts[0].id}}"#)
+        format!(
+            r#"{{"first":"{id}","full":"{id}","own":"own","other":?reference('t').parts[0].id,"where":"g Microsoft.Network/virtualNetworks/v"}}"#
+        )
     );
 }
 
@@ -393,4 +434,123 @@ fn a_parent_that_is_written_again_replaces_its_children() {
     );
     let again = deployment("x", r#""v/b""#, &vnet(r#", "subnets": [{"name": "c"}]"#));
     assert_eq!(shown(&[first, subnet.to_owned(), again]), format!(r#"{}[{{"name":"c"}}]"#, inside(2)));
+}
+
+#[test]
+fn a_deployment_whose_name_is_another_each_time_is_found() {
+    let named = |now: &str| {
+        format!(
+            r#""parameters": {{"now": {{"type": "string", "defaultValue": "[{now}]"}}}},
+            "resources": [
+              {{"type": "Microsoft.Resources/deployments", "name": "[format('a-{{0}}', parameters('now'))]",
+                "properties": {{"mode": "Incremental", "template": {{"resources": [], "outputs": {{"x": {{"type": "string", "value": "one"}}}}}}}}}},
+              {{"type": "Microsoft.Resources/deployments", "name": "[format('b-{{0}}', parameters('now'))]",
+                "properties": {{"mode": "Incremental", "template": {{"resources": [], "outputs": {{"x": {{"type": "string", "value": "two"}}}}}}}}}},
+              {{"type": "Microsoft.Network/x", "name": "x", "properties": {{
+                "id": "[reference(resourceId('Microsoft.Resources/deployments', format('b-{{0}}', parameters('now')))).outputs.x.value]",
+                "name": "[reference(format('a-{{0}}', parameters('now'))).outputs.x.value]",
+                "none": "[reference(format('c-{{0}}', parameters('now'))).outputs.x.value]",
+                "now": "[concat('at ', parameters('now'))]"}}}}]"#
+        )
+    };
+    for now in ["utcNow()", "newGuid()", "take(utcNow('u'), 10)"] {
+        let expanded = expanded(&named(now));
+        assert!(expanded.diagnostics.is_empty(), "{:#?}", said(&expanded));
+        let node = &expanded.resources[0].node;
+        assert_eq!(json(get(node, "properties.id")), "\"two\"", "{now}");
+        assert_eq!(json(get(node, "properties.name")), "\"one\"", "{now}");
+        assert_eq!(json(get(node, "properties.none")), "?parameters('now')", "{now}");
+        let Value::Unknown(unknown) = &get(node, "properties.now").value else { panic!("{now} is known") };
+        assert_eq!(unknown.expression, "parameters('now')");
+        assert!(
+            unknown.why.starts_with("is made of ") && unknown.help.ends_with("--parameters now=…"),
+            "{unknown:?}"
+        );
+    }
+}
+
+#[test]
+fn a_template_may_be_made_by_an_expression() {
+    let of = |template: &str| {
+        format!(
+            r#""variables": {{"inner": {{"resources": [{{"type": "Microsoft.Network/x", "name": "[[concat('a', 'b')]"}}],
+                             "outputs": {{"o": {{"type": "string", "value": "out"}}}}}}}},
+            "resources": [
+              {{"type": "Microsoft.Resources/deployments", "name": "d", "properties": {{"mode": "Incremental", "template": {template}}}}},
+              {{"type": "Microsoft.Network/y", "name": "y", "properties": {{"o": "[reference('d').outputs.o.value]"}}}}]"#
+        )
+    };
+    let made = expanded(&of(r#""[variables('inner')]""#));
+    assert_eq!(
+        ids(&made).iter().map(|it| it.0).collect::<Vec<_>>(),
+        ["resources[1]", "resources[0].properties.template.resources[0]"]
+    );
+    assert_eq!(json(get(&made.resources[1].node, "name")), "\"ab\"");
+    assert_eq!(json(get(&made.resources[0].node, "properties.o")), "\"out\"");
+    let elsewhere = expanded(&of(r#""[reference('policy').template]""#));
+    let found = said(&elsewhere);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].contains(
+            "warning[LinkedTemplateNotFound]: resources[0].properties.template: the nested template is not known: \
+             'reference('policy').template' is known only after deployment"
+        ),
+        "{found:#?}"
+    );
+    assert!(
+        said(&expanded(&of(r#""[concat('a', 'b')]""#)))[0]
+            .contains("the nested template is a string, and no object")
+    );
+}
+
+#[test]
+fn a_resource_that_is_written_again_may_keep_what_it_was() {
+    // The way to add to a network in the same template: it asks about itself in a deployment after it.
+    let again = |name: &str, after: &str, subnets: &str| {
+        deployment(
+            name,
+            after,
+            &format!(
+                r#"{{"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {{
+                    "space": "[reference('v').space]", "subnets": {subnets}}}}}"#
+            ),
+        )
+    };
+    let first = r#"{"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {"space": "s", "subnets": ["a"]}}"#;
+    let second = again("x", r#""v""#, r#""[concat(reference('v').subnets, createArray('b'))]""#);
+    let third = again(
+        "y",
+        r#""x""#,
+        r#""[concat(reference(resourceId('Microsoft.Network/virtualNetworks', 'v')).subnets, createArray('c'))]""#,
+    );
+    let expanded = expanded(&format!(r#""resources": [{first}, {second}, {third}]"#));
+    assert_eq!(
+        ids(&expanded).iter().map(|it| it.0).collect::<Vec<_>>(),
+        ["resources[2].properties.template.resources[0]"]
+    );
+    assert_eq!(
+        json(get(&expanded.resources[0].node, "properties")),
+        r#"{"space":"s","subnets":["a","b","c"]}"#
+    );
+}
+
+#[test]
+fn a_loop_makes_the_value_of_a_nested_parameter() {
+    let of = |copy: &str| {
+        expanded(&format!(
+            r#""variables": {{"names": ["a", "b"]}},
+            "resources": [{{"type": "Microsoft.Resources/deployments", "name": "[concat('d', copyIndex())]",
+                "copy": {{"name": "d", "count": 2}}, "properties": {{"expressionEvaluationOptions": {{"scope": "inner"}},
+                "parameters": {{"list": {{"copy": [{copy}]}}}},
+                "template": {{"parameters": {{"list": {{"type": "array"}}}},
+                    "resources": [{{"type": "Microsoft.Network/x", "name": "x", "properties": {{"list": "[parameters('list')]"}}}}]}}}}}}]"#
+        ))
+    };
+    let made = of(r#"{"name": "value", "count": "[length(variables('names'))]",
+           "input": "[concat(variables('names')[copyIndex('value')], copyIndex())]"}"#);
+    assert!(made.diagnostics.is_empty(), "{:#?}", said(&made));
+    let lists: Vec<String> = made.resources.iter().map(|it| json(get(&it.node, "properties.list"))).collect();
+    assert_eq!(lists.last().map(String::as_str), Some(r#"["a1","b1"]"#), "{lists:?}");
+    let nameless = said(&of(r#"{"name": "values", "count": 1, "input": 1}"#));
+    assert!(nameless[0].contains("the parameter has neither value nor reference"), "{nameless:#?}");
 }

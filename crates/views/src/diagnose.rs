@@ -3,15 +3,16 @@
 use crate::effective::standing;
 use crate::{suppose, words};
 use control::answer::{
-    Diagnosis, EvaluatedNsg, MatchedRule, Mixed, NsgResult, Profile, RuleEvaluation, Witness,
+    Diagnosis, EvaluatedNsg, MatchedRule, Mixed, NsgResult, PLATFORM_NOTE, Profile, RuleEvaluation,
+    WithoutRule, Witness,
 };
 use control::{Diagnostic, Verbosity};
 use ipnet::IpNet;
 use model::{
     Access, AddressMatch, Direction, IpConfiguration, Network, NetworkInterface, NicIndex, ServiceTag,
 };
-use pipeline::{Guards, Level, Snapshot};
-use policy::{Fates, FieldMatches, GroupId, IPV4, Match, Question, Ranges, Traffic, Tuple};
+use policy::{Fates, FieldMatches, GroupId, IPV4, Match, PLATFORM, Question, Ranges, Spoken, Traffic, Tuple};
+use snapshot::{Guards, Level, Snapshot};
 use std::net::IpAddr;
 
 /// Asks the NSGs before a network interface about all packets of a question at once, as Azure's network configuration
@@ -20,7 +21,8 @@ use std::net::IpAddr;
 /// A field of a rule matches where it holds every packet that is asked about, from whatever source port; a rule matches
 /// where all its fields do, and the first such rule is named. At the network interface's own end `*` is its addresses,
 /// or while Azure has yet to choose one, those of its subnet. The result is `Allow` where every packet is allowed. Where an
-/// earlier rule decides otherwise over a part of them, the answer shows a packet of each fate.
+/// earlier rule decides otherwise over a part of them, the answer shows a packet of each fate. Outbound to the platform's
+/// addresses only rules with its tags are asked, and where the question is about nothing else only those are shown.
 ///
 /// # Errors
 /// One sentence on what is wrong with the question.
@@ -74,7 +76,11 @@ fn may_have(network: &Network, own: &IpConfiguration) -> Vec<IpNet> {
 /// The question in Azure's own words.
 fn canonical(profile: &Profile, direction: Direction) -> Profile {
     let direction = words::way(direction).into();
-    Profile { direction, protocol: profile.protocol.to_ascii_uppercase(), ..profile.clone() }
+    let protocol = match profile.protocol.to_ascii_uppercase().as_str() {
+        "ANY" => "*".to_owned(),
+        protocol => protocol.to_owned(),
+    };
+    Profile { direction, protocol, ..profile.clone() }
 }
 
 /// Two sides of prefixes of different families have no packet between them.
@@ -124,6 +130,8 @@ impl Asking<'_> {
             return Err(self.nobody(question));
         }
         let fates = snapshot.policy.fates(&numbers, direction, &traffic);
+        let tells_of_platform = traffic.is_platforms()
+            || [fates.allowed, fates.denied].iter().flatten().any(|it| self.is_to_platform(it));
         let mut evaluated = Vec::with_capacity(groups.len());
         for (level, group) in groups {
             let (nsg, access) = self.evaluate(level, group, &traffic);
@@ -132,7 +140,14 @@ impl Asking<'_> {
                 break;
             }
         }
-        Ok(self.result(&numbers, evaluated, fates))
+        let mut result = self.result(&numbers, evaluated, fates);
+        result.notes.extend(tells_of_platform.then(|| PLATFORM_NOTE.to_owned()));
+        Ok(result)
+    }
+
+    /// Whether a packet goes to one of the platform's addresses.
+    fn is_to_platform(&self, tuple: &Tuple) -> bool {
+        self.direction == Direction::Outbound && PLATFORM.iter().any(|own| tuple.destination.ip() == *own)
     }
 
     /// Why no packet is both from one side and to the other.
@@ -173,13 +188,17 @@ impl Asking<'_> {
         let Self { snapshot, nic, direction, .. } = *self;
         let rules = snapshot.policy.rules(group, direction);
         let held = snapshot.policy.fields_held(group, direction, traffic);
-        let matched = held.iter().position(|fields| fields.all());
+        // What goes to the platform no other rules are asked about, whatever their fields hold.
+        let is_asked =
+            |rule: &model::SecurityRule| !traffic.is_platforms() || Spoken::of(rule).judges_platform;
+        let asked: Vec<_> = rules.iter().zip(&held).filter(|(rule, _)| is_asked(rule)).collect();
+        let matched = asked.iter().position(|(_, fields)| fields.all());
         let told = match self.verbosity {
             Verbosity::Minimum => 0,
-            Verbosity::Normal => matched.map_or(rules.len(), |matched| matched + 1),
-            Verbosity::Full => rules.len(),
+            Verbosity::Normal => matched.map_or(asked.len(), |matched| matched + 1),
+            Verbosity::Full => asked.len(),
         };
-        let evaluation = |(rule, fields): (&model::SecurityRule, &FieldMatches)| RuleEvaluation {
+        let evaluation = |(rule, fields): &(&model::SecurityRule, &FieldMatches)| RuleEvaluation {
             name: words::prefixed(&rule.name, rule.default),
             protocol_matched: fields.protocol,
             source_matched: fields.source,
@@ -187,7 +206,7 @@ impl Asking<'_> {
             destination_matched: fields.destination,
             destination_port_matched: fields.destination_port,
         };
-        let matched = matched.and_then(|matched| rules.get(matched));
+        let matched = matched.and_then(|matched| asked.get(matched)).map(|(rule, _)| rule);
         let configuration = nic.ip_configurations.get(self.configuration);
         let standing = configuration.and_then(|it| standing(&snapshot.network, nic, it, level));
         let nsg = standing.and_then(|(nsg, place)| {
@@ -198,7 +217,7 @@ impl Asking<'_> {
                     rule_name: words::prefixed(&rule.name, rule.default),
                     action: words::access(rule.access).into(),
                 }),
-                rules_evaluation_result: rules.iter().zip(&held).take(told).map(evaluation).collect(),
+                rules_evaluation_result: asked.iter().take(told).map(evaluation).collect(),
             })
         });
         (nsg, matched.map_or(Access::Allow, |rule| rule.access))
@@ -239,6 +258,8 @@ impl Asking<'_> {
                 break;
             }
         }
-        Witness { packet: words::packet(tuple), rule_name }
+        let is_platforms = rule_name.is_none() && self.is_to_platform(tuple);
+        let without_rule = is_platforms.then_some(WithoutRule::Platform);
+        Witness { packet: words::packet(tuple), rule_name, without_rule }
     }
 }

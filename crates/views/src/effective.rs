@@ -3,12 +3,11 @@
 use crate::words;
 use control::answer::{AppliedTo, EffectiveNsg, EffectiveRule, Expansion, Side};
 use model::{AddressMatch, Direction, IpConfiguration, Network, NetworkInterface, NsgIndex, SecurityRule};
-use pipeline::{Level, Snapshot};
 use policy::GroupId;
-use std::collections::{HashMap, HashSet};
+use snapshot::{Level, Snapshot};
+use std::collections::HashMap;
 
-/// Every NSG before a network interface with its rules as they take effect: its subnet's, then its own. That stands there once
-/// for each meaning of VirtualNetwork, where IP configurations in different subnets see different ones.
+/// Every NSG before a network interface with its rules as they take effect: its subnet's, then its own.
 ///
 /// # Errors
 /// One sentence where there is no such network interface.
@@ -19,16 +18,14 @@ pub fn effective_nsgs(snapshot: &Snapshot, nic: &str) -> Result<Vec<EffectiveNsg
     let network = &snapshot.network;
     let index = network.find_nic(nic).map_err(|missing| missing.sentence())?;
     let nic = network.network_interfaces.get(index.0).ok_or("no such network interface")?;
-    let (mut answer, mut known) = (Vec::new(), HashSet::new());
-    for (nth, configuration) in nic.ip_configurations.iter().enumerate() {
-        for (level, group) in snapshot.guards(index, nth).in_order(Direction::Inbound) {
-            let Some((nsg, place)) = standing(network, nic, configuration, level) else { continue };
-            if known.insert((place.id().to_owned(), group)) {
-                answer.extend(view(snapshot, nsg, group, place));
-            }
-        }
-    }
-    Ok(answer)
+    // All its IP configurations are in one subnet, so the same NSGs stand before each.
+    let Some(configuration) = nic.ip_configurations.first() else { return Ok(Vec::new()) };
+    let guards = snapshot.guards(index, 0).in_order(Direction::Inbound);
+    let views = guards.filter_map(|(level, group)| {
+        let (nsg, place) = standing(network, nic, configuration, level)?;
+        view(snapshot, nsg, group, place)
+    });
+    Ok(views.collect())
 }
 
 /// The NSG of a level, and where it stands.

@@ -3,7 +3,7 @@
 use crate::{verify, words};
 use control::{Diagnostic, Question};
 use model::{AddressMatch, Direction, Network, NetworkInterface, NicIndex, Subnet, SubnetIndex};
-use pipeline::{Gateway, Names, Snapshot};
+use snapshot::{Gateway, Names, Snapshot};
 use std::net::IpAddr;
 use std::sync::Arc;
 

@@ -44,7 +44,8 @@ impl Asking<'_> {
             notes.push("a Standard public address is closed until a network security group allows".into());
         }
         let access = if denied.is_some() { Access::Deny } else { Access::Allow };
-        let told = |tuple: Tuple| Witness { packet: words::packet(&tuple), rule_name: None };
+        let told =
+            |tuple: Tuple| Witness { packet: words::packet(&tuple), rule_name: None, without_rule: None };
         Ok(NsgResult {
             security_rule_access_result: words::access(access).into(),
             evaluated_network_security_groups: Vec::new(),

@@ -5,8 +5,8 @@ use control::Question;
 use control::answer::{IpFlow, WithoutRule};
 use model::{Access, Direction, Network, NicIndex};
 use packet::{Address, Protocol};
-use pipeline::Snapshot;
 use policy::Tuple;
+use snapshot::Snapshot;
 use std::net::IpAddr;
 
 /// Answers from the rules alone, flow records and routes left out, as Azure does.
@@ -47,7 +47,7 @@ pub fn test_ip_flow(snapshot: &Snapshot, asked: &Question) -> Result<IpFlow, Str
         .ok_or_else(|| format!("{} is not the network interface's", asked.local))?;
     Ok(IpFlow {
         access: words::access(verdict.access).into(),
-        rule_name: verdict.rule.as_ref().map(pipeline::RuleName::azure),
+        rule_name: verdict.rule.as_ref().map(snapshot::RuleName::azure),
         nsg: verdict.rule.as_ref().map(|rule| rule.nsg.to_string()),
         without_rule: match (&verdict.rule, verdict.access) {
             (Some(_), _) => None,

@@ -6,22 +6,36 @@ use packet::Protocol;
 use policy::Tuple;
 use std::net::{IpAddr, SocketAddr};
 
-/// Finds the network interface that a question is about, by itself or by its virtual machine. One name given for both is
-/// that of either.
+/// Finds the network interface that a question is about, by itself or by its virtual machine; given both, it must be the
+/// machine's. One name given for both is that of either.
 ///
 /// # Errors
 /// One sentence for whoever asked; so with everything that is read here.
 pub(crate) fn target(network: &Network, nic: Option<&str>, vm: Option<&str>) -> Result<NicIndex, String> {
     match (nic, vm) {
-        (Some(nic), vm) => network.find_nic(nic).or_else(|missing| {
-            let machine = vm
-                .filter(|vm| nic.rsplit('/').next() == Some(*vm))
-                .and_then(|vm| network.find_nic_of_machine(vm).ok());
-            machine.ok_or_else(|| missing.sentence())
-        }),
+        (Some(nic), Some(vm)) if last_word(nic) == last_word(vm) => network
+            .find_nic(nic)
+            .or_else(|missing| network.find_nic_of_machine(vm).map_err(|_| missing.sentence())),
+        (Some(nic), Some(vm)) => {
+            let found = network.find_nic(nic).map_err(|missing| missing.sentence())?;
+            match network.is_of_machine(found, vm) {
+                Some(true) => Ok(found),
+                Some(false) => Err(format!("network interface {nic} is another virtual machine's than {vm}")),
+                None => Err(format!(
+                    "network interface {nic} does not say that it is virtual machine {vm}'s; ask for the network \
+                     interface alone, or write its virtualMachine"
+                )),
+            }
+        }
+        (Some(nic), None) => network.find_nic(nic).map_err(|missing| missing.sentence()),
         (None, Some(vm)) => network.find_nic_of_machine(vm),
         (None, None) => Err("no network interface is named".into()),
     }
+}
+
+/// The name in a resource id, or the name itself.
+fn last_word(id: &str) -> Option<&str> {
+    id.rsplit('/').next()
 }
 
 /// Reads `Inbound` or `Outbound`.

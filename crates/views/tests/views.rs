@@ -4,8 +4,8 @@
 use control::answer::{Diagnosis, Mixed, NsgResult, Profile};
 use control::{Diagnostic, Question, Verbosity};
 use gateway::{Host, Ids};
-use pipeline::{Names, Snapshot};
 use serde_json::{Value, json};
+use snapshot::{Names, Snapshot};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -237,10 +237,68 @@ fn what_no_group_guards_is_told_so() {
     assert!(outside.notes.iter().any(|note| note.contains("Standard")), "{outside:?}");
     let elsewhere = said("web1", profile("Inbound", "TCP", "10.0.2.1", "10.0.9.9", "22"));
     assert!(elsewhere.notes[0].contains("10.0.9.9"), "{elsewhere:?}");
-    // The platform's own traffic passes the rules by, which are asked all the same.
-    let platform = said("web1", profile("Outbound", "UDP", "10.0.1.4", "168.63.129.16", "53"));
-    assert_eq!(platform.security_rule_access_result, "Allow");
-    assert_eq!(platform.evaluated_network_security_groups[0].matched_rule, None);
+}
+
+/// Outbound to the platform only rules with its tags are asked: no other is shown, and none is said to decide.
+#[test]
+fn what_goes_to_the_platform_is_judged_by_its_tags_alone() {
+    let rule = |name: &str, priority: u16, protocol: &str, to: &str, port: &str| {
+        format!(
+            r#"          - {{ name: {name}, properties: {{ priority: {priority}, direction: Outbound, access: Deny, protocol: "{protocol}", sourceAddressPrefix: "*", sourcePortRange: "*", destinationAddressPrefix: "{to}", destinationPortRange: "{port}" }} }}
+"#
+        )
+    };
+    let mail = NETWORK.find("          - { name: no-mail").unwrap();
+    let with = |rules: &str| {
+        let (before, after) = NETWORK.split_at(mail);
+        snapshot_of(&format!("{before}{rules}{after}"))
+    };
+    let ask = |snapshot: &Snapshot, to: &str, port: &str, verbosity| {
+        let profile = profile("Outbound", "UDP", "10.0.1.4", to, port);
+        let asked = Diagnostic { nic: Some("web1".into()), vm: None, verbosity, profile };
+        views::diagnose(snapshot, &asked).unwrap().network_security_group_result
+    };
+    let result = |answer: &NsgResult| answer.security_rule_access_result.clone();
+    let rows = |answer: &NsgResult| {
+        let nsgs = answer.evaluated_network_security_groups.iter();
+        nsgs.map(|nsg| nsg.rules_evaluation_result.len()).collect::<Vec<_>>()
+    };
+    let is_noted =
+        |answer: &NsgResult| answer.notes.iter().any(|note| note == control::answer::PLATFORM_NOTE);
+
+    let no_dns = with(&rule("no-dns", 101, "Udp", "*", "53"));
+    for verbosity in [Verbosity::Normal, Verbosity::Full] {
+        let answer = ask(&no_dns, "168.63.129.16", "53", verbosity);
+        assert_eq!((result(&answer).as_str(), rows(&answer)), ("Allow", vec![0, 0]));
+        assert_eq!(rules(&answer), [""; 0]);
+        assert!(is_noted(&answer), "{answer:?}");
+    }
+    // A set that holds more says of both parts what becomes of them.
+    for to in ["*", "VirtualNetwork"] {
+        let answer = ask(&no_dns, to, "53", Verbosity::Normal);
+        assert_eq!((result(&answer).as_str(), rules(&answer)), ("Deny", vec!["UserRule_no-dns"]));
+        let mixed = answer.mixed.clone().unwrap();
+        assert!(mixed.allowed.packet.contains(" > 168.63.129.16:53"), "{mixed:?}");
+        assert_eq!(mixed.allowed.without_rule, Some(control::answer::WithoutRule::Platform));
+        assert_eq!(mixed.denied.rule_name.as_deref(), Some("UserRule_no-dns"));
+        assert!(is_noted(&answer), "{answer:?}");
+    }
+    // Its tag denies it, and that is not hidden behind what a set holds besides.
+    let tagged = with(&rule("no-dns", 101, "*", "AzurePlatformDNS", "*"));
+    let answer = ask(&tagged, "168.63.129.16", "53", Verbosity::Normal);
+    assert_eq!((result(&answer).as_str(), rows(&answer)), ("Deny", vec![1]));
+    assert_eq!(rules(&answer), ["UserRule_no-dns"]);
+    let answer = ask(&tagged, "VirtualNetwork", "53", Verbosity::Normal);
+    let mixed = answer.mixed.clone().unwrap();
+    assert_eq!(
+        (result(&answer).as_str(), mixed.denied.rule_name.as_deref()),
+        ("Deny", Some("UserRule_no-dns"))
+    );
+    assert!(mixed.denied.packet.contains(" > 168.63.129.16:53") && is_noted(&answer), "{answer:?}");
+    assert_eq!(mixed.allowed.rule_name.as_deref(), Some("DefaultRule_AllowVnetOutBound"));
+    // What has one fate with it is told as before.
+    let answer = ask(&snapshot(), "VirtualNetwork", "53", Verbosity::Normal);
+    assert_eq!((result(&answer).as_str(), answer.mixed.is_none(), is_noted(&answer)), ("Allow", true, false));
 }
 
 /// What lies between two ranges of the virtual network comes from outside, whatever both ends of a prefix are.

@@ -47,7 +47,7 @@ const PREFIXES: [&str; 11] = [
     "2001:db8::/127",
     "::/0",
 ];
-const PORTS: [u16; 9] = [0, 53, 54, 79, 80, 81, 443, 1024, 1688];
+const PORTS: [u16; 11] = [0, 53, 54, 79, 80, 81, 82, 443, 444, 1024, 1688];
 const SOURCE_PORTS: [u16; 3] = [53, 80, 1024];
 const RANGES: [&str; 7] = ["53-53", "79-81", "80-80", "443-443", "0-1023", "81-65535", "0-65535"];
 
@@ -119,6 +119,53 @@ fn rule() -> impl Strategy<Value = SecurityRule> {
             destination_ports: destination_ports.1,
         },
     )
+}
+
+/// Rules that hold each other, or that climb over each other in steps; some in no order at all.
+pub(crate) fn shaped(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<SecurityRule>> {
+    const NESTED: [&str; 4] = ["10.0.0.0/32", "10.0.0.0/31", "10.0.0.0/30", "0.0.0.0/0"];
+    const SENDERS: [std::ops::RangeInclusive<u16>; 4] = [0..=u16::MAX, 0..=80, 80..=u16::MAX, 0..=79];
+    let last = PORTS.len() - 1;
+    let one = (select(vec![Access::Allow, Access::Deny]), 0..3_usize, 0..4_usize, 0..8_usize, rule());
+    let of = move |shape: u8, nth: usize, count: usize| {
+        let step = nth * last / count.max(1);
+        match shape {
+            0 => (step / 2, last - step / 2, nth),
+            1 => (last / 2 - step / 2, last / 2 + step / 2, nth),
+            2 => (step, (step + 4).min(last), nth),
+            3 => (last - step, (last - step + 4).min(last), nth),
+            _ => ((nth * 7) % last, last, nth * 3),
+        }
+    };
+    (0..5_u8, prop::collection::vec(one, count)).prop_map(move |(shape, ones)| {
+        let count = ones.len();
+        let rules = ones.into_iter().enumerate().map(|(nth, (access, jitter, level, senders, any))| {
+            let (from, to, place) = of(shape, nth, count);
+            let (from, to) = (from.min(to), (to + jitter).min(last));
+            let end = PORTS.get(to + 1).map_or(u16::MAX, |next| next - 1);
+            let nested = |level: usize| match level % 5 {
+                4 => AddressMatch::Any,
+                level => AddressMatch::Prefixes(vec![net(NESTED[level])]),
+            };
+            let protocol = if jitter == 2 { any.protocol } else { RuleProtocol::Any };
+            SecurityRule {
+                access,
+                protocol,
+                direction: if shape == 4 { any.direction } else { Direction::Inbound },
+                source: nested(4 * place / count.max(1)),
+                source_ports: PortSet::from_ranges(SENDERS.get(senders).cloned().or(Some(0..=u16::MAX))),
+                destination: if level == 0 { any.destination } else { nested(level + 1) },
+                destination_ports: PortSet::from_ranges([PORTS[from]..=end]),
+                ..any
+            }
+        });
+        numbered(rules.collect())
+    })
+}
+
+/// Either.
+pub(crate) fn any_rules(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<SecurityRule>> {
+    prop_oneof![rules(count.clone()), shaped(count)]
 }
 
 /// Of a sender, and of a receiver; senders rarely ask for a port.

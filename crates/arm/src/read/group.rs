@@ -55,7 +55,8 @@ impl Reader {
         rule.priority = report.integer(&properties, "priority");
         rule.direction = report.string(&properties, "direction");
         rule.access = report.string(&properties, "access");
-        rule.protocol = report.string(&properties, "protocol");
+        // The number of a protocol is none of the words that Azure takes, which validation says.
+        rule.protocol = report.string_or_number(&properties, "protocol");
         rule.source = raw::Addresses {
             prefix: report.string(&properties, "sourceAddressPrefix"),
             prefixes: report.strings(&properties, "sourceAddressPrefixes"),

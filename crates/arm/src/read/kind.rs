@@ -2,7 +2,10 @@
 
 use crate::codes;
 use document::{Place, Report};
-use model::Diagnostic;
+use model::{Diagnostic, Location};
+
+/// So many letters of a type may be wrong, and it is clear which is meant.
+const MISTYPED: usize = 2;
 
 /// The types that are modelled, and all others.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,6 +55,18 @@ impl Kind {
             Self::DefaultSecurityRule => "Microsoft.Network/networkSecurityGroups/defaultSecurityRules",
             Self::Other(name) => name,
         }
+    }
+
+    /// The type that is meant by a name of none, where no more than a letter or two are wrong, or the provider is missing. No
+    /// type of Azure's that is not modelled comes so near.
+    pub(super) fn meant(name: &str) -> Option<Self> {
+        let is_meant = |kind: &Self| {
+            let whole = kind.name();
+            let last = whole.rsplit('/').next().filter(|_| !name.contains('/'));
+            model::is_near(name, whole, MISTYPED)
+                || last.is_some_and(|last| model::is_near(name, last, MISTYPED.min(last.len() / 5)))
+        };
+        Self::MODELLED.into_iter().find(is_meant)
     }
 
     pub(super) fn named(name: &str) -> Self {
@@ -122,6 +137,14 @@ pub(super) fn is_told(place: &Place<'_>) -> bool {
     place.get("type").is_some() || by_id().is_some() || by_properties(place).is_some()
 }
 
+/// The error for a type that is none, and almost one that is modelled.
+pub(super) fn mistyped(name: &str, at: &Location) -> Option<Diagnostic> {
+    let meant = Kind::meant(name)?;
+    let error =
+        Diagnostic::error(codes::INVALID_RESOURCE_TYPE, at, format!("there is no resource type '{name}'"));
+    Some(error.help(format!("did you mean '{}'?", meant.name())))
+}
+
 /// The error for an object that no one can tell the type of.
 pub(super) fn unknown(place: &Place<'_>) -> Diagnostic {
     if let Some(answer) = super::shape::answer(place) {
@@ -143,5 +166,35 @@ mod tests {
         assert_eq!(type_of_id("/providers"), None);
         assert_eq!(type_of_id("/providers/Microsoft.Network"), None);
         assert_eq!(Kind::named("MICROSOFT.NETWORK/PUBLICIPADDRESSES"), Kind::PublicIp);
+    }
+
+    #[test]
+    fn a_letter_or_two_do_not_make_another_type() {
+        for (written, meant) in [
+            ("Microsoft.Network/networkSecurityGroup", Kind::SecurityGroup),
+            ("Microsoft.Networks/networkSecurityGroups", Kind::SecurityGroup),
+            ("networkSecurityGroups", Kind::SecurityGroup),
+            ("networkSecurtiyGroup", Kind::SecurityGroup),
+            ("microsoft.network/virtualNetworks/subnet", Kind::Subnet),
+            ("subnets", Kind::Subnet),
+        ] {
+            assert_eq!(Kind::meant(written), Some(meant), "{written}");
+        }
+        // Azure's own, and others'.
+        for other in [
+            "Microsoft.Network/virtualNetworkTaps",
+            "Microsoft.Network/virtualNetworkGateways",
+            "Microsoft.Network/loadBalancers",
+            "Microsoft.Network/natGateways",
+            "Microsoft.Network/publicIPPrefixes",
+            "Microsoft.Network/routeFilters",
+            "Microsoft.ClassicNetwork/networkSecurityGroups",
+            "Microsoft.Compute/virtualMachines",
+            "azurerm_network_security_group_x",
+            "extensions",
+            "",
+        ] {
+            assert_eq!(Kind::meant(other), None, "{other}");
+        }
     }
 }

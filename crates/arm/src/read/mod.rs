@@ -3,6 +3,7 @@
 //! `properties` or beside the name, as Azure PowerShell makes them, too. And what Terraform shows of a state.
 
 mod apart;
+mod azapi;
 mod default_rules;
 mod group;
 mod ignored;
@@ -111,7 +112,17 @@ impl Reader {
 
     fn list(&mut self, place: &Place<'_>) {
         for item in place.elements() {
-            self.resource(&item, None);
+            self.whole(&item);
+        }
+    }
+
+    /// A resource as Azure answers it.
+    fn whole(&mut self, place: &Place<'_>) {
+        let told = kind::of(place, None, &mut Report::default());
+        let is_ours = told.is_some_and(|it| !matches!(it, Kind::Other(_)));
+        match shape::without_properties(place).filter(|_| is_ours) {
+            Some(error) => self.report.push(error),
+            None => self.resource(place, None),
         }
     }
 
@@ -124,8 +135,13 @@ impl Reader {
             return self.example(&responses);
         }
         let typed = ["type", "id", "properties"].iter().any(|key| place.get(key).is_some());
+        let properties = place.get("properties");
+        let answer = shape::predicted(place).or_else(|| shape::predicted(properties.as_ref()?));
+        if let Some(list) = answer.filter(|it| self.report.array(it)) {
+            return self.list(&list);
+        }
         if typed {
-            return self.resource(place, None);
+            return self.whole(place);
         }
         if let Some(inner) = shape::unwrapped(place) {
             return self.resource(&inner, None);

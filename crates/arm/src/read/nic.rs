@@ -55,6 +55,7 @@ impl Reader {
             public_ip: None,
             application_security_groups: Vec::new(),
             primary: None,
+            is_balanced: false,
             incomplete: false,
         };
         if let Some(properties) = self.properties(place, keys::IP_CONFIGURATION) {
@@ -65,6 +66,8 @@ impl Reader {
             configuration.application_security_groups =
                 report.references(&properties, "applicationSecurityGroups");
             configuration.primary = report.boolean(&properties, "primary");
+            let pools = properties.get("loadBalancerBackendAddressPools");
+            configuration.is_balanced = pools.is_some_and(|pools| pools.elements().next().is_some());
             let beyond = [
                 "loadBalancerBackendAddressPools",
                 "loadBalancerInboundNatRules",

@@ -20,7 +20,11 @@ impl Head {
         if let Some(name) = written.as_ref().filter(|it| raw::is_unread(&it.value)) {
             let message = format!("'{}' is no name", name.value);
             let error = Diagnostic::error(codes::INVALID_RESOURCE_NAME, &name.at, message);
-            report.push(error.help("a name begins with a letter or a digit"));
+            report.push(error.help(if name.value.ends_with(']') {
+                "a name begins with a letter or a digit"
+            } else {
+                "a name begins with a letter or a digit; an expression of a template ends with ]"
+            }));
         }
         let name = written.or_else(|| unread(place)).or_else(|| {
             let id = id.as_ref()?;
@@ -75,6 +79,10 @@ impl Reader {
             let tags = name.eq_ignore_ascii_case("Microsoft.Network/serviceTags");
             if let Some(answer) = shape::answer(place).filter(|_| tags) {
                 return self.report.push(answer);
+            }
+            let at = place.get("type").map_or(&place.node.at, |it| &it.node.at).clone();
+            if let Some(error) = super::kind::mistyped(name, &at) {
+                return self.report.push(error);
             }
             self.ignore(name.clone(), &head.name.value, &place.node.at);
             self.virtual_machine(name, place.node);

@@ -18,7 +18,9 @@ const ANSWERS: [(&str, &str); 8] = [
 ];
 
 /// What holds resources in a way that is not read: a key that only it has, what it is, and how to get what is read.
-const NOT_READ: [(&str, &str, &str); 3] = [
+const NOT_READ: [(&str, &str, &str); 6] = [
+    ("error", "an error that Azure answered", "run the command that wrote it again, and look at its error"),
+    ("records", "a flow log", "give it to `nsgate replay`, with the network that it is of"),
     (
         "terraform_version",
         "Terraform's own state, or a plan without values",
@@ -30,11 +32,19 @@ const NOT_READ: [(&str, &str, &str); 3] = [
         "give the template, or print its resources alone: --query \"changes[].after\"",
     ),
     ("total_records", "an answer of Azure Resource Graph", "print its list alone: --query data"),
+    (
+        "templateJson",
+        "what `bicep build-params --stdout` prints",
+        "give the files that `bicep build` and `bicep build-params` write",
+    ),
 ];
 
 /// The error for an answer that is taken for a policy, where the object is one.
 pub(super) fn answer(place: &Place<'_>) -> Option<Diagnostic> {
-    if let Some((_, what, help)) = NOT_READ.iter().find(|(key, ..)| place.get(key).is_some()) {
+    let properties = place.get("properties");
+    let has =
+        |key: &str| place.get(key).is_some() || properties.as_ref().is_some_and(|it| it.get(key).is_some());
+    if let Some((_, what, help)) = NOT_READ.iter().find(|(key, ..)| has(key)) {
         let message = format_args!("this is {what}, not a resource");
         return Some(place.error(codes::ANSWER_NOT_POLICY, message).help(*help));
     }
@@ -46,6 +56,27 @@ pub(super) fn answer(place: &Place<'_>) -> Option<Diagnostic> {
         "give the resources that it tells of, as `az network nsg show` and the like print them"
     };
     Some(place.error(codes::ANSWER_NOT_POLICY, message).help(help))
+}
+
+/// The lists of whole resources in answers about what a deployment would make.
+const PREDICTED: [&str; 2] = ["predictedResources", "validatedResources"];
+
+/// The resources that Azure or Bicep say a deployment would make, where they say all of each.
+pub(super) fn predicted<'a>(place: &'a Place<'a>) -> Option<Place<'a>> {
+    let list = PREDICTED.iter().find_map(|key| place.get(key))?;
+    let is_whole = list.elements().any(|it| it.get("properties").is_some());
+    is_whole.then_some(list)
+}
+
+/// The error for a resource of a list that tells which resources there are, and not what is in them.
+pub(super) fn without_properties(place: &Place<'_>) -> Option<Diagnostic> {
+    let written = place.node.entry("properties").filter(|it| it.value.value == Value::Null)?;
+    let message = format!("{place}: the properties are null, so that nothing says what is in it");
+    let error = Diagnostic::error(codes::ANSWER_NOT_POLICY, &written.key.at, message);
+    Some(error.help(
+        "`az resource list` prints no properties; give what `az network nsg list` and the like print, or \
+         `az group export`",
+    ))
 }
 
 /// The value of an object's only key, where the value is a resource: `{\"NewNSG\": {…}}`, as `az … create` prints.

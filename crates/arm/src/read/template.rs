@@ -1,7 +1,7 @@
 //! Templates among the documents: expanded, and then read as what they come to.
 
 use super::Reader;
-use super::apart::{apart, name_of, tops, twin};
+use super::apart::{Made, apart, name_of, tops, twin};
 use super::kind::Kind;
 use crate::codes;
 use document::{Entry, Node, Place, Value, is_expression};
@@ -103,8 +103,10 @@ impl Deployment {
 
     /// The templates among the documents, each with the parameter files that are for it.
     fn allotted<'d>(&'d self, documents: &'d [Node]) -> Vec<(&'d Node, Vec<Node>)> {
-        let mut templates: Vec<(&Node, Vec<Node>)> =
-            documents.iter().filter_map(template_of).map(|it| (it, Vec::new())).collect();
+        let mut templates: Vec<(&Node, Vec<Node>)> = documents
+            .iter()
+            .filter_map(|it| Some((template_of(it)?, parameters_beside(it).into_iter().collect())))
+            .collect();
         for file in &self.parameters {
             for nth in fitting(file, &templates) {
                 if let Some((_, files)) = templates.get_mut(nth) {
@@ -175,6 +177,7 @@ impl Reader {
     pub(super) fn template(&mut self, expanded: Expanded) {
         expanded.diagnostics.into_iter().for_each(|it| self.report.push(it));
         self.report.told(expanded.not_known);
+        let mut made = Made::default();
         for resource in expanded.resources {
             if let Kind::Other(kind) = Kind::named(&resource.kind) {
                 let name = match resource.node.get("name").map(|it| &it.value) {
@@ -182,8 +185,17 @@ impl Reader {
                     Some(Value::Unknown(unknown)) => format!("[{}]", unknown.expression),
                     _ => String::new(),
                 };
+                let at = resource.node.get("type").map_or(&resource.node.at, |it| &it.at);
+                if let Some(error) = super::kind::mistyped(&kind, at) {
+                    self.report.push(error);
+                    continue;
+                }
                 self.virtual_machine(&kind, &resource.node);
                 self.ignore(kind, &name, &resource.node.at);
+                continue;
+            }
+            if let Some(repeated) = made.again(&resource) {
+                self.report.push(repeated);
                 continue;
             }
             let mut node = resource.node;
@@ -193,7 +205,8 @@ impl Reader {
     }
 }
 
-/// The template that a document is, or that it has under `template` as Azure's answer to an export.
+/// The template that a document is, or that it holds: Azure's answer to an export under `template`, the body of a
+/// deployment under `properties`, and a template spec under `mainTemplate`.
 pub(super) fn template_of(document: &Node) -> Option<&Node> {
     let is_template = |node: &Node| match node.get("$schema").and_then(Node::as_str) {
         Some(schema) => schema.to_ascii_lowercase().contains("deploymenttemplate"),
@@ -208,7 +221,24 @@ pub(super) fn template_of(document: &Node) -> Option<&Node> {
     if is_template(document) {
         return Some(document);
     }
-    document.get("template").filter(|it| is_template(it))
+    let held = |node: &'_ Node| {
+        let found = ["template", "mainTemplate"].iter().find_map(|key| node.entry(key));
+        found.is_some_and(|it| is_template(&it.value))
+    };
+    let holder = [Some(document), document.get("properties")].into_iter().flatten().find(|it| held(it))?;
+    holder.get("template").or_else(|| holder.get("mainTemplate"))
+}
+
+/// The parameters that the body of a deployment gives its template, in the shape of a parameter file. An expression among
+/// them is of whatever made the body, as a blueprint.
+fn parameters_beside(document: &Node) -> Option<Node> {
+    let properties = document.get("properties").filter(|it| it.get("template").is_some())?;
+    let written = properties.entry("parameters")?;
+    let is_made = |it: &Entry| it.value.get("value").and_then(Node::as_str).is_some_and(is_expression);
+    let kept = written.value.entries().iter().filter(|it| !is_made(it)).cloned().collect();
+    let parameters = Node::new(Value::Object(kept), written.value.at.clone());
+    let file = Value::Object(vec![Entry { key: written.key.clone(), value: parameters }]);
+    Some(Node::new(file, written.value.at.clone()))
 }
 
 /// The templates that a parameter file is for: the one of its own name, else those that declare all it gives, else the one that

@@ -1,4 +1,4 @@
-//! What `terraform show -json` prints of a state or a plan with the provider azurerm: its resources in the shape of Azure's
+//! What `terraform show -json` prints of a state or a plan with the providers azurerm and azapi: its resources in the shape of Azure's
 //! REST interface, and what stands in resources of its own (which group a subnet has) in its place.
 
 use document::{Entry, Node, Value};
@@ -198,6 +198,9 @@ impl Belongs {
                 ("Microsoft.Network/applicationSecurityGroups", Vec::new())
             }
             "azurerm_public_ip" => ("Microsoft.Network/publicIPAddresses", fields(values, PUBLIC_IP)),
+            "azapi_resource" => {
+                return super::azapi::plain(resource, values).or_else(|| Some(other(resource, kind, values)));
+            }
             kind if ASSOCIATIONS.iter().any(|(it, ..)| *it == kind) => return None,
             kind if NETWORK.contains(&kind) => (kind, Vec::new()),
             _ => return Some(other(resource, kind, values)),

@@ -13,6 +13,9 @@ pub struct Differences {
     pub differences: Vec<Difference>,
     /// How many more regions there are.
     pub more: u64,
+    /// Where the rules overlap in too many ways to find every region, so that there may be more than these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incomplete: Vec<Incomplete>,
     /// What only one of both has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<OneSided>,
@@ -77,6 +80,22 @@ pub enum Reached {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next_hop_ip_address: Option<IpAddr>,
     },
+}
+
+/// Whose packets are decided differently in more ways, perhaps, than were found.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Incomplete {
+    /// `Inbound` or `Outbound`.
+    pub direction: String,
+    /// The network interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nic: Option<String>,
+    /// The network security group, where it guards no network interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nsg: Option<String>,
+    /// The groups whose rules overlap.
+    pub groups: Vec<String>,
 }
 
 /// What only one of two policies has.

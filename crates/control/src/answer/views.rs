@@ -1,6 +1,15 @@
 //! The views of policy: which rules apply to a network interface, and what they say of a question.
 
+use super::WithoutRule;
 use serde::{Deserialize, Serialize};
+
+/// How rules and this gateway treat what goes to the platform's addresses: every view that touches on it says so.
+///
+/// # Source
+/// Azure "Network security groups", *Azure platform considerations*.
+pub const PLATFORM_NOTE: &str = "168.63.129.16 and 169.254.169.254 are the platform's: outbound only rules whose destination \
+     is AzurePlatformDNS or AzurePlatformIMDS judge what goes there, and what they let pass this gateway drops, as it is not \
+     the platform";
 
 /// One NSG that applies to a network interface. An expansion stands here once, however many rules have it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -138,9 +147,9 @@ pub struct EvaluatedNsg {
     pub network_security_group_id: String,
     /// The resource id of the subnet or network interface.
     pub applied_to: String,
-    /// The first rule that holds every packet asked about; `null` where the platform passes them by.
+    /// The first rule that holds every packet asked about; `null` where only the platform's tags could and none does.
     pub matched_rule: Option<MatchedRule>,
-    /// Each rule up to that one.
+    /// Each rule that was asked, up to that one.
     pub rules_evaluation_result: Vec<RuleEvaluation>,
 }
 
@@ -191,4 +200,7 @@ pub struct Witness {
     /// `UserRule_x` or `DefaultRule_y`; absent where no rule decides.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rule_name: Option<String>,
+    /// Why none does, where a network security group stands there all the same.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub without_rule: Option<WithoutRule>,
 }

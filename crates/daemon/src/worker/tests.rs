@@ -1,7 +1,8 @@
 use super::*;
 use gateway::{Host, Ids, load_text};
 use packet::Offload;
-use pipeline::{DropReason, Ending, Names, Settings, Shared, Snapshot};
+use pipeline::{DropReason, Ending, Settings, Shared};
+use snapshot::{Names, Snapshot};
 use std::path::Path;
 
 const ON: AttachmentId = AttachmentId(0);

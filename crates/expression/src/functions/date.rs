@@ -1,6 +1,6 @@
 //! Functions on dates and times.
 
-use super::{Call, Function, plain};
+use super::{Call, DEFAULT_OF, Function, plain};
 use crate::fault::Stop;
 use crate::time::{Duration, Time};
 use document::{Node, Unknown};
@@ -12,6 +12,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     plain("dateTimeToEpoch", 1, 1, |call| call.number(time(call)?.0.seconds())),
     plain("utcNow", 0, 1, now),
 ];
+
+/// What stands in for the time of a deployment: any would do.
+const SOME_TIME: Time = Time::EPOCH;
 
 /// The first argument, and the format it is in.
 fn time(call: &Call<'_>) -> Result<(Time, &'static str), Stop> {
@@ -51,9 +54,8 @@ fn now(call: &mut Call<'_>) -> Result<Node, Stop> {
     match call.written.evaluator.scope.now().and_then(Time::from_seconds) {
         Some(time) => formatted(call, time, 0, "yyyyMMddTHHmmssZ"),
         None => Err(Stop::Unknown(Arc::new(Unknown {
-            expression: "utcNow()".to_owned(),
-            why: "is the time of the deployment".to_owned(),
-            help: "give the parameter whose default value it is".to_owned(),
+            stand_in: formatted(call, SOME_TIME, 0, "yyyyMMddTHHmmssZ")?.as_str().map(str::to_owned),
+            ..Unknown::new("utcNow()", "is the time of the deployment", DEFAULT_OF)
         }))),
     }
 }

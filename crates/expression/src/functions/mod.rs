@@ -50,6 +50,9 @@ impl fmt::Debug for Function {
     }
 }
 
+/// What to do about a function that only the default value of a parameter may call.
+pub const DEFAULT_OF: &str = "give the parameter whose default value it is";
+
 /// As many arguments as one likes.
 const ANY: usize = usize::MAX;
 
@@ -178,12 +181,7 @@ impl<'v> Written<'v> {
 
 /// The call itself, as a value that nobody can know here.
 fn unknown<'v>(call: Written<'v>, why: &str, help: &str) -> Result<Lent<'v>, Stop> {
-    let expression = call.evaluator.text.get(call.expr.from..call.expr.to).unwrap_or_default();
-    Err(Stop::Unknown(Arc::new(Unknown {
-        expression: shortened(expression),
-        why: why.to_owned(),
-        help: help.to_owned(),
-    })))
+    Err(Stop::Unknown(Arc::new(Unknown::new(call.evaluator.said(call.expr.from, call.expr.to), why, help))))
 }
 
 /// A call with the values of its arguments.

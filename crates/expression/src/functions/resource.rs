@@ -4,8 +4,9 @@ use super::{ANY, Call, Function, Written, lazy, plain, unknown};
 use crate::evaluate::{Frame, Lent, own};
 use crate::fault::Stop;
 use crate::scope::{Fact, Level, Question};
-use document::{Node, Value};
+use document::{Node, Unknown, Value};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     plain("resourceId", 2, ANY, resource_id),
@@ -49,17 +50,26 @@ fn secret(call: Written<'_>) -> Result<Lent<'_>, Stop> {
 }
 
 fn ask<'v>(call: Written<'v>, frame: &'v Frame<'v>, question: Question) -> Result<Lent<'v>, Stop> {
-    let mut arguments = Vec::with_capacity(call.arguments.len());
+    let (mut arguments, mut missing) = (Vec::with_capacity(call.arguments.len()), None);
     for nth in 0..call.arguments.len() {
-        let node = own(call.value(nth, frame)?, call.budget())?;
+        let mut node = own(call.value(nth, frame)?, call.budget())?;
         if let Value::Unknown(unknown) = node.value {
-            return Err(Stop::Unknown(unknown));
+            // Whatever the name will be, it may be that of a resource of this template.
+            let Some(stand_in) = unknown.stand_in.clone() else { return Err(Stop::Unknown(unknown)) };
+            node.value = Value::String(stand_in);
+            missing = missing.or(Some(unknown));
         }
         arguments.push(node);
     }
-    match call.evaluator.scope.reference(question, &arguments) {
-        Ok(node) => Ok(Cow::Owned(node)),
-        Err(fault) => Err(Stop::Fault(call.evaluator.placed(fault, call.expr.from, call.expr.to))),
+    match (call.evaluator.scope.reference(question, &arguments), missing) {
+        (Ok(Node { value: Value::Unknown(_), .. }), Some(unknown)) => Err(Stop::Unknown(unknown)),
+        // It is supplied by its text, so this is what it is called.
+        (Ok(Node { value: Value::Unknown(unknown), .. }), None) => {
+            let expression = call.evaluator.said(call.expr.from, call.expr.to);
+            Err(Stop::Unknown(Arc::new(Unknown { expression, ..unknown.reason() })))
+        }
+        (Ok(node), _) => Ok(Cow::Owned(node)),
+        (Err(fault), _) => Err(Stop::Fault(call.evaluator.placed(fault, call.expr.from, call.expr.to))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Functions on texts.
 
-use super::{ANY, Call, Function, plain};
+use super::{ANY, Call, DEFAULT_OF, Function, plain};
 use crate::encode;
 use crate::evaluate::shortened;
 use crate::fault::Stop;
@@ -32,8 +32,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     plain("startsWith", 2, 2, |call| ends(call, |text, part| text.starts_with(part))),
     plain("string", 1, 1, string),
     plain("substring", 2, 3, substring),
-    plain("toLower", 1, 1, |call| call.made(call.text(0)?.to_lowercase())),
-    plain("toUpper", 1, 1, |call| call.made(call.text(0)?.to_uppercase())),
+    plain("toLower", 1, 1, |call| call.made(Units::folded(call.text(0)?))),
+    plain("toUpper", 1, 1, |call| call.made(Units::raised(call.text(0)?))),
     plain("trim", 1, 1, |call| call.made(call.text(0)?.trim())),
     plain("uniqueString", 1, ANY, |call| call.made(hash::unique_string(&hyphenated(call)?))),
     plain("uri", 2, 2, |call| call.made(encode::resolve(call.text(0)?, call.text(1)?))),
@@ -171,9 +171,8 @@ fn join(call: &mut Call<'_>) -> Result<Node, Stop> {
 
 fn new_guid(_: &mut Call<'_>) -> Result<Node, Stop> {
     Err(Stop::Unknown(Arc::new(Unknown {
-        expression: "newGuid()".to_owned(),
-        why: "is another one at each deployment".to_owned(),
-        help: "give the parameter whose default value it is".to_owned(),
+        stand_in: Some(hash::guid("newGuid()")),
+        ..Unknown::new("newGuid()", "is another one at each deployment", DEFAULT_OF)
     })))
 }
 

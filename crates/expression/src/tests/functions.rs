@@ -485,6 +485,7 @@ fn strings() {
         ("substring('one', 1, 3)", "! substring: the string has 2 characters from there on"),
         ("toLower('ONE Ä')", "\"one ä\""),
         ("toUpper('one')", "\"ONE\""),
+        ("toUpper('maß')", "\"MAß\""),
         ("trim('  a b ')", "\"a b\""),
         ("uniqueString('hello', 'world')", "\"a7wkljktk6wne\""),
         (

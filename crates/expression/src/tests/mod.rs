@@ -51,6 +51,10 @@ fn member<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
 
 impl Scope for Fixed {
     fn parameter(&self, name: &str, _: &Budget) -> Result<Cow<'_, Node>, Fault> {
+        if name == "missing" {
+            let unknown = Unknown::new("parameters('missing')", "has no value", "give it");
+            return Ok(Cow::Owned(Node::new(Value::Unknown(Arc::new(unknown)), place())));
+        }
         let found = member(&self.parameters, name).map(Cow::Borrowed);
         found.ok_or_else(|| Fault::new(format!("no parameter '{name}'")))
     }
@@ -92,11 +96,7 @@ impl Scope for Fixed {
 
     fn reference(&self, _: Question, arguments: &[Node]) -> Result<Node, Fault> {
         let name = arguments[0].as_str().ok_or_else(|| Fault::new("no name"))?;
-        let unknown = Unknown {
-            expression: format!("reference('{name}')"),
-            why: "is known only after deployment".into(),
-            help: "write it".into(),
-        };
+        let unknown = Unknown::new(format!("reference('{name}')"), crate::AFTER_DEPLOYMENT, crate::SUPPLY);
         Ok(Node::new(Value::Unknown(Arc::new(unknown)), arguments[0].at.clone()))
     }
 

@@ -2,7 +2,7 @@
 
 use super::hosts::{HOSTS, Stands, Vnet};
 use model::NextHop;
-use pipeline::{Names, Snapshot};
+use snapshot::{Names, Snapshot};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;

@@ -48,14 +48,23 @@ pub(super) fn build<'a>(
         }
         [] if side.rule.incomplete => {}
         [] => {
-            let message = format!("{side} has none of {}", fields.join(", "));
-            let help = format!("write exactly one of them; \"{}\": \"*\" is any address", fields[0]);
-            let at = &side.rule.name.at;
+            let message = match &raw.prefix {
+                Some(_) => format!("{side} has an empty {}", fields[0]),
+                None => format!("{side} has none of {}", fields.join(", ")),
+            };
+            let help = match &raw.prefix {
+                Some(_) => "write \"*\" for any address".to_owned(),
+                None => format!("write exactly one of them; \"{}\": \"*\" is any address", fields[0]),
+            };
+            let at = raw.prefix.as_ref().map_or(&side.rule.name.at, |prefix| &prefix.at);
             report.push(Diagnostic::error(codes::SECURITY_RULE_PARAMETERS_MISSING, at, message).help(help));
         }
         several => {
             let values: Vec<&str> = several.iter().map(|it| it.value.as_str()).collect();
-            let message = format!("{side} has several of {} ({} …)", fields.join(", "), values.join(", "));
+            let is_longer = raw.prefixes.len() > 1 || raw.application_security_groups.len() > 1;
+            let more = if is_longer { " …" } else { "" };
+            let message =
+                format!("{side} has several of {} ({}{more})", fields.join(", "), values.join(", "));
             if let Some(later) = several.iter().map(|it| &it.at).max() {
                 let error = Diagnostic::error(codes::SECURITY_RULE_PARAMETER_CONFLICT, later, message);
                 let others = several.iter().filter(|it| it.at != *later);
@@ -159,7 +168,7 @@ fn several<'a>(
                 report.push(error.help(help));
             }
             Err(BadPrefix::NotCidr) => {
-                let message = format!("{side} has the address prefix '{text}'");
+                let message = format!("{side} has the address prefix '{text}', {}", tag::no_prefix(text));
                 let help = "list addresses such as 10.0.1.4 and prefixes such as 10.0.1.0/24";
                 let error =
                     Diagnostic::error(codes::SECURITY_RULE_INVALID_ADDRESS_PREFIX, &written.at, message);

@@ -1,7 +1,7 @@
 //! Child resources put into their parents.
 
 use super::Report;
-use crate::reference::Directory;
+use crate::reference::{Directory, NotFound, is_full};
 use crate::{At, Diagnostic, NsgIndex, RouteTableIndex, VnetIndex, codes, raw};
 use std::collections::HashMap;
 
@@ -33,6 +33,10 @@ pub(super) fn merge(
         }
     }
     for child in std::mem::take(&mut raw.peerings) {
+        if is_elsewhere(vnets, &child.parent.value) {
+            report.push(half_elsewhere(&child));
+            continue;
+        }
         let Some(vnet) = parent(vnets, &child.parent, &child.value.name, report) else { continue };
         if is_repeated(&mut seen, ("peering", vnet.0), &child.value.name, report) {
             continue;
@@ -60,7 +64,8 @@ pub(super) fn names_differ<'a>(
     report: &mut Report,
 ) {
     let mut seen: HashMap<String, &At<String>> = HashMap::new();
-    for name in names.filter(|name| !raw::is_unread(&name.value)) {
+    // Of one without a name that is said.
+    for name in names.filter(|name| !raw::is_unread(&name.value) && !name.value.is_empty()) {
         if let Some(first) = seen.get(&name.value.to_ascii_lowercase()) {
             let message = format!("'{parent}' has two {what}s '{}'", name.value);
             let help = "names compare without regard to case; rename one";
@@ -70,6 +75,28 @@ pub(super) fn names_differ<'a>(
             seen.insert(name.value.to_ascii_lowercase(), name);
         }
     }
+}
+
+/// Whether a parent is a network that nobody has given us. Templates write both halves of a peering, also that of a hub in
+/// another resource group; a name that is nearly one of ours is a mistake.
+fn is_elsewhere(vnets: &Directory<VnetIndex>, parent: &str) -> bool {
+    match vnets.find(parent) {
+        Err(NotFound::Missing { nearest, .. }) => {
+            is_full(parent) && (nearest.is_none() || !vnets.has_place_of(parent))
+        }
+        _ => false,
+    }
+}
+
+/// What is said of a half of a peering whose own network is in none of the documents: it joins nothing here.
+fn half_elsewhere(half: &raw::Child<raw::Peering>) -> Diagnostic {
+    let (name, vnet) = (&half.value.name, &half.parent.value);
+    let message = format!(
+        "peering '{}' is of the virtual network '{vnet}', which is in none of the documents",
+        name.value
+    );
+    let warning = Diagnostic::warning(codes::PEERING_NOT_CONNECTED, &name.at, message);
+    warning.help("nsgate acts as though the peering were not there; add the other network's document")
 }
 
 fn parent<I: Copy>(

@@ -1,5 +1,6 @@
 //! What is valid and yet hardly meant: rules that match nothing or less than they say, and groups that judge nobody.
 
+use super::rule::label;
 use super::{Directories, Report, prefix};
 use crate::{At, Diagnostic, Network, NsgIndex, Severity, VnetIndex, codes, raw};
 use ipnet::IpNet;
@@ -29,12 +30,14 @@ pub(super) fn lint(
     let errors = report.diagnostics.iter().any(|found| found.severity == Severity::Error);
     let machines = !raw.network_interfaces.is_empty() && !errors && is_complete(raw);
     let public = public_addresses(network);
-    for group in &raw.security_groups {
+    let balanced = if machines { balanced(raw, network) } else { HashSet::new() };
+    for (nth, group) in raw.security_groups.iter().enumerate() {
+        let is_balanced = balanced.contains(&NsgIndex(nth));
         for rule in &group.rules {
-            let label = format!("rule '{}/{}'", group.name.value, rule.name.value);
+            let label = label(&group.name.value, &rule.name.value);
             own_public_address(rule, &label, &public, report);
             platform_denied(rule, &label, report);
-            probes_denied(rule, &group.rules, &label, report);
+            probes_denied(rule, &group.rules, is_balanced, &label, report);
             if machines {
                 empty_groups(rule, &label, asg_vnets, directories, report);
             }
@@ -53,6 +56,24 @@ fn is_complete(raw: &raw::Network) -> bool {
     let vnets = &raw.virtual_networks;
     !raw.network_interfaces.iter().any(incomplete)
         && !vnets.iter().any(|vnet| vnet.incomplete || vnet.subnets.iter().any(|subnet| subnet.incomplete))
+}
+
+/// The groups before addresses that a load balancer has in a pool.
+fn balanced(raw: &raw::Network, network: &Network) -> HashSet<NsgIndex> {
+    let mut groups = HashSet::new();
+    for (written, nic) in raw.network_interfaces.iter().zip(&network.network_interfaces) {
+        for (written, own) in written.ip_configurations.iter().zip(&nic.ip_configurations) {
+            if !written.is_balanced {
+                continue;
+            }
+            let vnet = network.virtual_networks.get(own.subnet.vnet.0);
+            let subnet = vnet.and_then(|vnet| vnet.subnets.get(own.subnet.subnet));
+            groups.extend(
+                subnet.and_then(|subnet| subnet.security_group).into_iter().chain(nic.security_group),
+            );
+        }
+    }
+    groups
 }
 
 /// The public addresses of machines, with whose they are and what stands for them in a rule.
@@ -114,22 +135,33 @@ fn platform_denied(rule: &raw::SecurityRule, label: &str, report: &mut Report) {
 }
 
 /// What denies where probes come from stands before the default rule that lets them in; unless a rule before both lets
-/// some of them in on purpose.
-fn probes_denied(rule: &raw::SecurityRule, all: &[raw::SecurityRule], label: &str, report: &mut Report) {
+/// some of them in. Before what a load balancer balances to, so does a rule that denies everybody, or VirtualNetwork, whatever
+/// the port.
+fn probes_denied(
+    rule: &raw::SecurityRule,
+    all: &[raw::SecurityRule],
+    is_balanced: bool,
+    label: &str,
+    report: &mut Report,
+) {
     if !has_access(rule, "Deny") || direction(rule) != Some(Way::In) {
         return;
     }
-    let Some(written) = probes(rule) else { return };
+    let wide = || everybody(rule).filter(|_| is_balanced && is_about_every_port(rule));
+    let Some(written) = probes(rule).or_else(wide) else { return };
     let is_earlier =
         |other: &raw::SecurityRule| priority(other).zip(priority(rule)).is_some_and(|(a, b)| a < b);
+    let is_named = probes(rule).is_some();
     let lets_in = |other: &&raw::SecurityRule| {
-        has_access(other, "Allow") && direction(other) == Some(Way::In) && probes(other).is_some()
+        let some = probes(other).or_else(|| everybody(other).filter(|_| !is_named));
+        has_access(other, "Allow") && direction(other) == Some(Way::In) && some.is_some()
     };
     if all.iter().filter(lets_in).any(is_earlier) {
         return;
     }
+    let held = if is_named { "" } else { "which holds 168.63.129.16, " };
     let message = format!(
-        "{label} denies {}, where the load balancer's health probes come from: what it balances to looks dead",
+        "{label} denies {}, {held}where the load balancer's health probes come from: what it balances to looks dead",
         written.value.trim()
     );
     let warning = Diagnostic::warning(codes::HEALTH_PROBES_DENIED, &written.at, message);
@@ -146,6 +178,23 @@ fn probes(rule: &raw::SecurityRule) -> Option<&At<String>> {
     let by_tag = rule.source.prefix.iter().chain(&rule.source.prefixes).find(is_tag);
     let is_address = |net: &IpNet| net.prefix_len() >= EXPLICIT && net.contains(&IpAddr::V4(PLATFORM[0].0));
     by_tag.or_else(|| prefixes(&rule.source).find(|(net, _)| is_address(net)).map(|(_, written)| written))
+}
+
+/// Where a rule names everybody or the virtual network, which holds the senders of health probes.
+fn everybody(rule: &raw::SecurityRule) -> Option<&At<String>> {
+    let words = ["*", "any", "0.0.0.0/0", "VirtualNetwork", "VIRTUAL_NETWORK"];
+    let is_wide = |it: &&At<String>| words.iter().any(|word| it.value.trim().eq_ignore_ascii_case(word));
+    rule.source.prefix.iter().chain(&rule.source.prefixes).find(is_wide)
+}
+
+/// Whether a rule is about TCP, which probes speak, to every port.
+fn is_about_every_port(rule: &raw::SecurityRule) -> bool {
+    let is = |text: &At<String>, words: &[&str]| {
+        words.iter().any(|word| text.value.trim().eq_ignore_ascii_case(word))
+    };
+    let ports = rule.destination_ports.range.iter().chain(&rule.destination_ports.ranges);
+    rule.protocol.as_ref().is_some_and(|it| is(it, &["*", "Tcp"]))
+        && ports.into_iter().any(|it| is(it, &["*", "0-65535"]))
 }
 
 fn empty_groups(

@@ -19,9 +19,12 @@ pub(super) fn build(raw: &raw::Ports, side: &Side<'_>, report: &mut Report) -> O
     }
     if single.is_none() && raw.ranges.is_empty() {
         if !side.rule.incomplete {
-            let message = format!("{side} has neither {one} nor {many}");
+            let message = match &raw.range {
+                Some(_) => format!("{side} has an empty {one}"),
+                None => format!("{side} has neither {one} nor {many}"),
+            };
             let help = format!("write \"{one}\": \"*\" for any port");
-            let at = &side.rule.name.at;
+            let at = raw.range.as_ref().map_or(&side.rule.name.at, |range| &range.at);
             report.push(Diagnostic::error(codes::SECURITY_RULE_PARAMETERS_MISSING, at, message).help(help));
         }
         return None;
@@ -35,7 +38,7 @@ fn read(written: &At<String>, side: &Side<'_>, report: &mut Report) -> Option<Ra
     let text = text::trimmed(written, report);
     let range = parse(text);
     if range.is_none() {
-        let message = format!("{side} has the port range '{text}'");
+        let message = format!("{side} has the port range '{text}', {}", no_range(text));
         let help = if text.contains(',') {
             format!("write the ports one by one in {}", side.field("PortRanges"))
         } else {
@@ -46,6 +49,23 @@ fn read(written: &At<String>, side: &Side<'_>, report: &mut Report) -> Option<Ra
         );
     }
     range
+}
+
+/// Why a text is no range of ports, as the end of a sentence.
+fn no_range(text: &str) -> &'static str {
+    let number = |text: &str| {
+        let text = text.trim();
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        // So many digits are too large a port whatever they are.
+        digits.then(|| text.parse::<u64>().unwrap_or(u64::MAX))
+    };
+    let (start, end) = text.split_once('-').unwrap_or((text, text));
+    match (number(start), number(end)) {
+        _ if text.contains(',') => "which is a list",
+        (Some(start), Some(end)) if start.max(end) > u64::from(u16::MAX) => "which is not within 0-65535",
+        (Some(_), Some(_)) => "which ends before it begins",
+        _ => "which is neither *, a port nor a range of ports",
+    }
 }
 
 /// Reads `*`, `n` or `n-m`.

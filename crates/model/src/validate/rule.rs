@@ -37,7 +37,15 @@ impl Side<'_> {
 
 impl fmt::Display for Side<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the {} of rule '{}/{}'", self.side, self.group, self.rule.name.value)
+        write!(f, "the {} of {}", self.side, label(self.group, &self.rule.name.value))
+    }
+}
+
+/// A rule as messages name it.
+pub(super) fn label(group: &str, rule: &str) -> String {
+    match group {
+        "" => format!("rule '{rule}' of a network security group without a name"),
+        group => format!("rule '{group}/{rule}'"),
     }
 }
 
@@ -48,7 +56,7 @@ pub(super) fn build(
     scope: &Scope<'_>,
     report: &mut Report,
 ) -> Option<SecurityRule> {
-    let label = format!("rule '{group}/{}'", raw.name.value);
+    let label = label(group, &raw.name.value);
     text::name(&raw.name, &format!("a rule of '{group}'"), report);
     description(raw, &label, report);
     let priority = priority(raw, &label, report);
@@ -125,7 +133,7 @@ fn priority(raw: &raw::SecurityRule, label: &str, report: &mut Report) -> Option
     };
     let priority = parse_priority(&written.value);
     if priority.is_none() {
-        let message = format!("{label} has the priority {}", written.value);
+        let message = format!("{label} has the priority {}, {}", written.value, no_priority(&written.value));
         let code = codes::SECURITY_RULE_INVALID_PRIORITY;
         report.push(Diagnostic::error(code, &written.at, message).help(priority_help()));
     }
@@ -138,8 +146,17 @@ fn parse_priority(text: &str) -> Option<u16> {
     limits::PRIORITIES.contains(&number).then_some(number)
 }
 
+/// Why a text is no priority, as the end of a sentence.
+fn no_priority(text: &str) -> String {
+    let digits = text.trim().strip_prefix('-').unwrap_or(text.trim());
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return "which is not a whole number".into();
+    }
+    format!("which is not within {}-{}", limits::PRIORITIES.start(), limits::PRIORITIES.end())
+}
+
 fn priority_help() -> String {
-    format!("use a number of {}-{}", limits::PRIORITIES.start(), limits::PRIORITIES.end())
+    format!("use a whole number of {}-{}", limits::PRIORITIES.start(), limits::PRIORITIES.end())
 }
 
 /// One of the words allowed, whatever its case.

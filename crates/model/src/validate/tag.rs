@@ -1,11 +1,13 @@
 //! Service tags by the names that rules give them.
 
+use crate::near_tag::near_tag;
 use crate::words::SPECIAL;
 use crate::{
     AddressMatch, Diagnostic, Location, Network, RouteDestination, ServiceTag, ServiceTags, Severity,
-    TagIndex, TagUse, codes, nearest,
+    TagIndex, TagUse, codes,
 };
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What is worth a look about a tag.
@@ -87,9 +89,41 @@ pub(super) fn unknown_in_route(
 
 /// The error of a text that is neither an address nor a tag; `by` is whose it is.
 pub(super) fn unknown(by: &dyn Display, text: &str, at: &Location, tags: &ServiceTags) -> Diagnostic {
-    let message = format!("{by} has the address prefix '{text}'");
+    let message = format!("{by} has the address prefix '{text}', {}", no_prefix(text));
     let error = Diagnostic::error(codes::SECURITY_RULE_INVALID_ADDRESS_PREFIX, at, message);
     error.help(unknown_help(text, tags))
+}
+
+/// Why a text is no address prefix, as the end of a sentence.
+pub(super) fn no_prefix(text: &str) -> &'static str {
+    let length = text.split_once('/').filter(|(address, _)| address.parse::<IpAddr>().is_ok());
+    match length {
+        _ if text.contains(',') => "which is a list",
+        Some((address, length)) if length.bytes().all(|b| b.is_ascii_digit()) && !length.is_empty() => {
+            if length.starts_with('0') && length.len() > 1 {
+                "whose length begins with 0"
+            } else if address.contains(':') {
+                "whose length is not within 0-128"
+            } else {
+                "whose length is not within 0-32"
+            }
+        }
+        Some(_) => "whose length is no number",
+        None if looks_like_tag(text) => "which is no known service tag",
+        None => "which is neither *, an address, a prefix nor a service tag",
+    }
+}
+
+/// The error of a tag that the file in force had, and the new one has not.
+fn lost(by: &dyn Display, in_route: bool, text: &str, at: &Location, tags: &ServiceTags) -> Diagnostic {
+    let code = match in_route {
+        true => codes::INVALID_ADDRESS_PREFIX_FORMAT,
+        false => codes::SECURITY_RULE_INVALID_ADDRESS_PREFIX,
+    };
+    let message = format!("{by} has the address prefix '{text}', a service tag that the new file lacks");
+    let others: &[_] = if in_route { &[] } else { &SPECIAL };
+    let near = known_as(text, tags, others).map(|near| format!("; {near}")).unwrap_or_default();
+    Diagnostic::error(code, at, message).help(format!("the tags in force stay{near}"))
 }
 
 fn unknown_help(text: &str, tags: &ServiceTags) -> String {
@@ -108,7 +142,7 @@ fn known_as(text: &str, tags: &ServiceTags, others: &[(&str, ServiceTag)]) -> Op
     let regional = text.rsplit_once('.').and_then(|(service, region)| tags.find_in_region(service, region));
     let regional = regional.and_then(|index| tags.get(index)).map(|tag| &*tag.name);
     let known = others.iter().map(|(name, _)| *name).chain(tags.iter().map(|tag| &*tag.name));
-    regional.or_else(|| nearest(text, known)).map(|name| format!("did you mean '{name}'?"))
+    regional.or_else(|| near_tag(text, known)).map(|name| format!("did you mean '{name}'?"))
 }
 
 fn looks_like_tag(text: &str) -> bool {
@@ -131,9 +165,8 @@ pub fn retag(network: &Network, tags: Arc<ServiceTags>) -> (Option<Network>, Vec
         } else {
             find_tag(&written.value, &tags).map(|(_, warning)| warning)
         };
-        let unknown = if *in_route { unknown_in_route } else { unknown };
         match known {
-            None => found.push(unknown(by, &written.value, &written.at, &tags)),
+            None => found.push(lost(by, *in_route, &written.value, &written.at, &tags)),
             Some(warning) => {
                 found.extend(warning.map(|warning| warning.of(by, &written.value, &written.at)));
             }

@@ -1,45 +1,84 @@
 //! `nsgate check`: everything that is wrong, at once.
 
+use super::offline::{self, Files};
 use crate::cli::{Check, Output};
 use ::io::{Backend, Interfaces, Ports, Wanted, Wire};
-use gateway::{Documents, Host, Ids, Settings};
+use gateway::{Documents, Given, Host, Ids, Settings};
 use model::{Diagnostic, Network, Severity};
-use pipeline::{Attachment, Engine, Names, Snapshot};
+use pipeline::Engine;
 use print::Look;
+use serde::Serialize;
+use snapshot::{Attachment, Names, Snapshot};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub(super) fn check(args: &Check, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let (found, about) = match &args.config {
-        Some(file) => check_gateway(file),
-        None => check_documents(args),
+    let config: Vec<PathBuf> = args.config.iter().cloned().collect();
+    let documents = [args.documents.as_slice(), &args.more].concat();
+    let given = offline::given(&args.given, &args.service_tags);
+    let files = if config.is_empty() { Files::of_documents(&documents) } else { Files::of_config(&config) };
+    let (found, about) = match files? {
+        Files::Gateway(file) => {
+            offline::no_place(&file.display().to_string(), &given)?;
+            check_gateway(file)
+        }
+        Files::Documents(files) => check_documents(files, &given),
     };
     let errors = found.iter().filter(|one| one.severity == Severity::Error).count();
     let warnings = found.len() - errors;
-    let counts = format!("{}, {}", counted(errors, "error"), counted(warnings, "warning"));
-    let summary = if errors == 0 { format!("ok: {about}; {counts}") } else { counts };
+    let About { text, ignored } = about;
     match args.output {
         Output::Json => {
             print::diagnostics_json(out, &found)?;
-            writeln!(io::stderr(), "{summary}")?;
+            // The list is what is wrong, and nothing else.
+            print::json(
+                &mut super::stderr(),
+                &Summary { ok: errors == 0, errors, warnings, about: text, ignored },
+            )?;
         }
+        Output::None => {}
         Output::Text => {
-            print::diagnostics(&mut io::stderr().lock(), &found, &Look::of(&io::stderr()))?;
+            let counts = format!("{}, {}", counted(errors, "error"), counted(warnings, "warning"));
+            let ignored: Vec<_> = ignored.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+            let ignored =
+                if ignored.is_empty() { String::new() } else { format!("; ignored: {}", ignored.join(", ")) };
+            let text = text.unwrap_or_default();
+            let summary = if errors == 0 { format!("ok: {text}{ignored}; {counts}") } else { counts };
+            print::diagnostics(&mut super::stderr(), &found, &Look::of(&io::stderr()))?;
             print::summary(out, &summary, &super::look())?;
         }
     }
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::from(super::NO) })
 }
 
-fn check_gateway(file: &Path) -> (Vec<Diagnostic>, String) {
+/// What was checked, for programs.
+#[derive(Serialize)]
+struct Summary {
+    ok: bool,
+    errors: usize,
+    warnings: usize,
+    /// One sentence on what there is, unless errors leave it open.
+    about: Option<String>,
+    /// How many resources of which types say nothing about packets.
+    ignored: BTreeMap<String, usize>,
+}
+
+/// What there is, and what of the documents says nothing about packets.
+#[derive(Default)]
+struct About {
+    text: Option<String>,
+    ignored: BTreeMap<String, usize>,
+}
+
+fn check_gateway(file: &Path) -> (Vec<Diagnostic>, About) {
     let interfaces = OnceCell::new();
     let find = |wanted: &Wanted<'_>| interfaces.get_or_init(Interfaces::look).describe(wanted);
     let loaded = match gateway::load(file, &mut Ids::default(), &Host::Seen(&find)) {
         Ok(loaded) => loaded,
-        Err(found) => return (found, String::new()),
+        Err(found) => return (found, About::default()),
     };
     let mut found = loaded.warnings;
     match Snapshot::build(&loaded.gateway, &mut Names::default()) {
@@ -48,7 +87,8 @@ fn check_gateway(file: &Path) -> (Vec<Diagnostic>, String) {
     }
     found.extend(idle_rules(&loaded.gateway.network, &loaded.gateway.attachments));
     let memory = memory(&loaded.settings, &loaded.wires);
-    (found, format!("{}; {memory}", inventory(&loaded.gateway.network, &loaded.ignored)))
+    let text = format!("{}; {memory}", inventory(&loaded.gateway.network));
+    (found, About { text: Some(text), ignored: loaded.ignored })
 }
 
 /// What the daemon takes at its start, and what may come on top.
@@ -71,30 +111,26 @@ fn memory(settings: &Settings, wires: &[Wire]) -> String {
     )
 }
 
-fn check_documents(args: &Check) -> (Vec<Diagnostic>, String) {
-    let given = super::offline::given(&args.given, &args.service_tags);
-    let (documents, mut found) = gateway::load_documents(&args.documents, &given);
+fn check_documents(files: &[PathBuf], given: &Given<'_>) -> (Vec<Diagnostic>, About) {
+    let (documents, mut found) = gateway::load_documents(files, given);
     let Documents { network, ignored, .. } = documents;
     found.extend(network.iter().flat_map(|network| idle_rules(network, &[])));
-    (found, network.as_ref().map(|network| inventory(network, &ignored)).unwrap_or_default())
+    (found, About { text: network.as_ref().map(inventory), ignored })
 }
 
 /// Warnings of rules that change nothing. A policy that is too large for an answer is refused elsewhere.
 fn idle_rules(network: &Network, attachments: &[Attachment]) -> Vec<Diagnostic> {
-    let virtual_networks = pipeline::virtual_network_tags(network, attachments);
+    let virtual_networks = snapshot::virtual_network_tags(network, attachments);
     let found =
         analysis::lint(&analysis::Network { network, virtual_networks: &virtual_networks, on_premises: &[] });
     found.map(|found| analysis::diagnostics(network, &found)).unwrap_or_default()
 }
 
-/// What there is, and what of the documents says nothing about packets.
-fn inventory(network: &Network, ignored: &BTreeMap<String, usize>) -> String {
+/// What there is.
+fn inventory(network: &Network) -> String {
     let rules = network.security_groups.iter().map(|group| group.rules.len()).sum();
-    let ignored: Vec<_> = ignored.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    let ignored =
-        if ignored.is_empty() { String::new() } else { format!("; ignored: {}", ignored.join(", ")) };
     format!(
-        "{}, {}, {} with {}{ignored}",
+        "{}, {}, {} with {}",
         counted(network.virtual_networks.len(), "virtual network"),
         counted(network.network_interfaces.len(), "network interface"),
         counted(network.security_groups.len(), "NSG"),

@@ -1,15 +1,16 @@
 //! `nsgate diff`: what two policies decide differently, and what each lets reach.
 
 use super::{NO, offline};
-use crate::cli;
+use crate::cli::{self, Output};
 use analysis::{Limits, Network, answer, diff};
 use anyhow::{Context as _, bail};
 use ipnet::IpNet;
 use model::Vantage;
-use pipeline::{Attachment, on_premises, virtual_network_tags};
+use offline::Files;
+use snapshot::{Attachment, on_premises, virtual_network_tags};
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -18,12 +19,27 @@ pub(super) fn run(args: &cli::Diff, out: &mut impl Write) -> anyhow::Result<Exit
         first.iter().chain(more).cloned().collect()
     };
     let given = offline::given(&args.given, &args.service_tags);
-    let old = Side::load(&files(&args.old, &args.more_old), &given, "OLD")?;
-    let new = Side::load(&files(&args.new, &args.more_new), &given, "NEW")?;
+    let (old, new) = (files(&args.old, &args.more_old), files(&args.new, &args.more_new));
+    let (old, new) = (side("OLD", &old)?, side("NEW", &new)?);
+    if let (Files::Gateway(_), Files::Gateway(file)) = (old, new) {
+        offline::no_place(&file.display().to_string(), &given)?;
+    }
+    let old = Side::load(old, &given, "OLD", args.output)?;
+    let new = Side::load(new, &given, "NEW", args.output)?;
     let limits = Limits { regions: args.limit, ..Limits::default() };
     let found = answer(&diff(&old.network(), &new.network(), &limits)?);
     super::answer(out, args.output, &found, |out, it| print::differences(out, it, &super::look()))?;
     Ok(if found.equal { ExitCode::SUCCESS } else { ExitCode::from(NO) })
+}
+
+/// What the files of a side are.
+fn side<'a>(name: &str, files: &'a [PathBuf]) -> anyhow::Result<Files<'a>> {
+    if files.is_empty() {
+        bail!(
+            "{name} is missing: `nsgate diff OLD NEW`, or --old FILE and --new FILE where a side has several documents"
+        );
+    }
+    Files::of_documents(files).with_context(|| name.to_owned())
 }
 
 /// One side, loaded.
@@ -35,18 +51,19 @@ struct Side {
 
 impl Side {
     /// A gateway file, or documents.
-    fn load(files: &[PathBuf], given: &gateway::Given<'_>, name: &str) -> anyhow::Result<Self> {
+    fn load(
+        files: Files<'_>,
+        given: &gateway::Given<'_>,
+        name: &str,
+        output: Output,
+    ) -> anyhow::Result<Self> {
         match files {
-            [] => bail!("{name} is missing: give OLD and NEW, or --old FILE and --new FILE"),
-            [file] if is_gateway_file(file) => {
-                let gateway = offline::load(file)?;
+            Files::Gateway(file) => {
+                let gateway = offline::load(file, output)?;
                 Ok(Self::new(gateway.network, &gateway.attachments))
             }
-            files if files.iter().any(|file| is_gateway_file(file)) => {
-                bail!("{name}: a gateway file names its documents itself, so it stands alone")
-            }
-            files => {
-                let network = offline::load_network(files, given);
+            Files::Documents(files) => {
+                let network = offline::load_network(files, given, output);
                 Ok(Self::new(Arc::new(network.with_context(|| name.to_owned())?), &[]))
             }
         }
@@ -67,8 +84,4 @@ impl Side {
             on_premises: &self.on_premises,
         }
     }
-}
-
-fn is_gateway_file(file: &Path) -> bool {
-    file.extension().is_some_and(|it| it.eq_ignore_ascii_case("yaml") || it.eq_ignore_ascii_case("yml"))
 }

@@ -7,17 +7,20 @@ mod expand;
 mod explain;
 mod offline;
 mod policy;
+mod reader;
 mod release;
 mod replay;
 mod run;
+mod usage;
 
 use crate::cli::{Cli, Command, Output, Whom};
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use clap::Parser as _;
 use control::{DEFAULT_SOCKET, Refusal, Request};
 use daemon::CannotStart;
 use gateway::Broken;
 use print::Look;
+use reader::Reader;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,11 +32,12 @@ const UNUSABLE: u8 = 2;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let mut out = io::stdout().lock();
+    let cli = Cli::try_parse().unwrap_or_else(|error| usage::without_far_tips(error).exit());
+    let output = cli.command.output();
+    let mut out = Reader::new(io::stdout().lock());
     let done = run(&cli.command, &mut out).and_then(|code| Ok(out.flush().map(|()| code)?));
     drop(out);
-    done.unwrap_or_else(|error| ExitCode::from(report(&error)))
+    done.unwrap_or_else(|error| ExitCode::from(report(&error, output)))
 }
 
 fn run(command: &Command, out: &mut impl Write) -> anyhow::Result<ExitCode> {
@@ -53,21 +57,26 @@ fn run(command: &Command, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         Command::Snat(args) => ask::snat(args, out)?,
         Command::Drops(args) => ask::drops(args, out)?,
         Command::Reload(args) => return ask::reload(args, out),
+        Command::ShowNextHop(_) | Command::ShowEffectiveRouteTable(_) => {
+            bail!(
+                "this view is not built yet: nsgate does not route by user-defined routes; `nsgate explain` names the route of a packet"
+            )
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes an error to stderr and says which exit status it is.
-fn report(error: &anyhow::Error) -> u8 {
-    if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-        // Whoever read our output has enough.
-        return 0;
-    }
-    let mut err = io::stderr().lock();
+/// Writes an error to stderr, for programs where the answer would have been, and says which exit status it is.
+fn report(error: &anyhow::Error, output: Output) -> u8 {
+    let mut err = stderr();
     // There is nobody left to tell where stderr fails.
-    let _ = match error.downcast_ref::<Broken>() {
-        Some(Broken(found)) => print::diagnostics(&mut err, found, &Look::of(&io::stderr())),
-        None => writeln!(err, "nsgate: {error:#}"),
+    let _ = match (error.downcast_ref::<Broken>(), output) {
+        (Some(Broken(found)), Output::Json) => print::diagnostics_json(&mut err, found),
+        (Some(Broken(found)), _) => print::diagnostics(&mut err, found, &Look::of(&io::stderr())),
+        (None, Output::Json) => {
+            print::errors_json(&mut err, &format!("{error:#}").lines().map(str::to_owned).collect::<Vec<_>>())
+        }
+        (None, _) => writeln!(err, "nsgate: {error:#}"),
     };
     if error.is::<Refusal>() || error.is::<CannotStart>() { NO } else { UNUSABLE }
 }
@@ -82,7 +91,7 @@ enum Place {
 
 fn place(whom: &Whom) -> anyhow::Result<Place> {
     match (&whom.config, &whom.socket) {
-        (Some(file), _) => Ok(Place::File(file.clone())),
+        (Some(file), _) => Ok(Place::File(offline::gateway_file(file)?.to_owned())),
         (None, Some(socket)) => Ok(Place::Daemon(socket.clone())),
         (None, None) if Path::new(DEFAULT_SOCKET).exists() => Ok(Place::Daemon(DEFAULT_SOCKET.into())),
         (None, None) => Err(anyhow!(
@@ -108,6 +117,11 @@ fn question<T: serde::de::DeserializeOwned>(socket: &Path, request: &Request) ->
     })
 }
 
+/// Where errors and warnings go.
+fn stderr() -> impl Write {
+    Reader::new(io::stderr().lock())
+}
+
 /// How text looks where stdout goes.
 fn look() -> Look {
     Look::of(&io::stdout())
@@ -122,6 +136,7 @@ fn answer<W: Write, T: serde::Serialize>(
     match output {
         Output::Json => print::json(out, answer)?,
         Output::Text => text(out, answer)?,
+        Output::None => {}
     }
     Ok(())
 }

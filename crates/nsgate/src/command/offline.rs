@@ -1,13 +1,13 @@
 //! Answers from a gateway file alone, by the same code that a daemon runs.
 
-use crate::cli;
+use crate::cli::{self, Output};
 use anyhow::bail;
 use gateway::{Broken, Given, Host, Ids, Loaded};
 use model::codes::NOT_HONOURED;
 use model::{Diagnostic, Network, NicIndex, Severity};
 use packet::AttachmentId;
-use pipeline::{Attachment, AttachmentKind, Gateway, Names, Snapshot};
 use print::Look;
+use snapshot::{Attachment, AttachmentKind, Gateway, Names, Snapshot};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// A network interface for questions only: an Ethernet link of the usual size.
 const MTU: u32 = 1500;
 /// The most flows of a gateway that no file describes.
-pub(super) const CAPACITY: usize = 1_000_000;
+const CAPACITY: usize = 1_000_000;
 
 /// A gateway whose packets can be asked about: every network interface has an attachment.
 pub(super) fn complete(gateway: Gateway) -> Gateway {
@@ -38,54 +38,156 @@ pub(super) fn given<'a>(given: &'a cli::Given, service_tags: &'a Option<PathBuf>
     }
 }
 
-/// The gateway of a gateway file, or one that is imagined around documents of Azure's; with room for how many flows.
-pub(super) fn policy(files: &[PathBuf], given: &Given<'_>) -> anyhow::Result<(Gateway, usize)> {
-    let is_document =
-        |file: &PathBuf| file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    if let [file] = files
-        && !is_document(file)
-    {
-        let loaded = load_file(file)?;
-        return Ok((complete(loaded.gateway), loaded.settings.flow_capacity));
-    }
-    if let Some(other) = files.iter().find(|file| !is_document(file)) {
-        bail!("{}: several files are documents of Azure's, whose names end in .json", other.display());
-    }
-    Ok((complete(load_documents(files, given)?), CAPACITY))
+/// What files are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Files<'a> {
+    /// A gateway file, which names its documents itself.
+    Gateway(&'a Path),
+    /// Documents of Azure's.
+    Documents(&'a [PathBuf]),
 }
 
-pub(super) fn load(file: &Path) -> anyhow::Result<Gateway> {
-    Ok(load_file(file)?.gateway)
+impl<'a> Files<'a> {
+    /// What files are that stand where a gateway file is expected: one, unless it is called a document.
+    pub(super) fn of_config(files: &'a [PathBuf]) -> anyhow::Result<Self> {
+        match files {
+            [file] if !is_document(file) => Ok(Self::Gateway(file)),
+            files => Self::of_documents(files),
+        }
+    }
+
+    /// What files are that stand where documents are expected: those, unless the only one is called a gateway file.
+    pub(super) fn of_documents(files: &'a [PathBuf]) -> anyhow::Result<Self> {
+        match (files, files.iter().find(|file| is_gateway_file(file))) {
+            ([file], Some(_)) => Ok(Self::Gateway(file)),
+            (_, Some(file)) => bail!(
+                "{}: a gateway file names its documents itself, so it stands alone; all other files are taken for documents of \
+                 Azure's",
+                file.display()
+            ),
+            (files, None) => Ok(Self::Documents(files)),
+        }
+    }
+
+    /// Refuses what only documents are read with, where there are none.
+    pub(super) fn refuse_unused(self, given: &Given<'_>) -> anyhow::Result<()> {
+        let Self::Gateway(file) = self else { return Ok(()) };
+        no_documents(&file.display().to_string(), given)
+    }
+}
+
+/// Refuses what only documents are read with. Of network interfaces a resource group tells namesakes apart, so it is not
+/// asked about here.
+pub(super) fn no_documents(whom: &str, given: &Given<'_>) -> anyhow::Result<()> {
+    let all = [
+        ("--parameters", !given.parameters.is_empty(), "network.parameters"),
+        ("--location", given.location.is_some(), "network.deployment"),
+        ("--service-tags", given.service_tags.is_some(), "serviceTags"),
+    ];
+    match all.into_iter().find(|(_, is_given, _)| *is_given) {
+        Some((option, _, key)) => {
+            bail!(
+                "{option} is for documents of Azure's, and {whom} is none: a gateway file says it under {key}"
+            )
+        }
+        None => Ok(()),
+    }
+}
+
+/// The same where nobody asks for a network interface.
+pub(super) fn no_place(whom: &str, given: &Given<'_>) -> anyhow::Result<()> {
+    no_documents(whom, given)?;
+    let place = [("--resource-group", given.resource_group), ("--subscription", given.subscription)];
+    match place.into_iter().find(|(_, given)| given.is_some()) {
+        Some((option, _)) => {
+            bail!(
+                "{option} is for documents of Azure's, and {whom} is none: a gateway file says it under network.deployment"
+            )
+        }
+        None => Ok(()),
+    }
+}
+
+/// A file where nothing but a gateway file will do.
+pub(super) fn gateway_file(file: &Path) -> anyhow::Result<&Path> {
+    match is_document(file) {
+        true => bail!(
+            "{}: a document of Azure's, by its name; here a gateway file (.yaml) is expected, which names documents under \
+             network.files",
+            file.display()
+        ),
+        false => Ok(file),
+    }
+}
+
+fn has_ending(file: &Path, endings: &[&str]) -> bool {
+    let ending = file.extension().unwrap_or_default();
+    endings.iter().any(|one| ending.eq_ignore_ascii_case(one))
+}
+
+fn is_gateway_file(file: &Path) -> bool {
+    has_ending(file, &["yaml", "yml"])
+}
+
+fn is_document(file: &Path) -> bool {
+    has_ending(file, &["json", "jsonc"])
+}
+
+/// The gateway of a gateway file, or one that is imagined around documents of Azure's; with room for how many flows.
+pub(super) fn policy(
+    files: Files<'_>,
+    given: &Given<'_>,
+    output: Output,
+) -> anyhow::Result<(Gateway, usize)> {
+    match files {
+        Files::Gateway(file) => {
+            let loaded = load_file(file, output)?;
+            Ok((complete(loaded.gateway), loaded.settings.flow_capacity))
+        }
+        Files::Documents(files) => Ok((complete(load_documents(files, given, output)?), CAPACITY)),
+    }
+}
+
+pub(super) fn load(file: &Path, output: Output) -> anyhow::Result<Gateway> {
+    Ok(load_file(file, output)?.gateway)
 }
 
 /// A gateway of Azure's documents alone: nothing is attached, and all else is as a gateway file that says nothing.
-pub(super) fn load_documents(files: &[PathBuf], given: &Given<'_>) -> anyhow::Result<Gateway> {
-    load_network(files, given).map(gateway::without_file)
+pub(super) fn load_documents(
+    files: &[PathBuf],
+    given: &Given<'_>,
+    output: Output,
+) -> anyhow::Result<Gateway> {
+    load_network(files, given, output).map(gateway::without_file)
 }
 
 /// The network of Azure's documents alone.
-pub(super) fn load_network(files: &[PathBuf], given: &Given<'_>) -> anyhow::Result<Network> {
+pub(super) fn load_network(files: &[PathBuf], given: &Given<'_>, output: Output) -> anyhow::Result<Network> {
     let (documents, found) = gateway::load_documents(files, given);
     match documents.network.filter(|_| found.iter().all(|one| one.severity != Severity::Error)) {
         Some(network) => {
-            warn(&found);
+            warn(&found, output);
             Ok(network)
         }
         None => Err(Broken(found).into()),
     }
 }
 
-fn load_file(file: &Path) -> anyhow::Result<Loaded> {
+fn load_file(file: &Path, output: Output) -> anyhow::Result<Loaded> {
     let loaded = gateway::load(file, &mut Ids::default(), &Host::Unseen).map_err(Broken)?;
-    warn(&loaded.warnings);
+    warn(&loaded.warnings, output);
     Ok(loaded)
 }
 
 /// Says on stderr where Azure's answer may be another; the other warnings are for `nsgate check`.
-fn warn(found: &[Diagnostic]) {
+fn warn(found: &[Diagnostic], output: Output) {
     let found: Vec<Diagnostic> = found.iter().filter(|one| one.code == NOT_HONOURED).cloned().collect();
     // There is nobody left to tell where stderr fails.
-    let _ = print::diagnostics(&mut io::stderr().lock(), &found, &Look::of(&io::stderr()));
+    let _ = match output {
+        Output::Json if found.is_empty() => Ok(()),
+        Output::Json => print::diagnostics_json(&mut super::stderr(), &found),
+        _ => print::diagnostics(&mut super::stderr(), &found, &Look::of(&io::stderr())),
+    };
 }
 
 pub(super) fn compile(gateway: &Gateway) -> anyhow::Result<Arc<Snapshot>> {

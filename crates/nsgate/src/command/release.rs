@@ -21,7 +21,7 @@ struct Released {
 
 /// Takes the guard off every interface that the file attaches; off none while a daemon holds one of them.
 pub(super) fn release(args: &Release, out: &mut impl Write) -> anyhow::Result<()> {
-    let names = gateway::interfaces_of(&args.config).map_err(Broken)?;
+    let names = gateway::interfaces_of(super::offline::gateway_file(&args.config)?).map_err(Broken)?;
     let refused = |error: io::Error| CannotStart::Interface(error.to_string());
     let interfaces = io::Interfaces::look();
     let mut held = Vec::new();

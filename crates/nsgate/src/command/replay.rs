@@ -1,10 +1,11 @@
 //! `nsgate replay`: captures and flow logs against a policy.
 
+use super::offline::Files;
 use super::{NO, UNUSABLE, offline};
 use crate::cli::{Output, Replay};
 use anyhow::{Context, anyhow, bail};
-use pipeline::Gateway;
 use replay::{Captures, Logs, Seeds, Tally, Trial};
+use snapshot::Gateway;
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -21,28 +22,38 @@ const GZIP: &[u8] = b"\x1f\x8b";
 
 pub(super) fn replay(args: &Replay, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let given = offline::given(&args.given, &args.service_tags);
-    let now = trial(&args.config, &given)?;
-    let against = if args.against.is_empty() { None } else { Some(trial(&args.against, &given)?) };
+    let files = Files::of_config(&args.config)?;
+    let old = if args.against.is_empty() { None } else { Some(Files::of_config(&args.against)?) };
+    if let (Files::Gateway(file), None | Some(Files::Gateway(_))) = (files, old) {
+        offline::no_place(&file.display().to_string(), &given)?;
+    }
+    let now = trial(files, &given, args.output)?;
+    let against = old.map(|old| trial(old, &given, args.output)).transpose()?;
     let pair = |trial: &Trial| (trial.gateway().clone(), std::sync::Arc::clone(trial.snapshot()));
     let (now_pair, old_pair) = (pair(&now), against.as_ref().map(pair));
     let logs =
         Logs::new((&now_pair.0, &now_pair.1), old_pair.as_ref().map(|(gateway, policy)| (gateway, policy)));
-    let mut replayed =
-        Inputs { logs, captures: Captures::new(now, against), tally: Tally::new(args.limit), faults: 0 };
+    let mut replayed = Inputs {
+        logs,
+        captures: Captures::new(now, against),
+        tally: Tally::new(args.limit),
+        faults: Faults::of(args.output),
+    };
     for input in &args.inputs {
         match spelled_out(input) {
             Ok(files) => files.iter().for_each(|file| replayed.file(file)),
             Err(why) => replayed.fault(&format!("{why:#}")),
         }
     }
-    if replayed.faults == 0 && replayed.tally.is_empty() {
+    if replayed.faults.count == 0 && replayed.tally.is_empty() {
         replayed.fault("nothing was judged, so nothing is known to be as before; the answer says why");
     }
-    let (is_different, faults) = (replayed.tally.is_different(), replayed.faults);
+    let (is_different, faults) = (replayed.tally.is_different(), replayed.faults.told());
     let answer = replayed.tally.answer();
     match args.output {
         Output::Json => print::json(out, &answer)?,
         Output::Text => print::replayed(out, &answer, &super::look())?,
+        Output::None => {}
     }
     Ok(match (faults, is_different) {
         (1.., _) => ExitCode::from(UNUSABLE),
@@ -51,8 +62,8 @@ pub(super) fn replay(args: &Replay, out: &mut impl Write) -> anyhow::Result<Exit
     })
 }
 
-fn trial(files: &[PathBuf], given: &gateway::Given<'_>) -> anyhow::Result<Trial> {
-    let (mut gateway, capacity): (Gateway, usize) = offline::policy(files, given)?;
+fn trial(files: Files<'_>, given: &gateway::Given<'_>, output: Output) -> anyhow::Result<Trial> {
+    let (mut gateway, capacity): (Gateway, usize) = offline::policy(files, given, output)?;
     gateway.attachments.iter_mut().for_each(|attachment| attachment.mtu = LARGEST);
     Trial::new(gateway, capacity, Seeds::default()).map_err(|why| anyhow!(why))
 }
@@ -62,8 +73,41 @@ struct Inputs {
     logs: Logs,
     captures: Captures,
     tally: Tally,
-    /// Tuples and files that could not be read.
-    faults: usize,
+    faults: Faults,
+}
+
+/// Tuples and files that could not be read.
+struct Faults {
+    count: usize,
+    /// What is wrong with the first ones, where programs read it at the end.
+    kept: Option<Vec<String>>,
+}
+
+impl Faults {
+    fn of(output: Output) -> Self {
+        Self { count: 0, kept: (output == Output::Json).then(Vec::new) }
+    }
+
+    /// Says what is wrong with the input, as long as that is not said too often.
+    fn add(&mut self, why: &str) {
+        self.count += 1;
+        match &mut self.kept {
+            _ if self.count > NAMED => {}
+            Some(kept) => kept.push(why.to_owned()),
+            None => {
+                // There is nobody left to tell where stderr fails.
+                let _ = writeln!(super::stderr(), "nsgate: {why}");
+            }
+        }
+    }
+
+    /// How many there are, once all are told.
+    fn told(self) -> usize {
+        if let Some(kept) = self.kept.filter(|kept| !kept.is_empty()) {
+            let _ = print::errors_json(&mut super::stderr(), &kept);
+        }
+        self.count
+    }
 }
 
 impl Inputs {
@@ -78,13 +122,8 @@ impl Inputs {
         }
     }
 
-    /// Says what is wrong with the input, as long as that is not said too often.
     fn fault(&mut self, why: &str) {
-        self.faults += 1;
-        if self.faults <= NAMED {
-            // There is nobody left to tell where stderr fails.
-            let _ = writeln!(std::io::stderr(), "nsgate: {why}");
-        }
+        self.faults.add(why);
     }
 
     /// How many tuples or packets a file has.
@@ -104,7 +143,7 @@ impl Inputs {
         flowlog::read(name, log, |record| {
             tuples += (record.entries.len() + record.faults.len()) as u64;
             self.logs.record(name, &record, &mut self.tally);
-            record.faults.iter().for_each(|fault| self.fault(&fault.to_string()));
+            record.faults.iter().for_each(|fault| self.faults.add(&fault.to_string()));
         })?;
         Ok(tuples)
     }

@@ -2,7 +2,8 @@
 
 use crossbeam::queue::{ArrayQueue, SegQueue};
 use packet::{AttachmentId, Frame, Offload, Time};
-use pipeline::{Engine, Names, Settings, Shared, Snapshot, Way};
+use pipeline::{Engine, Settings, Shared, Way};
+use snapshot::{Names, Snapshot};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};

@@ -9,7 +9,7 @@ use model::{
     VnetIndex,
 };
 use packet::AttachmentId;
-use pipeline::{Attachment, AttachmentKind, Gateway};
+use snapshot::{Attachment, AttachmentKind, Gateway};
 use std::net::IpAddr;
 use std::sync::Arc;
 

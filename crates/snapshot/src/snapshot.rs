@@ -4,12 +4,12 @@
 
 mod compile;
 
+use crate::guards::Guards;
 use crate::link::{Behind, Link, Outside, holds};
 use crate::names::{RuleId, RuleName};
-use crate::reach::{Reach, Reaches};
+use crate::reach::{Reach, Reaches, next_hop};
 use crate::scatter::Scattered;
-use crate::user_routes::UserRoutes;
-use crate::verify::Guards;
+use crate::user_routes::{Diverted, UserRoutes};
 use ipnet::IpNet;
 use model::{Direction, Network, PublicIpSku, SubnetIndex, Vantage, VnetIndex};
 use nat::Asker;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// 168.63.129.16, the platform's own address in every virtual network.
-pub(crate) const PLATFORM: Address = Address::from_v4_bits(0xa83f_8110);
+pub const PLATFORM: Address = Address::from_v4_bits(0xa83f_8110);
 
 /// A gateway's policy, compiled.
 #[derive(Debug)]
@@ -46,23 +46,26 @@ pub struct Snapshot {
     pub(crate) user_routes: UserRoutes,
     groups: HashMap<GroupId, Rules, Scattered>,
     /// Where the internet is.
-    pub(crate) internet: Option<AttachmentId>,
+    pub internet: Option<AttachmentId>,
     /// The shared public address that the host itself holds, if it does, and its ports that are the gateway's.
-    pub(crate) lent: Option<(Address, RangeInclusive<u16>)>,
+    pub lent: Option<(Address, RangeInclusive<u16>)>,
     ports_per_vm: u32,
-    pub(crate) flow_idle: Duration,
-    pub(crate) snat_idle: Duration,
+    /// `flows.idleTimeout`.
+    pub flow_idle: Duration,
+    /// `outbound.idleTimeout`, for flows that hold a translated port.
+    pub snat_idle: Duration,
 }
 
 /// A NIC of the model.
 #[derive(Debug)]
-pub(crate) struct Nic {
-    pub(crate) name: Arc<str>,
+pub struct Nic {
+    /// Its name.
+    pub name: Arc<str>,
     /// Whose its flows are.
-    pub(crate) owner: Owner,
+    pub owner: Owner,
     /// The shared public address that it has outside where it has none of its own: always the same one, whatever the
     /// protocol (RFC 4787, REQ-2).
-    pub(crate) shared_public: Option<Address>,
+    pub shared_public: Option<Address>,
     /// Whether any of its addresses is behind an attachment.
     attached: bool,
     /// The NSGs before each of its IP configurations.
@@ -71,21 +74,24 @@ pub(crate) struct Nic {
 
 /// A private address.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Private {
-    pub(crate) nic: usize,
-    pub(crate) subnet: SubnetIndex,
+pub struct Private {
+    /// The place of its NIC in the model, and in [`Snapshot::nic`].
+    pub nic: usize,
+    /// Its subnet.
+    pub subnet: SubnetIndex,
     /// Where it is: the NIC's own attachment, or its subnet's segment.
-    pub(crate) attachment: Option<AttachmentId>,
+    pub attachment: Option<AttachmentId>,
     /// The NSGs before it.
-    pub(crate) guards: Guards,
+    pub guards: Guards,
     /// Its instance-level public address.
-    pub(crate) public: Option<Address>,
-    pub(crate) sku: PublicIpSku,
+    pub public: Option<Address>,
+    /// What kind of public address that is.
+    pub sku: PublicIpSku,
 }
 
 /// What a public address of ours stands for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Public {
+pub enum Public {
     /// One private address.
     OneToOne(Scope, Address),
     /// Translated ports only.
@@ -100,17 +106,19 @@ struct Rules {
 }
 
 impl Snapshot {
+    /// An attachment, unless a reload took it away.
     #[inline]
-    pub(crate) fn link(&self, id: AttachmentId) -> Option<&Link> {
+    pub fn link(&self, id: AttachmentId) -> Option<&Link> {
         self.links.get(usize::from(id.0))?.as_ref()
     }
 
     /// One more than the greatest number of an attachment.
-    pub(crate) fn places(&self) -> usize {
+    pub fn places(&self) -> usize {
         self.links.len()
     }
 
-    pub(crate) fn nic(&self, nth: usize) -> &Nic {
+    /// The NIC of a private address.
+    pub fn nic(&self, nth: usize) -> &Nic {
         &self.nics[nth]
     }
 
@@ -119,12 +127,12 @@ impl Snapshot {
     }
 
     /// Whose flows can be: the attached NICs.
-    pub(crate) fn owners(&self) -> impl Iterator<Item = Owner> {
+    pub fn owners(&self) -> impl Iterator<Item = Owner> {
         self.nics.iter().filter(|nic| nic.attached).map(|nic| nic.owner)
     }
 
     /// Who asks for a port on behalf of this owner's flow.
-    pub(crate) fn asker(&self, owner: Owner) -> Asker {
+    pub fn asker(&self, owner: Owner) -> Asker {
         Asker { owner, limit: self.ports_per_vm }
     }
 
@@ -132,31 +140,43 @@ impl Snapshot {
         self.scopes.get(vnet.0).copied()
     }
 
-    pub(crate) fn private(&self, scope: Scope, address: Address) -> Option<&Private> {
+    /// What a private address of a virtual network's scope is; `None` where it is nobody's.
+    pub fn private(&self, scope: Scope, address: Address) -> Option<&Private> {
         self.private.get(&(scope, address))
     }
 
-    pub(crate) fn public(&self, address: Address) -> Option<Public> {
+    /// What a public address stands for; `None` where it is none of ours.
+    pub fn public(&self, address: Address) -> Option<Public> {
         self.public.get(&address).copied()
     }
 
     /// Where a private address is, seen from the network of a scope; `None` where it is nobody's there.
-    pub(crate) fn reach(&self, from: Scope, address: Address) -> Option<Reach> {
+    pub fn reach(&self, from: Scope, address: Address) -> Option<Reach> {
         self.reaches.find(from, address)
     }
 
+    /// The same for packets from a subnet of that network, which go there by the system's own route.
+    ///
+    /// # Errors
+    /// Where a user-defined route of the subnet leads them elsewhere.
+    pub fn route(&self, from: Scope, subnet: SubnetIndex, to: Address) -> Result<Option<Reach>, Diverted> {
+        let reach = self.reach(from, to);
+        self.user_routes.agree(subnet, to, next_hop(from, reach))?;
+        Ok(reach)
+    }
+
     /// Whether an on-premises attachment leads to a network that has the address.
-    pub(crate) fn admits(&self, link: &Link, address: Address) -> bool {
+    pub fn admits(&self, link: &Link, address: Address) -> bool {
         matches!(self.reach(link.scope, address), Some(Reach::Vnet(_)))
     }
 
     /// Whether any virtual network has the address, whoever it belongs to there.
-    pub(crate) fn in_any_vnet(&self, address: Address) -> bool {
+    pub fn in_any_vnet(&self, address: Address) -> bool {
         self.reaches.in_any_vnet(address)
     }
 
     /// The number of a group's rule.
-    pub(crate) fn rule(&self, group: GroupId, direction: Direction, index: usize) -> Option<RuleId> {
+    pub fn rule(&self, group: GroupId, direction: Direction, index: usize) -> Option<RuleId> {
         let rules = self.groups.get(&group)?;
         let list = if direction == Direction::Inbound { &rules.inbound } else { &rules.outbound };
         list.get(index).copied()
@@ -169,7 +189,7 @@ impl Snapshot {
 
     /// The address that the gateway speaks from on an attachment, when it speaks to `to`: Azure's router, which is the
     /// first address of the subnet, or the gateway's own address on the internet.
-    pub(crate) fn own_address(&self, link: &Link, to: Address) -> Option<Address> {
+    pub fn own_address(&self, link: &Link, to: Address) -> Option<Address> {
         let Behind::Nics { addresses, .. } = &link.behind else {
             let outside = link.outside()?;
             return outside.own.iter().chain(&outside.host).find(|a| a.is_v4() == to.is_v4()).copied();
@@ -182,12 +202,12 @@ impl Snapshot {
     }
 
     /// Whether the host holds an address and lends some of its ports.
-    pub(crate) fn is_shared_with_host(&self, address: Address) -> bool {
+    pub fn is_shared_with_host(&self, address: Address) -> bool {
         self.lent.as_ref().is_some_and(|(lent, _)| *lent == address)
     }
 
     /// Whether the gateway answers for an address outside: its own, or on the internet a public address of ours.
-    pub(crate) fn answers_for(&self, link: &Link, address: Address) -> bool {
+    pub fn answers_for(&self, link: &Link, address: Address) -> bool {
         let Some(Outside { own, host, .. }) = link.outside() else { return false };
         let public = link.is_internet() && self.public.contains_key(&address);
         !host.contains(&address) && (own.contains(&address) || public)

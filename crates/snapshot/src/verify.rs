@@ -1,11 +1,11 @@
 //! Azure's IP flow verify: what the rules of one NIC say of a packet, without sending one.
 
-use crate::RuleName;
-use crate::observer::Level;
-use crate::snapshot::{PLATFORM, Snapshot};
+use crate::guards::Guards;
+use crate::names::RuleName;
+use crate::snapshot::{PLATFORM, Private, Snapshot};
 use model::{Access, AddressMatch, Direction, NetworkInterface, NicIndex, PublicIpSku};
 use packet::Address;
-use policy::{GroupId, Match, Meanings, Ranges, Tuple};
+use policy::{Match, Meanings, Ranges, Tuple};
 
 /// What the rules say.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,35 +14,6 @@ pub struct FlowVerdict {
     pub access: Access,
     /// The rule that denied, or of all that allowed the one asked last; `None` where no NSG had a say.
     pub rule: Option<RuleName>,
-}
-
-/// The NSGs before one address of a NIC.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Guards {
-    /// At the NIC itself.
-    pub nic: Option<GroupId>,
-    /// At its subnet.
-    pub subnet: Option<GroupId>,
-}
-
-impl Guards {
-    /// Those there are, in the order in which they are asked.
-    ///
-    /// # Source
-    /// Azure "How network security groups filter network traffic": inbound the subnet's first, outbound the NIC's.
-    pub fn in_order(self, direction: Direction) -> impl Iterator<Item = (Level, GroupId)> {
-        let (nic, subnet) = ((Level::Nic, self.nic), (Level::Subnet, self.subnet));
-        let order = match direction {
-            Direction::Inbound => [subnet, nic],
-            Direction::Outbound => [nic, subnet],
-        };
-        order.into_iter().filter_map(|(level, group)| Some((level, group?)))
-    }
-
-    /// Whether no NSG applies.
-    pub const fn is_none(self) -> bool {
-        self.nic.is_none() && self.subnet.is_none()
-    }
 }
 
 impl Snapshot {
@@ -109,7 +80,7 @@ impl Snapshot {
         Meanings::new(&self.network, [tag.as_slice()]).set(side, (from.vnet, 0))
     }
 
-    fn private_of(&self, nic: NicIndex, address: Address) -> Option<crate::snapshot::Private> {
+    fn private_of(&self, nic: NicIndex, address: Address) -> Option<Private> {
         let vnet = self.network.network_interfaces.get(nic.0)?.vnet()?;
         let private = self.private(self.scope_of(vnet)?, address)?;
         (private.nic == nic.0).then_some(*private)

@@ -1,8 +1,8 @@
 //! Rules that the gateway cannot enforce: those between neighbours of one segment, who need no gateway to talk.
 
 use crate::link::Behind;
+use crate::names::{RuleId, RuleName};
 use crate::snapshot::{Private, Snapshot};
-use crate::{RuleId, RuleName};
 use model::{Access, Direction, SecurityRule};
 use packet::{Address, AttachmentId, Protocol};
 use policy::{GroupId, Match, Tuple};

@@ -7,7 +7,7 @@ use std::net::Ipv6Addr;
 
 /// What each address stands for, by the prefixes that hold it.
 #[derive(Debug)]
-pub(crate) struct Prefixes<T> {
+pub struct Prefixes<T> {
     /// Where each range begins, ascending; it ends before the next one.
     starts: Vec<Address>,
     values: Vec<Option<T>>,
@@ -70,7 +70,7 @@ impl<T: Copy> Prefixes<T> {
     /// # Cost
     /// One binary search.
     #[inline]
-    pub(crate) fn find(&self, address: Address) -> Option<T> {
+    pub fn find(&self, address: Address) -> Option<T> {
         let after = self.starts.partition_point(|start| *start <= address);
         *self.values.get(after.checked_sub(1)?)?
     }

@@ -6,18 +6,27 @@ use crate::prefixes::Prefixes;
 use crate::scatter::Scattered;
 use crate::snapshot::PLATFORM;
 use ipnet::IpNet;
-use model::{Network, Vantage, VnetIndex};
+use model::{Network, NextHop, Vantage, VnetIndex};
 use packet::{Address, AttachmentId, Scope};
 use policy::Ranges;
 use std::collections::{BTreeMap, HashMap};
 
 /// Where a private address is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Reach {
+pub enum Reach {
     /// In the virtual network of this scope.
     Vnet(Scope),
     /// On premises, behind this attachment.
     Gateway(AttachmentId),
+}
+
+/// The next hop of the system's route to where an address is, seen from the network of a scope; peers have no such word.
+pub(crate) fn next_hop(from: Scope, reach: Option<Reach>) -> Option<NextHop> {
+    match reach {
+        Some(Reach::Vnet(to)) => (to == from).then_some(NextHop::VnetLocal),
+        Some(Reach::Gateway(_)) => Some(NextHop::VirtualNetworkGateway),
+        None => Some(NextHop::Internet),
+    }
 }
 
 /// What each network reaches.

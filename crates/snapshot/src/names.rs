@@ -53,8 +53,12 @@ impl Names {
 
     /// The scope of a virtual network by its resource id; `None` when 32,768 are taken.
     pub fn scope(&mut self, vnet_id: &str) -> Option<Scope> {
-        let next = Scope(u16::try_from(self.scopes.len()).ok().filter(|&n| n < OUTSIDE_SCOPES)?);
-        Some(*self.scopes.entry(vnet_id.to_ascii_lowercase()).or_insert(next))
+        let known = self.scopes.get(&vnet_id.to_ascii_lowercase()).copied();
+        known.or_else(|| {
+            let next = Scope(u16::try_from(self.scopes.len()).ok().filter(|&n| n < OUTSIDE_SCOPES)?);
+            self.scopes.insert(vnet_id.to_ascii_lowercase(), next);
+            Some(next)
+        })
     }
 
     /// The number of a network interface by its resource id; `None` when 65,536 are taken.
@@ -70,5 +74,22 @@ impl Names {
     /// All rule names so far, by number.
     pub fn list(&self) -> Arc<Vec<RuleName>> {
         Arc::clone(&self.list)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_all_numbers_are_taken_the_known_keep_theirs() {
+        let mut names = Names::default();
+        let mut take = |nth: u32| (names.scope(&format!("vnet{nth}")), names.owner(&format!("nic{nth}")));
+        for nth in 0..0x10000 {
+            take(nth);
+        }
+        assert_eq!(take(0x7fff), (Some(Scope(0x7fff)), Some(Owner(0x7fff))));
+        assert_eq!(take(0x8000), (None, Some(Owner(0x8000))));
+        assert_eq!(take(0x10000), (None, None));
     }
 }

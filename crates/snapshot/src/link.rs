@@ -1,6 +1,5 @@
 //! Attachments as the packet path wants them.
 
-use crate::DropReason;
 use crate::gateway::{Attachment, AttachmentKind, Gateway};
 use crate::names::OUTSIDE_SCOPES;
 use crate::prefixes::Prefixes;
@@ -11,26 +10,36 @@ use std::collections::HashMap;
 
 /// An attachment as the packet path wants it.
 #[derive(Debug)]
-pub(crate) struct Link {
-    pub(crate) id: AttachmentId,
-    pub(crate) mac: Mac,
-    pub(crate) mtu: u32,
-    pub(crate) scope: Scope,
-    pub(crate) behind: Behind,
+pub struct Link {
+    /// Its number.
+    pub id: AttachmentId,
+    /// The interface's hardware address.
+    pub mac: Mac,
+    /// The interface's MTU, in bytes of IP packet.
+    pub mtu: u32,
+    /// Of what is received on it.
+    pub scope: Scope,
+    /// What is behind it.
+    pub behind: Behind,
 }
 
 /// What is behind an attachment.
 #[derive(Debug)]
-pub(crate) enum Behind {
+pub enum Behind {
     /// Network interfaces of one virtual network: one, or those of a segment.
     Nics {
         /// All their addresses, ascending.
         addresses: Vec<Address>,
+        /// The hardware address that their frames must come from, if that is enforced.
         enforced_mac: Option<Mac>,
+        /// Whether it is a segment.
         segment: bool,
     },
+    /// The internet.
     Internet(Outside),
+    /// Sites of one's own.
     OnPremises {
+        /// The gateway there.
         outside: Outside,
         /// Whose addresses these are: true for the sites' own, false for those of the virtual networks they reach, which
         /// come first where both hold an address.
@@ -40,13 +49,13 @@ pub(crate) enum Behind {
 
 /// The gateway as a host on a network that is not its own.
 #[derive(Debug)]
-pub(crate) struct Outside {
+pub struct Outside {
     /// The gateway's own addresses, which the host does not hold.
-    pub(crate) own: Vec<Address>,
+    pub own: Vec<Address>,
     /// Those of them that are public addresses of ours besides.
-    pub(crate) translated: Vec<Address>,
+    pub translated: Vec<Address>,
     /// What the host itself holds.
-    pub(crate) host: Vec<Address>,
+    pub host: Vec<Address>,
     on_link: Vec<OnLink>,
     /// The first of each family is used.
     next_hops: Vec<Address>,
@@ -72,7 +81,7 @@ impl Outside {
     }
 
     /// Whether an address lies on the link itself.
-    pub(crate) fn is_near(&self, address: Address) -> bool {
+    pub fn is_near(&self, address: Address) -> bool {
         self.on_link.iter().any(|prefix| prefix.contains(address))
     }
 
@@ -109,15 +118,18 @@ impl OnLink {
 }
 
 impl Link {
-    pub(crate) fn is_internet(&self) -> bool {
+    /// Whether the internet is behind it.
+    pub fn is_internet(&self) -> bool {
         matches!(self.behind, Behind::Internet(_))
     }
 
-    pub(crate) fn is_on_premises(&self) -> bool {
+    /// Whether sites of one's own are behind it.
+    pub fn is_on_premises(&self) -> bool {
         matches!(self.behind, Behind::OnPremises { .. })
     }
 
-    pub(crate) fn kind(&self) -> &'static str {
+    /// What people call it.
+    pub fn kind(&self) -> &'static str {
         match self.behind {
             Behind::Nics { segment: false, .. } => "network interface's attachment",
             Behind::Nics { segment: true, .. } => "segment's attachment",
@@ -128,7 +140,7 @@ impl Link {
 
     /// The gateway as a host of the network behind it, where that is not its own.
     #[inline]
-    pub(crate) fn outside(&self) -> Option<&Outside> {
+    pub fn outside(&self) -> Option<&Outside> {
         match &self.behind {
             Behind::Nics { .. } => None,
             Behind::Internet(outside) | Behind::OnPremises { outside, .. } => Some(outside),
@@ -136,13 +148,13 @@ impl Link {
     }
 
     /// Whether an address outside is the gateway's own or the host's.
-    pub(crate) fn is_gateway(&self, address: Address) -> bool {
+    pub fn is_gateway(&self, address: Address) -> bool {
         let outside = self.outside();
         outside.is_some_and(|it| it.own.contains(&address) || it.host.contains(&address))
     }
 
-    /// Who is asked for the hardware address when a packet to `destination` leaves by `link`.
-    pub(crate) fn next_hop(&self, destination: Address) -> Option<Address> {
+    /// Who is asked for the hardware address when a packet to `destination` leaves by it; `None` where nobody is.
+    pub fn next_hop(&self, destination: Address) -> Option<Address> {
         match &self.behind {
             Behind::Nics { addresses, .. } => holds(addresses, destination).then_some(destination),
             Behind::Internet(outside) => outside.next_hop(destination),
@@ -152,16 +164,11 @@ impl Link {
             }
         }
     }
-
-    /// Why a packet can not leave by it for which there is no [`Self::next_hop`].
-    pub(crate) fn without_next_hop(&self) -> DropReason {
-        if self.outside().is_some() { DropReason::NoInternet } else { DropReason::AttachmentGone }
-    }
 }
 
 /// Whether an ascending list holds an address.
 #[inline]
-pub(crate) fn holds(addresses: &[Address], address: Address) -> bool {
+pub fn holds(addresses: &[Address], address: Address) -> bool {
     match addresses {
         [only] => *only == address,
         several => several.binary_search(&address).is_ok(),

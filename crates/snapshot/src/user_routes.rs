@@ -4,16 +4,24 @@
 //! holds its prefixes, and for what it lets in whoever wrote it relies on where it leads; so it must not go where it would
 //! without it.
 
-use crate::DropReason;
 use crate::gateway::{Attachment, Gateway};
 use crate::prefixes::Prefixes;
 use crate::reach::behind_gateway_of;
 use crate::scatter::Scattered;
 use ipnet::IpNet;
-use model::{Network, NextHop, RouteDestination, RouteTableIndex, SubnetIndex, VnetIndex};
+use model::{Network, NextHop, Route, RouteDestination, RouteTableIndex, SubnetIndex, VnetIndex};
 use packet::Address;
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// Why packets do not go as the system's own route says: a user-defined one leads them elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Diverted {
+    /// Its next hop is None.
+    Nowhere,
+    /// To another next hop.
+    Elsewhere,
+}
 
 /// The route tables of subnets. Those of one virtual network and one route table share one.
 #[derive(Debug)]
@@ -50,6 +58,12 @@ impl UserRoutes {
         Self(by_subnet)
     }
 
+    /// The next hop of the user's route by which packets from a subnet go to an address; `None` where one of the system's
+    /// counts.
+    pub(crate) fn next_hop(&self, subnet: SubnetIndex, to: Address) -> Option<NextHop> {
+        self.0.get(&subnet).and_then(|table| table.find(to))
+    }
+
     /// Whether packets from a subnet go to an address as the system's own route says, whose next hop is `system`; `None` stands
     /// for a peer's network, to which no user's route can lead.
     ///
@@ -60,12 +74,12 @@ impl UserRoutes {
         subnet: SubnetIndex,
         to: Address,
         system: Option<NextHop>,
-    ) -> Result<(), DropReason> {
-        match self.0.get(&subnet).and_then(|table| table.find(to)) {
+    ) -> Result<(), Diverted> {
+        match self.next_hop(subnet, to) {
             None => Ok(()),
-            Some(NextHop::None) => Err(DropReason::RouteNone),
+            Some(NextHop::None) => Err(Diverted::Nowhere),
             Some(next_hop) if Some(next_hop) == system => Ok(()),
-            Some(_) => Err(DropReason::RouteElsewhere),
+            Some(_) => Err(Diverted::Elsewhere),
         }
     }
 }
@@ -80,15 +94,20 @@ fn compile(network: &Network, attachments: &[Attachment], vnet: VnetIndex, table
     let vnets = [vnet].into_iter().chain(peers).filter_map(|vnet| network.virtual_networks.get(vnet.0));
     let spaces = vnets.flat_map(|vnet| &vnet.address_space).copied();
     let system = spaces.chain(behind_gateway_of(network, attachments, vnet)).map(|prefix| (prefix, None));
-    let routes = network.route_tables.get(table.0).map(|table| table.routes.as_slice()).unwrap_or_default();
-    let (tags, prefixes): (Vec<_>, Vec<_>) =
-        routes.iter().partition(|route| matches!(route.destination, RouteDestination::Tag(_)));
-    let users = tags.into_iter().chain(prefixes).flat_map(|route| {
-        network.prefixes_of(&route.destination).iter().map(|prefix| (*prefix, Some(route.next_hop)))
-    });
+    let users = in_order(network, table).map(|(prefix, route)| (prefix, Some(route.next_hop)));
     // Of equal prefixes the last one is found.
     let all: Vec<(IpNet, u8, Option<NextHop>)> =
         system.chain(users).map(|(prefix, next_hop)| (prefix, 0, next_hop)).collect();
     let of = |is_v4: bool| Prefixes::new(all.iter().copied().filter(|it| it.0.addr().is_ipv4() == is_v4));
     Table { v4: of(true), v6: of(false) }
+}
+
+/// The prefixes of a table's routes: of two that are equal the later one counts.
+pub(crate) fn in_order(network: &Network, table: RouteTableIndex) -> impl Iterator<Item = (IpNet, &Route)> {
+    let routes = network.route_tables.get(table.0).map(|table| table.routes.as_slice()).unwrap_or_default();
+    let (tags, prefixes): (Vec<_>, Vec<_>) =
+        routes.iter().partition(|route| matches!(route.destination, RouteDestination::Tag(_)));
+    tags.into_iter()
+        .chain(prefixes)
+        .flat_map(|route| network.prefixes_of(&route.destination).iter().map(move |prefix| (*prefix, route)))
 }

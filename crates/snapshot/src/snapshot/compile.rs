@@ -2,11 +2,11 @@
 
 use super::{Nic, Private, Public, Rules, Snapshot};
 use crate::gateway::{Attachment, AttachmentKind, Gateway};
+use crate::guards::Guards;
 use crate::link::build_links;
 use crate::names::{Names, OUTSIDE_SCOPES, RuleName};
 use crate::reach::{Reaches, virtual_network_tag, virtual_network_tags};
 use crate::user_routes::UserRoutes;
-use crate::verify::Guards;
 use model::{Direction, IpConfiguration, Network, NicIndex, NsgIndex, SubnetIndex, Vantage};
 use packet::{Address, AttachmentId, Owner, Scope};
 use policy::{GroupId, Policy};
