@@ -14,7 +14,7 @@ use seccompiler::{
 };
 use std::collections::BTreeMap;
 
-/// Memory, time, waiting for each other, the log on stderr, and an end: what every thread may do.
+/// Memory, time, waiting for each other, the log on stderr where it takes more, and an end: what every thread may do.
 const EVERYBODY: &[c_long] = &[
     libc::SYS_brk,
     libc::SYS_clock_gettime,
@@ -30,6 +30,7 @@ const EVERYBODY: &[c_long] = &[
     libc::SYS_mremap,
     libc::SYS_munmap,
     libc::SYS_nanosleep,
+    libc::SYS_ppoll,
     libc::SYS_read,
     libc::SYS_restart_syscall,
     libc::SYS_rt_sigaction,
@@ -45,7 +46,6 @@ const EVERYBODY: &[c_long] = &[
 const WORKER: &[c_long] = &[
     libc::SYS_getsockname,
     libc::SYS_getsockopt,
-    libc::SYS_ppoll,
     libc::SYS_readv,
     libc::SYS_recvfrom,
     libc::SYS_recvmmsg,
@@ -61,7 +61,6 @@ const CONTROL: &[c_long] = &[
     libc::SYS_getegid,
     libc::SYS_geteuid,
     libc::SYS_getsockopt,
-    libc::SYS_ppoll,
     libc::SYS_recvfrom,
     libc::SYS_recvmsg,
     libc::SYS_sendmsg,
@@ -94,7 +93,6 @@ const WATCH: &[c_long] = &[
     libc::SYS_inotify_add_watch,
     libc::SYS_inotify_rm_watch,
     libc::SYS_newfstatat,
-    libc::SYS_ppoll,
     libc::SYS_readlinkat,
     libc::SYS_statx,
 ];
@@ -110,7 +108,6 @@ const MAIN: &[c_long] = &[
     libc::SYS_ioctl,
     libc::SYS_newfstatat,
     libc::SYS_openat,
-    libc::SYS_ppoll,
     libc::SYS_recvfrom,
     libc::SYS_recvmsg,
     libc::SYS_sendmsg,
@@ -126,7 +123,7 @@ const MAIN: &[c_long] = &[
 const OLD_FORMS: [(Role, &[c_long]); 5] = [
     (Role::Worker, &[libc::SYS_poll]),
     (Role::Control, &[libc::SYS_poll]),
-    (Role::Loader, &[libc::SYS_stat, libc::SYS_lstat]),
+    (Role::Loader, &[libc::SYS_poll, libc::SYS_stat, libc::SYS_lstat]),
     (Role::Watch, &[libc::SYS_poll, libc::SYS_stat, libc::SYS_lstat, libc::SYS_readlink]),
     (Role::Main, &[libc::SYS_poll, libc::SYS_unlink, libc::SYS_stat, libc::SYS_lstat]),
 ];

@@ -11,7 +11,7 @@ use crate::opening::attached;
 use crate::views;
 use crossbeam::channel::{Receiver, never, select, tick};
 use io::watch::Change;
-use io::{LinkState, Wire};
+use io::{Interfaces, LinkState, Wire};
 use nat::PoolKey;
 use packet::AttachmentId;
 use signal_hook::consts::{SIGHUP, SIGINT};
@@ -35,8 +35,10 @@ const STALLED: Duration = Duration::from_secs(5);
 /// What packets and links can cause to be logged.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Subject {
-    /// An interface's link.
+    /// An interface's link, up and down.
     Link(AttachmentId),
+    /// That an interface is gone: however often its link went up and down before, this is to be read.
+    Gone(AttachmentId),
     /// The ports of a public address.
     Exhausted(Ipv4Addr),
     /// An interface's ring.
@@ -192,20 +194,34 @@ impl Main {
     /// Follows what the kernel has told of the host's interfaces, and whatever else it has told meanwhile.
     fn follow(&mut self, change: Change, more: &Receiver<Change>) {
         for change in std::iter::once(change).chain(more.try_iter()) {
-            if let Change::Gone { index, .. } = change
-                && let Some(id) = self.state.attached_at(index)
-            {
-                let gone = io::Event { attachment: id, interface: index, state: LinkState::Gone };
-                self.note(Notice::Link(gone));
+            if let Change::Gone { index, .. } = change {
+                self.gone(index);
             }
         }
         self.look_at_interfaces();
     }
 
+    /// Takes note of interfaces that are gone, should nobody have told of it yet.
+    pub(crate) fn note_gone(&mut self, host: &Interfaces) {
+        let there = self.state.present().map(|one| one.interface.index);
+        let gone: Vec<_> = there.filter(|index| !host.has(*index)).collect();
+        gone.into_iter().for_each(|index| self.gone(index));
+    }
+
+    fn gone(&mut self, index: u32) {
+        if let Some(id) = self.state.attached_at(index) {
+            self.note(Notice::Link(io::Event { attachment: id, interface: index, state: LinkState::Gone }));
+        }
+    }
+
     fn log_link(&mut self, event: io::Event) {
         let now = self.desk.clock.now();
         // Whoever is at the other end can set the link up and down as he likes.
-        let Some(changes) = self.limits.pass(now, Subject::Link(event.attachment), 1) else { return };
+        let subject = match event.state {
+            LinkState::Gone => Subject::Gone(event.attachment),
+            LinkState::Up | LinkState::Down => Subject::Link(event.attachment),
+        };
+        let Some(changes) = self.limits.pass(now, subject, 1) else { return };
         let interface = self.state.interface_name(event.attachment);
         match event.state {
             LinkState::Up => info!(interface, changes, "the link is up"),
@@ -256,7 +272,7 @@ impl Main {
     }
 
     /// Follows what the host has changed on the interfaces: hardware addresses, MTUs, its own addresses.
-    fn look_at_interfaces(&mut self) {
+    pub(crate) fn look_at_interfaces(&mut self) {
         self.look_again(|_| true);
     }
 

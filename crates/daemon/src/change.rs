@@ -3,6 +3,7 @@
 //! A reload does everything or nothing. The main thread alone comes here: it has the rights, and nobody else waits for it.
 
 use crate::desk::Shown;
+use crate::follow::look_anew;
 use crate::hold::{Attached, Before, Holds};
 use crate::link::{Command, Workers};
 use crate::load::{FileJob, GatewayRead, Job};
@@ -115,14 +116,22 @@ impl State {
         })
     }
 
-    /// Puts in force what the loader has read. On an error nothing has changed.
+    /// Puts in force what the loader has read, with the host's interfaces as they are now. On an error nothing has changed.
     ///
     /// # Errors
     /// Everything that is wrong, a line each.
-    pub(crate) fn reload(&mut self, workers: &Workers, read: GatewayRead) -> Result<Reloaded, String> {
+    pub(crate) fn reload(
+        &mut self,
+        workers: &Workers,
+        read: GatewayRead,
+        host: &Interfaces,
+    ) -> Result<Reloaded, String> {
         let (ids, mut loaded) = self.fitted(read)?;
+        let there =
+            self.present().map(|one| (one.attachment.id, (one.interface.clone(), one.wire))).collect();
+        look_anew(&mut loaded, host, &there, &self.missing)?;
         let snapshot = self.compile(&loaded.gateway)?;
-        let steps = self.steps(&loaded, &Interfaces::look(), workers.count());
+        let steps = self.steps(&loaded, host, workers.count());
         let opened = self.take_all(&loaded, &steps, workers.count())?;
 
         let names = note_opened(&mut loaded, &opened);
@@ -224,28 +233,49 @@ impl State {
         attached(loaded).map(step).collect()
     }
 
-    /// Takes, guards and opens whatever the steps say, or nothing.
+    /// Takes and guards whatever the steps say, then opens it, or nothing.
     ///
     /// Where the daemon is told to stop meanwhile this does not return.
     fn take_all(&mut self, loaded: &Loaded, steps: &Steps, workers: usize) -> Result<Opened, String> {
         let mut opened = Opened::new();
         let mut taken = Vec::new();
-        for one in attached(loaded) {
-            self.pause(&mut opened);
-            let step = steps.get(&one.attachment.id).copied().unwrap_or(Step::Away);
-            match self.take(&loaded.gateway, &one, step, workers) {
-                Ok((before, ports)) => {
-                    taken.extend(before.map(|before| (one.attachment.id, before)));
-                    opened.extend(ports);
-                }
-                Err(why) => {
-                    self.close(ports_of(opened));
-                    taken.into_iter().rev().for_each(|(id, before)| self.take_back(id, before));
-                    return Err(why);
-                }
-            }
+        let done = self.guard_all(loaded, steps, &mut taken);
+        let done = done.and_then(|()| self.open_all(loaded, steps, workers, &mut opened));
+        if let Err(why) = done {
+            self.close(ports_of(opened));
+            taken.into_iter().rev().for_each(|(id, before)| self.take_back(id, before));
+            return Err(why);
         }
         Ok(opened)
+    }
+
+    fn guard_all(
+        &mut self,
+        loaded: &Loaded,
+        steps: &Steps,
+        taken: &mut Vec<(AttachmentId, Before)>,
+    ) -> Result<(), String> {
+        for one in attached(loaded) {
+            self.pause(&mut Opened::new());
+            let id = one.attachment.id;
+            let before = self.guard(&loaded.gateway, &one, step_of(steps, id))?;
+            taken.extend(before.map(|before| (id, before)));
+        }
+        Ok(())
+    }
+
+    fn open_all(
+        &self,
+        loaded: &Loaded,
+        steps: &Steps,
+        workers: usize,
+        opened: &mut Opened,
+    ) -> Result<(), String> {
+        for one in attached(loaded).filter(|one| step_of(steps, one.attachment.id) == Step::Open) {
+            self.pause(opened);
+            opened.push(opening::open(&one, workers)?);
+        }
+        Ok(())
     }
 
     /// Between two interfaces, which can be many: shows that the daemon lives, and ends it where it is told to stop, with
@@ -268,32 +298,19 @@ impl State {
         }
     }
 
-    /// Takes and guards the interface of one attachment, and opens it where its step says so. Returns how it was held
-    /// before.
+    /// Takes and guards the interface of one attachment, unless it is away. Returns how it was held before.
     ///
     /// # Errors
     /// What stands against it; nothing has changed then.
-    pub(crate) fn take(
+    pub(crate) fn guard(
         &mut self,
         gateway: &Gateway,
         one: &Attached<'_>,
         step: Step,
-        workers: usize,
-    ) -> Result<(Option<Before>, Opened), String> {
-        if step == Step::Away {
-            return Ok((None, Opened::new()));
-        }
-        let before = self.holds.take(gateway, one)?;
-        let opened = match step {
-            Step::Open => opening::open(one, workers).map(|opened| vec![opened]),
-            _ => Ok(Opened::new()),
-        };
-        match opened {
-            Ok(opened) => Ok((Some(before), opened)),
-            Err(why) => {
-                self.take_back(one.attachment.id, before);
-                Err(why)
-            }
+    ) -> Result<Option<Before>, String> {
+        match step {
+            Step::Away => Ok(None),
+            _ => self.holds.take(gateway, one).map(Some),
         }
     }
 
@@ -340,6 +357,11 @@ impl State {
     pub(crate) fn present(&self) -> impl Iterator<Item = Attached<'_>> {
         attached(&self.loaded).filter(|one| !self.missing.contains(&one.attachment.id))
     }
+}
+
+/// The step of an attachment.
+fn step_of(steps: &Steps, id: AttachmentId) -> Step {
+    steps.get(&id).copied().unwrap_or(Step::Away)
 }
 
 /// Whether an interface that has returned must be up before it can be attached again: before Linux 6.13 several workers

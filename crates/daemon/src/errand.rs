@@ -6,6 +6,7 @@ use crate::notify;
 use crate::trial::Candidate;
 use control::answer::Reloaded;
 use crossbeam::channel::{Receiver, Sender, after, never};
+use io::Interfaces;
 use packet::AttachmentId;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Instant, SystemTime};
@@ -109,7 +110,9 @@ impl Main {
 
     /// Puts in force what has been read, and tells whoever waits.
     fn reload(&mut self, waits: Vec<Sender<Result<Reloaded, String>>>, read: GatewayRead, began: SystemTime) {
-        let done = self.state.reload(&self.workers, read);
+        let host = Interfaces::look();
+        self.note_gone(&host);
+        let done = self.state.reload(&self.workers, read, &host);
         let reloads = &mut self.state.reloads;
         match &done {
             Ok(reloaded) => {

@@ -5,12 +5,12 @@
 use crate::change::{State, Step, cannot_be_shared_yet};
 use crate::hold::{Attached, Before, Holds};
 use crate::link::Workers;
-use crate::opening::{Opened, note_opened, ports_of, put_in_force};
+use crate::opening::{self, Opened, note_opened, ports_of, put_in_force};
 use gateway::Loaded;
-use io::{Interface, Interfaces, Wanted};
+use io::{Interface, Interfaces, Wanted, Wire};
 use packet::AttachmentId;
 use snapshot::{Attachment, AttachmentKind, Gateway};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use tracing::{info, warn};
 
@@ -43,23 +43,32 @@ impl State {
         let known: Vec<_> =
             changes.into_iter().map(|(nth, found)| (nth, replace(&mut next, nth, found))).collect();
         let mut steps = self.steps(&next, &host, workers.count());
-        let (mut followed, mut opened) = (Vec::new(), Opened::new());
+        let (mut guarded, mut followed, mut opened) = (Vec::new(), Vec::new(), Opened::new());
+        // First all doors are shut: to open one takes long, and until it is guarded the host has what comes by another.
         for (nth, known) in known {
             self.pause(&mut opened);
+            let step = steps.remove(&next.gateway.attachments[nth].id).unwrap_or(Step::Away);
+            match self.guard_nth(&next, nth, step) {
+                Ok(before) => guarded.push((nth, known, step, before)),
+                Err(why) => self.leave_as_it_was(&mut next, nth, known, why, &mut looked),
+            }
+        }
+        for (nth, known, step, before) in guarded {
+            self.pause(&mut opened);
             let id = next.gateway.attachments[nth].id;
-            let step = steps.remove(&id).unwrap_or(Step::Away);
-            match nth_of(&next, nth).map(|one| self.take(&next.gateway, &one, step, workers.count())) {
-                Some(Ok((before, ports))) => {
+            let ports = match nth_of(&next, nth).filter(|_| step == Step::Open) {
+                Some(one) => opening::open(&one, workers.count()).map(Some),
+                None => Ok(None),
+            };
+            match ports {
+                Ok(ports) => {
                     warn_of_host_addresses(&next.gateway, nth, &known.1, &next.interfaces[nth]);
                     followed.push(Followed { id, step, before });
                     opened.extend(ports);
                 }
-                other => {
-                    // It may be back without its guard.
-                    nth_of(&next, nth).into_iter().for_each(|one| Holds::shut(&next.gateway, &one));
-                    (next.gateway.attachments[nth], next.interfaces[nth]) = known;
-                    let why = other.and_then(Result::err).unwrap_or_default();
-                    self.trouble(id, why, &mut looked);
+                Err(why) => {
+                    before.into_iter().for_each(|before| self.take_back(id, before));
+                    self.leave_as_it_was(&mut next, nth, known, why, &mut looked);
                 }
             }
         }
@@ -67,6 +76,27 @@ impl State {
             self.put_in_force(workers, next, followed, opened, &mut looked);
         }
         looked
+    }
+
+    /// Takes and guards one of the attachments; see [`State::guard`].
+    fn guard_nth(&mut self, next: &Loaded, nth: usize, step: Step) -> Result<Option<Before>, String> {
+        let one = nth_of(next, nth).ok_or("there is nothing to guard")?;
+        self.guard(&next.gateway, &one, step)
+    }
+
+    /// Gives up following one attachment for the time being.
+    fn leave_as_it_was(
+        &mut self,
+        next: &mut Loaded,
+        nth: usize,
+        known: (Attachment, Option<Interface>),
+        why: String,
+        looked: &mut Looked,
+    ) {
+        // It may be back without its guard.
+        nth_of(next, nth).into_iter().for_each(|one| Holds::shut(&next.gateway, &one));
+        self.trouble(known.0.id, why, looked);
+        (next.gateway.attachments[nth], next.interfaces[nth]) = known;
     }
 
     /// What has changed on the interfaces of some attachments: which of them, and what is there now.
@@ -84,15 +114,7 @@ impl State {
         {
             let is_away = self.missing.contains(&attachment.id);
             let wanted = Wanted { name: &attachment.interface, wire, queues: workers };
-            let found = match (host.describe(&wanted), known) {
-                (found, _) if is_away || !wire.is_tap() => found,
-                // While it is in this network namespace its MTU can be seen; the gateway's own end stays what it is.
-                (Ok(found), Some(known)) if found.index == known.index => {
-                    Ok(Interface { mac: known.mac, ..found })
-                }
-                // It is its machine's, and its name somebody else's or nobody's.
-                _ => continue,
-            };
+            let Some(found) = see(host, &wanted, known.as_ref().filter(|_| !is_away)) else { continue };
             match found {
                 Ok(found) => {
                     let is_waiting = !wire.is_tap() && cannot_be_shared_yet(&found, workers);
@@ -141,7 +163,7 @@ impl State {
                 Step::Keep | Step::Open => self.missing.remove(id),
             };
         }
-        self.holds.forget_all_but(crate::opening::attached(&self.loaded));
+        self.holds.forget_all_but(opening::attached(&self.loaded));
         let changed: Vec<_> = followed.iter().map(|followed| self.interface_name(followed.id)).collect();
         info!(?changed, ?attached, "followed a change of interfaces");
         looked.is_changed = true;
@@ -175,6 +197,57 @@ impl State {
 fn nth_of(loaded: &Loaded, nth: usize) -> Option<Attached<'_>> {
     let (attachment, interface) = (loaded.gateway.attachments.get(nth)?, loaded.interfaces.get(nth)?);
     Some(Attached { attachment, interface: interface.as_ref()?, wire: *loaded.wires.get(nth)? })
+}
+
+/// What is there of an attachment's interface, which was `known` if it was there before; `None` where it is a TAP device at
+/// which nobody can look.
+fn see(
+    host: &Interfaces,
+    wanted: &Wanted<'_>,
+    known: Option<&Interface>,
+) -> Option<Result<Interface, io::Error>> {
+    match (host.describe(wanted), known.filter(|_| wanted.wire.is_tap())) {
+        (found, None) => Some(found),
+        // While it is in this network namespace its MTU can be seen; the gateway's own end stays what it is.
+        (Ok(found), Some(known)) if found.index == known.index => {
+            Some(Ok(Interface { mac: known.mac, ..found }))
+        }
+        // It is its machine's, and its name somebody else's or nobody's.
+        _ => None,
+    }
+}
+
+/// Puts what is there now in the place of what was there when a file began to be loaded, which may be long ago.
+///
+/// `there` are the interfaces of attachments in force that are there, and their wires, `away` the attachments in force whose
+/// interfaces are not; both keep what was loaded where their names lead nowhere.
+///
+/// # Errors
+/// What stands against an interface.
+pub(crate) fn look_anew(
+    loaded: &mut Loaded,
+    host: &Interfaces,
+    there: &HashMap<AttachmentId, (Interface, Wire)>,
+    away: &HashSet<AttachmentId>,
+) -> Result<(), String> {
+    for nth in 0..loaded.gateway.attachments.len() {
+        let Attachment { id, interface, .. } = &loaded.gateway.attachments[nth];
+        let (id, name, known) = (*id, interface.clone(), there.get(id));
+        let wanted = Wanted { name: &name, wire: loaded.wires[nth], queues: loaded.settings.workers };
+        // What else had this name has another end than a TAP device.
+        let known_tap = known.filter(|(_, wire)| wire.is_tap()).map(|(tap, _)| tap);
+        match see(host, &wanted, known_tap) {
+            None => {}
+            Some(Ok(found)) => {
+                let (_, loaded_with) = replace(loaded, nth, found);
+                let known = known.map(|(known, _)| known.clone()).or(loaded_with);
+                warn_of_host_addresses(&loaded.gateway, nth, &known, &loaded.interfaces[nth]);
+            }
+            Some(Err(io::Error::NoSuchInterface { .. })) if known.is_some() || away.contains(&id) => {}
+            Some(Err(error)) => return Err(format!("interface {name}: {error}")),
+        }
+    }
+    Ok(())
 }
 
 /// Puts what was found in the place of what was known, and gives that back.

@@ -1,20 +1,21 @@
 //! What workers are told, what they notice, and how to reach them.
 
 use crate::rest::Progress;
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use crossbeam::utils::CachePadded;
 use io::Port;
 use nat::PoolKey;
 use packet::{AttachmentId, Offload, Time};
 use pipeline::{Counters, Explanation, FlowView};
 use snapshot::Snapshot;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Commands that may wait for a worker.
 const COMMANDS: usize = 32;
-/// Notices that may wait for the main thread; more are counted in the next one or seen again later.
+/// Notices that may wait for the main thread; a worker keeps what finds no room and tells it later.
 const NOTICES: usize = 256;
 /// How long a worker may take; it looks after every batch, so this is long.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -94,8 +95,30 @@ struct Worker {
 #[derive(Debug)]
 pub(crate) struct Ends {
     pub(crate) commands: Receiver<Command>,
-    pub(crate) notices: Sender<Notice>,
+    notices: Sender<Notice>,
+    /// What found no room there yet.
+    untold: VecDeque<Notice>,
     pub(crate) beat: Beat,
+}
+
+impl Ends {
+    /// Tells the main thread, after what it has not been told yet; what it has no room for waits here.
+    pub(crate) fn tell(&mut self, notice: Notice) {
+        self.untold.push_back(notice);
+        self.catch_up();
+    }
+
+    /// Tells the main thread what it had no room for; whether nothing is left of that.
+    pub(crate) fn catch_up(&mut self) -> bool {
+        while let Some(notice) = self.untold.pop_front() {
+            // Without a main thread the process is about to end.
+            if let Err(TrySendError::Full(notice)) = self.notices.try_send(notice) {
+                self.untold.push_front(notice);
+                return false;
+            }
+        }
+        true
+    }
 }
 
 /// The way to all workers.
@@ -113,7 +136,8 @@ impl Workers {
         let (notices, noticed) = bounded(NOTICES);
         let pair = |waker| {
             let ((commands, inbox), beat) = (bounded(COMMANDS), Beat::default());
-            let ends = Ends { commands: inbox, notices: notices.clone(), beat: beat.clone() };
+            let (notices, untold) = (notices.clone(), VecDeque::new());
+            let ends = Ends { commands: inbox, notices, untold, beat: beat.clone() };
             (Worker { commands, waker, beat }, ends)
         };
         let (workers, ends): (Vec<_>, _) = wakers.into_iter().map(pair).unzip();
@@ -216,5 +240,31 @@ impl<T> Answer<T> {
             RecvTimeoutError::Timeout => format!("worker {worker} does not answer"),
             RecvTimeoutError::Disconnected => format!("worker {worker} has ended"),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use io::{Event, LinkState, Ports};
+
+    #[test]
+    fn what_the_main_thread_has_no_room_for_is_told_later_and_in_order() {
+        const MORE: u32 = 100;
+        let waker = Ports::new().unwrap().waker();
+        let (_workers, mut ends, noticed) = Workers::channels(vec![waker]);
+        let ends = &mut ends[0];
+        let all = NOTICES as u32 + MORE;
+        for interface in 0..all {
+            ends.tell(Notice::Link(Event { attachment: AttachmentId(0), interface, state: LinkState::Gone }));
+        }
+        assert!(!ends.catch_up());
+        let numbers = || {
+            let number = |notice| if let Notice::Link(event) = notice { event.interface } else { u32::MAX };
+            noticed.try_iter().map(number).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(), (0..NOTICES as u32).collect::<Vec<_>>());
+        assert!(ends.catch_up());
+        assert_eq!(numbers(), (NOTICES as u32..all).collect::<Vec<_>>());
     }
 }

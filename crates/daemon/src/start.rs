@@ -4,6 +4,7 @@ use crate::attend::{Doors, Main};
 use crate::change::State;
 use crate::crew::Crew;
 use crate::desk::Desk;
+use crate::follow::look_anew;
 use crate::hand_over::{Others, Queue};
 use crate::hold::Holds;
 use crate::link::{Ends, Notice, Workers};
@@ -11,7 +12,7 @@ use crate::load::{self, LOADERS, Loader};
 use crate::notify::Pulse;
 use crate::opening::{self, Opened};
 use crate::rest::Resting;
-use crate::stop::Stop;
+use crate::stop::{self, Stop};
 use crate::tag_watch::TagWatch;
 use crate::tags::Tags;
 use crate::views::Directions;
@@ -36,6 +37,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 use tracing::warn;
 
@@ -45,7 +47,11 @@ const SIGNALS: usize = 8;
 const CHANGES: usize = 256;
 /// How long the watch waits for a change at a time.
 const WATCHING: Duration = Duration::from_secs(3600);
-/// How long the watch pauses after it has told of changes.
+/// How long the watch pauses after it has told of changes, the first of which is told at once.
+///
+/// Whoever changes an interface without end, as a machine can that sets its end of a veth up and down, has the main thread
+/// look at all of them once in that time: some system calls for each, in between which everything else has its turn. Of
+/// workers and packets it costs nothing. An interface that returns meanwhile is without its guard for hardly longer.
 const BREATH: Duration = Duration::from_millis(10);
 /// Peers that may wait for the main thread: all of them.
 const WISHES: usize = control::MAX_PEERS;
@@ -95,6 +101,10 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
     if loaded.gateway.attachments.is_empty() {
         return Err(Broken(vec![gateway::no_attachments(file)]).into());
     }
+    // Whatever changes from now on is heard; what has changed while the files were read is seen.
+    let changes = Changes::open().map_err(|error| CannotStart::Interface(error.to_string()))?;
+    let now = look_anew(&mut loaded, &Interfaces::look(), &HashMap::new(), &HashSet::new());
+    now.map_err(CannotStart::Interface)?;
     let mut names = Names::default();
     let snapshot = Snapshot::build(&loaded.gateway, &mut names);
     let snapshot = Arc::new(snapshot.map_err(|errors| CannotStart::Size(errors.join("; ")))?);
@@ -106,6 +116,10 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
     // Until now a signal ends the process, as any that has changed nothing: the file may hang. From here on it waits until
     // somebody looks, so that nothing ends half-way.
     let signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
+    let is_asked = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&is_asked))?;
+    }
     let mut holds = Holds::default();
     let wanted: Vec<_> = opening::attached(&loaded).collect();
     wanted.iter().try_for_each(|one| holds.lock(one)).map_err(CannotStart::Interface)?;
@@ -113,8 +127,13 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
     // The guard first: from here on whatever is not relayed goes nowhere, and so it stays if anything below fails.
     let guarded = wanted.iter().try_for_each(|one| holds.guard(&loaded.gateway, one));
     guarded.map_err(CannotStart::Interface)?;
-    let opened = wanted.iter().map(|one| opening::open(one, loaded.settings.workers));
-    let opened: Opened = opened.collect::<Result<_, _>>().map_err(CannotStart::Interface)?;
+    let mut opened = Opened::new();
+    for one in &wanted {
+        if is_asked.load(Ordering::Relaxed) {
+            stop::end_before_the_start(opened, &listener);
+        }
+        opened.push(opening::open(one, loaded.settings.workers).map_err(CannotStart::Interface)?);
+    }
     opening::note_opened(&mut loaded, &opened);
 
     let clock = Clock::start();
@@ -153,7 +172,7 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
         crew.start(&format!("worker-{nth}"), Role::Worker, Some(nth), move || work.run_or_exit())?;
     }
     let loader = start_loader(&mut crew)?;
-    let changes = start_watch(&mut crew)?;
+    let changes = start_watch(&mut crew, changes)?;
     crew.start("tag-watch", Role::Watch, None, move || {
         watch.work();
         warn!("the file of service tags is no longer watched; a reload reads it");
@@ -165,7 +184,9 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
     state.confinement = crew.settle()?;
     desk.shown.store(Arc::new(state.shown()));
     crew.begin();
-    let main = Main::new(state, desk, to_workers, loader);
+    let mut main = Main::new(state, desk, to_workers, loader);
+    // Opening may have taken long, too.
+    main.look_at_interfaces();
     Ok(Started { main, doors: Doors { signals, notices, wishes: wished, changes, tags: tags_changed }, stop })
 }
 
@@ -196,8 +217,7 @@ fn start_signals(crew: &mut Crew, mut signals: Signals, stop: Stop) -> anyhow::R
 }
 
 /// Passes on what the kernel tells of the host's interfaces.
-fn start_watch(crew: &mut Crew) -> anyhow::Result<Receiver<Change>> {
-    let mut changes = Changes::open().map_err(|error| CannotStart::Interface(error.to_string()))?;
+fn start_watch(crew: &mut Crew, mut changes: Changes) -> anyhow::Result<Receiver<Change>> {
     let (sender, receiver) = bounded(CHANGES);
     crew.start("watch", Role::Control, None, move || {
         while changes.wait(WATCHING).is_ok() {
@@ -205,7 +225,6 @@ fn start_watch(crew: &mut Crew) -> anyhow::Result<Receiver<Change>> {
                 // What does not fit is found when the main thread looks by itself.
                 let _ = sender.try_send(change);
             }
-            // Whoever changes an interface without end is not followed without end.
             std::thread::sleep(BREATH);
         }
         warn!("the host's interfaces are no longer watched, only looked at now and then");

@@ -14,6 +14,7 @@
 
 use crate::link::{Command, Workers};
 use crate::notify;
+use crate::opening::{Opened, ports_of};
 use control::Listener;
 use crossbeam::channel::{Sender, bounded};
 use io::Port;
@@ -90,11 +91,7 @@ impl Stop {
             }
         }
         self.close(ports);
-        let took = self.asked().elapsed().as_millis();
-        info!(
-            took_ms = took,
-            "stopped; the interfaces stay guarded until `nsgate release` or the next start"
-        );
+        tell_the_end(self.asked());
     }
 
     /// Waits for the main thread to do so, then ends the process without it; for the thread that hears the signals.
@@ -107,7 +104,7 @@ impl Stop {
             std::thread::sleep((self.asked() + LIMIT + GRACE).saturating_duration_since(Instant::now()));
             "stopping took too long and was cut short"
         };
-        // Not by this thread: nobody may read the log any more.
+        // Not by this thread: the log may be a file of a server that is gone.
         let (told, is_told) = bounded(1);
         let _ = self.hands.try_send(Box::new(move || {
             warn!("{unfinished}; the interfaces stay guarded until `nsgate release` or the next start");
@@ -132,6 +129,31 @@ impl Stop {
             warn!(open, "rings are left to the kernel to close: there was no time");
         }
     }
+}
+
+/// Ends the process while the interfaces are being opened, when nobody works yet, with what has been opened.
+pub(crate) fn end_before_the_start(opened: Opened, listener: &Listener) -> ! {
+    let begun = Instant::now();
+    info!("stopping in the middle of the start");
+    notify::stopping();
+    listener.remove();
+    let (hands, tasks) = bounded::<control::Task>(control::MAX_PEERS);
+    for _ in 0..control::MAX_PEERS {
+        let tasks = tasks.clone();
+        // Where there is no thread to be had it takes longer.
+        let _ = std::thread::Builder::new().spawn(move || tasks.iter().for_each(|task| task()));
+    }
+    let open = close_all(ports_of(opened), &hands, begun + LIMIT);
+    if open > 0 {
+        warn!(open, "rings are left to the kernel to close: there was no time");
+    }
+    tell_the_end(begun);
+    std::process::exit(0);
+}
+
+fn tell_the_end(begun: Instant) {
+    let took_ms = begun.elapsed().as_millis();
+    info!(took_ms, "stopped; the interfaces stay guarded until `nsgate release` or the next start");
 }
 
 /// Closes ports on as many threads as there are hands, and on this one. Returns how many were still open at `by`.

@@ -25,7 +25,7 @@ const EACH: usize = 8;
 const BATCH: usize = Ports::BATCH;
 /// The most frames taken from the queue in one turn.
 const QUEUED: usize = 256;
-/// How often exhausted pools are told.
+/// How often ports are looked at that may be gone, and exhausted pools are told.
 const TELLING: Duration = Duration::from_secs(1);
 
 /// One worker's belongings.
@@ -61,7 +61,7 @@ impl Loop {
     /// Relays until it is told to stop.
     ///
     /// # Errors
-    /// Where the system does not let it wait for frames.
+    /// Where the system does not let it wait for frames or look at its ports.
     fn run(mut self) -> std::io::Result<()> {
         let mut next_telling = Time::ZERO;
         loop {
@@ -77,7 +77,7 @@ impl Loop {
             self.ends.beat.at(now);
             if now >= next_telling {
                 next_telling = now + TELLING;
-                self.tell();
+                self.tell()?;
             }
             if !busy && self.queue.is_empty() {
                 self.links.wait(self.engine.idle_for())?;
@@ -112,12 +112,8 @@ impl Loop {
             // Where the queue has no room for this attachment its frames wait in its ring.
             Some(to) if !others.has_room(to, id, EACH) => return 0,
             Some(to) => links.relay(id, EACH, |frame| {
-                if others.hand_on(to, id, frame.offload, frame.bytes) {
-                    return None;
-                }
-                // Another worker has filled it meanwhile.
-                let way = engine.receive(now, id, frame);
-                leave(way, id, frame, engine, others)
+                hand_on(to, id, frame, engine, others);
+                None
             }),
         };
         self.note_unsent();
@@ -197,22 +193,32 @@ impl Loop {
         while self.turn() && Instant::now() < by {}
     }
 
-    /// Notes what changed by itself: links, and pools without ports.
-    fn tell(&mut self) {
-        while let Some(event) = self.links.next_event() {
+    /// Notes what changed by itself: links, and pools without ports. What the main thread has no room for stays where it is
+    /// until the next time.
+    ///
+    /// # Errors
+    /// Where the system does not let it look.
+    fn tell(&mut self) -> std::io::Result<()> {
+        // Who always has frames never waits for any, and would not hear of a port that has none any more.
+        self.links.look()?;
+        while self.ends.catch_up()
+            && let Some(event) = self.links.next_event()
+        {
             self.engine.rewired(event.attachment);
             if event.state == LinkState::Gone {
-                // Where nobody takes it, it is closed here.
+                // First the port: then it is closed when the main thread opens another.
                 let parted = self.detach(event.attachment).map(Notice::Parted);
-                parted.into_iter().for_each(|parted| drop(self.ends.notices.try_send(parted)));
+                parted.into_iter().for_each(|parted| self.ends.tell(parted));
             }
-            // The main thread looks at every interface anyway; a notice only makes it sooner.
-            let _ = self.ends.notices.try_send(Notice::Link(event));
+            self.ends.tell(Notice::Link(event));
         }
-        let exhausted = self.engine.take_exhausted();
-        if !exhausted.is_empty() {
-            let _ = self.ends.notices.try_send(Notice::Exhausted(exhausted));
+        if self.ends.catch_up() {
+            let exhausted = self.engine.take_exhausted();
+            if !exhausted.is_empty() {
+                self.ends.tell(Notice::Exhausted(exhausted));
+            }
         }
+        Ok(())
     }
 
     /// Obeys one command. Whoever asked may have given up meanwhile, so nobody minds an answer that cannot be sent.
@@ -277,6 +283,14 @@ impl Loop {
     }
 }
 
+/// Puts a frame that nobody has judged into another worker's queue. Where others have filled that meanwhile it is lost: judged
+/// at once it would overtake those of its flow that wait there.
+fn hand_on(to: usize, on: AttachmentId, frame: &Frame<'_>, engine: &mut Engine, others: &mut Others) {
+    if !others.hand_on(to, on, frame.offload, frame.bytes) {
+        engine.lost_in_hand_over(frame.bytes.len());
+    }
+}
+
 /// Where a judged frame leaves, if it does; one of another worker is put into that worker's queue.
 #[inline]
 fn leave(
@@ -314,3 +328,6 @@ pub(crate) fn pin(worker: usize) {
         debug!(worker, %error, "the worker is not pinned to a core");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,6 +81,12 @@ impl Interfaces {
         })
     }
 
+    /// Whether there is one with this number, whatever its name; any, where the system would not let us look.
+    pub fn has(&self, index: u32) -> bool {
+        // There is always the loopback.
+        self.all.is_empty() || self.all.values().any(|one| one.index == index)
+    }
+
     /// The gateway's end of what an attachment asks for; a TAP device that is to be made as it would be, its index zero.
     ///
     /// # Errors
@@ -178,6 +184,15 @@ mod tests {
         for (from, to, count) in [("", "", 0), ("abc", "", 3), ("", "abc", 3), ("kitten", "sitting", 3)] {
             assert_eq!(edits(from, to), count);
         }
+    }
+
+    #[test]
+    fn an_interface_is_there_under_its_number() {
+        let host = Interfaces::look();
+        let loopback = host.all.values().find(|one| one.is_loopback()).unwrap().index;
+        assert!(host.has(loopback));
+        assert!(!host.has(u32::MAX));
+        assert!(Interfaces { all: HashMap::new(), ..host }.has(u32::MAX), "nobody knows");
     }
 
     #[test]

@@ -115,6 +115,20 @@ impl Ports {
         })
     }
 
+    /// Learns what has gone wrong with ports without waiting for any of them, as [`Links::wait`] does: for whoever always
+    /// has frames and never waits.
+    ///
+    /// # Errors
+    /// Where the system refuses to look.
+    ///
+    /// # Cost
+    /// One system call, and one for each port that is down.
+    pub fn look(&mut self) -> io::Result<()> {
+        wait(&mut self.watches, Duration::ZERO)?;
+        self.look_at_errors();
+        Ok(())
+    }
+
     /// Chooses what to wait for.
     fn watch(&mut self) {
         let present =

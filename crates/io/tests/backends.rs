@@ -305,6 +305,29 @@ fn a_link_that_goes_down_or_away_leaves_the_others_alone() {
     }
 }
 
+/// Who always has frames never waits.
+#[test]
+fn a_port_that_is_gone_is_seen_without_a_wait() {
+    for wire in Wire::ALL {
+        let site = Site::on(wire);
+        let (mut links, _) = site.links(wire, wire, Reception::Own);
+        let (owner, name) = if wire == Wire::Tap { (&site.right, "eth0") } else { (&site.gateway, "vr") };
+        site.gateway.enter(|| {
+            links.look().unwrap();
+            assert_eq!(links.next_event(), None, "{wire:?}");
+            owner.ip(&format!("link delete {name}"));
+            let event = eventually(PATIENCE, || {
+                links.look().unwrap();
+                // A veth is down before it is gone.
+                links.next_event().filter(|event| event.state == LinkState::Gone)
+            });
+            assert_eq!(event.map(|event| event.attachment), Some(R), "{wire:?}");
+            links.look().unwrap();
+            assert_eq!(links.next_event(), None, "{wire:?}: it is told once");
+        });
+    }
+}
+
 /// Nobody reads for a while: what found no room is lost, what came through is whole and in order.
 #[test]
 fn a_full_queue_costs_the_frames_that_found_no_room_and_no_other() {

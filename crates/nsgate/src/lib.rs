@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`cli`] | what can be asked on the command line |
 //! | `command` | who answers it: a file, or the daemon over its socket |
-//! | `logs` | how log lines are written |
+//! | `logs`, `lines` | how log lines are written, and what if nobody reads them |
 //!
 //! How packets, reloads and signals meet is the crate [`daemon`], what the gateway file says [`gateway`], how a command
 //! speaks with the daemon, and what is answered, [`control`], and how that is written for people and programs
@@ -14,6 +14,7 @@
 
 pub mod cli;
 mod command;
+mod lines;
 mod logs;
 
 pub use command::main;

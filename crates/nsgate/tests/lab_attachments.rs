@@ -239,6 +239,22 @@ fn an_interface_that_vanishes_again_is_reported_again() {
 }
 
 #[test]
+fn a_link_that_goes_up_and_down_does_not_hide_that_its_interface_is_gone() {
+    let Some(site) = site() else { return };
+    let machines = ["vm1", "vm3"].map(|name| nic("interface", name, &format!("{name}-nic")));
+    let daemon = start(&site, &file(&machines));
+    let told = |what: &str| daemon.log().contains(what);
+    // As many lines as a link may have at once.
+    for (state, times) in [("down", 1), ("up", 1), ("down", 2)] {
+        site.gateway.ip(&format!("link set vm3 {state}"));
+        let told = || daemon.log().matches(&format!("the link is {state}")).count() == times;
+        assert!(soon(told), "{state} {times}: {}", daemon.log());
+    }
+    site.gateway.ip("link delete vm3");
+    assert!(soon(|| told("the interface is gone")), "{}", daemon.log());
+}
+
+#[test]
 fn an_interface_of_pnets_that_returns_is_attached_again() {
     let Some((site, daemon)) = Site::with_setting(NSGATE, Setting::pnet(), &GatewayFile::open()) else {
         return;

@@ -1,4 +1,5 @@
-//! The end within five seconds, however much there is to close and whatever the daemon is busy with. Needs root.
+//! Many interfaces: the end within five seconds, however much there is to close and whatever the daemon is busy with, and
+//! what it does when all of them go or return at once. Needs root.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Value, json};
@@ -65,17 +66,39 @@ fn file(key: &str, machines: usize) -> GatewayFile {
 fn site() -> Option<Site> {
     netns::available().then(|| {
         let site = Site::new();
-        let directory = tempfile::tempdir().unwrap();
-        let batch = directory.path().join("links");
-        let mut lines = String::new();
-        for nth in 0..MANY {
-            writeln!(lines, "link add m{nth} type veth peer name p{nth}").unwrap();
-            writeln!(lines, "link set m{nth} up\nlink set p{nth} up").unwrap();
-        }
-        fs::write(&batch, lines).unwrap();
-        site.gateway.ip(&format!("-batch {}", batch.display()));
+        add_links(&site);
         site
     })
+}
+
+fn add_links(site: &Site) {
+    let mut lines = String::new();
+    for nth in 0..MANY {
+        writeln!(lines, "link add m{nth} type veth peer name p{nth}").unwrap();
+        writeln!(lines, "link set m{nth} up\nlink set p{nth} up").unwrap();
+    }
+    ip_batch(site, &lines);
+}
+
+fn delete_links(site: &Site, count: usize) {
+    let lines: String = (0..count).map(|nth| format!("link delete m{nth}\n")).collect();
+    ip_batch(site, &lines);
+}
+
+/// Runs `ip` in the gateway's namespace with many lines.
+fn ip_batch(site: &Site, lines: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let batch = directory.path().join("links");
+    fs::write(&batch, lines).unwrap();
+    site.gateway.ip(&format!("-batch {}", batch.display()));
+}
+
+/// The interfaces' numbers that the gateway's packet sockets are bound to.
+fn bound(site: &Site) -> Vec<u32> {
+    let sockets = site.gateway.run("cat /proc/net/packet");
+    // After the address, the references, the type and the protocol.
+    let number = |line: &str| line.split_whitespace().nth(4)?.parse().ok();
+    sockets.lines().filter_map(number).collect()
 }
 
 fn start(site: &Site, file: &GatewayFile) -> Daemon {
@@ -146,6 +169,66 @@ fn a_reload_that_opens_a_hundred_interfaces_holds_up_nothing() {
     assert!(guarded(&site) >= guards);
     let log = daemon.log();
     assert!(log.contains("stopping in the middle of a change of interfaces"), "{log}");
+}
+
+#[test]
+fn a_start_that_opens_a_hundred_interfaces_is_ended_in_time() {
+    let _turn = turn();
+    let Some(site) = site() else { return };
+    let file = file("interface", MANY).with("engine", json!({ "workers": 4 }));
+    let mut daemon = site.launch(Path::new(NSGATE), &file);
+    let begun = eventually(OPENING, || (bound(&site).len() > MANY).then_some(()));
+    assert!(begun.is_some(), "{}", daemon.log());
+    assert_eq!(guarded(&site), MANY, "before the first is opened");
+    stops_in_time(&mut daemon, "while starting");
+    assert_eq!(guarded(&site), MANY);
+    assert!(!daemon.log().contains("ready"), "{}", daemon.log());
+    assert!(!daemon.config().with_file_name("control.sock").exists());
+}
+
+#[test]
+fn a_hundred_interfaces_that_return_at_once_are_all_guarded_before_one_is_opened() {
+    let _turn = turn();
+    let Some(site) = site() else { return };
+    let daemon = start(&site, &file("interface", MANY));
+    let highest = bound(&site).into_iter().max().unwrap();
+    // It hears of all of it at once.
+    daemon.signal("STOP");
+    delete_links(&site, MANY);
+    add_links(&site);
+    daemon.signal("CONT");
+    let begun = eventually(OPENING, || bound(&site).into_iter().any(|number| number > highest).then_some(()));
+    assert!(begun.is_some(), "{}", daemon.log());
+    let last = site.gateway.run(&format!("tc filter show dev m{} ingress", MANY - 1));
+    assert!(last.contains("nsgate"), "the last one is open: {}", daemon.log());
+    assert_eq!(guarded(&site), MANY);
+}
+
+#[test]
+fn two_hundred_tap_devices_that_go_at_once_are_all_made_again() {
+    const TAPS: usize = 200;
+    let _turn = turn();
+    if !netns::available() {
+        return;
+    }
+    let site = Site::new();
+    let daemon = start(&site, &file("tap", TAPS));
+    let numbers = || {
+        let links = site.gateway.run("ip -o link show");
+        let number =
+            |line: &str| line.contains(": m").then(|| line.split(':').next()?.parse::<u32>().ok())?;
+        links.lines().filter_map(number).collect::<Vec<_>>()
+    };
+    let highest = numbers().into_iter().max().unwrap();
+    daemon.signal("STOP");
+    delete_links(&site, TAPS);
+    daemon.signal("CONT");
+    let made = || numbers().into_iter().filter(|number| *number > highest).count();
+    let all = eventually(OPENING, || (made() == TAPS).then_some(()));
+    assert!(all.is_some(), "{} of {TAPS}: {}", made(), daemon.log());
+    let is_attached = |one: &Value| one["state"] == "attached";
+    let all_attached = || daemon.ask("status")["attachments"].as_array().unwrap().iter().all(is_attached);
+    assert!(eventually(OPENING, || all_attached().then_some(())).is_some(), "{}", daemon.log());
 }
 
 #[test]

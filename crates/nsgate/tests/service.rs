@@ -7,8 +7,9 @@ use nix::unistd::Pid;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{ErrorKind, Write as _};
 use std::net::UdpSocket;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
@@ -34,12 +35,16 @@ impl Manager {
     }
 
     fn start(&self, site: &Site, file: &GatewayFile, environment: &str) -> Process {
+        self.launch(site, file, &format!("{environment} {NSGATE}"), &self.directory.path().join("nsgate.log"))
+    }
+
+    /// Starts a program with its environment before it; it logs to `log`.
+    fn launch(&self, site: &Site, file: &GatewayFile, program: &str, log: &Path) -> Process {
         let directory = self.directory.path().display();
         fs::write(self.directory.path().join("gateway.yaml"), file.text()).unwrap();
-        let run = format!(
-            "env NOTIFY_SOCKET={directory}/notify {environment} {NSGATE} run --config {directory}/gateway.yaml"
-        );
-        site.gateway.start(&run, &self.directory.path().join("nsgate.log"))
+        let run =
+            format!("env NOTIFY_SOCKET={directory}/notify {program} run --config {directory}/gateway.yaml");
+        site.gateway.start(&run, log)
     }
 
     fn log(&self) -> String {
@@ -107,6 +112,50 @@ fn a_log_that_cannot_be_written_stops_nothing() {
         daemon.signal("TERM");
         assert_eq!(daemon.wait(SOON).and_then(|ended| ended.code()), Some(0), "{log_format}");
     }
+}
+
+/// A daemon with two workers whose log is a pipe that nobody reads, and that is full since the daemon is ready.
+fn with_full_log() -> Option<(Site, Manager, Process, fs::File)> {
+    netns::available().then(|| {
+        let (site, manager) = (Site::new(), Manager::new());
+        let path = manager.directory.path().join("log");
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        // Open in both directions it has a reader, and can be opened to be written to.
+        let open =
+            fs::OpenOptions::new().read(true).write(true).custom_flags(nix::libc::O_NONBLOCK).open(&path);
+        let mut pipe = open.unwrap();
+        let file = GatewayFile::open().with("engine", json!({ "workers": 2 }));
+        let daemon = manager.launch(&site, &file, NSGATE, &path);
+        assert_eq!(manager.hears(SOON).as_deref(), Some("READY=1\n"));
+        for length in [4096, 1] {
+            let is_full = |written: std::io::Result<usize>| {
+                written.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+            };
+            while !is_full(pipe.write(&vec![b'x'; length])) {}
+        }
+        (site, manager, daemon, pipe)
+    })
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_up_neither_reloads_nor_the_end() {
+    let Some((site, manager, mut daemon, _unread)) = with_full_log() else { return };
+    site.gateway.mtu("vm3", 1400);
+    daemon.signal("HUP");
+    assert!(manager.hears(SOON).is_some_and(|said| said.starts_with("RELOADING=1\n")));
+    assert_eq!(manager.hears(SOON).as_deref(), Some("READY=1\n"));
+    site.serve(&site.internet, 80);
+    assert!(site.udp(&site.vm3, "198.51.100.1:80").address().is_some());
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait(SOON).and_then(|ended| ended.code()), Some(0));
+}
+
+#[test]
+fn a_worker_that_cannot_go_on_takes_the_daemon_down_though_nobody_reads_why() {
+    let Some((_site, _manager, mut daemon, _unread)) = with_full_log() else { return };
+    let pid = daemon.id().to_string();
+    assert!(Command::new("prlimit").args(["--pid", &pid, "--nofile=2"]).status().unwrap().success());
+    assert_eq!(daemon.wait(SOON).and_then(|ended| ended.code()), Some(70));
 }
 
 #[test]
@@ -294,41 +343,181 @@ fn a_stalled_worker_is_not_passed_off_as_alive() {
     assert!(daemon.wait(Duration::from_secs(5)).is_some_and(|ended| ended.success()), "{}", manager.log());
 }
 
+/// A pipe, and a program that runs nsgate with it as its descriptor 9: a named pipe it would not even open.
+struct Pipe(tempfile::TempDir);
+
+impl Pipe {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (pipe, script) = (directory.path().join("pipe"), directory.path().join("nsgate"));
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        // A pipe can be opened to be read without waiting only while somebody has it open to write.
+        let pipe = pipe.display();
+        let lines = format!(
+            "#!/bin/sh\n[ $1 = run ] && exec 8<>{pipe} && exec 9<{pipe} && exec 8>&-\nexec {NSGATE} \"$@\"\n"
+        );
+        fs::write(&script, lines).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        Self(directory)
+    }
+
+    fn program(&self) -> String {
+        self.0.path().join("nsgate").display().to_string()
+    }
+
+    /// A gateway file whose documents come out of it.
+    fn endless() -> GatewayFile {
+        GatewayFile::open().with("network", json!({ "files": ["/dev/fd/9"] }))
+    }
+
+    /// Whether a thread waits in open(2) until somebody writes.
+    fn holds_up(process: u32, thread: Pid) -> bool {
+        let at = fs::read_to_string(format!("/proc/{process}/task/{thread}/syscall")).unwrap_or_default();
+        at.split(' ').next() == Some(&nix::libc::SYS_openat.to_string())
+    }
+
+    /// Writes the documents, to whoever waits for them.
+    fn end(&self) {
+        let file: serde_json::Value = serde_json::from_str(&GatewayFile::open().text()).unwrap();
+        let documents = json!({ "value": file["network"]["resources"] });
+        fs::write(self.0.path().join("pipe"), documents.to_string()).unwrap();
+    }
+}
+
 /// A site whose daemon was started with a pipe that nobody writes to, and a gateway file whose documents come out of
-/// that: a named pipe it would not even open.
-fn with_pipe() -> Option<(Site, Daemon, String, tempfile::TempDir)> {
-    let directory = tempfile::tempdir().unwrap();
-    let (pipe, script) = (directory.path().join("pipe"), directory.path().join("nsgate"));
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    // A pipe can be opened to be read without waiting only while somebody has it open to write.
-    let pipe = pipe.display();
-    let lines = format!(
-        "#!/bin/sh\n[ $1 = run ] && exec 8<>{pipe} && exec 9<{pipe} && exec 8>&-\nexec {NSGATE} \"$@\"\n"
+/// that.
+fn with_pipe() -> Option<(Site, Daemon, String, Pipe)> {
+    let pipe = Pipe::new();
+    let (site, daemon) = Site::with(&pipe.program(), &GatewayFile::open())?;
+    Some((site, daemon, Pipe::endless().text(), pipe))
+}
+
+/// Has a daemon load a file that hangs, and waits until it does.
+fn hang(daemon: &Daemon, endless: &str) {
+    fs::write(daemon.config(), endless).unwrap();
+    daemon.signal("HUP");
+    let begun = eventually(SOON, || daemon.log().contains("loading the gateway file again").then_some(()));
+    assert!(begun.is_some(), "{}", daemon.log());
+    let pid = daemon.ask("status")["pid"].as_u64().unwrap() as u32;
+    let is_stuck = |number| Pipe::holds_up(pid, thread_of(pid, &format!("loader-{number}")));
+    // Whichever of them was the first to take it.
+    let stuck = eventually(SOON, || (0..4).any(is_stuck).then_some(()));
+    assert!(stuck.is_some(), "the loader does not hang");
+}
+
+/// Gives a machine another wire to the gateway's interface `name`.
+fn connect(site: &Site, machine: &netns::Namespace, name: &str, address: &str, first_hop: &str) {
+    site.connect((machine, "eth0"), name);
+    machine.address("eth0", address);
+    machine.route("default", first_hop);
+}
+
+fn is_guarded(site: &Site, interface: &str) -> bool {
+    site.gateway.run(&format!("tc filter show dev {interface} ingress")).contains("nsgate")
+}
+
+/// What a host does to its interfaces: another hardware address, another address, a name that goes to another, one that
+/// is taken away and made anew.
+fn change(site: &Site) {
+    site.gateway.ip("link set vm1 address 02:00:00:00:77:02");
+    site.gateway.address("eth0", "203.0.113.77/24");
+    site.gateway.ip("link set vm2 down");
+    site.gateway.ip("link set vm2 name other");
+    site.vm2.ip("link set eth0 down");
+    site.vm2.ip("link set eth0 name other");
+    site.vm2.ip("address flush dev other");
+    connect(site, &site.vm2, "vm2", "10.0.1.5/24", "10.0.1.1");
+    site.gateway.ip("link delete vm3");
+    connect(site, &site.vm3, "vm3", "10.0.2.4/24", "10.0.2.1");
+}
+
+/// Asserts that all of [`change`] is in force since a line of the log: the next change is the only one that is followed.
+fn assert_changed(site: &Site, log: impl Fn() -> String, since: &str) {
+    for interface in ["vm1", "vm2", "vm3", "eth0"] {
+        assert!(is_guarded(site, interface), "{interface} is open: {}", log());
+    }
+    site.gateway.mtu("eth0", 1400);
+    let followed = || {
+        let log = log();
+        let (_, after) = log.split_once(since)?;
+        let lines =
+            after.lines().filter_map(|line| line.split_once("followed a change")?.1.split_once("changed="));
+        let changed: Vec<_> = lines.map(|(_, changed)| changed.to_owned()).collect();
+        (!changed.is_empty()).then_some(changed)
+    };
+    let followed = eventually(SOON, followed);
+    assert_eq!(followed, Some(vec!["[\"eth0\"] attached=[]".to_owned()]), "{}", log());
+    site.serve(&site.internet, 80);
+    for machine in [&site.vm1, &site.vm2, &site.vm3] {
+        assert!(site.udp(machine, "198.51.100.1:80").address().is_some(), "{}: {}", machine.name(), log());
+    }
+    assert!(site.ping(&site.internet, "203.0.113.77"), "the host's address is the host's: {}", log());
+}
+
+#[test]
+fn what_the_host_changes_during_a_load_is_in_force_after_it() {
+    let Some((site, daemon, endless, pipe)) = with_pipe() else { return };
+    hang(&daemon, &endless);
+    change(&site);
+    // Each as soon as it happens.
+    let followed = eventually(SOON, || (is_guarded(&site, "vm2") && is_guarded(&site, "vm3")).then_some(()));
+    assert!(followed.is_some(), "{}", daemon.log());
+    pipe.end();
+    let ended = eventually(SOON, || {
+        let reloads = daemon.ask("status")["reloads"].clone();
+        (reloads["done"] == 1 || reloads["refused"] == 1).then_some(reloads)
+    });
+    assert!(ended.is_some_and(|reloads| reloads["done"] == 1), "{}", daemon.log());
+    assert_changed(&site, || daemon.log(), "reloaded attached=");
+}
+
+#[test]
+fn what_vanishes_during_a_load_is_away_after_it_and_comes_back() {
+    let Some((site, daemon, endless, pipe)) = with_pipe() else { return };
+    hang(&daemon, &endless);
+    // The main thread hears of the load's end and of the interface at once.
+    let pid = daemon.ask("status")["pid"].as_u64().unwrap() as u32;
+    halt(Pid::from_raw(pid as i32));
+    pipe.end();
+    site.gateway.ip("link delete vm3");
+    ptrace::detach(Pid::from_raw(pid as i32), None).unwrap();
+    let state = || daemon.ask("status")["attachments"].as_array().unwrap().clone();
+    let vm3 = || state().iter().find(|one| one["interface"] == "vm3").unwrap()["state"].clone();
+    assert!(
+        eventually(SOON, || (daemon.ask("status")["reloads"]["done"] == 1).then_some(())).is_some(),
+        "{}",
+        daemon.log()
     );
-    fs::write(&script, lines).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    let (site, daemon) = Site::with(script.to_str().unwrap(), &GatewayFile::open())?;
-    let endless = GatewayFile::open().with("network", json!({ "files": ["/dev/fd/9"] })).text();
-    Some((site, daemon, endless, directory))
+    assert_eq!(vm3(), "missing");
+    assert_eq!(daemon.log().matches("the interface is gone").count(), 1, "{}", daemon.log());
+    connect(&site, &site.vm3, "vm3", "10.0.2.4/24", "10.0.2.1");
+    assert!(eventually(SOON, || (vm3() == "attached").then_some(())).is_some(), "{}", daemon.log());
+}
+
+#[test]
+fn what_the_host_changes_while_the_daemon_starts_is_in_force_when_it_is_ready() {
+    if !netns::available() {
+        return;
+    }
+    let (site, manager, pipe) = (Site::new(), Manager::new(), Pipe::new());
+    let log = manager.directory.path().join("nsgate.log");
+    let mut daemon = manager.launch(&site, &Pipe::endless(), &pipe.program(), &log);
+    let main = Pid::from_raw(daemon.id() as i32);
+    let stuck = eventually(SOON, || Pipe::holds_up(daemon.id(), main).then_some(()));
+    assert!(stuck.is_some(), "the file does not hang: {}", manager.log());
+    change(&site);
+    pipe.end();
+    assert_eq!(manager.hears(SOON).as_deref(), Some("READY=1\n"), "{}", manager.log());
+    assert!(!is_guarded(&site, "other"), "the name counts: {}", manager.log());
+    assert_changed(&site, || manager.log(), "ready: packets flow");
+    daemon.signal("TERM");
+    assert!(daemon.wait(SOON).is_some_and(|ended| ended.success()), "{}", manager.log());
 }
 
 #[test]
 fn a_file_that_hangs_delays_neither_questions_nor_the_end() {
     let Some((site, mut daemon, endless, _pipe)) = with_pipe() else { return };
-    fs::write(daemon.config(), endless).unwrap();
-    daemon.signal("HUP");
-    let begun = eventually(SOON, || daemon.log().contains("loading the gateway file again").then_some(()));
-    assert!(begun.is_some(), "{}", daemon.log());
-    // The loader waits in open(2) until somebody writes.
-    let pid = daemon.ask("status")["pid"].to_string();
-    let is_stuck = |number| {
-        let loader = thread_of(pid.parse().unwrap(), &format!("loader-{number}"));
-        let at = fs::read_to_string(format!("/proc/{pid}/task/{loader}/syscall")).unwrap();
-        at.split(' ').next() == Some(&nix::libc::SYS_openat.to_string())
-    };
-    // Whichever of them was the first to take it.
-    let stuck = eventually(SOON, || (0..4).any(is_stuck).then_some(()));
-    assert!(stuck.is_some(), "the loader does not hang");
+    hang(&daemon, &endless);
     site.serve(&site.internet, 80);
     assert!(site.udp(&site.vm1, "198.51.100.1:80").address().is_some(), "packets flow");
     assert_eq!(daemon.ask("status")["reloads"]["done"], 0);
@@ -358,7 +547,7 @@ fn a_file_that_hangs_is_given_up_and_does_not_hold_up_the_next_reload() {
     let reloaded = daemon.reload(&closed.text());
     assert!(reloaded.status.success(), "{}", daemon.log());
     // Now the first load ends; nobody wants it any more.
-    fs::write(pipe.path().join("pipe"), "[]").unwrap();
+    fs::write(pipe.0.path().join("pipe"), "[]").unwrap();
     assert!(daemon.reload(&closed.text()).status.success(), "{}", daemon.log());
     daemon.denies("vm1-nsg", "NoUdp", || site.udp(&site.vm1, "198.51.100.1:80"));
     let status = daemon.ask("status");
