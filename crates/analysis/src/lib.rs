@@ -47,7 +47,7 @@
 //! | `line`, `space` | which values of a field the rules tell apart |
 //! | `compare`, `changed`, `diagram`, `lists` | which packets two lists of rules decide differently |
 //! | `region`, [`text`], `answer` | how that is told |
-//! | `diff`, `matching` | what is compared with what |
+//! | `diff`, `comparison`, `stack`, `matching` | what is compared with what |
 //! | `assume` | which addresses both sides assume alike |
 //! | `reach` | what is reached in one network alone, whatever the rules say |
 //! | `lint`, `diagnostics` | which rules change nothing, and how that is told |
@@ -58,6 +58,7 @@ mod assume;
 mod changed;
 pub mod codes;
 mod compare;
+mod comparison;
 mod cover;
 mod diagnostics;
 mod diagram;
@@ -71,6 +72,7 @@ mod matching;
 mod reach;
 mod region;
 mod space;
+mod stack;
 mod symbol;
 pub mod text;
 
