@@ -330,3 +330,17 @@ fn views_that_are_to_come_say_so() {
     }
     assert!(!told("--help").contains("show-next-hop"));
 }
+
+#[test]
+fn a_type_of_a_megabyte_is_told_in_short() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("network.json");
+    let kind = format!("Microsoft.KeyVault/{}", "x".repeat(1 << 20));
+    std::fs::write(&file, json!([{"type": kind, "name": "v", "properties": {}}]).to_string()).unwrap();
+    for output in ["text", "json"] {
+        let told = nsgate(&format!("check {} -o {output}", file.display()));
+        let (out, err) = (out(&told), err(&told));
+        assert!(out.contains("Microsoft.KeyVault/xxx") || err.contains("Microsoft.KeyVault/xxx"), "{output}");
+        assert!(out.len() + err.len() < 1000, "{output}: {} bytes", out.len() + err.len());
+    }
+}

@@ -30,6 +30,8 @@ pub(super) fn check(args: &Check, out: &mut impl Write) -> anyhow::Result<ExitCo
     let errors = found.iter().filter(|one| one.severity == Severity::Error).count();
     let warnings = found.len() - errors;
     let About { text, ignored } = about;
+    let ignored: BTreeMap<String, usize> =
+        ignored.into_iter().map(|(kind, count)| (model::bounded(kind), count)).collect();
     match args.output {
         Output::Json => {
             print::diagnostics_json(out, &found)?;
