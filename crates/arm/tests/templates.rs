@@ -169,7 +169,7 @@ const PUBLISHED: &[(&str, [usize; 3], usize, usize)] = &[
     ("barracuda-waf-iis__azuredeploy.json", [2, 1, 3], 0, 0),
     ("cloudera-tableau__nested__data-node-ds13.json", [1, 0, 0], 2, 2),
     ("cloudera-tableau__nested__master-node.json", [1, 0, 0], 2, 2),
-    ("cloudera-tableau__nested__shared-resources-new-vnet.json", [1, 1, 0], 6, 6),
+    ("cloudera-tableau__nested__shared-resources-new-vnet.json", [1, 1, 0], 1, 1),
     ("concourse-ci__azuredeploy.json", [3, 1, 1], 0, 0),
     ("datameer-trend-chef-riskanalysis__nested__trendp2p-trenddsm.json", [1, 0, 1], 6, 6),
     ("docker-portainer-traefik-windows-vm__azuredeploy.json", [1, 1, 1], 0, 0),
