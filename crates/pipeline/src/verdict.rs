@@ -122,7 +122,7 @@ reasons! {
     NoInternet, "no-internet", "There is no internet attachment, or no next hop on it.";
 
     // First packets: translation and records.
-    NoPublicAddress, "no-public-address", "The network interface has no public address, and there is no default one: outbound.defaultPublicIp is not set, or defaultOutboundAccess of its subnet is false.";
+    NoPublicAddress, "no-public-address", "No public address, and no default: outbound.defaultPublicIp is not set, or defaultOutboundAccess is false.";
     NoIpv6Snat, "no-ipv6-snat", "IPv6 leaves only under a public address of its own; none is shared.";
     SnatProtocol, "snat-protocol", "The protocol has no ports, so it needs an instance-level public address.";
     SnatMidstream, "snat-midstream", "TCP in mid-stream without a record can not be given a translated port.";
