@@ -4,8 +4,9 @@ use crate::Asked;
 use crate::earlier::{access, earlier};
 use control::answer::{Deciding, FlowRule, Route, Stage, Walk};
 use model::NextHop;
-use pipeline::{Ending, Explanation, RouteFound};
+use pipeline::{DropReason, Ending, Explanation, RouteFound};
 use snapshot::{Attachment, AttachmentKind, Gateway, RuleName, Snapshot};
+use std::net::IpAddr;
 
 /// The engine's walk as an answer; `snapshot` is the policy that it was judged by.
 pub fn answer(gateway: &Gateway, snapshot: &Snapshot, asked: &Asked, walk: &Explanation) -> Walk {
@@ -34,7 +35,8 @@ pub fn answer(gateway: &Gateway, snapshot: &Snapshot, asked: &Asked, walk: &Expl
         Some(Ending::Dropped(reason)) => {
             let by = walk.denied_by.as_ref().map(|rule| format!(" {} of {}.", rule.azure(), rule.nsg));
             let why = walk.why.as_deref().unwrap_or(reason.text());
-            (false, format!("{why}{}", by.unwrap_or_default()))
+            let rather = (reason == DropReason::NotOurs).then(|| reached_at(gateway, asked.destination));
+            (false, format!("{why}{}{}", by.unwrap_or_default(), rather.flatten().unwrap_or_default()))
         }
         None => (true, "waits for the first fragment of its datagram".into()),
     };
@@ -48,6 +50,27 @@ pub fn answer(gateway: &Gateway, snapshot: &Snapshot, asked: &Asked, walk: &Expl
         allowed,
         summary,
     }
+}
+
+/// Where the internet reaches whoever has a private address: on the wire outside nothing goes to that one.
+fn reached_at(gateway: &Gateway, private: IpAddr) -> Option<String> {
+    let network = &gateway.network;
+    let mut owners = network
+        .network_interfaces
+        .iter()
+        .flat_map(|nic| nic.ip_configurations.iter().map(move |own| (nic, own)))
+        .filter(|(_, own)| own.private_address == Some(private));
+    let (nic, own) = owners.next()?;
+    if owners.next().is_some() {
+        return Some(format!(" Several network interfaces have {private} as a private address."));
+    }
+    let public = own.public_ip.and_then(|index| network.public_ips.get(index.0));
+    let reached = match public.map(|public| (public, public.address)) {
+        Some((_, Some(address))) => format!("which the internet reaches at {address}: ask for that"),
+        Some((public, None)) => format!("whose {} has no known address", public.name),
+        None => "which has no public one: test-ip-flow tells what its rules say".to_owned(),
+    };
+    Some(format!(" {private} is a private address of {}, {reached}.", nic.name))
 }
 
 fn allowed_by(rule: &RuleName) -> FlowRule {

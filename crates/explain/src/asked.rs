@@ -21,6 +21,8 @@ pub struct Asked {
     pub because: Option<&'static str>,
     /// The packet in words.
     pub packet: String,
+    /// Where it goes.
+    pub destination: IpAddr,
     /// The frame.
     pub frame: Vec<u8>,
     /// What its sender left to the device.
@@ -39,6 +41,7 @@ impl Asked {
             from: role(gateway, attachment),
             because,
             packet: words.to_string(),
+            destination: words.destination.0,
             frame: words.frame(sender(attachment), attachment.mac),
             offload: Offload::default(),
         })
@@ -73,7 +76,15 @@ impl Asked {
         (frame, offload): (Vec<u8>, Offload),
     ) -> Self {
         let (on, from) = (attachment.id, role(gateway, attachment));
-        Self { on, from, because, packet: describe(packet), frame, offload }
+        Self {
+            on,
+            from,
+            because,
+            packet: describe(packet),
+            destination: packet.destination.ip(),
+            frame,
+            offload,
+        }
     }
 }
 

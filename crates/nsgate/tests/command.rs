@@ -218,6 +218,26 @@ fn explain_tells_the_walk() {
     assert!(!out(&text).contains('\x1b'), "no colour into a pipe");
 }
 
+/// People think in private addresses; on the wire outside there are none.
+#[test]
+fn explain_from_the_internet_to_a_private_address_says_what_to_ask() {
+    for (private, says) in [
+        (
+            "10.0.1.4",
+            "10.0.1.4 is a private address of web1-nic, which the internet reaches at 203.0.113.20: ask for that.",
+        ),
+        (
+            "10.0.2.4",
+            "10.0.2.4 is a private address of db1-nic, which has no public one: test-ip-flow tells what",
+        ),
+        ("10.0.1.77", "to an address that is no public address of this gateway."),
+    ] {
+        let packet = format!("tcp 8.8.8.8:5 {private}:443");
+        let output = nsgate(&["explain", "--config", TWO, "--from", "internet", &packet]);
+        assert!(out(&output).contains(says), "{}", out(&output));
+    }
+}
+
 #[test]
 fn a_file_without_attachments_answers_offline() {
     let walk = nsgate(&[
