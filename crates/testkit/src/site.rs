@@ -206,9 +206,11 @@ impl Site {
         }
     }
 
-    /// Sends a ping of 1,400 bytes that may not be cut: what is told of the MTU, where it is too large.
+    /// Sends pings of 1,400 bytes that may not be cut until there is an answer: what is told of the MTU, where it is too large.
+    ///
+    /// One that the gateway took before it followed a change of the MTU is lost; the next is told.
     pub fn told_mtu(&self, from: &Namespace, to: &str) -> Option<u32> {
-        let ping = from.attempt(&format!("ping -n -c 1 -W {} -M do -s 1400 {to}", PATIENCE.as_secs()));
+        let ping = from.attempt(&format!("ping -n -c 1 -i 0.2 -w {} -M do -s 1400 {to}", PATIENCE.as_secs()));
         let told = format!("{}{}", ping.stdout, ping.stderr).replace(' ', "");
         let (_, mtu) = told.split_once("mtu=").filter(|_| !ping.success)?;
         mtu.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
