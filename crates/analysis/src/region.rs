@@ -109,7 +109,7 @@ pub(crate) fn regions(
     domain: &Domain,
     way: &Way,
     end: NodeId,
-    sides: [&[(usize, Arc<str>)]; 2],
+    tables: [&[(usize, Arc<str>)]; 2],
 ) -> Vec<Region> {
     let (old, new) =
         if end == OPENED { (Access::Deny, Access::Allow) } else { (Access::Allow, Access::Deny) };
@@ -127,24 +127,17 @@ pub(crate) fn regions(
         places(space, field, &classes[field], whole(field), kinds)
     };
     let mut regions = Vec::new();
-    for (source, source_world) in places(SOURCE, DESTINATION) {
-        for (destination, destination_world) in places(DESTINATION, SOURCE) {
-            let Some((witness, chosen)) = witness(
-                space,
-                &classes,
-                [
-                    (SOURCE, source_world, &source.addresses),
-                    (DESTINATION, destination_world, &destination.addresses),
-                ],
-            ) else {
-                continue;
-            };
-            let [old_rule, new_rule] = sides.map(|tables| decider(space, tables, &chosen));
+    let destinations = places(DESTINATION, SOURCE);
+    for (source, source_worlds) in places(SOURCE, DESTINATION) {
+        for (destination, destination_worlds) in &destinations {
+            let sides = [(SOURCE, &source_worlds[..]), (DESTINATION, destination_worlds)];
+            let Some((witness, chosen)) = witness(space, &classes, sides) else { continue };
+            let [old_rule, new_rule] = tables.map(|tables| decider(space, tables, &chosen));
             regions.push(Region {
                 protocols,
                 source: source.clone(),
                 source_ports: ports(SOURCE_PORT),
-                destination,
+                destination: destination.clone(),
                 destination_ports: ports(DESTINATION_PORT),
                 old,
                 new,
@@ -163,26 +156,28 @@ fn kinds(space: &Space, field: usize, classes: &[u32]) -> [bool; 2] {
     [of(0), of(1)]
 }
 
-/// The classes of one side, grouped by what is supposed of them; each group with one of its worlds. Only addresses of the
-/// other side's families count, so a name that holds more of another one may stand for them.
+/// The classes of one side, grouped by what is supposed of them; each group with its worlds. Only addresses of the other
+/// side's families count, so a name that holds more of another one may stand for them.
 fn places(
     space: &Space,
     field: usize,
     classes: &[u32],
     whole: bool,
     kinds: [bool; 2],
-) -> Vec<(Place, usize)> {
+) -> Vec<(Place, Vec<usize>)> {
     let line = &space.lines[field];
     if whole {
         let world = space.worlds.len().min(2) - 1;
         let every = Place { addresses: Ranges::every_address(), name: None, given: None };
-        return vec![(every, world)];
+        return vec![(every, vec![world])];
     }
+    let counts = |class: &u32| kinds[line.classes[*class as usize].kind];
+    let classes: Vec<u32> = classes.iter().copied().filter(counts).collect();
     // Outside VirtualNetwork there is no host, so it does not count in telling worlds apart.
     let host = host();
     let mut groups: Vec<(Ranges, Ranges, Vec<usize>)> = Vec::new();
     for world in 0..space.worlds.len() {
-        let values = line.values(classes, world);
+        let values = line.values(&classes, world);
         if values.is_empty() {
             continue;
         }
@@ -195,7 +190,7 @@ fn places(
             None => groups.push((bare, values, vec![world])),
         }
     }
-    let name = space.name_of(field, classes, kinds);
+    let name = space.name_of(field, &classes, kinds);
     let every = match kinds {
         [true, false] => Ranges::union([IPV4]),
         [false, true] => Ranges::every_address().minus(&Ranges::union([IPV4])),
@@ -204,7 +199,6 @@ fn places(
     groups
         .into_iter()
         .map(|(_, addresses, worlds)| {
-            let world = *worlds.first().unwrap_or(&0);
             let supposed: Vec<&World> = worlds.iter().filter_map(|world| space.worlds.get(*world)).collect();
             let place = match text::given(&supposed, &space.worlds) {
                 // Everything that is inside, or a member, has a name of its own.
@@ -215,7 +209,7 @@ fn places(
                 Given::Other(given) => Place { addresses, name: name.clone(), given: Some(given) },
                 Given::Nothing => Place { addresses, name: name.clone(), given: None },
             };
-            (place, world)
+            (place, worlds)
         })
         .collect()
 }
@@ -224,14 +218,16 @@ fn places(
 fn witness(
     space: &Space,
     classes: &[Vec<u32>; FIELDS],
-    sides: [(usize, usize, &Ranges); 2],
+    sides: [(usize, &[usize]); 2],
 ) -> Option<(Tuple, [u32; FIELDS])> {
     let mut chosen = [0; FIELDS];
     for family in 0..2 {
-        let of = |(field, world, _): (usize, usize, &Ranges)| {
+        let of = |(field, worlds): (usize, &[usize])| {
             let line = &space.lines[field];
             let fits = |class: &&u32| {
-                line.classes.get(**class as usize).is_some_and(|it| it.kind == family && it.world == world)
+                line.classes
+                    .get(**class as usize)
+                    .is_some_and(|it| it.kind == family && worlds.contains(&it.world))
             };
             classes[field].iter().filter(fits).copied().collect::<Vec<u32>>()
         };

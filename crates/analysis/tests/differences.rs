@@ -204,6 +204,32 @@ fn one_change_among_a_thousand_rules_takes_few_steps() {
     }
 }
 
+/// The host is inside VirtualNetwork always, so what it sends has another supposition than what others send beside it.
+#[test]
+fn the_host_is_told_of_beside_another_family() {
+    let denied = SecurityRule {
+        name: "deny".into(),
+        default: false,
+        priority: 100,
+        direction: Direction::Inbound,
+        access: Access::Deny,
+        protocol: RuleProtocol::Any,
+        source: AddressMatch::Prefixes(["168.63.129.16/32", "2001:db8::/128"].map(net).to_vec()),
+        source_ports: PortSet::full(),
+        destination: AddressMatch::Tag(ServiceTag::VirtualNetwork),
+        destination_ports: PortSet::full(),
+    };
+    let (old, new) = (network(Vec::new(), Vec::new(), false), network(vec![denied], Vec::new(), false));
+    for limits in [EVERYTHING, IN_PIECES] {
+        let found = compare(&old, &new, &limits);
+        let regions = regions(&found, &Subject::Nsg("subnet-nsg".into()), Direction::Inbound);
+        let mut sources: Vec<String> = regions.iter().map(|it| it.witness.source.ip().to_string()).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        assert_eq!(sources, ["168.63.129.16", "2001:db8::"]);
+    }
+}
+
 /// Names are not meaning, however many are left.
 #[test]
 fn renamed_groups_find_each_other() {
