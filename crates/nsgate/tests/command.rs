@@ -675,8 +675,11 @@ fn an_address_that_is_open_is_assumed_alike_by_all() {
     let (answer, ..) = said(half);
     assert!(answer.contains("Allow Tcp 10.0.1.4:0 > 10.0.1.129:80: UserRule_Web"), "{answer}");
     assert!(!answer.contains("holds no private address"), "{answer}");
-    let (listed, ..) = said("list-effective-nsg --nic web --output json");
+    let (listed, noted, _) = said("list-effective-nsg --nic web --output json");
     assert!(listed.contains("\"10.0.1.5/32\"") && !listed.contains("assumed"), "{listed}");
+    let noted: Value = serde_json::from_str(&noted).unwrap();
+    assert_eq!(noted[0]["severity"], "note");
+    assert_eq!(format!("nsgate: {}\n", noted[0]["message"].as_str().unwrap()), note);
     let (walk, ..) = said("explain tcp 10.0.1.4:5 10.0.1.5:80 --all-rules");
     assert!(walk.contains("securityRules/Web of n"), "{walk}");
 }

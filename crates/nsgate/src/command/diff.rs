@@ -27,7 +27,7 @@ pub(super) fn run(args: &cli::Diff, out: &mut impl Write) -> anyhow::Result<Exit
     let mut old = Side::load(old, &given, "OLD", args.output)?;
     let mut new = Side::load(new, &given, "NEW", args.output)?;
     analysis::assume_alike(Arc::make_mut(&mut old.network), Arc::make_mut(&mut new.network));
-    tell_assumptions(&old, &new);
+    tell_assumptions(&old, &new, args.output);
     let limits = Limits { regions: args.limit, ..Limits::default() };
     let found = answer(&diff(&old.network(), &new.network(), &limits)?);
     super::answer(out, args.output, &found, |out, it| print::differences(out, it, &super::look()))?;
@@ -45,11 +45,11 @@ fn side<'a>(name: &str, files: &'a [PathBuf]) -> anyhow::Result<Files<'a>> {
 }
 
 /// Says which addresses the answer assumes, once where both sides assume the same.
-fn tell_assumptions(old: &Side, new: &Side) {
+fn tell_assumptions(old: &Side, new: &Side, output: Output) {
     let told = |side: &Side| side.network.assumptions().filter(|_| !side.is_attached);
     let sides = if told(old) == told(new) { vec![old] } else { vec![old, new] };
     for side in sides.into_iter().filter(|side| !side.is_attached) {
-        offline::tell_assumptions(&side.network);
+        offline::tell_assumptions(&side.network, output);
     }
 }
 

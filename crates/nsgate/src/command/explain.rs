@@ -96,7 +96,8 @@ fn in_words(args: &Explain) -> anyhow::Result<Walk> {
         }
         Whom::Files(files) => policy::of_files(&args.policy, files, args.output)?,
     };
-    let gateway = offline::complete(offline::from_where_asked(gateway, from.as_deref(), asked.source.0));
+    let gateway =
+        offline::complete(offline::from_where_asked(gateway, from.as_deref(), asked.source.0), args.output);
     let asked = Asked::in_words(&gateway, from.as_deref(), &asked).map_err(|why| anyhow!(why))?;
     let trial = Trial::new(gateway, NONE_YET, Seeds::default()).map_err(|why| anyhow!(why))?;
     let walk = trial.engine().explain(asked.on, &mut asked.frame.clone(), asked.offload);

@@ -22,11 +22,11 @@ const CAPACITY: usize = 1_000_000;
 
 /// A gateway whose packets can be asked about: every network interface has an attachment, and leaves for the internet as
 /// Azure lets it.
-pub(super) fn complete(gateway: Gateway) -> Gateway {
+pub(super) fn complete(gateway: Gateway, output: Output) -> Gateway {
     if !gateway.attachments.is_empty() {
         return gateway;
     }
-    tell_assumptions(&gateway.network);
+    tell_assumptions(&gateway.network, output);
     let attachments = imagined(&gateway);
     let default_outbound_access = gateway.default_public_ips.is_empty();
     let default_public_ips = match default_outbound_access {
@@ -48,11 +48,13 @@ pub(super) fn from_where_asked(mut gateway: Gateway, from: Option<&str>, source:
 }
 
 /// Says on stderr which addresses are assumed, where nothing is attached; a gateway assumes none.
-pub(super) fn tell_assumptions(network: &Network) {
-    if let Some(assumptions) = network.assumptions() {
-        // There is nobody left to tell where stderr fails.
-        let _ = writeln!(super::stderr(), "nsgate: {assumptions}");
-    }
+pub(super) fn tell_assumptions(network: &Network, output: Output) {
+    let Some(assumptions) = network.assumptions() else { return };
+    // There is nobody left to tell where stderr fails.
+    let _ = match output {
+        Output::Json => print::notes_json(&mut super::stderr(), &[assumptions]),
+        Output::Text | Output::None => writeln!(super::stderr(), "nsgate: {assumptions}"),
+    };
 }
 
 /// What documents are read with.
@@ -171,9 +173,9 @@ pub(super) fn policy(
     match files {
         Files::Gateway(file) => {
             let loaded = load_file(file, output)?;
-            Ok((complete(loaded.gateway), loaded.settings.flow_capacity))
+            Ok((complete(loaded.gateway, output), loaded.settings.flow_capacity))
         }
-        Files::Documents(files) => Ok((complete(load_documents(files, given, output)?), CAPACITY)),
+        Files::Documents(files) => Ok((complete(load_documents(files, given, output)?, output), CAPACITY)),
     }
 }
 

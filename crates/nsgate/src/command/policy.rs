@@ -106,9 +106,9 @@ fn judge(policy: &Policy, output: Output) -> anyhow::Result<Judge> {
 }
 
 /// Says which addresses the answer assumes: those of documents alone.
-fn tell_assumptions(gateway: &Gateway, supposed: &Snapshot) {
+fn tell_assumptions(gateway: &Gateway, supposed: &Snapshot, output: Output) {
     if gateway.attachments.is_empty() {
-        offline::tell_assumptions(&supposed.network);
+        offline::tell_assumptions(&supposed.network, output);
     }
 }
 
@@ -129,7 +129,7 @@ pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::R
             let supposed =
                 views::supposed_by_flow(&gateway, &snapshot, &question).map_err(|why| anyhow!(why))?;
             let verdict = views::test_ip_flow(&supposed, &question).map_err(|why| anyhow!(why))?;
-            tell_assumptions(&gateway, &supposed);
+            tell_assumptions(&gateway, &supposed, args.output);
             verdict
         }
         Judge::Daemon(socket) => super::question(&socket, &Request::TestIpFlow(question))?,
@@ -156,7 +156,7 @@ pub(super) fn list_effective_nsg(args: &ListEffectiveNsg, out: &mut impl Write) 
         all.push((name, nsgs));
     }
     if let Judge::Compiled(gateway, snapshot) = &judge {
-        tell_assumptions(gateway, snapshot);
+        tell_assumptions(gateway, snapshot, args.output);
     }
     if let [(_, nsgs)] = all.as_slice() {
         let azures = views::EffectiveNsgs(nsgs);
@@ -195,7 +195,7 @@ pub(super) fn run_configuration_diagnostic(
                 told.map(|(diagnosis, supposed)| {
                     let assumptions = supposed.network.assumptions();
                     if !assumed.contains(&assumptions) {
-                        tell_assumptions(gateway, &supposed);
+                        tell_assumptions(gateway, &supposed, args.output);
                         assumed.push(assumptions);
                     }
                     diagnosis
