@@ -80,6 +80,11 @@ pub(crate) fn from_internet<O: Observer>(
         Some(Public::Shared) => return Err(DropReason::NoMapping.into()),
         None => return Err(DropReason::NotOurs.into()),
     };
+    // Whom the receiver reaches by its gateway does not come by the internet (RFC 3704, section 2.2), or could pass for
+    // one of VirtualNetwork.
+    if snapshot.reach(scope, key.source).is_some() {
+        return Err(DropReason::SpoofedSource.into());
+    }
     let arriving = FlowKey { destination: private, scope, ..key };
     let mut rules = Judgement::default();
     let (to, owner) = inward(snapshot, &arriving, &mut rules, seen)?;

@@ -63,6 +63,20 @@ fn the_sites_are_part_of_virtual_network_and_not_of_internet() {
     lab.expect([("denied-outbound", 1), ("web-nsg/DenyAllOutBound", 1)]);
 }
 
+/// In VirtualNetwork the site's addresses pass by default; a stranger who takes one must not.
+#[test]
+fn nobody_comes_by_the_internet_as_a_site_with_public_addresses() {
+    let site = ["198.51.100.0/24"];
+    let blueprint = Blueprint::default().public("vm1", "203.0.113.20").guard("vm1", &[]);
+    let mut lab = blueprint.on_premises("site", "vnet", "192.168.100.1/24", &site, Some(ROUTER)).build();
+    lab.send("internet", ipv4(FAR, "203.0.113.20").udp(5000, 53));
+    lab.expect([("spoofed-source", 1)]);
+    lab.send("internet", ipv4("198.51.101.7", "203.0.113.20").udp(5000, 53));
+    lab.expect([("denied-inbound", 1), ("vm1-nsg/DenyAllInBound", 1)]);
+    lab.send("site", ipv4(FAR, VM1).udp(5000, 53));
+    lab.expect([("forwarded", 1)]);
+}
+
 #[test]
 fn public_prefixes_on_premises_go_there_too() {
     let blueprint = Blueprint::default().on_premises(

@@ -70,7 +70,7 @@ impl Reaches {
                 entries.entry(*scope).or_default().extend(theirs);
             }
         }
-        let spaces = vnets.iter().flat_map(|vnet| &vnet.address_space);
+        let spaces = vnets.iter().flat_map(|vnet| vnet.address_space.iter().chain(&vnet.peers_elsewhere));
         Self {
             by_scope: entries.into_iter().map(|(scope, list)| (scope, Prefixes::new(list))).collect(),
             any_vnet: Prefixes::new(spaces.map(|prefix| (*prefix, 0, ()))),
@@ -87,7 +87,7 @@ impl Reaches {
         self.by_scope.get(&from).map(Prefixes::held).unwrap_or_default()
     }
 
-    /// Whether any virtual network has the address, whoever it belongs to there.
+    /// Whether any virtual network has the address, or a peer that no document describes; whoever it belongs to there.
     pub(crate) fn in_any_vnet(&self, address: Address) -> bool {
         self.any_vnet.find(address).is_some()
     }

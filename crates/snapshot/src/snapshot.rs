@@ -181,7 +181,7 @@ impl Snapshot {
         matches!(self.reach(link.scope, address), Some(Reach::Vnet(_)))
     }
 
-    /// Whether any virtual network has the address, whoever it belongs to there.
+    /// Whether any virtual network has the address, or a peer that no document describes; whoever it belongs to there.
     pub fn in_any_vnet(&self, address: Address) -> bool {
         self.reaches.in_any_vnet(address)
     }
