@@ -104,9 +104,8 @@ impl Link {
         }
         let ring = Ring::map(&socket, layout(interface.mtu)).map_err(raw("mapping a receive ring"))?;
         socket.bind(interface.index).map_err(raw("binding a packet socket"))?;
-        if reception == Reception::All {
-            socket.hear_all(interface.index).map_err(raw("making an interface promiscuous"))?;
-        }
+        let heard = socket.hear(reception == Reception::All, interface.index);
+        heard.map_err(raw("having a device let multicasts through"))?;
         Ok(Self { socket, ring, reception, drops: Cell::default() })
     }
 

@@ -81,6 +81,8 @@ impl Channel {
         let mark = sys::bpf::load_socket_filter(&mark_tagged(), "nsgate_tags")
             .map_err(Error::system("loading the filter of tagged frames", "CAP_BPF"))?;
         socket.set_socket(libc::SO_ATTACH_BPF, mark.as_raw_fd()).map_err(raw("filtering tagged frames"))?;
+        // Of what is not multicast pnet takes care itself.
+        socket.hear(false, interface.index).map_err(raw("having a device let multicasts through"))?;
         let longest = (interface.mtu as usize).saturating_add(ETHERNET_HEADER + 1).min(MAX_FRAME + 1);
         let (sender, receiver) = pair(&socket, interface, reception, longest).map_err(raw("opening pnet"))?;
         Ok(Self {

@@ -135,6 +135,32 @@ fn frames_for_other_machines_are_ours_only_when_asked_for() {
     }
 }
 
+/// A device that filters lets those groups through that its host has joined; the gateway's neighbours ask in others.
+#[test]
+fn multicasts_that_a_device_filters_are_heard() {
+    let site = Site::new();
+    site.gateway.ip("link add filtering link vl type macvlan mode bridge");
+    site.gateway.ip("link set filtering up");
+    let interface = site.interface("filtering");
+    let open = || io::open(&interface, Backend::AfPacket, Reception::Own, 1);
+    let mut links = Ports::new().unwrap();
+    links.put(L, site.gateway.enter(open).unwrap().pop().unwrap());
+    // The solicited-node group of 2001:db8::fe:dcba, which nobody here has.
+    Raw::open(&site.left, "eth0").send(&numbered([0x33, 0x33, 0xff, 0xfe, 0xdc, 0xba], 7, 60));
+    let mut seen = Vec::new();
+    let heard = eventually(PATIENCE, || {
+        links
+            .relay(L, 64, |frame| {
+                seen.extend(number(frame.bytes));
+                None
+            })
+            .unwrap();
+        (!seen.is_empty()).then_some(())
+    });
+    assert!(heard.is_some());
+    assert_eq!(seen, [7]);
+}
+
 /// What the gateway sends with work left to the device arrives as the device would have made it.
 #[test]
 fn work_that_is_left_to_the_device_is_done_by_whoever_can() {

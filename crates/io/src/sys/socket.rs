@@ -90,11 +90,15 @@ impl PacketSocket {
         check(unsafe { libc::bind(self.as_raw_fd(), (&raw const address).cast(), size) }.into()).map(drop)
     }
 
-    /// Makes an interface promiscuous for as long as the socket lives.
-    pub(crate) fn hear_all(&self, interface: u32) -> io::Result<()> {
+    /// Has an interface's device let through every frame for as long as the socket lives, or every multicast beside its own.
+    ///
+    /// Whoever asks for an IPv6 address asks its solicited-node group (RFC 4291, section 2.7.1). The host has joined those
+    /// of its own addresses only, and a device that filters keeps all others back.
+    pub(crate) fn hear(&self, everything: bool, interface: u32) -> io::Result<()> {
+        let kind = if everything { libc::PACKET_MR_PROMISC } else { libc::PACKET_MR_ALLMULTI };
         let membership = libc::packet_mreq {
             mr_ifindex: interface as i32,
-            mr_type: libc::PACKET_MR_PROMISC as u16,
+            mr_type: kind as u16,
             mr_alen: 0,
             mr_address: [0; 8],
         };
