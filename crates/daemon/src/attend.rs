@@ -159,6 +159,10 @@ impl Main {
                 recv(rings) -> _ => self.look_at_rings(),
                 recv(watchdog) -> _ => self.state.pulse.beat(),
             }
+            if std::mem::take(&mut self.state.is_behind) {
+                self.note_gone(&Interfaces::look());
+                self.look_at_interfaces();
+            }
         }
     }
 

@@ -14,8 +14,10 @@ use crate::stop::Stop;
 use crate::tags::Tags;
 use crate::views::Directions;
 use control::answer::{Confinement, Reloaded, Reloads};
+use crossbeam::channel::Receiver;
 use gateway::{Ids, Loaded, Settings};
-use io::{Interface, Interfaces, Port, Wire};
+use io::watch::Change;
+use io::{Interface, Interfaces, Wire};
 use packet::AttachmentId;
 use pipeline::Shared;
 use snapshot::{Gateway, Names, Snapshot};
@@ -49,6 +51,10 @@ pub(crate) struct State {
     pub(crate) pulse: Pulse,
     /// What to do when the daemon is told to stop in the middle of a change.
     pub(crate) stop: Option<Stop>,
+    /// What the kernel tells of the host's interfaces.
+    pub(crate) told: Receiver<Change>,
+    /// Whether it told something in the middle of a change that nobody has followed yet.
+    pub(crate) is_behind: bool,
 }
 
 /// What a change means for one attachment.
@@ -265,7 +271,7 @@ impl State {
     }
 
     fn open_all(
-        &self,
+        &mut self,
         loaded: &Loaded,
         steps: &Steps,
         workers: usize,
@@ -276,26 +282,6 @@ impl State {
             opened.push(opening::open(&one, workers)?);
         }
         Ok(())
-    }
-
-    /// Between two interfaces, which can be many: shows that the daemon lives, and ends it where it is told to stop, with
-    /// these ports that no worker has. Then this does not return.
-    pub(crate) fn pause(&self, opened: &mut Opened) {
-        if let Some(stop) = self.stop.as_ref().filter(|stop| stop.is_asked()) {
-            stop.end(ports_of(std::mem::take(opened)));
-        }
-        self.pulse.beat();
-    }
-
-    /// Closes ports that are no longer needed. Where the daemon is told to stop meanwhile this does not return.
-    pub(crate) fn close(&self, mut parted: Vec<Port>) {
-        while let Some(port) = parted.pop() {
-            drop(port);
-            if let Some(stop) = self.stop.as_ref().filter(|stop| stop.is_asked()) {
-                stop.end(parted);
-            }
-            self.pulse.beat();
-        }
     }
 
     /// Takes and guards the interface of one attachment, unless it is away. Returns how it was held before.

@@ -94,7 +94,9 @@ impl State {
         looked: &mut Looked,
     ) {
         // It may be back without its guard.
-        nth_of(next, nth).into_iter().for_each(|one| Holds::shut(&next.gateway, &one));
+        if let Some(one) = nth_of(next, nth) {
+            Holds::shut(&next.gateway, &one);
+        }
         self.trouble(known.0.id, why, looked);
         (next.gateway.attachments[nth], next.interfaces[nth]) = known;
     }

@@ -116,14 +116,15 @@ impl Holds {
     }
 
     /// Guards an interface of the file in force that could not be taken and that nobody guards. Its lock is a name that
-    /// any process of the host can have, whether or not that is a daemon that would guard it.
-    pub(crate) fn shut(gateway: &Gateway, one: &Attached<'_>) {
-        if let Key::Guarded(index) = one.key()
-            && guard::installed(index).is_ok_and(|is_guarded| !is_guarded)
-        {
-            // Where this fails it did so before, and that has been told.
+    /// any process of the host can have, whether or not that is a daemon that would guard it. Returns whether it was open.
+    pub(crate) fn shut(gateway: &Gateway, one: &Attached<'_>) -> bool {
+        let Key::Guarded(index) = one.key() else { return false };
+        let is_open = guard::installed(index).is_ok_and(|is_guarded| !is_guarded);
+        if is_open {
+            // Where this fails it did so before, or will when the change is followed, and that is told.
             let _ = guard::install(index, &kept_by_host(gateway, one.attachment));
         }
+        is_open
     }
 
     /// Makes an interface what it was before it was taken. A guard goes only where there was none before, and not where

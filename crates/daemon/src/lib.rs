@@ -23,6 +23,7 @@
 //! | `attend`, `errand` | what does the main thread wait for, and what does it have done? |
 //! | `load` | who reads files that may hang? |
 //! | `change`, `opening`, `hold` | how does a reload come into force, interface by interface? |
+//! | `pause` | what cannot wait until a long change is done? |
 //! | `follow`, `rest` | what if an interface goes, comes back or changes? |
 //! | `tags`, `tag_watch` | what if the file of service tags changes? |
 //! | `worker`, `link` | what does a worker do all day, and how do the others speak with it? |
@@ -44,6 +45,7 @@ mod link;
 mod load;
 mod notify;
 mod opening;
+mod pause;
 mod rest;
 mod shares;
 mod start;

@@ -51,7 +51,8 @@ const WATCHING: Duration = Duration::from_secs(3600);
 ///
 /// Whoever changes an interface without end, as a machine can that sets its end of a veth up and down, has the main thread
 /// look at all of them once in that time: some system calls for each, in between which everything else has its turn. Of
-/// workers and packets it costs nothing. An interface that returns meanwhile is without its guard for hardly longer.
+/// workers and packets it costs nothing. An interface that returns meanwhile is without its guard for hardly longer, or until one interface more is
+/// opened or closed where the main thread is changing many.
 const BREATH: Duration = Duration::from_millis(10);
 /// Peers that may wait for the main thread: all of them.
 const WISHES: usize = control::MAX_PEERS;
@@ -145,6 +146,7 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
     let mut directions = Directions::default();
     directions.learn(&loaded.gateway.network);
     let (watched, watch, tags_changed) = TagWatch::open().context("watching files")?;
+    let (changed, changes_told) = bounded(CHANGES);
     let mut tags = Tags::new(watched, began);
     tags.loaded(&loaded, began);
     let mut state = State {
@@ -162,6 +164,8 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
         confinement: Confinement::default(),
         pulse: Pulse::new(to_workers.clone(), clock),
         stop: None,
+        told: changes_told.clone(),
+        is_behind: false,
     };
     let (wishes, wished) = bounded(WISHES);
     let shown = ArcSwap::from_pointee(state.shown());
@@ -172,7 +176,7 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
         crew.start(&format!("worker-{nth}"), Role::Worker, Some(nth), move || work.run_or_exit())?;
     }
     let loader = start_loader(&mut crew)?;
-    let changes = start_watch(&mut crew, changes)?;
+    start_watch(&mut crew, changes, changed)?;
     crew.start("tag-watch", Role::Watch, None, move || {
         watch.work();
         warn!("the file of service tags is no longer watched; a reload reads it");
@@ -187,7 +191,11 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
     let mut main = Main::new(state, desk, to_workers, loader);
     // Opening may have taken long, too.
     main.look_at_interfaces();
-    Ok(Started { main, doors: Doors { signals, notices, wishes: wished, changes, tags: tags_changed }, stop })
+    Ok(Started {
+        main,
+        doors: Doors { signals, notices, wishes: wished, changes: changes_told, tags: tags_changed },
+        stop,
+    })
 }
 
 fn start_loader(crew: &mut Crew) -> anyhow::Result<Loader> {
@@ -217,19 +225,18 @@ fn start_signals(crew: &mut Crew, mut signals: Signals, stop: Stop) -> anyhow::R
 }
 
 /// Passes on what the kernel tells of the host's interfaces.
-fn start_watch(crew: &mut Crew, mut changes: Changes) -> anyhow::Result<Receiver<Change>> {
-    let (sender, receiver) = bounded(CHANGES);
+fn start_watch(crew: &mut Crew, mut changes: Changes, changed: Sender<Change>) -> anyhow::Result<()> {
     crew.start("watch", Role::Control, None, move || {
         while changes.wait(WATCHING).is_ok() {
             while let Some(change) = changes.next_change() {
                 // What does not fit is found when the main thread looks by itself.
-                let _ = sender.try_send(change);
+                let _ = changed.try_send(change);
             }
             std::thread::sleep(BREATH);
         }
         warn!("the host's interfaces are no longer watched, only looked at now and then");
     })?;
-    Ok(receiver)
+    Ok(())
 }
 
 /// A thread for each peer that there may be, and one that hands them their peers: none makes another later on. Returns

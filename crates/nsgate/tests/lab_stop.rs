@@ -205,6 +205,33 @@ fn a_hundred_interfaces_that_return_at_once_are_all_guarded_before_one_is_opened
 }
 
 #[test]
+fn an_interface_that_is_made_anew_in_the_middle_of_a_reload_is_guarded_meanwhile() {
+    let _turn = turn();
+    let Some(site) = site() else { return };
+    let daemon = start(&site, &file("interface", 1));
+    fs::write(daemon.config(), file("interface", MANY).text()).unwrap();
+    daemon.signal("HUP");
+    let begun = eventually(OPENING, || (bound(&site).len() > 2 * WORKERS).then_some(()));
+    assert!(begun.is_some(), "{}", daemon.log());
+    // It hears of this with interfaces left to open.
+    daemon.signal("STOP");
+    ip_batch(&site, "link delete m0\nlink add m0 type veth peer name p0\nlink set m0 up\nlink set p0 up\n");
+    daemon.signal("CONT");
+    let loaded = "INFO reloaded";
+    assert!(
+        eventually(OPENING, || daemon.log().contains(loaded).then_some(())).is_some(),
+        "{}",
+        daemon.log()
+    );
+    let log = daemon.log();
+    let (before, _) = log.split_once(loaded).unwrap();
+    assert!(before.contains("made anew in the middle of a change: guarded"), "{log}");
+    let is_attached = || daemon.ask("status")["attachments"][0]["state"] == "attached";
+    assert!(eventually(OPENING, || is_attached().then_some(())).is_some(), "{}", daemon.log());
+    assert_eq!(guarded(&site), MANY);
+}
+
+#[test]
 fn two_hundred_tap_devices_that_go_at_once_are_all_made_again() {
     const TAPS: usize = 200;
     let _turn = turn();
