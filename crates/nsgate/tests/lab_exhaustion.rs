@@ -60,17 +60,18 @@ fn every_port_is_lent_once_and_comes_back(setting: Setting) {
     let frames: Vec<(u16, Vec<u8>)> =
         (1..=PORTS as u16).map(|port| (port, datagram(&wire, gateway, port, "198.51.100.1"))).collect();
 
-    // Whatever a full queue has swallowed is sent again, and the others are kept alive by it.
     let mut seen = BTreeMap::new();
     let all = eventually(BUSY, || {
         let round = Instant::now();
-        for batch in frames.chunks(256) {
-            batch.iter().for_each(|(_, frame)| wire.send(frame));
-            collect(&far, &mut seen);
-        }
-        // Twice as long, and some may have ended meanwhile and given their ports to others.
-        if round.elapsed() > IDLE / 2 {
-            seen.clear();
+        seen.clear();
+        // Whatever a full queue has swallowed is sent again. Where that takes long the first ones may have ended and given
+        // their ports to others: then all are sent again, which also keeps those alive that are there.
+        while (seen.len() as u64) < PORTS && round.elapsed() < IDLE / 2 {
+            let missing: Vec<_> = frames.iter().filter(|(port, _)| !seen.contains_key(port)).collect();
+            for batch in missing.chunks(256) {
+                batch.iter().for_each(|(_, frame)| wire.send(frame));
+                collect(&far, &mut seen);
+            }
         }
         (seen.len() as u64 == PORTS).then_some(())
     });
