@@ -94,8 +94,8 @@ impl Reaches {
 }
 
 /// What `VirtualNetwork` means to the rules of some subnets: the address space of their virtual network, those of its
-/// connected peers, the prefixes of those that no document describes, what is behind the gateway that it has or uses, the platform's address, and the prefixes of the routes
-/// in their route table that [count](model::Route::is_in_virtual_network).
+/// connected peers, the prefixes of those that no document describes, what is behind the gateway that it has or uses, the
+/// platform's address, and the prefixes of the routes in their route table that [count](model::Route::is_in_virtual_network).
 ///
 /// # Source
 /// Azure "Virtual network service tags"; "Create, change, or delete a virtual network peering", *Allow access*: without it
