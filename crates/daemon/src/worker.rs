@@ -177,16 +177,7 @@ impl Loop {
     /// Sends the frames that the engine has made or let go.
     fn send_own(&mut self) {
         let Self { links, engine, .. } = self;
-        if !engine.outbox().is_empty() {
-            let mut unsent = Count::default();
-            engine.outbox().drain(|frame| {
-                if !links.send(frame.to, &frame.bytes, frame.offload) && frame.forwards > 0 {
-                    unsent.packets += 1;
-                    unsent.bytes += frame.forwards as u64;
-                }
-            });
-            engine.not_sent(unsent);
-        }
+        engine.flush(|frame| links.send(frame.to, &frame.bytes, frame.offload));
     }
 
     fn empty(&mut self, by: Instant) {

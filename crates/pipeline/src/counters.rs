@@ -14,7 +14,7 @@ pub struct Count {
 
 impl Count {
     #[inline]
-    fn add(&mut self, bytes: u64) {
+    pub(crate) fn add(&mut self, bytes: u64) {
         self.packets += 1;
         self.bytes += bytes;
     }
