@@ -278,7 +278,7 @@ impl Loop {
 /// at once it would overtake those of its flow that wait there.
 fn hand_on(to: usize, on: AttachmentId, frame: &Frame<'_>, engine: &mut Engine, others: &mut Others) {
     if !others.hand_on(to, on, frame.offload, frame.bytes) {
-        engine.lost_in_hand_over(frame.bytes.len());
+        engine.lost_unjudged(frame.bytes.len());
     }
 }
 

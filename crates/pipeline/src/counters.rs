@@ -75,6 +75,7 @@ impl Counters {
     /// workers is what is in their queues.
     pub fn between(&self) -> i64 {
         let lost = self.ended(Ending::Dropped(DropReason::HandOffFull)).packets;
+        // What is lost has been handed over before.
         (self.handed_over.packets - lost) as i64 - self.taken_over.packets as i64
     }
 

@@ -189,6 +189,14 @@ impl Engine {
         self.counters.end(Ending::Dropped(DropReason::HandOffFull), bytes);
     }
 
+    /// Counts a frame that this worker has received for another to judge, and for which there was no room in that one's queue: as
+    /// one that was received, handed over and lost.
+    pub fn lost_unjudged(&mut self, bytes: usize) {
+        self.counters.receive(bytes);
+        self.counters.hand_over(bytes);
+        self.lost_in_hand_over(bytes);
+    }
+
     /// Counts frames whose way was [`Way::Leaves`](crate::Way::Leaves) and that could not leave.
     pub fn not_sent(&mut self, count: Count) {
         self.counters.not_sent(count);
