@@ -177,16 +177,7 @@ impl Loop {
     /// Sends the frames that the engine has made or let go.
     fn send_own(&mut self) {
         let Self { links, engine, .. } = self;
-        if !engine.outbox().is_empty() {
-            let mut unsent = Count::default();
-            engine.outbox().drain(|frame| {
-                if !links.send(frame.to, &frame.bytes, frame.offload) && frame.forwards > 0 {
-                    unsent.packets += 1;
-                    unsent.bytes += frame.forwards as u64;
-                }
-            });
-            engine.not_sent(unsent);
-        }
+        engine.flush(|frame| links.send(frame.to, &frame.bytes, frame.offload));
     }
 
     fn empty(&mut self, by: Instant) {
@@ -287,7 +278,7 @@ impl Loop {
 /// at once it would overtake those of its flow that wait there.
 fn hand_on(to: usize, on: AttachmentId, frame: &Frame<'_>, engine: &mut Engine, others: &mut Others) {
     if !others.hand_on(to, on, frame.offload, frame.bytes) {
-        engine.lost_in_hand_over(frame.bytes.len());
+        engine.lost_unjudged(frame.bytes.len());
     }
 }
 

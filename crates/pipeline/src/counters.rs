@@ -14,7 +14,7 @@ pub struct Count {
 
 impl Count {
     #[inline]
-    fn add(&mut self, bytes: u64) {
+    pub(crate) fn add(&mut self, bytes: u64) {
         self.packets += 1;
         self.bytes += bytes;
     }
@@ -75,6 +75,7 @@ impl Counters {
     /// workers is what is in their queues.
     pub fn between(&self) -> i64 {
         let lost = self.ended(Ending::Dropped(DropReason::HandOffFull)).packets;
+        // What is lost has been handed over before.
         (self.handed_over.packets - lost) as i64 - self.taken_over.packets as i64
     }
 

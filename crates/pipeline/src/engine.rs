@@ -5,7 +5,7 @@ use crate::counters::Counters;
 use crate::directory::Claim;
 use crate::identification::Identification;
 use crate::judge::Judgement;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Outgoing};
 use crate::recent::Recent;
 use crate::shared::Shared;
 use crate::step::{Came, World};
@@ -156,6 +156,13 @@ impl Engine {
         &mut self.outbox
     }
 
+    /// Sends what is in the [`Self::outbox`], in order, by `send`, which says whether a frame left. A packet of which any did not
+    /// counts as not sent, and not as forwarded.
+    pub fn flush(&mut self, send: impl FnMut(&Outgoing) -> bool) {
+        let unsent = self.outbox.send(send);
+        self.counters.not_sent(unsent);
+    }
+
     /// What happened so far.
     pub fn counters(&self) -> &Counters {
         &self.counters
@@ -182,8 +189,15 @@ impl Engine {
         self.counters.end(Ending::Dropped(DropReason::HandOffFull), bytes);
     }
 
-    /// Counts packets that were to leave and could not: those of [`Way::Leaves`](crate::Way::Leaves) by their frames, and those
-    /// of the outbox by their last one ([`Outgoing::forwards`](crate::Outgoing::forwards)).
+    /// Counts a frame that this worker has received for another to judge, and for which there was no room in that one's queue: as
+    /// one that was received, handed over and lost.
+    pub fn lost_unjudged(&mut self, bytes: usize) {
+        self.counters.receive(bytes);
+        self.counters.hand_over(bytes);
+        self.lost_in_hand_over(bytes);
+    }
+
+    /// Counts frames whose way was [`Way::Leaves`](crate::Way::Leaves) and that could not leave.
     pub fn not_sent(&mut self, count: Count) {
         self.counters.not_sent(count);
     }

@@ -13,9 +13,9 @@ use packet::{AttachmentId, Frame, Packet, Time};
 impl Engine {
     /// Takes in a frame again that had waited for its first fragment, which went or was dropped here.
     fn resume(&mut self, now: Time, on: AttachmentId, frame: &mut Frame<'_>) {
-        match self.pass(now, on, frame, Came::HandedOver, WALKS) {
+        match self.pass(now, on, frame, Came::Waited, WALKS) {
             Way::Leaves(egress) => self.outbox.push_frame(egress, frame),
-            // Its datagram came to its end meanwhile, and another of its name began at another worker.
+            // What has waited is handed to nobody; if it were, it would be counted.
             Way::HandOver(_) => self.lost_in_hand_over(frame.bytes.len()),
             Way::Ends => {}
         }
@@ -103,3 +103,6 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@
 
 mod on_link;
 mod record;
+mod waiting;
 
 pub(crate) use record::Lead;
 
@@ -149,22 +150,16 @@ impl Fragments {
         if link.records.get(&datagram).is_some_and(|record| !record.is_awaited()) {
             return Wait::NoNeed;
         }
-        if !link.has_room(&datagram, bytes.len()) {
+        if !link.waiting.has_room(&datagram, bytes.len()) {
             return Wait::Full;
         }
-        link.held.push_back(Held { datagram, since: now, bytes: bytes.to_vec(), offload });
+        link.waiting.push(Held { datagram, since: now, bytes: bytes.to_vec(), offload });
         Wait::Waits
     }
 
     /// Takes out the fragments that waited for this datagram's first one, in the order in which they came.
     pub(crate) fn release(&mut self, datagram: &Datagram) -> Vec<Held> {
-        let Some(link) = self.links.get_mut(&datagram.on).filter(|link| !link.held.is_empty()) else {
-            return Vec::new();
-        };
-        let (released, held): (Vec<Held>, _) =
-            link.held.drain(..).partition(|held| held.datagram == *datagram);
-        link.held = held.into();
-        released
+        self.links.get_mut(&datagram.on).map(|link| link.waiting.release(datagram)).unwrap_or_default()
     }
 
     /// Forgets old datagrams and gives back fragments that waited in vain.
@@ -173,9 +168,8 @@ impl Fragments {
         let mut late = Vec::new();
         self.links.retain(|_, link| {
             link.forget_old(now);
-            let waited = link.held.partition_point(|held| now.since(held.since) >= PATIENCE);
-            late.extend(link.held.drain(..waited));
-            !(link.records.is_empty() && link.held.is_empty())
+            late.extend(std::iter::from_fn(|| link.waiting.late(now)));
+            !(link.records.is_empty() && link.waiting.is_empty())
         });
         late
     }
@@ -187,7 +181,7 @@ impl Fragments {
 
     /// How many fragments wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.links.values().map(|link| link.held.len()).sum()
+        self.links.values().map(|link| link.waiting.len()).sum()
     }
 
     /// How many datagrams have a record.

@@ -28,7 +28,9 @@ pub(crate) fn later_fragment<O: Observer>(
         None if link.is_on_premises() && !world.snapshot.admits(link, packet.destination) => {
             Err(DropReason::NoTransit.into())
         }
-        Some(Lead::Awaited { worker }) if worker != world.worker => {
+        // What has waited waits again where its datagram came to its end meanwhile and another of its name is on its way to
+        // another worker: all workers have one table of those that wait, so that one finds it there.
+        Some(Lead::Awaited { worker }) if worker != world.worker && world.came != Came::Waited => {
             seen.see(Event::OfWorker(worker));
             Ok(Step::HandOver { worker, begins: None })
         }
@@ -36,8 +38,8 @@ pub(crate) fn later_fragment<O: Observer>(
         Some(Lead::Dropped(_)) => Err(DropReason::FragmentOfDropped.into()),
         Some(Lead::Host) => Ok(Step::HostFragment(packet)),
         Some(Lead::Follow { worker, .. }) if worker != world.worker => {
-            // It was sent here for a datagram that has come to its end meanwhile.
-            if world.came == Came::HandedOver {
+            // It was sent here, or waited, for a datagram that has come to its end meanwhile.
+            if world.came != Came::Received {
                 return Err(DropReason::FragmentOverlap.into());
             }
             seen.see(Event::OfWorker(worker));

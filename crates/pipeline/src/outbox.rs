@@ -1,5 +1,6 @@
 //! Frames that leave otherwise than straight out of where they were received.
 
+use crate::Count;
 use packet::{AttachmentId, Frame, Offload};
 
 /// The most buffers kept for the next frames.
@@ -16,6 +17,8 @@ pub struct Outgoing {
     pub bytes: Vec<u8>,
     /// The bytes of the forwarded packet of which this is the last or only frame; 0 for any other, and for the gateway's own.
     pub forwards: usize,
+    /// Whether more pieces of the same packet stand behind it.
+    pub(crate) more: bool,
 }
 
 /// Frames waiting to be sent, in order. Buffers are used again.
@@ -41,6 +44,23 @@ impl Outbox {
         }
     }
 
+    /// Hands every frame to `send`, which says whether it left, in order, and forgets it. Returns the forwarded packets that did
+    /// not leave, or not with all their pieces: whoever receives the others cannot put the packet together.
+    pub(crate) fn send(&mut self, mut send: impl FnMut(&Outgoing) -> bool) -> Count {
+        let (mut unsent, mut whole) = (Count::default(), true);
+        self.drain(|frame| {
+            whole &= send(frame);
+            if frame.more {
+                return;
+            }
+            if !whole && frame.forwards > 0 {
+                unsent.add(frame.forwards as u64);
+            }
+            whole = true;
+        });
+        unsent
+    }
+
     /// Whether something waits that is to leave by this attachment.
     #[inline]
     pub(crate) fn has_for(&self, to: AttachmentId) -> bool {
@@ -51,6 +71,14 @@ impl Outbox {
     pub(crate) fn push_frame(&mut self, to: AttachmentId, frame: &Frame<'_>) {
         let length = self.push(to, frame.offload, |out| out.extend_from_slice(frame.bytes));
         self.ends_packet(length);
+    }
+
+    /// Adds a piece of a forwarded packet; the last one [ends](Self::ends_packet) it.
+    pub(crate) fn push_piece(&mut self, to: AttachmentId, piece: &[u8]) {
+        self.push(to, Offload::default(), |out| out.extend_from_slice(piece));
+        if let Some(last) = self.frames.last_mut() {
+            last.more = true;
+        }
     }
 
     /// Adds the frame that `write` writes, and returns its length.
@@ -64,7 +92,7 @@ impl Outbox {
         bytes.clear();
         write(&mut bytes);
         let length = bytes.len();
-        self.frames.push(Outgoing { to, offload, bytes, forwards: 0 });
+        self.frames.push(Outgoing { to, offload, bytes, forwards: 0, more: false });
         length
     }
 
@@ -72,6 +100,7 @@ impl Outbox {
     pub(crate) fn ends_packet(&mut self, length: usize) {
         if let Some(last) = self.frames.last_mut() {
             last.forwards = length;
+            last.more = false;
         }
     }
 }

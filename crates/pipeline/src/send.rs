@@ -136,9 +136,7 @@ impl Engine {
             return Err(DropReason::TooBig);
         }
         let (outbox, length) = (&mut self.outbox, frame.bytes.len());
-        let mut emit = |piece: &[u8]| {
-            outbox.push(egress, Offload::default(), |out| out.extend_from_slice(piece));
-        };
+        let mut emit = |piece: &[u8]| outbox.push_piece(egress, piece);
         let pieces = match frame.offload.segments.map(|segments| segments.kind) {
             Some(SegmentKind::Tcp4) if shrink_segments(frame, packet, mtu) => return Ok(Fit::AsItLies),
             Some(SegmentKind::Tcp4 | SegmentKind::Tcp6) => 0,

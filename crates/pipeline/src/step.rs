@@ -30,6 +30,8 @@ pub(crate) enum Came {
     Received,
     /// From another worker, which took its flow to be here.
     HandedOver,
+    /// From among the fragments that waited for their first one, which began here.
+    Waited,
 }
 
 impl World<'_> {

@@ -1,9 +1,9 @@
-//! A packet of a live flow allocates nothing.
+//! A packet of a live flow allocates nothing, and a fragment nothing for those of others.
 #![allow(clippy::unwrap_used)] // Tests: what cannot be had ends the test.
 
 use packet::{AttachmentId, Frame, Time};
 use testkit::allocations::{Counting, during};
-use testkit::build::{OwnedFrame, ipv4};
+use testkit::build::{OwnedFrame, fragments, ipv4};
 use testkit::lab::Blueprint;
 
 #[global_allocator]
@@ -61,4 +61,38 @@ fn packets_of_live_flows_allocate_nothing() {
         ("vm3", ipv4(VM3, VM1).echo_reply(7, 2).into()),
     ];
     assert_eq!(asked_for(lab, &frames), 0);
+}
+
+/// How often memory was asked for by datagrams in pieces of a live flow, while fragments of others wait where they come in.
+fn asked_beside(waiting: u16) -> u64 {
+    let publics = [("vm1", "203.0.113.21"), ("vm2", "203.0.113.22"), ("vm3", "203.0.113.23")];
+    let base = Blueprint::default().one_worker();
+    let mut lab = publics.iter().fold(base, |lab, (vm, address)| lab.public(vm, address)).build();
+    let pieces = fragments(&ipv4(FAR, publics[2].1).id(7).udp(5000, 53).data(200).bytes(), 104);
+    for piece in &pieces {
+        lab.send("internet", piece.clone());
+    }
+    for nth in 0..waiting {
+        let (source, to) = (format!("198.51.101.{}", nth / 3), publics[usize::from(nth) % 3].1);
+        lab.send("internet", ipv4(&source, to).protocol(17).id(nth.into()).fragment(80, false).data(8));
+    }
+    assert_eq!(lab.shared().waiting(), usize::from(waiting));
+    let pieces: Vec<_> = pieces.into_iter().map(|piece| lab.ready("internet", piece)).collect();
+    let (now, mut buffer, mut left) = (lab.now(), [0; 2048], 0);
+    let engine = lab.engine_mut();
+    let asked = during(|| {
+        for (on, piece) in (0..100).flat_map(|_| &pieces) {
+            let bytes = &mut buffer[..piece.bytes.len()];
+            bytes.copy_from_slice(&piece.bytes);
+            let way = engine.receive(now, *on, &mut Frame { bytes, offload: piece.offload });
+            left += usize::from(way.egress().is_some());
+        }
+    });
+    assert_eq!(left, 100 * pieces.len());
+    asked
+}
+
+#[test]
+fn fragments_that_wait_are_not_moved_for_those_of_others() {
+    assert_eq!(asked_beside(384), asked_beside(0));
 }

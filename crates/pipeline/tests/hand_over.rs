@@ -226,3 +226,33 @@ fn what_comes_in_the_same_batch_does_not_overtake_what_is_cut() {
     assert_eq!(workers.receive(0, 1, numbered(5_000, 3)), Way::Ends, "by the outbox");
     assert_eq!(workers.sends(0), [2, 2, 3]);
 }
+
+#[test]
+fn a_packet_in_pieces_is_forwarded_if_all_of_them_leave() {
+    let mut workers = Workers::new(&Blueprint::default().mtu("vm3", 600), nat::Ports::ALL, 1);
+    assert_eq!(workers.receive(0, 1, numbered(5_000, 1)), Way::Ends);
+    workers.learn(0, 3, VM3);
+    let endings = [Ending::Forwarded, Ending::Dropped(DropReason::NotSent)];
+    let counted = |workers: &Workers| {
+        let counts = endings.map(|ending| workers.0[0].counters().ended(ending));
+        counts.map(|count| (count.packets, count.bytes))
+    };
+    // Three pieces of a packet of 1,542 bytes, and behind them one of 46 as it lies; one of the four cannot leave, or none.
+    for (stays, forwarded, not_sent) in [
+        (0, (1, 46), (1, 1542)),
+        (1, (1, 46), (1, 1542)),
+        (2, (1, 46), (1, 1542)),
+        (3, (1, 1542), (1, 46)),
+        (4, (2, 1588), (0, 0)),
+    ] {
+        let before = counted(&workers);
+        assert_eq!(workers.receive(0, 1, ipv4(VM1, VM3).udp(5_000, 53).data(1500)), Way::Ends);
+        assert_eq!(workers.receive(0, 1, numbered(5_000, 2)), Way::Ends, "it does not overtake");
+        let mut frames = 0..;
+        workers.0[0].flush(|_| frames.next() != Some(stays));
+        assert_eq!(frames.start, 4);
+        let after = counted(&workers);
+        let moved = [0, 1].map(|nth| (after[nth].0 - before[nth].0, after[nth].1 - before[nth].1));
+        assert_eq!(moved, [forwarded, not_sent], "{stays}");
+    }
+}

@@ -151,8 +151,10 @@ pub fn assert_every_frame_is_counted(daemon: &Daemon) {
     let endings = status["endings"].as_array().expect("status has endings").iter();
     let ended: u64 = endings.map(|ending| number(ending, "/packets")).sum();
     assert_eq!(ended, of_workers(&status, "ended"));
-    let handed = of_workers(&status, "handedOver") - of_workers(&status, "lostBetween");
-    let between = handed - of_workers(&status, "takenOver");
-    let accounted = ended + number(&status, "/framesWaiting") + between;
-    assert_eq!(of_workers(&status, "received"), accounted, "{status:#}");
+    // Each side of the balance is a sum: a miscount shows as a difference, and not as a subtraction that cannot be done.
+    let [received, handed, taken, lost] =
+        ["received", "handedOver", "takenOver", "lostBetween"].map(|key| of_workers(&status, key));
+    let waiting = number(&status, "/framesWaiting");
+    assert_eq!(received + taken + lost, ended + waiting + handed, "{status:#}");
+    assert!(lost <= handed, "what is lost between workers was handed over: {status:#}");
 }

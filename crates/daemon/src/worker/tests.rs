@@ -32,4 +32,10 @@ fn a_frame_that_finds_the_queue_filled_meanwhile_is_lost_and_overtakes_nobody() 
     hand_on(0, ON, &frame, &mut engine, &mut others);
     assert_eq!(engine.counters().ended(lost), Count { packets: 1, bytes: 60 });
     assert_eq!(queue.len(), waiting);
+    let counters = engine.counters();
+    assert_eq!(
+        (counters.received, counters.total()),
+        (Count { packets: 1, bytes: 60 }, counters.ended(lost))
+    );
+    assert_eq!(counters.between(), 0, "nothing that was received is still on its way");
 }

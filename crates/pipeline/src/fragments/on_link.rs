@@ -3,7 +3,8 @@
 //! A source has half of the places of its destination, and a destination a quarter of all: who floods one machine takes
 //! nothing from the others, and one stranger alone nothing from whoever else speaks to it.
 
-use super::{CAPACITY, Datagram, Held, LIFE, Record, WAITING, WAITING_BYTES};
+use super::waiting::Waiting;
+use super::{CAPACITY, Datagram, LIFE, Record};
 use packet::{Address, Time};
 use std::collections::{HashMap, VecDeque};
 
@@ -13,7 +14,7 @@ pub(super) struct OnLink {
     pub(super) records: HashMap<Datagram, Record>,
     /// None for those who have no record.
     pub(super) ages: HashMap<Whose, Ages>,
-    pub(super) held: VecDeque<Held>,
+    pub(super) waiting: Waiting,
 }
 
 /// Whose datagrams are counted together.
@@ -35,20 +36,12 @@ pub(super) struct Ages {
 
 impl Whose {
     /// All whose bounds a datagram must keep.
-    fn each(datagram: &Datagram) -> [Self; 3] {
+    pub(super) fn each(datagram: &Datagram) -> [Self; 3] {
         [Self::From(datagram.source), Self::To(datagram.destination), Self::Everybodys]
     }
 
-    fn has(self, datagram: &Datagram) -> bool {
-        match self {
-            Self::From(source) => datagram.source == source,
-            Self::To(destination) => datagram.destination == destination,
-            Self::Everybodys => true,
-        }
-    }
-
     /// How many times the bounds of one source these are.
-    fn times(self) -> usize {
+    pub(super) fn times(self) -> usize {
         match self {
             Self::From(_) => 1,
             Self::To(_) => 2,
@@ -58,16 +51,6 @@ impl Whose {
 }
 
 impl OnLink {
-    /// Whether one more fragment, of so many bytes, may wait.
-    pub(super) fn has_room(&self, datagram: &Datagram, bytes: usize) -> bool {
-        Whose::each(datagram).into_iter().all(|whose| {
-            let theirs = self.held.iter().filter(|held| whose.has(&held.datagram));
-            let (waiting, of_bytes) =
-                theirs.fold((0, bytes), |(count, sum), held| (count + 1, sum + held.bytes.len()));
-            waiting < whose.times() * WAITING && of_bytes <= whose.times() * WAITING_BYTES
-        })
-    }
-
     /// Takes in a record; the oldest of those who have too many make room.
     pub(super) fn enter(&mut self, datagram: Datagram, record: Record) {
         // Announced again in the same moment it has its place in the order.
