@@ -182,7 +182,7 @@ fn questions_that_cannot_be_answered_exit_2_and_say_why() {
             "nowhere.yaml",
         ),
         (nsgate(&["frobnicate"]), "frobnicate"),
-        (nsgate(&["check"]), "--config"),
+        (nsgate(&["check"]), "<FILE|--file <FILE>...|--config <FILE>>"),
         (nsgate(&["run", "--config", "config/nowhere.yaml"]), "nowhere.yaml"),
         (nsgate(&["run", "--config", "config/files.yaml"]), "there are no attachments"),
     ] {
