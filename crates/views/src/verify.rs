@@ -52,18 +52,10 @@ pub fn test_ip_flow(snapshot: &Snapshot, asked: &Question) -> Result<IpFlow, Str
         without_rule: match (&verdict.rule, verdict.access) {
             (Some(_), _) => None,
             (None, Access::Deny) => Some(WithoutRule::SecureByDefault),
-            (None, Access::Allow) if is_guarded(snapshot, nic, local) => Some(WithoutRule::Platform),
+            (None, Access::Allow) if verdict.is_guarded => Some(WithoutRule::Platform),
             (None, Access::Allow) => Some(WithoutRule::NoNsg),
         },
     })
-}
-
-/// Whether a network security group stands before an address of a NIC.
-fn is_guarded(snapshot: &Snapshot, nic: NicIndex, local: Address) -> bool {
-    let own = snapshot.network.network_interfaces.get(nic.0).map(|nic| nic.ip_configurations.as_slice());
-    let at =
-        own.unwrap_or_default().iter().position(|own| own.private_address.map(Address::from) == Some(local));
-    at.is_some_and(|at| !snapshot.guards(nic, at).is_none())
 }
 
 fn local_belongs(network: &Network, nic: NicIndex, local: IpAddr) -> Result<(), String> {
