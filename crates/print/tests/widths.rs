@@ -236,12 +236,25 @@ fn diagnosis() -> Diagnosis {
         },
         network_security_group_result: NsgResult {
             security_rule_access_result: "Deny".into(),
-            evaluated_network_security_groups: vec![EvaluatedNsg {
-                network_security_group_id: format!("/n/{NSG}"),
-                applied_to: format!("/n/{NIC}"),
-                matched_rule: Some(MatchedRule { rule_name: rule.clone(), action: "Allow".into() }),
-                rules_evaluation_result: vec![evaluated("UserRule_DenyMail", false), evaluated(&rule, true)],
-            }],
+            evaluated_network_security_groups: vec![
+                EvaluatedNsg {
+                    network_security_group_id: format!("/n/{NSG}"),
+                    applied_to: format!("/n/{NIC}"),
+                    matched_rule: Some(MatchedRule { rule_name: rule.clone(), action: "Allow".into() }),
+                    together: None,
+                    rules_evaluation_result: vec![
+                        evaluated("UserRule_DenyMail", false),
+                        evaluated(&rule, true),
+                    ],
+                },
+                EvaluatedNsg {
+                    network_security_group_id: format!("/n/{NSG}"),
+                    applied_to: format!("/n/{NIC}"),
+                    matched_rule: None,
+                    together: Some("Allow".into()),
+                    rules_evaluation_result: Vec::new(),
+                },
+            ],
             mixed: Some(Mixed {
                 allowed: witness("Tcp 203.0.113.9:50000 > 10.100.101.102:443"),
                 denied: witness("Tcp 198.51.100.7:50000 > 10.100.101.102:443"),
