@@ -25,6 +25,9 @@ pub fn ip_flow(out: &mut impl Write, answer: &IpFlow, look: &Look) -> io::Result
         (None, _, Some(WithoutRule::NoNsg) | None) => "no network security group applies",
     };
     look.line(out, &format!("{}: {by}", access(&answer.access, look)))?;
+    if let Some(by_port) = &answer.by_port {
+        note(out, &by_port.to_string(), look)?;
+    }
     if answer.without_rule == Some(WithoutRule::Platform) { note(out, PLATFORM_NOTE, look) } else { Ok(()) }
 }
 

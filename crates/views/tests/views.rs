@@ -1,7 +1,7 @@
 //! The views of a small network, and their shape beside Azure's published examples.
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests: what cannot be had ends the test.
 
-use control::answer::{Diagnosis, Mixed, NsgResult, Profile};
+use control::answer::{Diagnosis, Mixed, NsgResult, Profile, WithoutRule};
 use control::{Diagnostic, Question, Verbosity};
 use gateway::{Host, Ids};
 use serde_json::{Value, json};
@@ -364,7 +364,7 @@ fn what_goes_to_the_platform_is_judged_by_its_tags_alone() {
         assert_eq!(rows(&answer).len(), 2);
         let mixed = answer.mixed.clone().unwrap();
         assert!(mixed.allowed.packet.contains(" > 168.63.129.16:53"), "{mixed:?}");
-        assert_eq!(mixed.allowed.without_rule, Some(control::answer::WithoutRule::Platform));
+        assert_eq!(mixed.allowed.without_rule, Some(WithoutRule::Platform));
         assert_eq!(mixed.denied.rule_name.as_deref(), Some("UserRule_no-dns"));
         assert!(is_noted(&answer), "{answer:?}");
     }
@@ -482,6 +482,93 @@ fn wrong_questions_are_told_why() {
         let error = ask("web1", asked.clone(), Verbosity::Normal).unwrap_err();
         assert!(error.contains(why), "{asked:?}: {error}");
     }
+}
+
+/// From any port the answer is that of each port, whether one rule holds them all or several do, and where they differ it
+/// is denied and says so.
+#[test]
+fn any_port_is_every_port() {
+    let with = |rules: &[(&str, &str, &str)]| {
+        let rules = rules.iter().zip([110, 120]).map(|((name, access, ports), priority)| {
+            format!(
+                r#"          - {{ name: {name}, properties: {{ priority: {priority}, direction: Inbound, access: {access}, protocol: Tcp, sourceAddressPrefix: "*", sourcePortRange: "{ports}", destinationAddressPrefix: "*", destinationPortRange: 443 }} }}
+"#
+            )
+        });
+        let text = NETWORK.replace("        networkSecurityGroup: { id: nic-nsg }\n", "");
+        let at = text.find("          - { name: https").unwrap();
+        let (before, after) = text.split_at(at);
+        snapshot_of(&format!("{before}{}{after}", rules.collect::<String>()))
+    };
+    let asked = |snapshot: &Snapshot, port: &str| {
+        let question = Question {
+            nic: Some("web1".into()),
+            vm: None,
+            direction: "Inbound".into(),
+            protocol: "TCP".into(),
+            local: "10.0.1.4:443".into(),
+            remote: format!("10.0.2.9:{port}"),
+        };
+        views::test_ip_flow(snapshot, &question).unwrap()
+    };
+    let named = |snapshot: &Snapshot, port: &str| {
+        let answer = asked(snapshot, port);
+        assert_eq!(answer.by_port, None, "{port}");
+        (answer.access, answer.rule_name.unwrap())
+    };
+    let verdict = |access: &str, rule: &str| (access.to_owned(), format!("securityRules/{rule}"));
+
+    // Several rules hold all ports together: that which holds most is named.
+    let halves = with(&[("high", "Allow", "1024-65535"), ("low", "Allow", "0-1023")]);
+    assert_eq!(named(&halves, "5000"), verdict("Allow", "high"));
+    assert_eq!(named(&halves, "500"), verdict("Allow", "low"));
+    assert_eq!(named(&halves, "*"), verdict("Allow", "high"));
+    let one = with(&[("all", "Allow", "*")]);
+    assert_eq!(named(&one, "*"), verdict("Allow", "all"));
+    // What the group's own last rule denies besides is one more that agrees.
+    let closed = with(&[("odd", "Deny", "7"), ("rest", "Deny", "*")]);
+    assert_eq!(named(&closed, "*"), verdict("Deny", "rest"));
+
+    // One port is enough to make it no Allow, and none is left out.
+    let but = with(&[("odd", "Deny", "7"), ("web", "Allow", "*")]);
+    assert_eq!((named(&but, "7"), named(&but, "8")), (verdict("Deny", "odd"), verdict("Allow", "web")));
+    let answer = asked(&but, "*");
+    assert_eq!(
+        (answer.access.as_str(), answer.rule_name.as_deref(), answer.nsg.as_deref()),
+        ("Deny", Some("securityRules/odd"), Some("web-nsg"))
+    );
+    assert_eq!(
+        answer.by_port.as_ref().unwrap().to_string(),
+        "it depends on the sender's port: from 7 it is denied, from 65535 allowed by securityRules/web of web-nsg"
+    );
+    assert_eq!(answer.azures().by_port, None);
+    let mut out = Vec::new();
+    print::ip_flow(&mut out, &answer, &print::Look::default()).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(
+        text.starts_with("Deny: securityRules/odd of web-nsg\nnote: it depends on the sender's port: "),
+        "{text}"
+    );
+
+    // No NSG stands there, and the platform's own is nobody's.
+    let bare = Question {
+        nic: Some("bare1".into()),
+        vm: None,
+        direction: "Outbound".into(),
+        protocol: "UDP".into(),
+        local: "10.0.3.4:*".into(),
+        remote: "8.8.8.8:53".into(),
+    };
+    let answer = views::test_ip_flow(&but, &bare).unwrap();
+    assert_eq!((answer.without_rule, answer.by_port), (Some(WithoutRule::NoNsg), None));
+    let platforms = Question {
+        nic: Some("web1".into()),
+        local: "10.0.1.4:*".into(),
+        remote: "168.63.129.16:53".into(),
+        ..bare
+    };
+    let answer = views::test_ip_flow(&but, &platforms).unwrap();
+    assert_eq!((answer.without_rule, answer.by_port), (Some(WithoutRule::Platform), None));
 }
 
 #[test]
