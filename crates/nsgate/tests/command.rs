@@ -182,7 +182,7 @@ fn questions_that_cannot_be_answered_exit_2_and_say_why() {
             "nowhere.yaml",
         ),
         (nsgate(&["frobnicate"]), "frobnicate"),
-        (nsgate(&["check"]), "--config"),
+        (nsgate(&["check"]), "<FILE|--file <FILE>...|--config <FILE>>"),
         (nsgate(&["run", "--config", "config/nowhere.yaml"]), "nowhere.yaml"),
         (nsgate(&["run", "--config", "config/files.yaml"]), "there are no attachments"),
     ] {
@@ -341,6 +341,45 @@ fn a_templates_machine_can_be_asked_for() {
     for more in [&[][..], &["--resource-type", "virtualMachines", "--parent", ""]] {
         let answer = nsgate(&[asked.concat(), more.to_vec()].concat());
         assert_eq!(answer.status.code(), Some(0), "{}", err(&answer));
+    }
+}
+
+/// Azure's answer has no word for a verdict that depends on the port, so it is told beside it.
+#[test]
+fn a_verdict_that_depends_on_the_port_says_so_in_every_shape() {
+    let directory = tempfile::tempdir().unwrap();
+    let document = r#"[
+        {"type": "Microsoft.Network/networkSecurityGroups", "name": "g", "properties": {"securityRules": [
+          {"name": "low", "properties": {"priority": 100, "direction": "Inbound", "access": "Deny", "protocol": "Tcp",
+            "sourceAddressPrefix": "*", "sourcePortRange": "1-1023", "destinationAddressPrefix": "*", "destinationPortRange": "443"}},
+          {"name": "web", "properties": {"priority": 110, "direction": "Inbound", "access": "Allow", "protocol": "Tcp",
+            "sourceAddressPrefix": "*", "sourcePortRange": "*", "destinationAddressPrefix": "*", "destinationPortRange": "443"}}]}},
+        {"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {
+          "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
+          "subnets": [{"name": "s", "properties": {"addressPrefix": "10.0.1.0/24", "networkSecurityGroup": {"id": "g"}}}]}},
+        {"type": "Microsoft.Network/networkInterfaces", "name": "nic", "properties": {
+          "ipConfigurations": [{"name": "one", "properties": {"privateIPAddress": "10.0.1.4", "subnet": {"id": "v/s"}}}]}}]"#;
+    let file = written(&directory, "net.json", document).display().to_string();
+    let ask = |port: &str, output: &str| {
+        let words = format!(
+            "test-ip-flow --file {file} --nic nic --direction Inbound --protocol TCP --local 10.0.1.4:443 --remote \
+             8.8.8.8:{port} -o {output}"
+        );
+        let answer = nsgate(&words.split_whitespace().collect::<Vec<_>>());
+        assert_eq!(answer.status.code(), Some(0), "{}", err(&answer));
+        answer
+    };
+    let depends = "it depends on the sender's port: from 1023 it is denied, from 65535 allowed by securityRules/web of g\n";
+    let text = ask("*", "text");
+    assert_eq!(out(&text), format!("Deny: securityRules/low of g\nnote: {depends}"));
+    assert!(!err(&text).contains("depends"), "once is enough: {}", err(&text));
+    let json = ask("*", "json");
+    assert_eq!(json_of(&json), json!({"access": "Deny", "ruleName": "securityRules/low"}));
+    assert!(err(&json).contains(&format!("nsgate: {depends}")), "{}", err(&json));
+    for (port, access, rule) in [("500", "Deny", "low"), ("5000", "Allow", "web")] {
+        let json = ask(port, "json");
+        assert_eq!(json_of(&json), json!({"access": access, "ruleName": format!("securityRules/{rule}")}));
+        assert!(!err(&json).contains("depends"), "{}", err(&json));
     }
 }
 

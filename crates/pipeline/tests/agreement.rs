@@ -5,8 +5,8 @@
 mod common;
 
 use common::*;
-use control::answer::{EffectiveRule, Expansion, Profile, Side};
-use control::{Diagnostic, Verbosity};
+use control::answer::{EffectiveRule, Expansion, NsgResult, Profile, Side};
+use control::{Diagnostic, Question, Verbosity};
 use ipnet::IpNet;
 use model::{Access, Direction, Network, NextHop, NicIndex};
 use packet::{AttachmentId, Frame, Protocol, Time};
@@ -15,7 +15,7 @@ use policy::Tuple;
 use proptest::prelude::*;
 use snapshot::{Names, Snapshot};
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use testkit::lab::Blueprint;
 
@@ -44,7 +44,10 @@ fn ask(
     let verified = snapshot.test_ip_flow(nic, direction, tuple).unwrap();
     let name = verified.rule.map(|rule| format!("{}/{}", rule.nsg, rule.rule));
     assert_eq!((access, &rule), (verified.access, &name), "test_ip_flow of {tuple:?}");
-    diagnose(snapshot, nic, direction, tuple, access, rule.as_deref());
+    let diagnosed = diagnose(snapshot, nic, direction, tuple, access, rule.as_deref());
+    if let Some(diagnosed) = diagnosed.filter(|_| tuple.protocol.has_ports()) {
+        from_any_port(snapshot, nic, direction, tuple, &diagnosed);
+    }
     if let Some(listed) = by_view(snapshot, nic, direction, tuple) {
         assert_eq!((access, &rule), (listed.0, &listed.1), "the effective rules and {tuple:?}");
     }
@@ -129,13 +132,13 @@ fn diagnose(
     tuple: &Tuple,
     access: Access,
     rule: Option<&str>,
-) {
+) -> Option<NsgResult> {
     let protocol = match tuple.protocol {
         Protocol::TCP => "TCP",
         Protocol::UDP => "UDP",
         Protocol::ICMP if tuple.source.is_v4() => "ICMP",
         Protocol::ICMPV6 if !tuple.source.is_v4() => "ICMP",
-        _ => return,
+        _ => return None,
     };
     let asked = Diagnostic {
         nic: Some(snapshot.network.network_interfaces[nic.0].id.to_string()),
@@ -167,6 +170,57 @@ fn diagnose(
         });
         assert_eq!(named.as_deref(), rule, "{tuple:?}: {answer:?}");
     }
+    Some(answer)
+}
+
+/// Asks IP flow verify from every port at once, and holds it against the reference on a port of each kind that the
+/// generated rules tell apart, and against the diagnostic.
+fn from_any_port(
+    snapshot: &Snapshot,
+    nic: NicIndex,
+    direction: Direction,
+    tuple: &Tuple,
+    diagnosed: &NsgResult,
+) {
+    let from = |port: u16| {
+        by_reference(&snapshot.network, nic, direction, &Tuple { source_port: Some(port), ..*tuple })
+    };
+    let each = EDGES.map(from);
+    let sender = match tuple.source.ip() {
+        IpAddr::V4(it) => format!("{it}:*"),
+        IpAddr::V6(it) => format!("[{it}]:*"),
+    };
+    let receiver = SocketAddr::new(tuple.destination.ip(), tuple.destination_port.unwrap()).to_string();
+    let (local, remote) = match direction {
+        Direction::Inbound => (receiver, sender),
+        Direction::Outbound => (sender, receiver),
+    };
+    let question = Question {
+        nic: Some(snapshot.network.network_interfaces[nic.0].id.to_string()),
+        vm: None,
+        direction: format!("{direction:?}"),
+        protocol: if tuple.protocol == Protocol::TCP { "TCP" } else { "UDP" }.into(),
+        local,
+        remote,
+    };
+    let said = views::test_ip_flow(snapshot, &question).unwrap();
+    let [denied, allowed] =
+        [Access::Deny, Access::Allow].map(|it| each.iter().any(|(access, _)| *access == it));
+    assert_eq!(said.access, if denied { "Deny" } else { "Allow" }, "{question:?}: {each:?}");
+    assert_eq!(said.by_port.is_some(), denied && allowed, "{question:?}: {said:?}");
+    let named = |rule: &Option<String>, nsg: &Option<String>| {
+        let rule = rule.as_ref()?.rsplit('/').next()?;
+        Some(format!("{}/{rule}", nsg.as_ref()?))
+    };
+    let rule = named(&said.rule_name, &said.nsg);
+    assert!(each.iter().any(|it| it.1 == rule && format!("{:?}", it.0) == said.access), "{said:?}: {each:?}");
+    if let Some(by_port) = &said.by_port {
+        assert_eq!(from(by_port.denied), (Access::Deny, rule), "{question:?}: {said:?}");
+        let other = named(&by_port.rule_name, &by_port.nsg);
+        assert_eq!(from(by_port.allowed), (Access::Allow, other), "{question:?}: {said:?}");
+    }
+    assert_eq!(said.access, diagnosed.security_rule_access_result, "{question:?}: {diagnosed:?}");
+    assert_eq!(said.by_port.is_some(), diagnosed.mixed.is_some(), "{question:?}: {diagnosed:?}");
 }
 
 /// Whether a user's route leads what a machine sends elsewhere than it goes without one, by a look at each route.
@@ -360,8 +414,8 @@ proptest! {
             let words = format!(
                 "{} {} {}",
                 if protocol == Protocol::TCP { "tcp" } else { "udp" },
-                std::net::SocketAddr::new(source, tuple.source_port.unwrap()),
-                std::net::SocketAddr::new(destination, tuple.destination_port.unwrap()),
+                SocketAddr::new(source, tuple.source_port.unwrap()),
+                SocketAddr::new(destination, tuple.destination_port.unwrap()),
             );
             let words = explain::Words::parse(&[words]).unwrap();
             let asked = explain::Asked::in_words(&gateway, None, &words).unwrap();

@@ -36,6 +36,7 @@ mod column;
 mod compile;
 mod expansion;
 mod fields;
+mod held;
 mod limits;
 mod lookup;
 mod platform;

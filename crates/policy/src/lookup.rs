@@ -4,6 +4,7 @@ use crate::atoms::Atoms;
 use crate::limits::{Budget, Error};
 use crate::ranges::{IPV4, Ranges};
 use packet::Address;
+use std::collections::BTreeMap;
 
 /// The class of every address.
 #[derive(Debug)]
@@ -163,6 +164,17 @@ impl Ports {
             Some(port) => self.classes.get(usize::from(port)).map_or(u32::MAX, |&class| class.into()),
             None => self.none,
         }
+    }
+
+    /// The highest port of each class, and how many ports are of that class.
+    pub(crate) fn of_each_class(&self) -> Vec<(u16, u32)> {
+        let mut each: BTreeMap<u16, (u16, u32)> = BTreeMap::new();
+        for (port, class) in (0..=u16::MAX).zip(&self.classes) {
+            let (highest, count) = each.entry(*class).or_default();
+            *highest = port;
+            *count += 1;
+        }
+        each.into_values().collect()
     }
 
     /// The memory of the table in bytes.

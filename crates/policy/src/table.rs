@@ -79,6 +79,15 @@ impl Policy {
         self.addresses.class(address)
     }
 
+    /// A port of each class, the highest, and how many ports that class has: of the ports of one class no rule of any group
+    /// holds only some.
+    ///
+    /// # Cost
+    /// Every port is looked at.
+    pub fn port_of_each_class(&self) -> Vec<(u16, u32)> {
+        self.ports.of_each_class()
+    }
+
     /// The rule that decides over a packet in one direction, or the platform.
     ///
     /// Outbound to 168.63.129.16 and 169.254.169.254 only rules whose destination is the matching AzurePlatform

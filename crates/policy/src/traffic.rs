@@ -3,13 +3,13 @@
 //! A question may name whole networks, tags and ranges. Its packets fall into classes as single packets do, so a set of
 //! classes for each field stands for all of them.
 
-use crate::column::{BLOCK, Block};
+use crate::column::Block;
 use crate::expansion::Expansion;
 use crate::fields::{kinds, protocol_class};
 use crate::platform::{HOST, METADATA};
 use crate::ranges::Ranges;
 use crate::table::{GroupId, Policy, Table};
-use crate::tuple::{FieldMatches, Tuple};
+use crate::tuple::Tuple;
 use model::{Access, AddressMatch, Direction, PortSet, RuleProtocol};
 use packet::{Address, Protocol};
 use std::collections::HashSet;
@@ -65,7 +65,7 @@ const NO_PORT: u128 = u128::MAX;
 /// Packets whose fields are independent of each other: in the order protocol, source, source port, destination,
 /// destination port.
 #[derive(Clone, Debug)]
-struct Region([Vec<Part>; 5]);
+pub(crate) struct Region([Vec<Part>; 5]);
 
 impl Traffic {
     /// Whether there is no such packet: its ends are of different address families, or nobody's.
@@ -78,8 +78,8 @@ impl Traffic {
         self.judged.is_empty() && !self.platform.is_empty()
     }
 
-    /// Those that [`Policy::fields_held`] is about.
-    fn shown(&self) -> &[Region] {
+    /// Those that [`Policy::fields_held`] and [`Policy::decider`] are about.
+    pub(crate) fn shown(&self) -> &[Region] {
         if self.judged.is_empty() { &self.platform } else { &self.judged }
     }
 }
@@ -136,37 +136,6 @@ impl Policy {
             }
         }
         Some(traffic)
-    }
-
-    /// For each rule of a group and direction which of its fields hold every packet of a question: where all do, the rule
-    /// matches all of them. Those to the platform's two addresses count only where all [go there](Traffic::is_platforms).
-    /// Empty for a group or a question of another policy.
-    ///
-    /// # Cost
-    /// A row of rules for each class of the question.
-    pub fn fields_held(&self, group: GroupId, direction: Direction, traffic: &Traffic) -> Vec<FieldMatches> {
-        let Some(table) = self.table(group, direction) else { return Vec::new() };
-        let mut held: Option<[Vec<Block>; 5]> = None;
-        for region in traffic.shown() {
-            let Some(every) = region.rows(table, |row, other| *row &= other) else { return Vec::new() };
-            match &mut held {
-                None => held = Some(every),
-                Some(held) => {
-                    held.iter_mut().zip(&every).for_each(|(row, other)| fold(row, other, |a, b| *a &= b));
-                }
-            }
-        }
-        let Some([protocol, source, source_port, destination, destination_port]) = held else {
-            return Vec::new();
-        };
-        let of_rule = |rule| FieldMatches {
-            protocol: bit(&protocol, rule),
-            source: bit(&source, rule),
-            source_port: bit(&source_port, rule),
-            destination: bit(&destination, rule),
-            destination_port: bit(&destination_port, rule),
-        };
-        (0..table.rules.len()).map(of_rule).collect()
     }
 
     /// What becomes of the packets of a question before several groups in order, the first deny ending it; where both
@@ -253,7 +222,7 @@ impl Region {
     }
 
     /// For each field the rows of its classes, combined.
-    fn rows(&self, table: &Table, combine: impl Fn(&mut u64, u64)) -> Option<[Vec<Block>; 5]> {
+    pub(crate) fn rows(&self, table: &Table, combine: impl Fn(&mut u64, u64)) -> Option<[Vec<Block>; 5]> {
         let mut rows: [Vec<Block>; 5] = Default::default();
         for ((column, parts), row) in table.columns().into_iter().zip(&self.0).zip(&mut rows) {
             for (nth, &(class, _)) in parts.iter().enumerate() {
@@ -278,14 +247,14 @@ impl Region {
     }
 }
 
-fn fold(row: &mut [Block], other: &[Block], combine: impl Fn(&mut u64, u64)) {
+pub(crate) fn fold(row: &mut [Block], other: &[Block], combine: impl Fn(&mut u64, u64)) {
     for (word, &other) in row.iter_mut().flatten().zip(other.iter().flatten()) {
         combine(word, other);
     }
 }
 
 /// The rules that stand in all five rows.
-fn common(rows: &[Vec<Block>; 5]) -> Vec<Block> {
+pub(crate) fn common(rows: &[Vec<Block>; 5]) -> Vec<Block> {
     let [first, rest @ ..] = rows;
     let mut common = first.clone();
     rest.iter().for_each(|row| fold(&mut common, row, |a, b| *a &= b));
@@ -293,13 +262,9 @@ fn common(rows: &[Vec<Block>; 5]) -> Vec<Block> {
 }
 
 /// The rules of a row in order.
-fn bits(row: &[Block]) -> impl Iterator<Item = usize> + '_ {
+pub(crate) fn bits(row: &[Block]) -> impl Iterator<Item = usize> + '_ {
     let words = row.iter().flatten().enumerate();
     words.flat_map(|(nth, &word)| {
         (0..64).filter(move |bit| word & (1 << bit) != 0).map(move |bit| nth * 64 + bit)
     })
-}
-
-fn bit(row: &[Block], rule: usize) -> bool {
-    row.get(rule / BLOCK).is_some_and(|block| block[rule % BLOCK / 64] & (1 << (rule % 64)) != 0)
 }

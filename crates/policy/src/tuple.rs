@@ -4,8 +4,9 @@ use packet::{Address, FlowKey, Protocol};
 
 /// The five fields that rules look at.
 ///
-/// A port is `None` for a packet without ports (ICMP, ESP, a protocol we do not know) and for a question about
-/// any port; then only the full set of ports holds it. Ports beside a protocol without ports count as `None`.
+/// A port is `None` for a packet without ports (ICMP, ESP, a protocol we do not know); then only the full set of ports
+/// holds it. So it does not stand for every port: those that hold one each may be several rules. Ports beside a protocol
+/// without ports count as `None`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Tuple {
     /// The transport protocol.

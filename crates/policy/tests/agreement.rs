@@ -229,6 +229,18 @@ fn answered(
         prop_assert!(!traffic.is_platforms(), "{:?}", tuple);
         for &group in groups {
             let held = policy.fields_held(group, direction, &traffic);
+            // Where one rule is said to decide, it holds the packet, and what is decided is what it says.
+            if let Some(decider) = policy.decider(group, direction, &traffic) {
+                let rule = policy.rule(group, direction, decider).unwrap();
+                prop_assert!(held[usize::from(decider.0)].all(), "{:?} {:?}", rule, question);
+                let rules = policy.rules(group, direction);
+                let first = reference::first_match(rules, direction, &tuple, &meaning);
+                let access = match first {
+                    Some(Match::Rule(first)) => Some(first.access),
+                    _ => None,
+                };
+                prop_assert_eq!(access, Some(rule.access), "{:?} {:?}", tuple, question);
+            }
             for (held, rule) in held.iter().zip(policy.rules(group, direction)) {
                 let one = reference::field_matches(rule, &tuple, &meaning);
                 for (all, one) in fields(held).into_iter().zip(fields(&one)) {

@@ -12,6 +12,7 @@
 //!     rule_name: Some("securityRules/DenyMail".into()),
 //!     nsg: Some("web1-nsg".into()),
 //!     without_rule: None,
+//!     by_port: None,
 //! };
 //! let mut text = Vec::new();
 //! print::ip_flow(&mut text, &verdict, &Look::default())?;

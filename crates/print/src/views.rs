@@ -25,6 +25,9 @@ pub fn ip_flow(out: &mut impl Write, answer: &IpFlow, look: &Look) -> io::Result
         (None, _, Some(WithoutRule::NoNsg) | None) => "no network security group applies",
     };
     look.line(out, &format!("{}: {by}", access(&answer.access, look)))?;
+    if let Some(by_port) = &answer.by_port {
+        note(out, &by_port.to_string(), look)?;
+    }
     if answer.without_rule == Some(WithoutRule::Platform) { note(out, PLATFORM_NOTE, look) } else { Ok(()) }
 }
 
@@ -206,9 +209,10 @@ fn diagnosis(out: &mut impl Write, diagnosis: &Diagnosis, look: &Look) -> io::Re
 
 fn evaluated(out: &mut impl Write, nsg: &EvaluatedNsg, look: &Look) -> io::Result<()> {
     let name = place(&nsg.network_security_group_id);
-    let matched = match &nsg.matched_rule {
-        Some(rule) => format!("{} by {}", rule.action, rule.rule_name),
-        None => "no rule that is asked holds them all".into(),
+    let matched = match (&nsg.matched_rule, &nsg.together) {
+        (Some(rule), _) => format!("{} by {}", rule.action, rule.rule_name),
+        (None, Some(access)) => format!("{access}, though no one rule decides over them all"),
+        (None, None) => "no one rule decides over them all".into(),
     };
     look.line(out, &format!("{name} at {}: {matched}", place(&nsg.applied_to)))?;
     if nsg.rules_evaluation_result.is_empty() {

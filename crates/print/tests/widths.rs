@@ -236,12 +236,25 @@ fn diagnosis() -> Diagnosis {
         },
         network_security_group_result: NsgResult {
             security_rule_access_result: "Deny".into(),
-            evaluated_network_security_groups: vec![EvaluatedNsg {
-                network_security_group_id: format!("/n/{NSG}"),
-                applied_to: format!("/n/{NIC}"),
-                matched_rule: Some(MatchedRule { rule_name: rule.clone(), action: "Allow".into() }),
-                rules_evaluation_result: vec![evaluated("UserRule_DenyMail", false), evaluated(&rule, true)],
-            }],
+            evaluated_network_security_groups: vec![
+                EvaluatedNsg {
+                    network_security_group_id: format!("/n/{NSG}"),
+                    applied_to: format!("/n/{NIC}"),
+                    matched_rule: Some(MatchedRule { rule_name: rule.clone(), action: "Allow".into() }),
+                    together: None,
+                    rules_evaluation_result: vec![
+                        evaluated("UserRule_DenyMail", false),
+                        evaluated(&rule, true),
+                    ],
+                },
+                EvaluatedNsg {
+                    network_security_group_id: format!("/n/{NSG}"),
+                    applied_to: format!("/n/{NIC}"),
+                    matched_rule: None,
+                    together: Some("Allow".into()),
+                    rules_evaluation_result: Vec::new(),
+                },
+            ],
             mixed: Some(Mixed {
                 allowed: witness("Tcp 203.0.113.9:50000 > 10.100.101.102:443"),
                 denied: witness("Tcp 198.51.100.7:50000 > 10.100.101.102:443"),
@@ -336,7 +349,20 @@ fn all(look: &Look) -> Vec<(&'static str, String)> {
     let reloaded =
         Reloaded { attached: vec!["veth-web1".into()], detached: Vec::new(), warnings: vec![idle] };
     let closed = Some(WithoutRule::SecureByDefault);
-    let verdict = IpFlow { access: "Deny".into(), rule_name: None, nsg: None, without_rule: closed };
+    let verdict =
+        IpFlow { access: "Deny".into(), rule_name: None, nsg: None, without_rule: closed, by_port: None };
+    let by_port = IpFlow {
+        rule_name: Some(RULE.into()),
+        nsg: Some(NSG.into()),
+        without_rule: None,
+        by_port: Some(ByPort {
+            denied: 1023,
+            allowed: 65_535,
+            rule_name: Some(RULE.into()),
+            nsg: Some(NSG.into()),
+        }),
+        ..verdict.clone()
+    };
     let kind = "Microsoft.Network/networkSecurityGroups";
     let resource = [kind, NSG, "azure/network.json:123", "resources[0].resources[12]"].map(String::from);
     vec![
@@ -351,6 +377,7 @@ fn all(look: &Look) -> Vec<(&'static str, String)> {
         said("effective", &|out| print::effective_nsgs(out, &nsgs(), look)),
         said("diagnosis", &|out| print::diagnoses(out, &[diagnosis(), diagnosis()], look)),
         said("verdict", &|out| print::ip_flow(out, &verdict, look)),
+        said("by port", &|out| print::ip_flow(out, &by_port, look)),
         said("replayed", &|out| print::replayed(out, &replayed(), look)),
         said("deployed", &|out| print::deployed(out, [resource.clone()].into_iter(), look)),
     ]

@@ -98,6 +98,7 @@ impl Side {
         let allow = verdict.access == Access::Allow;
         let reason = match (&verdict.rule, allow) {
             (Some(_), _) => None,
+            (None, true) if verdict.is_guarded => Some(PLATFORM.0),
             (None, true) => Some("no-nsg"),
             (None, false) => Some("secure-by-default"),
         };

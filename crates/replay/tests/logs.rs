@@ -113,6 +113,23 @@ fn a_vnet_flow_log_names_its_nsg_and_its_network_interface() {
     assert_eq!(reasons, [("not-its-address", 1), ("platform", 1)]);
 }
 
+/// An NSG that no rule of had a say is not no NSG.
+#[test]
+fn what_goes_to_the_platform_is_the_platforms() {
+    let log = nsg(
+        "DefaultRule_AllowVnetOutBound",
+        &[
+            "1767607231,10.0.1.4,168.63.129.16,40000,53,U,O,A,B,,,,",
+            "1767607231,10.0.2.4,168.63.129.16,40000,53,U,O,A,B,,,,",
+        ],
+    );
+    let answer = run(&log, &policy(), None, 10);
+    let told: Vec<_> =
+        answer.differences.iter().map(|one| (&*one.place, one.now.reason.as_deref())).collect();
+    assert_eq!(told, [("vm1", Some("platform")), ("vm3", Some("no-nsg"))], "{answer:#?}");
+    assert!(answer.differences.iter().all(|one| one.now.access == "Allow"), "{answer:#?}");
+}
+
 #[test]
 fn an_older_policy_stands_in_the_place_of_the_record() {
     let log = nsg(

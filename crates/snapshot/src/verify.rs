@@ -14,6 +14,8 @@ pub struct FlowVerdict {
     pub access: Access,
     /// The rule that denied, or of all that allowed the one asked last; `None` where no NSG had a say.
     pub rule: Option<RuleName>,
+    /// Whether an NSG stands there. Where one does and no rule had a say, the packet is the platform's.
+    pub is_guarded: bool,
 }
 
 impl Snapshot {
@@ -31,22 +33,24 @@ impl Snapshot {
         };
         let of = self.private_of(nic, local)?;
         let classes = self.policy.classes(tuple);
-        let mut verdict = FlowVerdict { access: Access::Allow, rule: None };
+        let is_guarded = !of.guards.is_none();
+        let mut verdict = FlowVerdict { access: Access::Allow, rule: None, is_guarded };
         for (_, group) in of.guards.in_order(direction) {
             let Match::Rule(index) = self.policy.first_match(group, direction, &classes) else { continue };
             let rule = self.rule(group, direction, usize::from(index.0));
             let access = self.policy.rule(group, direction, index).map_or(Access::Deny, |rule| rule.access);
-            verdict = FlowVerdict { access, rule: rule.and_then(|rule| self.rule_name(rule).cloned()) };
+            let rule = rule.and_then(|rule| self.rule_name(rule).cloned());
+            verdict = FlowVerdict { access, rule, is_guarded };
             if access == Access::Deny {
                 return Some(verdict);
             }
         }
         let closed = direction == Direction::Inbound
-            && of.guards.is_none()
+            && !is_guarded
             && of.sku == PublicIpSku::Standard
             && of.public.is_some()
             && !self.private_to(nic).contains(remote.bits());
-        Some(if closed { FlowVerdict { access: Access::Deny, rule: None } } else { verdict })
+        Some(if closed { FlowVerdict { access: Access::Deny, ..verdict } } else { verdict })
     }
 
     /// The NSGs before one IP configuration of a NIC; none for a NIC or configuration that the network does not have.

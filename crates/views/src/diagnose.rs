@@ -18,8 +18,8 @@ use std::net::IpAddr;
 /// Asks the NSGs before a network interface about all packets of a question at once, as Azure's network configuration
 /// diagnostic does: rules only, no live flows, no routes.
 ///
-/// A field of a rule matches where it holds every packet that is asked about, from whatever source port; a rule matches
-/// where all its fields do, and the first such rule is named. At the network interface's own end `*` is its addresses,
+/// A field of a rule matches where it holds every packet that is asked about, from whatever source port. A rule is named
+/// where it decides over all of them alone; each NSG is asked about all of them, until one denies them all. At the network interface's own end `*` is its addresses,
 /// or while Azure has yet to choose one, those of its subnet. The result is `Allow` where every packet is allowed. Where an
 /// earlier rule decides otherwise over a part of them, the answer shows a packet of each fate. Outbound to the platform's
 /// addresses only rules with its tags are asked, and where the question is about nothing else only those are shown.
@@ -134,9 +134,9 @@ impl Asking<'_> {
             || [fates.allowed, fates.denied].iter().flatten().any(|it| self.is_to_platform(it));
         let mut evaluated = Vec::with_capacity(groups.len());
         for (level, group) in groups {
-            let (nsg, access) = self.evaluate(level, group, &traffic);
-            evaluated.extend(nsg);
-            if access == Access::Deny {
+            let own = snapshot.policy.fates(&[group], direction, &traffic);
+            evaluated.extend(self.evaluate(level, group, &traffic, &own));
+            if own.complete && own.allowed.is_none() {
                 break;
             }
         }
@@ -183,8 +183,8 @@ impl Asking<'_> {
         ))
     }
 
-    /// What one NSG says, and of which it is sure: whether it denies all.
-    fn evaluate(&self, level: Level, group: GroupId, traffic: &Traffic) -> (Option<EvaluatedNsg>, Access) {
+    /// What one NSG says, and whose `own` fates are those of all packets before it.
+    fn evaluate(&self, level: Level, group: GroupId, traffic: &Traffic, own: &Fates) -> Option<EvaluatedNsg> {
         let Self { snapshot, nic, direction, .. } = *self;
         let rules = snapshot.policy.rules(group, direction);
         let held = snapshot.policy.fields_held(group, direction, traffic);
@@ -192,10 +192,11 @@ impl Asking<'_> {
         let is_asked =
             |rule: &model::SecurityRule| !traffic.is_platforms() || Spoken::of(rule).judges_platform;
         let asked: Vec<_> = rules.iter().zip(&held).filter(|(rule, _)| is_asked(rule)).collect();
-        let matched = asked.iter().position(|(_, fields)| fields.all());
+        // No packet comes to a rule after the first that holds all, whoever decided before.
+        let last = asked.iter().position(|(_, fields)| fields.all());
         let told = match self.verbosity {
             Verbosity::Minimum => 0,
-            Verbosity::Normal => matched.map_or(asked.len(), |matched| matched + 1),
+            Verbosity::Normal => last.map_or(asked.len(), |last| last + 1),
             Verbosity::Full => asked.len(),
         };
         let evaluation = |(rule, fields): &(&model::SecurityRule, &FieldMatches)| RuleEvaluation {
@@ -206,21 +207,25 @@ impl Asking<'_> {
             destination_matched: fields.destination,
             destination_port_matched: fields.destination_port,
         };
-        let matched = matched.and_then(|matched| asked.get(matched)).map(|(rule, _)| rule);
-        let configuration = nic.ip_configurations.get(self.configuration);
-        let standing = configuration.and_then(|it| standing(&snapshot.network, nic, it, level));
-        let nsg = standing.and_then(|(nsg, place)| {
-            Some(EvaluatedNsg {
-                network_security_group_id: snapshot.network.security_groups.get(nsg.0)?.id.to_string(),
-                applied_to: place.id().to_owned(),
-                matched_rule: matched.map(|rule| MatchedRule {
-                    rule_name: words::prefixed(&rule.name, rule.default),
-                    action: words::access(rule.access).into(),
-                }),
-                rules_evaluation_result: asked.iter().take(told).map(evaluation).collect(),
-            })
-        });
-        (nsg, matched.map_or(Access::Allow, |rule| rule.access))
+        let decider = snapshot.policy.decider(group, direction, traffic);
+        let matched = decider.and_then(|index| snapshot.policy.rule(group, direction, index));
+        let together = match (own.allowed, own.denied) {
+            (Some(_), None) if own.complete => Some(Access::Allow),
+            (None, Some(_)) if own.complete => Some(Access::Deny),
+            _ => None,
+        };
+        let configuration = nic.ip_configurations.get(self.configuration)?;
+        let (nsg, place) = standing(&snapshot.network, nic, configuration, level)?;
+        Some(EvaluatedNsg {
+            network_security_group_id: snapshot.network.security_groups.get(nsg.0)?.id.to_string(),
+            applied_to: place.id().to_owned(),
+            matched_rule: matched.map(|rule| MatchedRule {
+                rule_name: words::prefixed(&rule.name, rule.default),
+                action: words::access(rule.access).into(),
+            }),
+            together: together.filter(|_| matched.is_none()).map(|access| words::access(access).into()),
+            rules_evaluation_result: asked.iter().take(told).map(evaluation).collect(),
+        })
     }
 
     fn result(&self, groups: &[GroupId], evaluated: Vec<EvaluatedNsg>, fates: Fates) -> NsgResult {

@@ -2,14 +2,17 @@
 
 use crate::words;
 use control::Question;
-use control::answer::{IpFlow, WithoutRule};
+use control::answer::{ByPort, IpFlow, WithoutRule};
 use model::{Access, Direction, IpConfiguration, Network, NicIndex};
 use packet::{Address, Protocol};
 use policy::Tuple;
-use snapshot::Snapshot;
+use snapshot::{FlowVerdict, RuleName, Snapshot};
 use std::net::IpAddr;
 
 /// Answers from the rules alone, flow records and routes left out, as Azure does.
+///
+/// From `*` every port is asked about: the answer is `Allow` where each is allowed, and of several rules that decide alike
+/// the one that decides over most ports is named. Where only some are denied, the answer says so beside its `Deny`.
 ///
 /// # Errors
 /// One sentence on what is wrong with the question.
@@ -45,25 +48,63 @@ pub fn test_ip_flow(snapshot: &Snapshot, asked: &Question) -> Result<IpFlow, Str
     let verdict = snapshot
         .test_ip_flow(nic, direction, &tuple)
         .ok_or_else(|| format!("{} is not the network interface's", asked.local))?;
+    let (verdict, by_port) = match tuple.source_port {
+        // Where no NSG stands no port changes anything.
+        None if verdict.is_guarded => {
+            from_every_port(snapshot, nic, direction, &tuple).unwrap_or((verdict, None))
+        }
+        _ => (verdict, None),
+    };
     Ok(IpFlow {
         access: words::access(verdict.access).into(),
-        rule_name: verdict.rule.as_ref().map(snapshot::RuleName::azure),
+        rule_name: verdict.rule.as_ref().map(RuleName::azure),
         nsg: verdict.rule.as_ref().map(|rule| rule.nsg.to_string()),
         without_rule: match (&verdict.rule, verdict.access) {
             (Some(_), _) => None,
             (None, Access::Deny) => Some(WithoutRule::SecureByDefault),
-            (None, Access::Allow) if is_guarded(snapshot, nic, local) => Some(WithoutRule::Platform),
+            (None, Access::Allow) if verdict.is_guarded => Some(WithoutRule::Platform),
             (None, Access::Allow) => Some(WithoutRule::NoNsg),
         },
+        by_port,
     })
 }
 
-/// Whether a network security group stands before an address of a NIC.
-fn is_guarded(snapshot: &Snapshot, nic: NicIndex, local: Address) -> bool {
-    let own = snapshot.network.network_interfaces.get(nic.0).map(|nic| nic.ip_configurations.as_slice());
-    let at =
-        own.unwrap_or_default().iter().position(|own| own.private_address.map(Address::from) == Some(local));
-    at.is_some_and(|at| !snapshot.guards(nic, at).is_none())
+/// What the rules say of a packet from every port: the verdict on most of them, or where some are denied, on most of these.
+///
+/// # Cost
+/// A look at each port, and a verdict for each class of them.
+fn from_every_port(
+    snapshot: &Snapshot,
+    nic: NicIndex,
+    direction: Direction,
+    tuple: &Tuple,
+) -> Option<(FlowVerdict, Option<ByPort>)> {
+    // Of each verdict how many ports meet it, and the highest of them.
+    let mut met: Vec<(FlowVerdict, u32, u16)> = Vec::new();
+    for (port, ports) in snapshot.policy.port_of_each_class() {
+        let verdict = snapshot.test_ip_flow(nic, direction, &Tuple { source_port: Some(port), ..*tuple })?;
+        match met.iter_mut().find(|(known, ..)| *known == verdict) {
+            Some((_, count, highest)) => (*count, *highest) = (*count + ports, port.max(*highest)),
+            None => met.push((verdict, ports, port)),
+        }
+    }
+    let most = |access| {
+        let those = met.iter().filter(|(verdict, ..)| verdict.access == access);
+        those.max_by_key(|(_, count, port)| (*count, *port))
+    };
+    match (most(Access::Deny), most(Access::Allow)) {
+        (Some((verdict, _, denied)), Some((other, _, allowed))) => {
+            let by_port = ByPort {
+                denied: *denied,
+                allowed: *allowed,
+                rule_name: other.rule.as_ref().map(RuleName::azure),
+                nsg: other.rule.as_ref().map(|rule| rule.nsg.to_string()),
+            };
+            Some((verdict.clone(), Some(by_port)))
+        }
+        (Some((verdict, ..)), None) | (None, Some((verdict, ..))) => Some((verdict.clone(), None)),
+        (None, None) => None,
+    }
 }
 
 fn local_belongs(network: &Network, nic: NicIndex, local: IpAddr) -> Result<(), String> {

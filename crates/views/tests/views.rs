@@ -1,7 +1,7 @@
 //! The views of a small network, and their shape beside Azure's published examples.
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests: what cannot be had ends the test.
 
-use control::answer::{Diagnosis, Mixed, NsgResult, Profile};
+use control::answer::{Diagnosis, Mixed, NsgResult, Profile, WithoutRule};
 use control::{Diagnostic, Question, Verbosity};
 use gateway::{Host, Ids};
 use serde_json::{Value, json};
@@ -216,7 +216,7 @@ fn each_rule_up_to_the_match_is_told_field_by_field() {
 fn packets_with_different_fates_are_shown() {
     let mixed = said("web1", profile("Inbound", "TCP", "10.0.2.0/24", "10.0.1.4", "22"));
     assert_eq!(mixed.security_rule_access_result, "Deny", "not all of them are allowed");
-    assert_eq!(rules(&mixed), ["UserRule_admins", "DefaultRule_AllowVnetInBound"]);
+    assert_eq!(rules(&mixed), ["DefaultRule_AllowVnetInBound"], "of the subnet's group two rules decide");
     let mixed = mixed.mixed.unwrap();
     assert_eq!(mixed.denied.rule_name.as_deref(), Some("UserRule_bad-host"));
     assert!(mixed.denied.packet.starts_with("Tcp 10.0.2.9:"), "{}", mixed.denied.packet);
@@ -226,6 +226,87 @@ fn packets_with_different_fates_are_shown() {
     assert_eq!(some.allowed.rule_name.as_deref(), Some("DefaultRule_AllowVnetInBound"));
     let none = said("web1", profile("Inbound", "UDP", "172.16.0.0/12", "10.0.1.4", "*"));
     assert_eq!((none.mixed, none.security_rule_access_result.as_str()), (None, "Deny"));
+}
+
+/// Two groups before a network interface, neither of which has one rule for all that is asked about.
+const SHARED: &str = r#"
+attachments: []
+network:
+  resources:
+    - type: Microsoft.Network/networkSecurityGroups
+      name: outer
+      properties:
+        securityRules:
+          - { name: low, properties: { priority: 100, direction: Inbound, access: Allow, protocol: Tcp, sourceAddressPrefix: "*", sourcePortRange: "*", destinationAddressPrefix: "*", destinationPortRange: 80-100 } }
+          - { name: high, properties: { priority: 110, direction: Inbound, access: Allow, protocol: Tcp, sourceAddressPrefix: "*", sourcePortRange: "*", destinationAddressPrefix: "*", destinationPortRange: 101-443 } }
+          - { name: names, properties: { priority: 120, direction: Inbound, access: Allow, protocol: Udp, sourceAddressPrefix: "*", sourcePortRange: "*", destinationAddressPrefix: "*", destinationPortRange: 53 } }
+          - { name: no-time, properties: { priority: 130, direction: Inbound, access: Deny, protocol: Udp, sourceAddressPrefix: "*", sourcePortRange: "*", destinationAddressPrefix: "*", destinationPortRange: 123 } }
+    - type: Microsoft.Network/networkSecurityGroups
+      name: inner
+      properties:
+        securityRules:
+          - { name: outside, properties: { priority: 100, direction: Inbound, access: Allow, protocol: Tcp, sourceAddressPrefix: Internet, sourcePortRange: "*", destinationAddressPrefix: "*", destinationPortRange: "*" } }
+          - { name: no-names, properties: { priority: 200, direction: Inbound, access: Deny, protocol: Udp, sourceAddressPrefix: "*", sourcePortRange: "*", destinationAddressPrefix: "*", destinationPortRange: 53 } }
+          - { name: other, properties: { priority: 210, direction: Inbound, access: Allow, protocol: Udp, sourceAddressPrefix: "*", sourcePortRange: "*", destinationAddressPrefix: "*", destinationPortRange: 54 } }
+    - type: Microsoft.Network/virtualNetworks
+      name: v1
+      properties:
+        addressSpace: { addressPrefixes: [10.0.0.0/16] }
+        subnets: [{ name: web, properties: { addressPrefix: 10.0.1.0/24, networkSecurityGroup: { id: outer } } }]
+    - type: Microsoft.Network/networkInterfaces
+      name: web1
+      properties:
+        networkSecurityGroup: { id: inner }
+        ipConfigurations: [{ name: one, properties: { subnet: { id: v1/web }, privateIPAddress: 10.0.1.4 } }]
+"#;
+
+/// Where several rules decide together none is named, what they come to is told, and the next group is asked all the same.
+#[test]
+fn what_several_rules_decide_no_one_rule_is_named_for() {
+    let snapshot = snapshot_of(SHARED);
+    let ask = |protocol: &str, source: &str, port: &str| {
+        let profile = profile("Inbound", protocol, source, "10.0.1.4", port);
+        let asked = Diagnostic { nic: Some("web1".into()), vm: None, profile, verbosity: Verbosity::Normal };
+        let diagnosis = views::diagnose(&snapshot, &asked).unwrap();
+        let mut out = Vec::new();
+        print::diagnoses(&mut out, std::slice::from_ref(&diagnosis), &print::Look::default()).unwrap();
+        (diagnosis.network_security_group_result, String::from_utf8(out).unwrap())
+    };
+    let said = |result: &NsgResult| -> Vec<(Option<String>, Option<String>)> {
+        let nsgs = result.evaluated_network_security_groups.iter();
+        nsgs.map(|nsg| (nsg.matched_rule.as_ref().map(|it| it.rule_name.clone()), nsg.together.clone()))
+            .collect()
+    };
+    let by = |rule: &str| (Some(rule.to_owned()), None);
+    let together = |access: &str| (None, Some(access.to_owned()));
+
+    let (result, text) = ask("TCP", "8.8.8.8", "80-443");
+    assert_eq!((result.security_rule_access_result.as_str(), &result.mixed), ("Allow", &None));
+    assert_eq!(said(&result), [together("Allow"), by("UserRule_outside")]);
+    assert!(text.contains("outer at v1/web: Allow, though no one rule decides over them all\n"), "{text}");
+    assert!(text.ends_with("Allow: UserRule_outside of inner\n"), "{text}");
+    // A field that a program looks for stands there where it says something, and is null where nothing is named.
+    let json = serde_json::to_value(&result.evaluated_network_security_groups[0]).unwrap();
+    assert_eq!((&json["matchedRule"], &json["together"]), (&Value::Null, &json!("Allow")));
+    let inner = serde_json::to_value(&result.evaluated_network_security_groups[1]).unwrap();
+    assert_eq!(inner.get("together"), None);
+
+    // Several denials end the walk as one does.
+    let (result, _) = ask("UDP", "8.8.8.8", "123-124");
+    assert_eq!((result.security_rule_access_result.as_str(), &result.mixed), ("Deny", &None));
+    assert_eq!(said(&result), [by("DefaultRule_DenyAllInBound")]);
+
+    // The outer group denies some of them, and the inner one the others: neither says so of them all.
+    let (result, _) = ask("UDP", "8.8.8.8", "53-54");
+    assert_eq!((result.security_rule_access_result.as_str(), &result.mixed), ("Deny", &None));
+    assert_eq!(said(&result), [(None, None), (None, None)]);
+
+    let (result, text) = ask("TCP", "8.8.8.8", "79-443");
+    assert_eq!(said(&result), [(None, None), by("UserRule_outside")]);
+    let mixed = result.mixed.unwrap();
+    assert_eq!(mixed.denied.rule_name.as_deref(), Some("DefaultRule_DenyAllInBound"));
+    assert_eq!(mixed.allowed.rule_name.as_deref(), Some("UserRule_outside"));
+    assert!(text.contains("outer at v1/web: no one rule decides over them all\n"), "{text}");
 }
 
 #[test]
@@ -276,10 +357,14 @@ fn what_goes_to_the_platform_is_judged_by_its_tags_alone() {
     // A set that holds more says of both parts what becomes of them.
     for to in ["*", "VirtualNetwork"] {
         let answer = ask(&no_dns, to, "53", Verbosity::Normal);
-        assert_eq!((result(&answer).as_str(), rules(&answer)), ("Deny", vec!["UserRule_no-dns"]));
+        assert_eq!(result(&answer), "Deny");
+        // The subnet's group is asked too, about what goes to the platform.
+        let both = ["UserRule_no-dns", "DefaultRule_AllowVnetOutBound"];
+        assert_eq!(rules(&answer), both[..if to == "*" { 1 } else { 2 }]);
+        assert_eq!(rows(&answer).len(), 2);
         let mixed = answer.mixed.clone().unwrap();
         assert!(mixed.allowed.packet.contains(" > 168.63.129.16:53"), "{mixed:?}");
-        assert_eq!(mixed.allowed.without_rule, Some(control::answer::WithoutRule::Platform));
+        assert_eq!(mixed.allowed.without_rule, Some(WithoutRule::Platform));
         assert_eq!(mixed.denied.rule_name.as_deref(), Some("UserRule_no-dns"));
         assert!(is_noted(&answer), "{answer:?}");
     }
@@ -397,6 +482,93 @@ fn wrong_questions_are_told_why() {
         let error = ask("web1", asked.clone(), Verbosity::Normal).unwrap_err();
         assert!(error.contains(why), "{asked:?}: {error}");
     }
+}
+
+/// From any port the answer is that of each port, whether one rule holds them all or several do, and where they differ it
+/// is denied and says so.
+#[test]
+fn any_port_is_every_port() {
+    let with = |rules: &[(&str, &str, &str)]| {
+        let rules = rules.iter().zip([110, 120]).map(|((name, access, ports), priority)| {
+            format!(
+                r#"          - {{ name: {name}, properties: {{ priority: {priority}, direction: Inbound, access: {access}, protocol: Tcp, sourceAddressPrefix: "*", sourcePortRange: "{ports}", destinationAddressPrefix: "*", destinationPortRange: 443 }} }}
+"#
+            )
+        });
+        let text = NETWORK.replace("        networkSecurityGroup: { id: nic-nsg }\n", "");
+        let at = text.find("          - { name: https").unwrap();
+        let (before, after) = text.split_at(at);
+        snapshot_of(&format!("{before}{}{after}", rules.collect::<String>()))
+    };
+    let asked = |snapshot: &Snapshot, port: &str| {
+        let question = Question {
+            nic: Some("web1".into()),
+            vm: None,
+            direction: "Inbound".into(),
+            protocol: "TCP".into(),
+            local: "10.0.1.4:443".into(),
+            remote: format!("10.0.2.9:{port}"),
+        };
+        views::test_ip_flow(snapshot, &question).unwrap()
+    };
+    let named = |snapshot: &Snapshot, port: &str| {
+        let answer = asked(snapshot, port);
+        assert_eq!(answer.by_port, None, "{port}");
+        (answer.access, answer.rule_name.unwrap())
+    };
+    let verdict = |access: &str, rule: &str| (access.to_owned(), format!("securityRules/{rule}"));
+
+    // Several rules hold all ports together: that which holds most is named.
+    let halves = with(&[("high", "Allow", "1024-65535"), ("low", "Allow", "0-1023")]);
+    assert_eq!(named(&halves, "5000"), verdict("Allow", "high"));
+    assert_eq!(named(&halves, "500"), verdict("Allow", "low"));
+    assert_eq!(named(&halves, "*"), verdict("Allow", "high"));
+    let one = with(&[("all", "Allow", "*")]);
+    assert_eq!(named(&one, "*"), verdict("Allow", "all"));
+    // What the group's own last rule denies besides is one more that agrees.
+    let closed = with(&[("odd", "Deny", "7"), ("rest", "Deny", "*")]);
+    assert_eq!(named(&closed, "*"), verdict("Deny", "rest"));
+
+    // One port is enough to make it no Allow, and none is left out.
+    let but = with(&[("odd", "Deny", "7"), ("web", "Allow", "*")]);
+    assert_eq!((named(&but, "7"), named(&but, "8")), (verdict("Deny", "odd"), verdict("Allow", "web")));
+    let answer = asked(&but, "*");
+    assert_eq!(
+        (answer.access.as_str(), answer.rule_name.as_deref(), answer.nsg.as_deref()),
+        ("Deny", Some("securityRules/odd"), Some("web-nsg"))
+    );
+    assert_eq!(
+        answer.by_port.as_ref().unwrap().to_string(),
+        "it depends on the sender's port: from 7 it is denied, from 65535 allowed by securityRules/web of web-nsg"
+    );
+    assert_eq!(answer.azures().by_port, None);
+    let mut out = Vec::new();
+    print::ip_flow(&mut out, &answer, &print::Look::default()).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(
+        text.starts_with("Deny: securityRules/odd of web-nsg\nnote: it depends on the sender's port: "),
+        "{text}"
+    );
+
+    // No NSG stands there, and the platform's own is nobody's.
+    let bare = Question {
+        nic: Some("bare1".into()),
+        vm: None,
+        direction: "Outbound".into(),
+        protocol: "UDP".into(),
+        local: "10.0.3.4:*".into(),
+        remote: "8.8.8.8:53".into(),
+    };
+    let answer = views::test_ip_flow(&but, &bare).unwrap();
+    assert_eq!((answer.without_rule, answer.by_port), (Some(WithoutRule::NoNsg), None));
+    let platforms = Question {
+        nic: Some("web1".into()),
+        local: "10.0.1.4:*".into(),
+        remote: "168.63.129.16:53".into(),
+        ..bare
+    };
+    let answer = views::test_ip_flow(&but, &platforms).unwrap();
+    assert_eq!((answer.without_rule, answer.by_port), (Some(WithoutRule::Platform), None));
 }
 
 #[test]

@@ -147,9 +147,12 @@ pub struct EvaluatedNsg {
     pub network_security_group_id: String,
     /// The resource id of the subnet or network interface.
     pub applied_to: String,
-    /// The first rule that holds every packet asked about; `null` where only the platform's tags could and none does.
+    /// The first rule that holds every packet asked about; `null` where none does, or an earlier one says otherwise of some.
     pub matched_rule: Option<MatchedRule>,
-    /// Each rule that was asked, up to that one.
+    /// `Allow` or `Deny` where no one rule decides and it says that of every packet all the same. Not in Azure's answer.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub together: Option<String>,
+    /// Each rule that was asked, up to the first that holds every packet.
     pub rules_evaluation_result: Vec<RuleEvaluation>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::Output;
 use super::answer::output;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use std::path::PathBuf;
 
 /// What documents are read with. A gateway file says it itself.
@@ -26,14 +26,10 @@ pub struct Given {
 
 /// `nsgate check`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("checked").args(["documents", "more", "config"]).multiple(true).required(true))]
 pub struct Check {
     /// The gateway file.
-    #[arg(
-        long,
-        value_name = "FILE",
-        conflicts_with_all = ["documents", "more"],
-        required_unless_present_any = ["documents", "more"]
-    )]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["documents", "more"])]
     pub config: Option<PathBuf>,
     /// Azure's documents, to be checked without a gateway file; or one gateway file (.yaml).
     #[arg(value_name = "FILE")]

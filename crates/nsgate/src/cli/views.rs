@@ -47,10 +47,10 @@ pub struct TestIpFlow {
     /// TCP or UDP.
     #[arg(long, value_name = "TCP|UDP", value_parser = verified_protocol)]
     pub protocol: VerifiedProtocol,
-    /// The network interface's end. The port may be `*` where it is the source.
+    /// The network interface's end. The port may be `*` where it is the source: every port is asked about.
     #[arg(long, value_name = "IP:PORT")]
     pub local: String,
-    /// The other end. The port may be `*` where it is the source.
+    /// The other end. The port may be `*` where it is the source: every port is asked about.
     #[arg(long, value_name = "IP:PORT")]
     pub remote: String,
     /// How the answer is written.

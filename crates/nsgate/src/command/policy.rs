@@ -134,6 +134,11 @@ pub(super) fn test_ip_flow(args: &TestIpFlow, out: &mut impl Write) -> anyhow::R
         }
         Judge::Daemon(socket) => super::question(&socket, &Request::TestIpFlow(question))?,
     };
+    // Azure's answer has no room for it, so whoever reads only that is told beside it.
+    if let Some(by_port) = verdict.by_port.as_ref().filter(|_| args.output != Output::Text) {
+        // There is nobody left to tell where stderr fails.
+        let _ = writeln!(super::stderr(), "nsgate: {by_port}");
+    }
     match args.output {
         Output::Json => answer(out, args.output, &verdict.azures(), |_, _| Ok(())),
         Output::Text | Output::None => {

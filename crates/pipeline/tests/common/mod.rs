@@ -53,7 +53,7 @@ const ADDRESSES: [&str; 23] = [
 ];
 const PORTS: [&str; 11] =
     ["*", "*", "0", "80", "1-1023", "1024-65535", "65535", "0-65535", "53,80,443", "79-81", "8"];
-const EDGES: [u16; 13] = [0, 1, 8, 52, 53, 79, 80, 81, 443, 1023, 1024, 65_534, 65_535];
+pub(crate) const EDGES: [u16; 13] = [0, 1, 8, 52, 53, 79, 80, 81, 443, 1023, 1024, 65_534, 65_535];
 
 /// A lab with up to six rules at each of four places, and a route table at each of its subnets; `vm1` has a Basic and `vm3` a
 /// Standard public address.
