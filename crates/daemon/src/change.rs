@@ -12,7 +12,6 @@ use crate::opening::{self, Opened, attached, note_opened, ports_of, put_in_force
 use crate::rest::Resting;
 use crate::stop::Stop;
 use crate::tags::Tags;
-use crate::views::Directions;
 use control::answer::{Confinement, Reloaded, Reloads};
 use crossbeam::channel::Receiver;
 use gateway::{Ids, Loaded, Settings};
@@ -45,7 +44,6 @@ pub(crate) struct State {
     pub(crate) resting: Resting,
     pub(crate) reloads: Reloads,
     pub(crate) tags: Tags,
-    pub(crate) directions: Arc<Directions>,
     pub(crate) confinement: Confinement,
     /// To be felt in the middle of a change, too.
     pub(crate) pulse: Pulse,
@@ -80,7 +78,6 @@ impl State {
             gateway: self.loaded.gateway.clone(),
             settings: self.loaded.settings.clone(),
             snapshot: Arc::clone(&self.snapshot),
-            directions: Arc::clone(&self.directions),
             missing: self.missing.clone(),
             reloads: self.reloads.clone(),
             tags: self.tags.shown(&self.loaded),
@@ -334,7 +331,6 @@ impl State {
 
     /// Takes note of what is in force now.
     pub(crate) fn adopt(&mut self, loaded: Loaded, snapshot: Arc<Snapshot>) {
-        Arc::make_mut(&mut self.directions).learn(&loaded.gateway.network);
         self.snapshot = snapshot;
         self.loaded = loaded;
     }

@@ -47,7 +47,6 @@ pub(crate) struct Shown {
     pub(crate) gateway: Gateway,
     pub(crate) settings: Settings,
     pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) directions: Arc<views::Directions>,
     /// Attachments whose interface is away.
     pub(crate) missing: HashSet<AttachmentId>,
     pub(crate) reloads: Reloads,
@@ -81,7 +80,7 @@ impl Desk {
             Request::Drops {} => {
                 let counters = views::sum(&self.reports()?);
                 let shown = self.shown.load();
-                Ok(Answer::Drops(views::drops(&counters, &shown.snapshot, &shown.directions)))
+                Ok(Answer::Drops(views::drops(&counters, &shown.snapshot)))
             }
             Request::Reload {} => self.reload().map(Answer::Reload),
             Request::TryReload { limit } => self.try_reload(limit).map(Box::new).map(Answer::Trial),

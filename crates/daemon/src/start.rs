@@ -15,7 +15,6 @@ use crate::rest::Resting;
 use crate::stop::{self, Stop};
 use crate::tag_watch::TagWatch;
 use crate::tags::Tags;
-use crate::views::Directions;
 use crate::{Clock, worker};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
@@ -143,8 +142,6 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
     let ports = opening::by_worker(opened, loaded.settings.workers);
     let (to_workers, notices, loops) = make_workers(&loaded, &snapshot, &shared, clock, ports)?;
 
-    let mut directions = Directions::default();
-    directions.learn(&loaded.gateway.network);
     let (watched, watch, tags_changed) = TagWatch::open().context("watching files")?;
     let (changed, changes_told) = bounded(CHANGES);
     let mut tags = Tags::new(watched, began);
@@ -160,7 +157,6 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
         troubles: HashMap::new(),
         resting: Resting::default(),
         reloads: Reloads::default(),
-        directions: Arc::new(directions),
         confinement: Confinement::default(),
         pulse: Pulse::new(to_workers.clone(), clock),
         stop: None,

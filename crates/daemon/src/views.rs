@@ -5,32 +5,12 @@ use control::answer::{AttachmentStatus, Drop, Ending, Flow, FlowRule, SnatPool, 
 use explain::role;
 use flow::State;
 use io::Statistics;
-use model::{Direction, Network, SecurityRule};
+use model::Direction;
 use packet::{AttachmentId, FlowKey};
 use pipeline::{Count, Counters, DropReason, FlowView};
-use snapshot::{Attachment, Gateway, RuleName, Snapshot};
+use snapshot::{Attachment, Gateway, Snapshot};
 use std::collections::HashMap;
 use std::net::IpAddr;
-
-/// Which way each rule looks: the counters of rules do not say, and a drop's reason does.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Directions(HashMap<(String, String), Direction>);
-
-impl Directions {
-    /// Takes in the rules of a network; those of earlier ones stay known, because their counters stay.
-    pub(crate) fn learn(&mut self, network: &Network) {
-        for group in &network.security_groups {
-            let defaults = [Direction::Inbound, Direction::Outbound].map(SecurityRule::defaults);
-            for rule in group.rules.iter().chain(defaults.iter().flatten()) {
-                self.0.insert((group.name.to_string(), rule.name.to_string()), rule.direction);
-            }
-        }
-    }
-
-    fn of(&self, rule: &RuleName) -> Option<Direction> {
-        self.0.get(&(rule.nsg.to_string(), rule.rule.to_string())).copied()
-    }
-}
 
 /// What all workers have counted together.
 pub(crate) fn sum(reports: &[Report]) -> Counters {
@@ -65,7 +45,7 @@ pub(crate) fn worker(number: usize, report: &Report) -> WorkerStatus {
 }
 
 /// Every drop that happened, those by a rule with the rule.
-pub(crate) fn drops(counters: &Counters, snapshot: &Snapshot, directions: &Directions) -> Vec<Drop> {
+pub(crate) fn drops(counters: &Counters, snapshot: &Snapshot) -> Vec<Drop> {
     let mut drops = Vec::new();
     for (ending, count) in counters.endings() {
         let pipeline::Ending::Dropped(reason) = ending else { continue };
@@ -75,8 +55,8 @@ pub(crate) fn drops(counters: &Counters, snapshot: &Snapshot, directions: &Direc
             _ => None,
         };
         let mut rest = count;
-        for (id, by_rule) in counters.rules().filter(|_| direction.is_some()) {
-            let Some(rule) = snapshot.rule_name(id).filter(|rule| directions.of(rule) == direction) else {
+        for (id, by_rule) in counters.rules() {
+            let Some(rule) = snapshot.rule_name(id).filter(|rule| Some(rule.direction) == direction) else {
                 continue;
             };
             let (nsg, name) = (Some(rule.nsg.to_string()), Some(rule.rule.to_string()));

@@ -22,15 +22,16 @@ const WRITTEN: usize = 4;
 /// # Cost
 /// Five words of the tables for each rule, and a look at every IP configuration where one names Internet.
 pub fn earlier(snapshot: &Snapshot, decided: &Decided) -> Vec<Earlier> {
-    let Decided { direction, group, rule, tuple, name, .. } = decided;
+    let Decided { group, rule, tuple, name, .. } = decided;
     let classes = snapshot.policy.classes(tuple);
-    let rules = snapshot.policy.rules(*group, *direction);
+    let rules = snapshot.policy.rules(*group, name.direction);
     let before = rules.iter().take(usize::from(rule.0)).zip(0..);
     let inside = Inside { snapshot, group: *group, held: OnceCell::new() };
     let mut told: Vec<Earlier> = before
         .filter_map(|(rule, index)| {
-            let matches = snapshot.policy.field_matches(*group, *direction, RuleIndex(index), &classes)?;
-            Some(miss(&inside, rule, &name.nsg, tuple, matches))
+            let matches =
+                snapshot.policy.field_matches(*group, name.direction, RuleIndex(index), &classes)?;
+            Some(miss(&inside, rule, name, tuple, matches))
         })
         .collect();
     told.sort_by_key(|one| (5 - one.matched, one.priority));
@@ -72,7 +73,7 @@ impl Inside<'_> {
 fn miss(
     inside: &Inside<'_>,
     rule: &SecurityRule,
-    nsg: &std::sync::Arc<str>,
+    decider: &RuleName,
     tuple: &Tuple,
     matches: FieldMatches,
 ) -> Earlier {
@@ -98,11 +99,7 @@ fn miss(
         matches.destination,
         matches.destination_port,
     ];
-    let name = RuleName {
-        nsg: std::sync::Arc::clone(nsg),
-        rule: std::sync::Arc::clone(&rule.name),
-        default: rule.default,
-    };
+    let name = RuleName { rule: std::sync::Arc::clone(&rule.name), default: rule.default, ..decider.clone() };
     Earlier {
         rule: name.azure(),
         priority: rule.priority,

@@ -81,7 +81,7 @@ fn compare(lab: &Lab, explained: &Explanation) -> usize {
     let network = &snapshot.network;
     let mut told = 0;
     for decided in explained.stages.iter().filter_map(|stage| stage.decided.as_ref()) {
-        let own = match decided.direction {
+        let own = match decided.name.direction {
             Direction::Inbound => decided.tuple.destination.ip(),
             Direction::Outbound => decided.tuple.source.ip(),
         };
@@ -89,7 +89,7 @@ fn compare(lab: &Lab, explained: &Explanation) -> usize {
         let subnet = configurations.find(|it| it.private_address == Some(own)).unwrap().subnet;
         let tag = virtual_network_tag(network, &[], network.vantage(subnet));
         let meaning = Meaning { network, vnet: subnet.vnet, virtual_network: &tag };
-        let rules = snapshot.policy.rules(decided.group, decided.direction);
+        let rules = snapshot.policy.rules(decided.group, decided.name.direction);
         assert!(field_matches(&rules[usize::from(decided.rule.0)], &decided.tuple, &meaning).all());
         let earlier = earlier(snapshot, decided);
         assert_eq!(earlier.len(), usize::from(decided.rule.0), "each rule before it is told");

@@ -39,8 +39,8 @@ pub fn unseen_rules(snapshot: &Snapshot, segments: &[(AttachmentId, Location)]) 
 }
 
 fn warning(unseen: &Unseen, at: &Location) -> Diagnostic {
-    let Unseen { rule, direction, from, to, packet } = unseen;
-    let direction = match direction {
+    let Unseen { rule, from, to, packet } = unseen;
+    let direction = match rule.direction {
         Direction::Inbound => "inbound",
         Direction::Outbound => "outbound",
     };

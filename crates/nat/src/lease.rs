@@ -20,6 +20,28 @@ impl Asker {
     pub const ANYBODY: Self = Self { owner: Owner(0), limit: u32::MAX };
 }
 
+/// A port of a pool, somebody's or free. [`Pools::peek_for`] finds a free one, and [`Pools::lease_at`] leases it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    pub(crate) key: PoolKey,
+    pub(crate) index: u16,
+    pub(crate) port: u16,
+}
+
+impl Place {
+    /// The pool.
+    #[inline]
+    pub fn key(&self) -> PoolKey {
+        self.key
+    }
+
+    /// The port; for ICMP the echo identifier.
+    #[inline]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
 /// A port of a pool, nobody else's as long as this lives; dropping it gives the port back.
 ///
 /// The key's fields stand apart, so that a lease takes 24 bytes.
@@ -57,6 +79,11 @@ impl Lease {
     #[inline]
     pub fn key(&self) -> PoolKey {
         PoolKey { public: self.public, protocol: self.protocol, destination: self.destination }
+    }
+
+    /// Which port of which pool it is.
+    pub fn place(&self) -> Place {
+        Place { key: self.key(), index: self.index, port: self.port }
     }
 
     /// Its flow is over and the port only rests: it stays leased, and counts for its asker no longer. Returns whether it did

@@ -41,7 +41,7 @@ mod pool;
 mod pools;
 mod ports;
 
-pub use lease::{Asker, Lease};
+pub use lease::{Asker, Lease, Place};
 pub use pools::{Pools, Usage};
 pub use ports::Ports;
 

@@ -16,9 +16,11 @@ pub(crate) struct Many {
 }
 
 impl Many {
-    /// None leased, none resting.
-    pub(crate) fn new(size: u16) -> Self {
-        Self { busy: Bitmap::new(size), resting: VecDeque::new() }
+    /// These leased, none resting.
+    pub(crate) fn of(size: u16, leased: impl IntoIterator<Item = u16>) -> Self {
+        let mut busy = Bitmap::new(size);
+        leased.into_iter().for_each(|index| busy.set(index));
+        Self { busy, resting: VecDeque::new() }
     }
 
     /// Whether an index is neither leased nor rests.
@@ -39,14 +41,17 @@ impl Many {
         self.resting.iter().copied()
     }
 
-    /// Leases a free index; one that rests must be near the first of those.
+    /// Leases an index, unless it is leased.
+    ///
+    /// Cost: a look at what rests, where it is not fresh.
     #[inline]
-    pub(crate) fn lease(&mut self, index: u16) {
+    pub(crate) fn lease(&mut self, index: u16) -> bool {
         if !self.busy.has(index) {
             self.busy.set(index);
-        } else if let Some(place) = self.resting.iter().position(|&resting| resting == index) {
-            self.resting.remove(place);
+            return true;
         }
+        let place = self.resting.iter().position(|&resting| resting == index);
+        place.and_then(|place| self.resting.remove(place)).is_some()
     }
 
     /// Takes a leased index back; it rests from now on, and those that have rested longest make room where more than `most`
@@ -89,8 +94,7 @@ mod tests {
 
     #[test]
     fn what_rests_takes_no_more_room_than_it_needs() {
-        let mut many = Many::new(CAPACITY as u16);
-        (0..CAPACITY as u16).for_each(|index| many.lease(index));
+        let mut many = Many::of(CAPACITY as u16, 0..CAPACITY as u16);
         (0..60_000).for_each(|index| many.give(index, RESTING));
         assert_eq!((many.resting.len(), many.resting.capacity()), (RESTING, RESTING));
         assert!(many.resting().eq(60_000 - RESTING as u16..60_000));

@@ -1,8 +1,8 @@
 //! One pool: which of its indexes are leased, and which comes next.
 //!
 //! A pool counts in **indexes** from 0, up to 64,510, and its secret [permutation](crate::permutation) makes ports of them. A
-//! cursor goes round the indexes from a random start. A lease takes the first index at the cursor or after it that is neither
-//! leased nor resting, and the cursor moves past it.
+//! cursor goes round the indexes from a random start. The next is the first index at the cursor or after it that is neither
+//! leased nor resting, and a lease moves the cursor past what it takes.
 //!
 //! An index that was given back **rests**: as long as there is any other, and until [`RESTING`] others were given back after
 //! it, nobody gets it. Where all that is free rests, the one that was given back first comes first. So a starved pool uses its
@@ -16,9 +16,10 @@
 //! which is as good as RFC 6056's algorithm 1. Whoever needs a port to rest for a time after its flow keeps the lease
 //! meanwhile.
 //!
-//! Several workers each have ports that they like better. A lease then takes the first index that is liked, of at most
+//! Several workers each have ports that they like better. The next for one of them is the first index that it likes, of at most
 //! [`LOOKED_AT`] in the order above, and where it likes none of those the first of them. Whoever likes every port gets exactly
-//! that order.
+//! that order. Between the look and the lease another worker may have moved the cursor; what was seen is leased all the same,
+//! if it is still free.
 
 use crate::many::Many;
 use std::iter;
@@ -67,7 +68,7 @@ enum Leased {
 }
 
 impl Pool {
-    /// An empty pool whose first lease takes the index `start`.
+    /// An empty pool whose next index is `start`.
     pub(crate) const fn new(start: u16) -> Self {
         Self { used: 0, cursor: start, few: [VACANT; FEW], many: None }
     }
@@ -78,16 +79,14 @@ impl Pool {
         self.used.into()
     }
 
-    /// Leases the next of `size` indexes, one that is liked if there is one near; `None` where all are leased.
+    /// Leases one of `size` indexes, unless it is leased.
     #[inline]
-    pub(crate) fn take(&mut self, size: u16, likes: impl Fn(u16) -> bool) -> Option<u16> {
-        if self.used == size {
-            return None;
-        }
-        Some(self.open(|pool| pool.take(size, likes)))
+    pub(crate) fn lease(&mut self, size: u16, index: u16) -> bool {
+        self.open(|pool| pool.lease(size, index))
     }
 
-    /// The index that [`take`](Self::take) would lease, or `None` where all are leased.
+    /// The next of `size` indexes, one that is liked if there is one near; `None` where all are leased.
+    #[inline]
     pub(crate) fn peek(&mut self, size: u16, likes: impl Fn(u16) -> bool) -> Option<u16> {
         if self.used == size {
             return None;
@@ -130,30 +129,28 @@ impl Open {
         .unwrap_or(self.cursor)
     }
 
-    /// Leases the next index; there must be a free one.
+    /// Leases an index and moves the cursor past it, unless it is leased.
     #[inline]
-    fn take(&mut self, size: u16, likes: impl Fn(u16) -> bool) -> u16 {
-        let index = self.next(size, likes);
-        self.lease(size, index);
-        self.used += 1;
-        self.cursor = after(size, index);
-        index
-    }
-
-    #[inline]
-    fn lease(&mut self, size: u16, index: u16) {
-        match &mut self.leased {
-            Leased::Few(few) => match few.iter_mut().find(|place| **place == VACANT) {
-                Some(place) => *place = index,
-                None => {
-                    let mut many = Box::new(Many::new(size));
-                    few.iter().for_each(|&leased| many.lease(leased));
-                    many.lease(index);
-                    self.leased = Leased::Many(many);
+    fn lease(&mut self, size: u16, index: u16) -> bool {
+        let is_free = match &mut self.leased {
+            Leased::Few(few) if few.contains(&index) => false,
+            Leased::Few(few) => {
+                match few.iter_mut().find(|place| **place == VACANT) {
+                    Some(place) => *place = index,
+                    None => {
+                        self.leased =
+                            Leased::Many(Box::new(Many::of(size, few.iter().copied().chain([index]))))
+                    }
                 }
-            },
+                true
+            }
             Leased::Many(many) => many.lease(index),
+        };
+        if is_free {
+            self.used += 1;
+            self.cursor = after(size, index);
         }
+        is_free
     }
 
     #[inline]

@@ -1,7 +1,7 @@
 //! The directory of pools that all workers share.
 
 use crate::held::Held;
-use crate::lease::{Asker, Lease, Standing};
+use crate::lease::{Asker, Lease, Place, Standing};
 use crate::permutation::Permutation;
 use crate::pool::Pool;
 use crate::{PoolKey, Ports, Refused};
@@ -68,46 +68,45 @@ impl Pools {
         self.ports
     }
 
-    /// Leases a port that no live lease of `key` has.
+    /// Leases a port that no live lease of `key` has: for whoever need not know beforehand which.
     ///
     /// Errors: [`Refused::Exhausted`] exactly when all ports of `key` are leased.
-    /// Cost: one lock of a shard, at most four words of the bitmap; memory is allocated for a new destination, the
-    /// fourth lease of one, and about every 4,096th.
+    /// Cost: that of [`peek_for`](Self::peek_for) and [`lease_at`](Self::lease_at), again where another worker was quicker.
     #[inline]
     pub fn lease(self: &Arc<Self>, key: PoolKey) -> Result<Lease, Refused> {
-        self.lease_for(key, Asker::ANYBODY, |_| true)
+        loop {
+            let next = self.peek_for(key, Asker::ANYBODY, |_| true)?;
+            if let Some(lease) = self.lease_at(next, Asker::ANYBODY)? {
+                return Ok(lease);
+            }
+        }
     }
 
-    /// As [`lease`](Self::lease), but a port that the caller likes, if one of the next 32 free ones is.
+    /// Leases a port that [`peek_for`](Self::peek_for) has found here; `None` where it is leased by now.
     ///
-    /// Several workers with ports of their own do not stand in each other's way: no port is kept for anybody, and every one
-    /// is leased before a lease is refused for want of any.
+    /// Whatever else was leased or given back in between, of this pool or of others, makes no difference.
     ///
     /// Errors: [`Refused::Share`] exactly when the asker's leases that count are as many as it may hold, of those that were
-    /// taken under a limit; else as `lease`.
-    /// Cost: for an asker with a limit, another lock of a shard.
-    pub fn lease_for(
-        self: &Arc<Self>,
-        key: PoolKey,
-        asker: Asker,
-        likes: impl Fn(u16) -> bool,
-    ) -> Result<Lease, Refused> {
+    /// taken under a limit.
+    /// Cost: one lock of a shard; memory is allocated for a new destination, the fourth lease of one, and about every
+    /// 4,096th. For an asker with a limit, another lock.
+    pub fn lease_at(self: &Arc<Self>, place: Place, asker: Asker) -> Result<Option<Lease>, Refused> {
+        let Place { key, index, port } = place;
         let limit = self.limit_of(asker);
         if limit.is_some_and(|limit| !self.held.take(key, asker.owner, limit)) {
             return Err(Refused::Share(key));
         }
-        let order = self.permutation(key);
-        let Some(index) = self.take(key, |index| likes(order.port(index))) else {
+        if !self.take(key, index) {
             if limit.is_some() {
                 self.held.give(key, asker.owner);
             }
-            return Err(Refused::Exhausted(key));
-        };
+            return Ok(None);
+        }
         self.used.fetch_add(1, Ordering::Relaxed);
         let PoolKey { public, protocol, destination } = key;
-        let (pools, port) = (Arc::clone(self), order.port(index));
+        let pools = Arc::clone(self);
         let standing = if limit.is_some() { Standing::Counts } else { Standing::Unlimited };
-        Ok(Lease { pools, public, destination, index, port, owner: asker.owner, protocol, standing })
+        Ok(Some(Lease { pools, public, destination, index, port, owner: asker.owner, protocol, standing }))
     }
 
     /// Whether [`lease`](Self::lease) would succeed now; changes nothing.
@@ -115,27 +114,33 @@ impl Pools {
         self.directory.view(key, |_, pool| pool.used() < self.ports.size().into()).unwrap_or(true)
     }
 
-    /// The port that [`lease`](Self::lease) would give out now; changes nothing. Another worker may take it in between.
-    #[inline]
-    pub fn peek(&self, key: &PoolKey) -> Option<u16> {
-        self.peek_for(key, Asker::ANYBODY, |_| true).ok()
-    }
-
-    /// The port that [`lease_for`](Self::lease_for) would give out now; changes nothing.
+    /// The port of `key` that is next, or one that the caller likes, if one of the next 32 free ones is; changes nothing.
     ///
-    /// Errors: as there.
-    pub fn peek_for(&self, key: &PoolKey, asker: Asker, likes: impl Fn(u16) -> bool) -> Result<u16, Refused> {
-        if self.limit_of(asker).is_some_and(|limit| self.held.count(*key, asker.owner) >= limit) {
-            return Err(Refused::Share(*key));
+    /// Several workers with ports of their own do not stand in each other's way: no port is kept for anybody, and every one
+    /// is leased before a lease is refused for want of any.
+    ///
+    /// Errors: [`Refused::Share`] when the asker holds as many as it may; [`Refused::Exhausted`] exactly when all ports of
+    /// `key` are leased.
+    /// Cost: one lock of a shard, at most four words of the bitmap; for an asker with a limit, another lock.
+    #[inline]
+    pub fn peek_for(
+        &self,
+        key: PoolKey,
+        asker: Asker,
+        likes: impl Fn(u16) -> bool,
+    ) -> Result<Place, Refused> {
+        if self.limit_of(asker).is_some_and(|limit| self.held.count(key, asker.owner) >= limit) {
+            return Err(Refused::Share(key));
         }
-        let order = self.permutation(*key);
+        let order = self.permutation(key);
         let likes = |index| likes(order.port(index));
         let size = self.ports.size();
-        let index = match self.directory.get_mut(key) {
+        let index = match self.directory.get_mut(&key) {
             Some(mut pool) => pool.peek(size, likes),
             None => Pool::new(self.start(self.opened.load(Ordering::Relaxed))).peek(size, likes),
         };
-        index.map(|index| order.port(index)).ok_or(Refused::Exhausted(*key))
+        let place = |index| Place { key, index, port: order.port(index) };
+        index.map(place).ok_or(Refused::Exhausted(key))
     }
 
     /// The `limit` pools with the most leases, fullest first, equal ones in the order of their keys.
@@ -174,13 +179,14 @@ impl Pools {
         u16::try_from(asker.limit).ok().filter(|&limit| limit < self.ports.size())
     }
 
-    /// Takes an index of the key's pool, which is made where it is missing, in one hold of the shard's lock.
-    fn take(&self, key: PoolKey, likes: impl Fn(u16) -> bool) -> Option<u16> {
+    /// Takes an index of the key's pool, which is made where it is missing, in one hold of the shard's lock; says whether it
+    /// was free.
+    fn take(&self, key: PoolKey, index: u16) -> bool {
         match self.directory.entry(key) {
-            Entry::Occupied(mut slot) => slot.get_mut().take(self.ports.size(), likes),
+            Entry::Occupied(mut slot) => slot.get_mut().lease(self.ports.size(), index),
             Entry::Vacant(slot) => {
-                let start = self.start(self.opened.fetch_add(1, Ordering::Relaxed));
-                slot.insert(Pool::new(start)).take(self.ports.size(), likes)
+                self.opened.fetch_add(1, Ordering::Relaxed);
+                slot.insert(Pool::new(index)).lease(self.ports.size(), index)
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What holds for the leases of all pools, against a naive set of ports.
 
-use nat::{Asker, CAPACITY, Lease, PORTS, PoolKey, Pools, Ports, Refused};
+use nat::{Asker, CAPACITY, Lease, PORTS, Place, PoolKey, Pools, Ports, Refused};
 use packet::{Owner, Protocol};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -30,6 +30,24 @@ fn keys() -> [PoolKey; 4] {
     ]
 }
 
+fn peek(pools: &Pools, key: PoolKey) -> Option<u16> {
+    pools.peek_for(key, Asker::ANYBODY, |_| true).ok().map(|place| place.port())
+}
+
+/// Looks and leases until nobody else was quicker.
+fn lease_for(
+    pools: &Arc<Pools>,
+    key: PoolKey,
+    asker: Asker,
+    likes: impl Fn(u16) -> bool,
+) -> Result<Lease, Refused> {
+    loop {
+        if let Some(lease) = pools.lease_at(pools.peek_for(key, asker, &likes)?, asker)? {
+            return Ok(lease);
+        }
+    }
+}
+
 fn lease_all(pools: &Arc<Pools>, key: PoolKey) -> Vec<Lease> {
     (0..CAPACITY).map_while(|_| pools.lease(key).ok()).collect()
 }
@@ -50,9 +68,9 @@ proptest! {
             for nth in 0..count {
                 if take {
                     let likes = |port: u16| port % workers == nth as u16 % workers;
-                    let foreseen = pools.peek_for(&keys()[which], Asker::ANYBODY, likes).ok();
-                    let lease = pools.lease_for(keys()[which], Asker::ANYBODY, likes).unwrap();
-                    prop_assert_eq!(foreseen, Some(lease.port()));
+                    let foreseen = pools.peek_for(keys()[which], Asker::ANYBODY, likes).ok();
+                    let lease = lease_for(&pools, keys()[which], Asker::ANYBODY, likes).unwrap();
+                    prop_assert_eq!(foreseen, Some(lease.place()));
                     prop_assert!(PORTS.contains(&lease.port()));
                     prop_assert!(naive.insert((lease.key(), lease.port())), "{lease:?} was live");
                     leases.push(lease);
@@ -81,7 +99,7 @@ fn exactly_64511_leases_of_one_key_and_each_port_once() {
     let ports: BTreeSet<u16> = leases.iter().map(Lease::port).collect();
     assert!(ports.into_iter().eq(PORTS));
     assert!(!pools.has_free(&full));
-    assert_eq!(pools.peek(&full), None);
+    assert_eq!(peek(&pools, full), None);
     assert_eq!(pools.lease(full).unwrap_err(), Refused::Exhausted(full));
     assert_eq!(pools.used_total(), CAPACITY);
     for other in others {
@@ -109,13 +127,13 @@ fn workers_with_ports_of_their_own_lease_every_port_once() {
     for nth in 0..CAPACITY {
         let worker = (nth / 3 % 4) as u16;
         let likes = |port: u16| port % 4 == worker;
-        let foreseen = pools.peek_for(&key(1), Asker::ANYBODY, likes).ok();
-        let lease = pools.lease_for(key(1), Asker::ANYBODY, likes).unwrap();
-        assert_eq!(foreseen, Some(lease.port()));
+        let foreseen = pools.peek_for(key(1), Asker::ANYBODY, likes).ok();
+        let lease = lease_for(&pools, key(1), Asker::ANYBODY, likes).unwrap();
+        assert_eq!(foreseen, Some(lease.place()));
         borrowed += usize::from(!likes(lease.port()));
         leases.push(lease);
     }
-    assert!(pools.lease_for(key(1), Asker::ANYBODY, |_| true).is_err());
+    assert!(lease_for(&pools, key(1), Asker::ANYBODY, |_| true).is_err());
     let ports: BTreeSet<u16> = leases.iter().map(Lease::port).collect();
     assert!(ports.into_iter().eq(PORTS));
     // Near the end there are few to choose from.
@@ -128,7 +146,7 @@ fn whoever_likes_every_port_gets_the_plain_order() {
     let mut leases = Vec::new();
     for _ in 0..10_000 {
         let pair =
-            (plain.lease(key(1)).unwrap(), preferring.lease_for(key(1), Asker::ANYBODY, |_| true).unwrap());
+            (plain.lease(key(1)).unwrap(), lease_for(&preferring, key(1), Asker::ANYBODY, |_| true).unwrap());
         assert_eq!(pair.0.port(), pair.1.port());
         leases.push(pair);
     }
@@ -170,7 +188,7 @@ proptest! {
                     free.push_back(leases.swap_remove(at.index(leases.len())).port());
                 }
             }
-            prop_assert_eq!((pools.peek(&key(1)), pools.used_total()), (free.front().copied(), leases.len()));
+            prop_assert_eq!((peek(&pools, key(1)), pools.used_total()), (free.front().copied(), leases.len()));
         }
     }
 }
@@ -288,6 +306,29 @@ fn workers_share_the_pools() {
     assert_eq!((pools.used_total(), pools.destinations()), (0, 0));
 }
 
+/// What others lease and give back after the look, of the same pool or of new ones, changes nothing but whether it is free.
+#[test]
+fn what_was_seen_is_leased_while_it_is_free() {
+    for before in [0, 1, 3, 5_000] {
+        let pools = Pools::new(SEED);
+        let held: Vec<Lease> = (0..before).map(|_| pools.lease(key(1)).unwrap()).collect();
+        let seen = pools.peek_for(key(1), Asker::ANYBODY, |port| port % 4 == 1).unwrap();
+        let others = [key(2), key(3), key(1), key(1), key(1), key(1)];
+        let likes = |port: u16| port % 4 == 2;
+        let others = others.map(|key| lease_for(&pools, key, Asker::ANYBODY, likes).unwrap());
+        drop(held);
+        let lease = pools.lease_at(seen, Asker::ANYBODY).unwrap().expect("nobody has it");
+        assert_eq!((lease.place(), lease.port(), lease.key()), (seen, seen.port(), key(1)));
+        assert!(pools.lease_at(seen, Asker::ANYBODY).unwrap().is_none());
+        let who = Asker { owner: Owner(7), limit: 1 };
+        assert!(pools.lease_at(seen, who).unwrap().is_none());
+        assert_eq!((pools.used_total(), pools.askers()), (7, 0), "a lease that fails counts for nobody");
+        drop((lease, others));
+        let again: Place = pools.lease_at(seen, who).unwrap().expect("it is free again").place();
+        assert_eq!((again, pools.destinations()), (seen, 0));
+    }
+}
+
 /// Two workers fight for the one free port of a pool: it is never given to both.
 #[test]
 fn workers_fight_for_the_last_port() {
@@ -323,7 +364,7 @@ fn a_range_of_ports_is_leased_whole_and_nothing_beside_it() {
         let ports: BTreeSet<u16> = leases.iter().map(Lease::port).collect();
         assert!(ports.into_iter().eq(first..=last), "{first}-{last}");
         assert_eq!(pools.lease(key(1)).unwrap_err(), Refused::Exhausted(key(1)));
-        assert!(!pools.has_free(&key(1)) && pools.peek(&key(1)).is_none());
+        assert!(!pools.has_free(&key(1)) && peek(&pools, key(1)).is_none());
         assert_eq!((pools.usage(1)[0].used, pools.usage(1)[0].capacity), (size, size));
         drop(leases);
         assert!(pools.has_free(&key(1)));
@@ -372,10 +413,10 @@ proptest! {
                         Ok(())
                     };
                     let who = Asker { owner: Owner(asker), limit };
-                    let foreseen = pools.peek_for(&key, who, |_| true);
-                    let lease = pools.lease_for(key, who, |_| true);
+                    let foreseen = pools.peek_for(key, who, |_| true);
+                    let lease = lease_for(&pools, key, who, |_| true);
                     prop_assert_eq!(lease.as_ref().map(drop).map_err(|refused| *refused), expected);
-                    prop_assert_eq!(lease.as_ref().map(Lease::port).map_err(|refused| *refused), foreseen);
+                    prop_assert_eq!(lease.as_ref().map(Lease::place).map_err(|refused| *refused), foreseen);
                     live.extend(lease.ok().map(|lease| (lease, asker, true)));
                 }
                 Deed::Drop(at) if !live.is_empty() => drop(live.swap_remove(at.index(live.len()))),
@@ -409,7 +450,7 @@ fn a_share_is_exact_whatever_the_workers_do() {
                 for _ in 0..20_000 {
                     random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                     if random >> 63 == 0 {
-                        if let Ok(lease) = pools.lease_for(key(1), who, |_| true) {
+                        if let Ok(lease) = lease_for(pools, key(1), who, |_| true) {
                             most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                             mine.push(lease);
                         }
@@ -424,10 +465,11 @@ fn a_share_is_exact_whatever_the_workers_do() {
     });
     assert!((90..=100).contains(&most.load(Ordering::SeqCst)), "{most:?}");
     assert_eq!((pools.used_total(), pools.askers()), (0, 0));
-    let all: Vec<Lease> = (0..200).map_while(|_| pools.lease_for(key(1), who, |_| true).ok()).collect();
+    let all: Vec<Lease> = (0..200).map_while(|_| lease_for(&pools, key(1), who, |_| true).ok()).collect();
     assert_eq!(all.len(), 100);
     let other = Asker { owner: Owner(8), ..who };
     assert!(
-        pools.lease_for(key(1), other, |_| true).is_ok() && pools.lease_for(key(2), who, |_| true).is_ok()
+        lease_for(&pools, key(1), other, |_| true).is_ok()
+            && lease_for(&pools, key(2), who, |_| true).is_ok()
     );
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use testkit::gateway_file::{GatewayFile, Rule};
 use testkit::netns::{available, eventually};
 use testkit::probe::Outcome;
-use testkit::site::{PATIENCE, Site};
+use testkit::site::{Daemon, PATIENCE, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 const OUTSIDE: &str = "198.51.100.7:8080";
@@ -114,6 +114,74 @@ fn a_reload_changes_everything_or_nothing() {
     assert!(opened.is_some(), "{}", daemon.log());
 }
 
+/// What `drops` says of denied packets: the reason, the NSG, the rule and how many.
+fn denied(daemon: &Daemon) -> Vec<(String, String, String, u64)> {
+    let drops = daemon.ask("drops");
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let rows = drops.as_array().expect("drops is a list").iter().map(|drop| {
+        let packets = drop["packets"].as_u64().expect("a count");
+        (text(&drop["reason"]), text(&drop["nsg"]), text(&drop["rule"]), packets)
+    });
+    rows.filter(|(reason, ..)| reason.starts_with("denied-")).collect()
+}
+
+#[test]
+fn a_rule_that_a_reload_turns_around_counts_anew() {
+    let Some(site) = site() else { return };
+    let file = |turn: fn(Rule) -> Rule| {
+        let telnet = turn(Rule::deny("Telnet", 100).protocol("Tcp").port("23"));
+        GatewayFile::open().nsg("vm1", [telnet, turn(Rule::allow("Web", 200).protocol("Udp").port("8080"))])
+    };
+    let daemon = site.start(Path::new(NSGATE), &file(Rule::outbound));
+    assert!(is_answered(&site.udp(&site.vm1, OUTSIDE)), "{}", daemon.log());
+    daemon.denies("vm1-nsg", "Telnet", || site.try_tcp(&site.vm1, "198.51.100.7:23"));
+    let [out] = &denied(&daemon)[..] else { panic!("{:#}", daemon.ask("drops")) };
+    assert_eq!((&*out.0, &*out.1, &*out.2), ("denied-outbound", "vm1-nsg", "Telnet"));
+
+    let done = daemon.reload(&file(|rule| rule).text());
+    assert!(done.status.success(), "{}", stderr(&done));
+    assert_eq!(denied(&daemon), std::slice::from_ref(out));
+    let flows = daemon.ask("flows");
+    let web = flows.as_array().unwrap().iter().find(|flow| flow["protocol"] == "Udp").expect("it is alive");
+    assert_eq!(web["rules"], json!([{"nsg": "vm1-nsg", "rule": "Web"}]));
+
+    daemon.denies("vm1-nsg", "Telnet", || site.try_tcp(&site.vm2, "10.0.1.4:23"));
+    let (ended, rows) = (daemon.ask("status"), denied(&daemon));
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    for (reason, nsg, rule, packets) in rows {
+        assert_eq!((&*nsg, &*rule), ("vm1-nsg", "Telnet"));
+        let of_all = ended["endings"].as_array().unwrap().iter().find(|it| it["ending"] == *reason);
+        assert_eq!(of_all.map(|it| &it["packets"]), Some(&json!(packets)), "{reason}");
+    }
+}
+
+#[test]
+fn nsgs_of_one_name_count_apart() {
+    let Some(site) = site() else { return };
+    let deny = || [Rule::deny("Telnet", 100).outbound().protocol("Tcp").port("23")];
+    // The second one is of another resource group, and has the first one's name.
+    let groups =
+        |name: &str| format!("resourceGroups/{name}/providers/Microsoft.Network/networkSecurityGroups/");
+    let text = GatewayFile::open().nsg("vm1", deny()).nsg("vm2", deny()).text();
+    let text = text.replace(&format!("{}vm2-nsg", groups("lab")), &format!("{}vm1-nsg", groups("other")));
+    let text = text.replace("\"vm2-nsg\"", "\"vm1-nsg\"");
+    let daemon = site.start_on(Path::new(NSGATE), &text);
+    let names = |expected: usize| {
+        let rows = denied(&daemon);
+        assert!(rows.iter().all(|(_, nsg, rule, _)| nsg == "vm1-nsg" && rule == "Telnet"), "{rows:?}");
+        assert_eq!(rows.len(), expected, "{rows:?}");
+    };
+    daemon.denies("vm1-nsg", "Telnet", || site.try_tcp(&site.vm1, "198.51.100.7:23"));
+    names(1);
+    daemon.denies("vm1-nsg", "Telnet", || site.try_tcp(&site.vm2, "198.51.100.7:23"));
+    names(2);
+
+    let done = daemon.reload(&text.replace(&groups("other"), &groups("OTHER")));
+    assert!(done.status.success(), "{}", stderr(&done));
+    daemon.denies("vm1-nsg", "Telnet", || site.try_tcp(&site.vm2, "198.51.100.7:23"));
+    names(2);
+}
+
 #[test]
 fn a_reload_attaches_and_detaches() {
     let Some(site) = site() else { return };
@@ -202,7 +270,7 @@ fn an_interface_that_comes_back_down_is_guarded_and_holds_up_nobody() {
     assert!(soon(&|| is("attached")), "{}", daemon.log());
 }
 
-fn descriptors(daemon: &testkit::site::Daemon) -> usize {
+fn descriptors(daemon: &Daemon) -> usize {
     let pid = daemon.ask("status")["pid"].to_string();
     std::fs::read_dir(format!("/proc/{pid}/fd")).expect("a running daemon").count()
 }

@@ -5,11 +5,10 @@ use crate::checks;
 use crate::clockwork::lingered_in;
 use crate::engine::{Action, Engine, Hop};
 use crate::path::segment_of;
-use crate::route::likes;
 use crate::step::Plan;
 use flow::{Flow, FlowId, NewFlow, Side, State, Touched};
-use nat::{Lease, PoolKey, Refused};
-use packet::{Frame, Packet, Time};
+use nat::{Lease, Place, PoolKey};
+use packet::{Frame, Owner, Packet, Time};
 
 impl Engine {
     /// Makes the record of a new flow, with its translated port where it needs one; `None` where another worker has taken
@@ -21,11 +20,14 @@ impl Engine {
         packet: &Packet,
         plan: Plan,
     ) -> Result<Option<FlowId>, DropReason> {
-        // Before the closed record goes: giving its port back could change which one comes next.
-        let lease = plan.snat.map(|pool| self.lease(pool, &plan)).transpose()?;
-        if lease.as_ref().is_some_and(|lease| lease.port() != plan.responder.destination_port) {
-            return Ok(None);
-        }
+        // Before the closed record goes, which stays where no other follows.
+        let lease = match plan.snat {
+            None => None,
+            Some(place) => match self.lease(place, plan.owner)? {
+                None => return Ok(None),
+                lease => lease,
+            },
+        };
         if let Some(closed) = plan.replaces {
             let closed = self.flows.remove(closed);
             self.forget(closed);
@@ -61,26 +63,29 @@ impl Engine {
         }
     }
 
-    /// A port of the pool: a free one, or that of the connection that has been closed longest. Where another worker is
-    /// quicker to take it, the next one's.
-    fn lease(&mut self, pool: PoolKey, plan: &Plan) -> Result<Lease, DropReason> {
-        let whose = (self.worker, self.workers);
-        let likes = |port| likes(port, plan.initiator.destination_port, whose);
-        let asker = self.snapshot.asker(plan.owner);
-        loop {
-            match self.shared.pools.lease_for(pool, asker, likes) {
-                Err(Refused::Exhausted(_)) if self.give_up(&pool) => {}
-                outcome => return Ok(outcome?),
-            }
+    /// The port that the rules have seen: a free one, or that of the connection that has been closed longest. `None` where
+    /// another worker was quicker to take it.
+    fn lease(&mut self, place: Place, owner: Owner) -> Result<Option<Lease>, DropReason> {
+        let asker = self.snapshot.asker(owner);
+        let lease = self.shared.pools.lease_at(place, asker)?;
+        if lease.is_none() && self.lingers_longest(place) {
+            self.give_up(&place.key());
+            return Ok(self.shared.pools.lease_at(place, asker)?);
         }
+        Ok(lease)
     }
 
-    /// Ends the connection of a pool that has lingered longest here: its port is free again. Returns whether there was one.
-    pub(crate) fn give_up(&mut self, pool: &PoolKey) -> bool {
-        let Some(oldest) = self.closing.oldest(&self.flows, pool) else { return false };
+    /// Whether this is the port of the connection of its pool that has lingered longest here.
+    fn lingers_longest(&self, place: Place) -> bool {
+        let oldest = self.closing.oldest(&self.flows, &place.key()).and_then(|flow| self.flows.get(flow));
+        oldest.and_then(|action| action.lease.as_ref()).is_some_and(|lease| lease.place() == place)
+    }
+
+    /// Ends the connection of a pool that has lingered longest here, if there is one: its port is free again.
+    pub(crate) fn give_up(&mut self, pool: &PoolKey) {
+        let Some(oldest) = self.closing.oldest(&self.flows, pool) else { return };
         let ended = self.flows.remove(oldest);
         self.forget(ended);
-        true
     }
 
     /// Lets a record go that has left the table: its port and its tuples are free again, and nothing lingers for it.

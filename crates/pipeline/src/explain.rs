@@ -41,8 +41,6 @@ pub struct RouteFound {
 /// The rule of an NSG that decided at a stage, and what it was asked: enough to ask the other rules of that NSG.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Decided {
-    /// Which way.
-    pub direction: Direction,
     /// The rule.
     pub name: RuleName,
     /// What it says.
@@ -224,7 +222,6 @@ impl Recorder<'_> {
             Event::OfWorker(worker) => ("worker", format!("worker {worker} has the flow, or would have it")),
             Event::Judged { direction, level, nic, by } => {
                 let decided = by.as_ref().map(|by| Decided {
-                    direction,
                     name: by.name.clone(),
                     access: by.access,
                     group: by.group,

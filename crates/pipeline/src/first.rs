@@ -156,7 +156,9 @@ pub(crate) fn not_here<O: Observer>(
     seen: &mut O,
 ) -> Step {
     match plan.snat {
-        Some(pool) if !world.shared.pools.has_free(&pool) => Step::GiveUp { pool, home, begins },
+        Some(place) if !world.shared.pools.has_free(&place.key()) => {
+            Step::GiveUp { pool: place.key(), home, begins }
+        }
         _ => {
             seen.see(Event::OfWorker(home));
             Step::HandOver { worker: home, begins }
@@ -185,11 +187,11 @@ pub(crate) fn tell_of_shortage<O: Observer>(link: &Link, refusal: Refusal, seen:
 /// Whether the record of a new flow would be taken: no live flow has its tuples, and the table has a place.
 pub(crate) fn room(world: &World<'_>, plan: &Plan) -> Result<(), DropReason> {
     let makes_room = |flow| {
-        let gives_its_port_up = || world.closing.oldest(world.flows, &plan.snat?);
+        let gives_its_port_up = || world.closing.oldest(world.flows, &plan.snat?.key());
         Some(flow) == plan.replaces || Some(flow) == gives_its_port_up()
     };
     let taken = world.flows.find(&plan.responder).is_some_and(|(flow, _)| !makes_room(flow));
-    // Not asked for a translated port: another worker may have leased it since, and then the leasing finds another.
+    // Not asked for a translated port: another worker may have leased it since, and then the leasing says so.
     let claimed = || {
         let is_asked = world.workers > 1 && plan.snat.is_none();
         is_asked && world.shared.directory.find(&plan.responder).is_some_and(|w| w != world.worker)

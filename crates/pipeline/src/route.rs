@@ -5,7 +5,7 @@ use crate::checks;
 use crate::observer::{Event, Observer, RouteKind};
 use crate::step::{Refusal, World};
 use model::SubnetIndex;
-use nat::{Lease, PoolKey};
+use nat::{Lease, Place, PoolKey};
 use packet::parse::{ACK, SYN};
 use packet::{Address, AttachmentId, FlowKey, Packet, Scope, Transport, home};
 use snapshot::{PLATFORM, Private, Public, Reach, Snapshot};
@@ -112,14 +112,14 @@ fn to_gateway(snapshot: &Snapshot, on: AttachmentId, destination: Address) -> Re
     }
 }
 
-/// The tuple with which a packet leaves for the internet, and whose port it then has.
+/// The tuple with which a packet leaves for the internet, and which port of which pool it then has.
 pub(crate) fn outward<O: Observer>(
     world: &World<'_>,
     sender: &Private,
     packet: &Packet,
     key: FlowKey,
     seen: &mut O,
-) -> Result<(FlowKey, Option<PoolKey>), Refusal> {
+) -> Result<(FlowKey, Option<Place>), Refusal> {
     if let Some(public) = sender.public.filter(|public| public.is_v4() == key.source.is_v4()) {
         seen.see(Event::OneToOne(public));
         return Ok((FlowKey { source: public, ..key }, None));
@@ -142,13 +142,14 @@ pub(crate) fn outward<O: Observer>(
     let pool = PoolKey { public: from, protocol: key.protocol, destination: to };
     let likes = |port| likes(port, key.destination_port, (world.worker, world.workers));
     let asker = world.snapshot.asker(nic.owner);
-    let port = match world.shared.pools.peek_for(&pool, asker, likes) {
+    let place = match world.shared.pools.peek_for(pool, asker, likes) {
         Ok(free) => free,
         Err(nat::Refused::Share(_)) => return Err(DropReason::SnatShareFull.into()),
         Err(nat::Refused::Exhausted(_)) => given_up(world, &pool)?,
     };
+    let port = place.port();
     seen.see(Event::Snat { public, port, stand_in: nic.stand_in });
-    Ok((FlowKey { source: public, source_port: port, ..key }, Some(pool)))
+    Ok((FlowKey { source: public, source_port: port, ..key }, Some(place)))
 }
 
 /// Whether a worker would have a translated port rather than another: the answers to it then have their home with it.
@@ -158,7 +159,7 @@ pub(crate) fn likes(port: u16, destination_port: u16, (worker, workers): (usize,
 }
 
 /// The port of the connection of a pool that closed first; where that is another worker's, who it is.
-fn given_up(world: &World<'_>, pool: &PoolKey) -> Result<u16, Refusal> {
+fn given_up(world: &World<'_>, pool: &PoolKey) -> Result<Place, Refusal> {
     let exhausted = Refusal::from(DropReason::SnatPortsExhausted);
     if world.workers > 1
         && let Some(worker) = world.shared.lingering.oldest(pool)
@@ -167,7 +168,7 @@ fn given_up(world: &World<'_>, pool: &PoolKey) -> Result<u16, Refusal> {
         return Err(Refusal { makes_room: Some(worker), ..exhausted });
     }
     let oldest = world.closing.oldest(world.flows, pool).and_then(|flow| world.flows.get(flow));
-    oldest.and_then(|action| action.lease.as_ref().map(Lease::port)).ok_or(exhausted)
+    oldest.and_then(|action| action.lease.as_ref().map(Lease::place)).ok_or(exhausted)
 }
 
 pub(crate) fn attachment_of(receiver: &Private) -> Result<AttachmentId, DropReason> {

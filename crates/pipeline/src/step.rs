@@ -6,7 +6,7 @@ use crate::judge::Judgement;
 use crate::shared::Shared;
 use crate::{Denial, IcmpError};
 use flow::{FlowId, Side};
-use nat::PoolKey;
+use nat::{Place, PoolKey};
 use packet::parse::Quote;
 use packet::{AttachmentId, FlowKey, Neighbour, Owner, Packet};
 use snapshot::Snapshot;
@@ -84,8 +84,8 @@ pub(crate) struct Plan {
     pub(crate) responder: FlowKey,
     /// Whose flow it is: the sender's, or from outside the receiver's.
     pub(crate) owner: Owner,
-    /// Whose port `responder.destination_port` is.
-    pub(crate) snat: Option<PoolKey>,
+    /// Where `responder.destination_port` is one of the gateway's: which port of which pool.
+    pub(crate) snat: Option<Place>,
     /// Where packets of the initiator and of the responder leave.
     pub(crate) egress: [AttachmentId; 2],
     /// Whether this is a hop: TTL counts down everywhere but inside a subnet.

@@ -4,11 +4,15 @@
 
 mod threads_world;
 
-use packet::FlowKey;
+use nat::PoolKey;
+use packet::{FlowKey, Protocol};
 use pipeline::{Counters, DropReason, Ending, Engine};
 use std::collections::HashSet;
-use std::sync::atomic::Ordering::Relaxed;
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
+use testkit::build::ipv4;
 use testkit::lab::Blueprint;
 use threads_world::{Alarm, PUBLIC, SHARED, Wire, Worker, come_to_rest, engines};
 
@@ -70,6 +74,41 @@ fn threads_do_each_other_no_harm() {
     assert!(engines.iter().all(|engine| engine.held() == [0, 0]), "flow records, lingering connections");
     assert_eq!((shared.away_from_home(), shared.waiting(), shared.datagrams()), (0, 0, 0));
     assert_eq!((shared.pools().used_total(), shared.pools().askers()), (0, 0));
+}
+
+/// While another thread begins and ends flows to destinations of its own, as fast as it can, no new flow is refused: a port
+/// that was free when the rules saw it is not another for that.
+#[test]
+fn what_others_open_refuses_nobody_a_port() {
+    const MOST: u32 = 100_000;
+    let mut lab = Blueprint::default().capacity(2 * MOST as usize).build();
+    let pools = Arc::clone(lab.shared().pools());
+    let pool = |nth: u32| PoolKey {
+        public: SHARED.parse().unwrap(),
+        protocol: Protocol::UDP,
+        destination: (0x0909_0000 + nth % 0x1_0000).into(),
+    };
+    let (begin, is_over, opened) = (Barrier::new(2), AtomicBool::new(false), AtomicU32::new(0));
+    let mut flows = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            begin.wait();
+            // It ends on its own, too, should the other one panic.
+            for nth in (0..100_000_000).take_while(|_| !is_over.load(Relaxed)) {
+                drop(pools.lease(pool(nth)));
+                opened.store(nth, Relaxed);
+            }
+        });
+        begin.wait();
+        // On a machine that has other things to do, until both have had their turns.
+        while flows < MOST && (flows < MOST / 5 || opened.load(Relaxed) < 10 * MOST) {
+            let to = Ipv4Addr::from(0x0808_0000 + flows).to_string();
+            lab.send_directly("vm1", ipv4("10.0.1.4", &to).udp(5000, 53));
+            flows += 1;
+        }
+        is_over.store(true, Relaxed);
+    });
+    assert_eq!((lab.dropped(DropReason::TupleInUse), pools.used_total()), (0, flows as usize));
 }
 
 /// What workers in a hurry may drop: what a reload forbids, what has run out, and what comes after its flow.

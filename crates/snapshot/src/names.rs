@@ -1,5 +1,6 @@
 //! Names that are numbered once and kept, so that a flow record outlives the policy that allowed it.
 
+use model::Direction;
 use packet::{Owner, Scope};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,13 +12,17 @@ pub(crate) const OUTSIDE_SCOPES: u16 = 0x8000;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RuleId(pub u32);
 
-/// What a [`RuleId`] stands for.
+/// What a [`RuleId`] stands for. A rule that a reload turns around is another one, as is one of another NSG of the same name.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct RuleName {
-    /// The NSG.
+    /// The NSG's resource id in lower case, as the letter case of ids means nothing.
+    pub nsg_id: Arc<str>,
+    /// The NSG's name.
     pub nsg: Arc<str>,
-    /// The rule.
+    /// The rule's name.
     pub rule: Arc<str>,
+    /// Which way it looks.
+    pub direction: Direction,
     /// Whether it is one of the six default rules.
     pub default: bool,
 }

@@ -15,10 +15,8 @@ const TRIES: usize = 1 << 22;
 /// A rule that denies something between two neighbours.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unseen {
-    /// The rule.
+    /// The rule, which denies at the receiver where it looks inbound, else at the sender.
     pub rule: RuleName,
-    /// Whether it denies at the receiver or at the sender.
-    pub direction: Direction,
     /// The sender's NIC.
     pub from: Arc<str>,
     /// The receiver's NIC.
@@ -144,7 +142,7 @@ impl Search<'_> {
         let Some(name) = snapshot.rule_name(rule) else { return };
         let nic = |private: &Private| Arc::clone(&snapshot.nic(private.nic).name);
         let (from, to) = (nic(&from.1), nic(&to.1));
-        self.found.push(Unseen { rule: name.clone(), direction, from, to, packet });
+        self.found.push(Unseen { rule: name.clone(), from, to, packet });
     }
 }
 

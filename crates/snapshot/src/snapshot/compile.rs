@@ -216,14 +216,18 @@ impl Groups<'_> {
 
 impl Rules {
     fn number(policy: &Policy, id: GroupId, network: &Network, nsg: NsgIndex, names: &mut Names) -> Self {
-        let nsg = network.security_groups.get(nsg.0).map(|nsg| Arc::clone(&nsg.name)).unwrap_or_default();
+        let group = network.security_groups.get(nsg.0);
+        let nsg = group.map(|group| Arc::clone(&group.name)).unwrap_or_default();
+        let nsg_id: Arc<str> = group.map(|group| group.id.to_ascii_lowercase().into()).unwrap_or_default();
         let mut of = |direction| {
             let rules = policy.rules(id, direction).iter();
             rules
                 .map(|rule| {
                     names.number(RuleName {
+                        nsg_id: Arc::clone(&nsg_id),
                         nsg: Arc::clone(&nsg),
                         rule: Arc::clone(&rule.name),
+                        direction,
                         default: rule.default,
                     })
                 })
