@@ -62,26 +62,36 @@ fn reached(it: &reach::Reached) -> Reached {
 }
 
 fn incomplete(one: &crate::diff::Difference) -> Incomplete {
-    let (nic, nsg) = subject(&one.subject);
+    let Whose { nic, subnet, nsg } = whose(&one.subject);
     let groups = one.groups.iter().map(ToString::to_string).collect();
-    Incomplete { direction: way(one.direction).into(), nic, nsg, groups }
+    Incomplete { direction: way(one.direction).into(), nic, subnet, nsg, groups }
 }
 
-/// A network interface, or a group.
-fn subject(subject: &Subject) -> (Option<String>, Option<String>) {
-    match subject {
-        Subject::Nic(name) => (Some(name.to_string()), None),
-        Subject::Nsg(name) => (None, Some(name.to_string())),
-    }
+/// A network interface, or a group, or a subnet and its group.
+struct Whose {
+    nic: Option<String>,
+    subnet: Option<String>,
+    nsg: Option<String>,
+}
+
+fn whose(subject: &Subject) -> Whose {
+    let (nic, subnet, nsg) = match subject {
+        Subject::Nic(name) => (Some(name), None, None),
+        Subject::Nsg(name) => (None, None, Some(name)),
+        Subject::Subnet { subnet, nsg } => (None, Some(subnet), Some(nsg)),
+    };
+    let [nic, subnet, nsg] = [nic, subnet, nsg].map(|name| name.map(ToString::to_string));
+    Whose { nic, subnet, nsg }
 }
 
 fn regions(one: &crate::diff::Difference) -> impl Iterator<Item = Difference> + '_ {
     one.regions.iter().map(|region| {
-        let (nic, nsg) = subject(&one.subject);
+        let Whose { nic, subnet, nsg } = whose(&one.subject);
         let Tuple { protocol, source, source_port, destination, destination_port } = region.witness;
         Difference {
             direction: way(one.direction).into(),
             nic,
+            subnet,
             nsg,
             protocol: word(protocol),
             source: source.ip(),

@@ -6,6 +6,7 @@ use crate::matching::pair;
 use crate::reach::{self, ReachChange};
 use crate::region::Region;
 use crate::stack::Seen;
+use crate::subnets::Subnets;
 use ipnet::IpNet;
 use model::{Direction, Vantage};
 use std::collections::BTreeMap;
@@ -38,7 +39,7 @@ pub struct Limits {
 /// What two networks decide differently.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Diff {
-    /// By NIC or network security group, and direction.
+    /// By NIC, network security group or subnet, and direction.
     pub differences: Vec<Difference>,
     /// What only one network has, so that it can not be compared.
     pub only: Vec<Only>,
@@ -72,6 +73,13 @@ pub enum Subject {
     Nic(Arc<str>),
     /// Those of a network security group that guards no network interface.
     Nsg(Arc<str>),
+    /// Those of a subnet in which no network interface is compared, and whose group is another one than before.
+    Subnet {
+        /// The subnet, as `vnet1/web`.
+        subnet: Arc<str>,
+        /// Its group; the new one where it had none.
+        nsg: Arc<str>,
+    },
 }
 
 /// What only one of both networks has.
@@ -116,8 +124,12 @@ impl Diff {
 /// for the packets to and from its own addresses (of a NIC whose address is open, for all of its subnet). Network
 /// security groups that guard no NIC are compared by themselves: as each subnet sees them that both guard, or else with
 /// what VirtualNetwork holds left open, as the members of application security groups without any. Those without a partner
-/// are paired where their rules are the same in all but name; where then a single one on each side has none, they are
-/// compared whatever their names.
+/// are paired where their rules are the same in all but name, or where they guard one subnet; where then a single one on
+/// each side has none, they are compared whatever their names.
+///
+/// Where both networks have virtual networks, each subnet in which no NIC is compared has its partner too, by id, name or
+/// addresses: with another group than before, or without one, it is compared as a NIC of it would be whose address nobody
+/// has. What only one network has of subnets without NICs, and of their addresses, is told.
 ///
 /// Beside the rules, what each NIC reaches is compared: its virtual network and those that are peered with it, the sites
 /// on premises, its public addresses, and the user-defined routes of its subnet; in a virtual network without NICs, what
@@ -143,7 +155,9 @@ pub fn diff(old: &Network<'_>, new: &Network<'_>, limits: &Limits) -> Result<Dif
     let nics =
         pair(&old.network.network_interfaces, &new.network.network_interfaces, |nic| (&nic.id, &nic.name));
     comparison.nics(&nics)?;
-    comparison.groups()?;
+    let subnets = Subnets::new(old.network, new.network, &nics);
+    let groups = comparison.groups(&subnets)?;
+    comparison.subnets(&subnets, &groups)?;
     let (reach, more_reach) = reach::changes(sides.0, sides.1, &nics, limits.regions);
     Ok(Diff { reach, more_reach, ..comparison.found })
 }

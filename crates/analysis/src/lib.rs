@@ -1,7 +1,7 @@
 //! What policies mean, answered exactly: rules that change nothing, and the difference of two networks.
 //!
-//! [`diff`] compares two networks, NIC by NIC where they have any and network security group by group where not, and
-//! answers with regions: sets of packets that the old network decides one way and the new one the other, each with one
+//! [`diff`] compares two networks, NIC by NIC where they have any and network security group by group and subnet by subnet
+//! where not, and answers with regions: sets of packets that the old network decides one way and the new one the other, each with one
 //! packet as a witness. It sees meaning alone. Other names, merged ports, split prefixes, or rules in another order that
 //! no packet can tell are no difference.
 //!
@@ -47,7 +47,7 @@
 //! | `line`, `space` | which values of a field the rules tell apart |
 //! | `compare`, `changed`, `diagram`, `lists` | which packets two lists of rules decide differently |
 //! | `region`, [`text`], `answer` | how that is told |
-//! | `diff`, `comparison`, `stack`, `matching` | what is compared with what |
+//! | `diff`, `comparison`, `groups`, `subnets`, `stack`, `matching` | what is compared with what |
 //! | `assume` | which addresses both sides assume alike |
 //! | `reach` | what is reached in one network alone, whatever the rules say |
 //! | `lint`, `diagnostics` | which rules change nothing, and how that is told |
@@ -63,6 +63,7 @@ mod cover;
 mod diagnostics;
 mod diagram;
 mod diff;
+mod groups;
 mod idle;
 mod limits;
 mod line;
@@ -73,6 +74,7 @@ mod reach;
 mod region;
 mod space;
 mod stack;
+mod subnets;
 mod symbol;
 pub mod text;
 

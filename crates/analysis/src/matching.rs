@@ -1,7 +1,10 @@
 //! What of the old network is what of the new one.
 
-use model::{NsgIndex, SubnetIndex, Vantage, VnetIndex};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use crate::diff::OnlyIn;
+use model::{NsgIndex, SubnetIndex, VnetIndex};
+use policy::Ranges;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::Hash;
 use std::sync::Arc;
 
 /// Pairs of places in two lists, and the places that have no partner.
@@ -48,6 +51,37 @@ impl Matched {
         self.old.retain(|place| !olds.contains(place));
         self.new.retain(|place| !news.contains(place));
     }
+
+    /// Joins those that are left and mean the same, one after the other; what has no meaning stays.
+    pub(crate) fn join_alike<K: Eq + Hash>(&mut self, mut meaning: impl FnMut(OnlyIn, usize) -> Option<K>) {
+        let mut news: HashMap<K, VecDeque<usize>> = HashMap::new();
+        for &place in &self.new {
+            if let Some(meaning) = meaning(OnlyIn::New, place) {
+                news.entry(meaning).or_default().push_back(place);
+            }
+        }
+        let mut taken = HashSet::new();
+        self.old.retain(|&place| {
+            let partner = meaning(OnlyIn::Old, place).and_then(|it| news.get_mut(&it)?.pop_front());
+            let Some(partner) = partner else { return true };
+            taken.insert(partner);
+            self.pairs.push((place, partner));
+            false
+        });
+        self.new.retain(|place| !taken.contains(place));
+    }
+}
+
+/// Matches virtual networks by id or name; names are not meaning, so those that are left are the same where their
+/// addresses are.
+pub(crate) fn virtual_networks(old: &model::Network, new: &model::Network) -> Matched {
+    let (olds, news) = (&old.virtual_networks, &new.virtual_networks);
+    let mut matched = pair(olds, news, |vnet| (&vnet.id, &vnet.name));
+    matched.join_alike(|side, place| {
+        let list = if side == OnlyIn::Old { olds } else { news };
+        list.get(place).map(|vnet| Ranges::of_prefixes(&vnet.address_space))
+    });
+    matched
 }
 
 /// The subnets that a group guards.
@@ -57,34 +91,4 @@ pub(crate) fn subnets(network: &model::Network, group: usize) -> impl Iterator<I
         let guarded = guarded.filter(move |(_, subnet)| subnet.security_group == Some(NsgIndex(group)));
         guarded.map(move |(subnet, _)| SubnetIndex { vnet: VnetIndex(nth), subnet })
     })
-}
-
-/// From where two groups are compared that guard no NIC: from the subnets of one name that both guard, and in a virtual
-/// network without any from the first that each guards there; `None` alone where they share no virtual network.
-pub(crate) fn views(
-    (old, old_group): (&model::Network, usize),
-    (new, new_group): (&model::Network, usize),
-) -> Vec<Option<(Vantage, Vantage)>> {
-    let named = |network: &model::Network, group: usize| {
-        let mut guarded: BTreeMap<String, BTreeMap<String, SubnetIndex>> = BTreeMap::new();
-        for index in subnets(network, group) {
-            let Some(vnet) = network.virtual_networks.get(index.vnet.0) else { continue };
-            let Some(subnet) = vnet.subnets.get(index.subnet) else { continue };
-            let here = guarded.entry(vnet.name.to_ascii_lowercase()).or_default();
-            here.entry(subnet.name.to_ascii_lowercase()).or_insert(index);
-        }
-        guarded
-    };
-    let (olds, news) = (named(old, old_group), named(new, new_group));
-    let mut views = BTreeSet::new();
-    for (vnet, olds) in &olds {
-        let Some(news) = news.get(vnet) else { continue };
-        let named = olds.iter().filter_map(|(name, &subnet)| Some((subnet, *news.get(name)?)));
-        let mut shared: Vec<(SubnetIndex, SubnetIndex)> = named.collect();
-        if shared.is_empty() {
-            shared.extend(olds.values().copied().zip(news.values().copied()).next());
-        }
-        views.extend(shared.into_iter().map(|(one, other)| (old.vantage(one), new.vantage(other))));
-    }
-    if views.is_empty() { vec![None] } else { views.into_iter().map(Some).collect() }
 }

@@ -2,11 +2,11 @@
 //! user-defined routes that lead elsewhere.
 
 use crate::diff::Network;
-use crate::matching::{Matched, pair};
+use crate::matching::{Matched, virtual_networks};
 use ipnet::IpNet;
 use model::{NetworkInterface, NextHop, PublicIpIndex, RouteDestination, RouteTableIndex, VnetIndex};
 use policy::Ranges;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -123,17 +123,7 @@ struct Comparison<'a> {
 
 impl<'a> Comparison<'a> {
     fn new(old: &'a Network<'a>, new: &'a Network<'a>) -> Self {
-        let (olds, news) = (&old.network.virtual_networks, &new.network.virtual_networks);
-        let mut matched = pair(olds, news, |vnet| (&vnet.id, &vnet.name));
-        // Names are not meaning: those left over are the same where their addresses are.
-        let mut by_space: HashMap<Ranges, VecDeque<usize>> = HashMap::new();
-        for &left in &matched.new {
-            by_space.entry(Ranges::of_prefixes(&news[left].address_space)).or_default().push_back(left);
-        }
-        for &left in &matched.old {
-            let same = by_space.get_mut(&Ranges::of_prefixes(&olds[left].address_space));
-            matched.pairs.extend(same.and_then(VecDeque::pop_front).map(|other| (left, other)));
-        }
+        let matched = virtual_networks(old.network, new.network);
         let pairs: Vec<(VnetIndex, VnetIndex)> =
             matched.pairs.iter().map(|&(old, new)| (VnetIndex(old), VnetIndex(new))).collect();
         let keys = pairs.iter().map(|&(old, new)| (new, Key::Old(old))).collect();

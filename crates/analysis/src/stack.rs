@@ -1,16 +1,16 @@
-//! What is asked before an address of a NIC: lists of rules, one after the other.
+//! What is asked before an address of a NIC or a subnet: lists of rules, one after the other.
 
-use crate::diff::Network;
+use crate::diff::{Network, Subject};
 use crate::limits::Error;
 use crate::space::Builder;
 use crate::symbol::View;
 use ipnet::IpNet;
 use model::{Direction, IpConfiguration, NetworkInterface, NsgIndex, PublicIpSku, Vantage};
 use policy::Ranges;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-/// The rules before an address of a NIC.
+/// The rules before an address of a NIC, or of a subnet without any.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Stack {
     pub(crate) from: Vantage,
@@ -18,6 +18,38 @@ pub(crate) struct Stack {
     pub(crate) nic_group: Option<NsgIndex>,
     /// Nothing guards it but the kind of its public address.
     pub(crate) closed: bool,
+}
+
+/// Addresses of one NIC or subnet that meet the same rules.
+#[derive(Clone, Debug)]
+pub(crate) struct Unit {
+    pub(crate) subject: Subject,
+    pub(crate) addresses: Ranges,
+}
+
+/// Who is compared, by the rules before it in the old network and in the new one.
+#[derive(Debug, Default)]
+pub(crate) struct Stacks {
+    pub(crate) list: Vec<((Stack, Stack), Vec<Unit>)>,
+    places: HashMap<(Stack, Stack), usize>,
+    order: HashMap<Subject, usize>,
+}
+
+impl Stacks {
+    pub(crate) fn push(&mut self, both: (Stack, Stack), subject: Subject, addresses: Ranges) {
+        let next = self.order.len();
+        self.order.entry(subject.clone()).or_insert(next);
+        let place = *self.places.entry(both).or_insert_with(|| {
+            self.list.push((both, Vec::new()));
+            self.list.len() - 1
+        });
+        self.list[place].1.push(Unit { subject, addresses });
+    }
+
+    /// The place of a subject in the order in which they came.
+    pub(crate) fn place(&self, subject: &Subject) -> Option<usize> {
+        self.order.get(subject).copied()
+    }
 }
 
 /// Lists of rules in a space, by their order, with the names of their groups.

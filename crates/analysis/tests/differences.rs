@@ -113,6 +113,99 @@ proptest! {
         }
     }
 
+    /// Subnets without NICs, whose groups change, and the rules of these as well; names are not meaning.
+    #[test]
+    fn of_subnets_without_nics(
+        (old, new) in (any_rules(0..6), any_rules(0..6)).prop_flat_map(|both| {
+            (Just(both.clone()), prop_oneof![
+                1 => (Just(both.0.clone()), Just(both.1.clone())),
+                2 => (changed(both.0), changed(both.1)),
+            ])
+        }),
+        tables in tables(),
+        limits in limits(),
+        (groups, new_groups) in guarded().prop_flat_map(|groups| {
+            (Just(groups), prop_oneof![1 => Just(groups), 2 => guarded()])
+        }),
+        crossed in any::<bool>(),
+    ) {
+        let side = |(one, other), tables, groups: [Option<usize>; 2]| {
+            let mut network = routed(network(one, other, false), tables);
+            for (subnet, group) in network.virtual_networks[0].subnets.iter_mut().zip(groups) {
+                subnet.security_group = group.map(NsgIndex);
+            }
+            network
+        };
+        let (old, mut new) = (side(old, tables.0, groups), side(new, tables.1, new_groups));
+        if crossed {
+            // Each has the name of the other, and so is the other with new rules.
+            let [one, other] = &mut new.security_groups[..] else { panic!("there are two") };
+            std::mem::swap(&mut one.id, &mut other.id);
+            std::mem::swap(&mut one.name, &mut other.name);
+        }
+        let name = |network: &Network, group: usize| network.security_groups[group].name.clone();
+        let found = compare(&old, &new, &limits);
+        let at = |nth| SubnetIndex { vnet: VnetIndex(0), subnet: nth };
+        let says = |network: &Network, nth: usize, group: Option<usize>, direction, tuple: &Tuple| {
+            let tag = tag(network, network.vantage(at(nth)));
+            group.map_or(Access::Allow, |group| decide(network, group, direction, tuple, &tag).0)
+        };
+        let packets = packets();
+        for direction in BOTH {
+            for (nth, subnet) in old.virtual_networks[0].subnets.iter().enumerate() {
+                let both = |packet: &Tuple| {
+                    (says(&old, nth, groups[nth], direction, packet), says(&new, nth, new_groups[nth], direction, packet))
+                };
+                let of_one = groups[nth].zip(new_groups[nth]).filter(|(was, is)| name(&old, *was) == name(&new, *is));
+                let is_own = |packet: &&Tuple| {
+                    let local = if direction == Direction::Inbound { packet.destination } else { packet.source };
+                    subnet.prefixes[0].contains(&local.ip())
+                };
+                let nsg = groups[nth].map(|group| name(&old, group)).or(new_groups[nth].map(|group| name(&new, group)));
+                let label: std::sync::Arc<str> = format!("vnet1/{}", subnet.name).into();
+                let own = nsg.map(|nsg| regions(&found, &Subject::Subnet { subnet: label, nsg }, direction));
+                let own = own.unwrap_or_default();
+                let Some((was, is)) = of_one else {
+                    for packet in packets.iter().filter(is_own) {
+                        let (before, after) = both(packet);
+                        let holding: Vec<&&Region> = own.iter().filter(|region| holds(region, packet, &|_| None)).collect();
+                        prop_assert_eq!(holding.len(), usize::from(before != after), "{:?} {:?}", packet, holding);
+                        if let [region] = holding[..] {
+                            told(region, before, after)?;
+                        }
+                    }
+                    for region in &own {
+                        prop_assert!(is_own(&&region.witness), "{region}");
+                        let (before, after) = both(&region.witness);
+                        told(region, before, after)?;
+                    }
+                    continue;
+                };
+                // The rules of one group are told once, and whatever the address.
+                prop_assert!(own.is_empty());
+                let of_group = regions(&found, &Subject::Nsg(name(&old, was)), direction);
+                for packet in &packets {
+                    let (before, after) = both(packet);
+                    let told = of_group.iter().any(|region| {
+                        holds(region, packet, &|_| None) && (region.old, region.new) == (before, after)
+                    });
+                    prop_assert!(told || before == after, "{:?}", packet);
+                }
+                for region in of_group {
+                    // Some subnet that both guard sees it so.
+                    let sees = |nth: usize| {
+                        let says = (
+                            says(&old, nth, Some(was), direction, &region.witness),
+                            says(&new, nth, Some(is), direction, &region.witness),
+                        );
+                        groups[nth] == Some(was) && new_groups[nth] == Some(is) && says == (region.old, region.new)
+                    };
+                    prop_assert!((0..2).any(sees), "{region}");
+                }
+            }
+        }
+    }
+
     /// A group that guards nothing: whatever VirtualNetwork turns out to hold, the regions are right.
     #[test]
     fn of_groups_alone(
@@ -256,6 +349,12 @@ fn renamed_groups_find_each_other() {
 fn tables() -> impl Strategy<Value = ([Vec<Route>; 2], [Vec<Route>; 2])> {
     let both = || [routes(), routes()];
     prop_oneof![both().prop_map(|tables| (tables.clone(), tables)), (both(), both())]
+}
+
+/// The groups of two subnets.
+fn guarded() -> impl Strategy<Value = [Option<usize>; 2]> {
+    let group = || prop::sample::select(vec![None, Some(0), Some(1)]);
+    [group(), group()]
 }
 
 fn limits() -> impl Strategy<Value = Limits> {

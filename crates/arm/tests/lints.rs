@@ -202,7 +202,25 @@ fn a_group_attached_to_nothing() {
     let elsewhere =
         lone.replacen("\"securityRules\"", "\"networkInterfaces\": [{\"id\": \"x\"}], \"securityRules\"", 1);
     check(&elsewhere).clean();
-    // Without any network interface nobody can say.
+    // A network without machines says who guards its subnets; without any subnet nobody can say.
+    let bare = |subnets: &str, group: &str| {
+        let reference = if group.is_empty() {
+            String::new()
+        } else {
+            format!(", \"networkSecurityGroup\": {{\"id\": \"{group}\"}}")
+        };
+        let subnets = subnets.replacen("}}", &format!("{reference}}}}}"), 1);
+        format!(
+            r#"[{}, {{"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {{
+            "addressSpace": {{"addressPrefixes": ["10.0.0.0/16"]}}, "subnets": [{subnets}]}}}}]"#,
+            group_of("web", &[])
+        )
+    };
+    let subnet = r#"{"name": "s", "properties": {"addressPrefix": "10.0.1.0/24"}}"#;
+    check(&bare(subnet, "web")).clean();
+    let lone = bare(subnet, "");
+    check(&lone).one_warning(&lone, "\"web\"", codes::SECURITY_GROUP_NOT_ATTACHED);
+    check(&bare("", "")).clean();
     check(&format!("[{}]", group_of("web", &[]))).clean();
     // A reference that leads nowhere is the error, and all that is said.
     let broken = attached.replacen("{\"id\": \"web\"}", "{\"id\": \"wbe\"}", 1);

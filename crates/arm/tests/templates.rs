@@ -99,7 +99,7 @@ fn templates_that_make_the_same_resource_are_in_resource_groups_of_their_own() {
 
 #[test]
 fn values_that_nothing_asks_for_are_mentioned() {
-    let ip = r#", {"type": "Microsoft.Network/networkSecurityGroups", "name": "[reference('ip').name]"}"#;
+    let ip = r#", {"type": "Microsoft.Network/applicationSecurityGroups", "name": "[reference('ip').name]"}"#;
     let values =
         document::read_json("v.json", r#"{"reference('ip').nam": "x", "reference('pip').name": "y"}"#)
             .unwrap();

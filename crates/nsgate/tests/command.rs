@@ -786,6 +786,66 @@ fn members_without_an_address_are_compared() {
     assert_eq!((code, found["differences"].as_array().map(Vec::len)), (Some(1), Some(0)), "{found:#}");
 }
 
+/// A network without machines, whose only subnet is like this.
+fn bare(subnet: &str) -> String {
+    format!(
+        r#"[{}, {{"type": "Microsoft.Network/virtualNetworks", "name": "v1", "properties": {{
+            "addressSpace": {{"addressPrefixes": ["10.0.0.0/16"]}}, "subnets": [{subnet}]}}}}]"#,
+        one_rule("web", "AllowWeb", 100, r#"["203.0.113.0/24"]"#, r#"["80"]"#)
+    )
+}
+
+#[test]
+fn subnets_without_machines_are_compared() {
+    let directory = tempfile::tempdir().unwrap();
+    let guarded = r#"{"name": "a", "properties": {"addressPrefix": "10.0.1.0/24", "networkSecurityGroup": {"id": "web"}}}"#;
+    let open = r#"{"name": "a", "properties": {"addressPrefix": "10.0.1.0/24"}}"#;
+    let moved = guarded.replace("10.0.1.0", "10.0.4.0");
+    let document = |name: &str, subnet: &str| {
+        written(&directory, &format!("{name}.json"), &bare(subnet)).display().to_string()
+    };
+    let gateway = |name: &str| {
+        let text = format!("network: {{files: [{name}.json]}}\nattachments: []\n");
+        written(&directory, &format!("{name}.yaml"), &text).display().to_string()
+    };
+    let (old, new) = (document("old", guarded), document("new", open));
+    let (both, changed) = (
+        document(
+            "both",
+            &format!("{guarded}, {}", open.replace("\"a\"", "\"b\"").replace("10.0.1.0", "10.0.2.0")),
+        ),
+        document("moved", &moved),
+    );
+    assert_eq!(nsgate(&["diff", &old, &old]).status.code(), Some(0));
+
+    // Documents and gateway files alike.
+    for (old, new) in [(old.clone(), new.clone()), (gateway("old"), gateway("new"))] {
+        let found = nsgate(&["diff", &old, &new, "--output", "json"]);
+        assert_eq!(found.status.code(), Some(1), "{}", err(&found));
+        let found = json_of(&found);
+        let all = found["differences"].as_array().unwrap();
+        let is = |one: &Value, way: &str| one["direction"] == json!(way);
+        assert!(["Inbound", "Outbound"].iter().all(|way| all.iter().any(|one| is(one, way))), "{found:#}");
+        for one in all {
+            let whose = (&one["subnet"], &one["nsg"], one.get("nic"));
+            assert_eq!(whose, (&json!("v1/a"), &json!("web"), None), "{one:#}");
+            assert_eq!((&one["old"], &one["new"]), (&json!("Deny"), &json!("Allow")));
+            let own = if is(one, "Inbound") { "destination" } else { "source" };
+            assert!(one[own].as_str().unwrap().starts_with("10.0.1."), "{one:#}");
+        }
+        assert!(out(&nsgate(&["diff", &old, &new])).starts_with("subnet v1/a, inbound\n"));
+    }
+
+    let alike = "different: of what both have the rules decide alike, and the same is reached\n";
+    let gone = nsgate(&["diff", &both, &old]);
+    assert_eq!(out(&gone), format!("only in the old policy: subnet v1/b\n{alike}"));
+    let changed = nsgate(&["diff", &old, &changed]);
+    let told = "only in the old policy: addresses 10.0.1.0/24 of subnet v1/a\n\
+                only in the new policy: addresses 10.0.4.0/24 of subnet v1/a\n";
+    assert_eq!(out(&changed), format!("{told}{alike}"));
+    assert_eq!((gone.status.code(), changed.status.code()), (Some(1), Some(1)));
+}
+
 #[test]
 fn explain_takes_azures_documents_alone() {
     let directory = tempfile::tempdir().unwrap();

@@ -119,24 +119,25 @@ fn reached(it: &Reached) -> String {
 
 /// Whose packets they are, and which way they go.
 fn head(one: &Difference) -> String {
-    whose(one.nic.as_deref(), one.nsg.as_deref(), &one.direction)
+    whose([&one.nic, &one.subnet, &one.nsg], &one.direction)
 }
 
-fn whose(nic: Option<&str>, nsg: Option<&str>, direction: &str) -> String {
-    let name = match (nic, nsg) {
-        (Some(name), _) => format!("network interface {name}"),
-        (None, name) => format!("network security group {}", name.unwrap_or_default()),
-    };
-    format!("{name}, {}", direction.to_lowercase())
+fn whose(names: [&Option<String>; 3], direction: &str) -> String {
+    let kinds = ["network interface", "subnet", "network security group"];
+    let known = kinds.into_iter().zip(names).find_map(|(kind, name)| Some((kind, name.as_ref()?)));
+    let whose = known.map(|(kind, name)| format!("{kind} {name}, ")).unwrap_or_default();
+    format!("{whose}{}", direction.to_lowercase())
 }
 
 /// A comparison that did not come to its end.
 fn incomplete(one: &Incomplete) -> String {
-    let whose = whose(one.nic.as_deref(), one.nsg.as_deref(), &one.direction);
-    let groups = match (&one.nic, one.groups.as_slice()) {
-        (None, _) | (_, []) => String::new(),
-        (_, [one]) => format!(" of network security group {one}"),
-        (_, groups) => format!(" of network security groups {}", groups.join(", ")),
+    let whose = whose([&one.nic, &one.subnet, &one.nsg], &one.direction);
+    let is_group = one.nic.is_none() && one.subnet.is_none();
+    let groups = match one.groups.as_slice() {
+        [] => String::new(),
+        _ if is_group => String::new(),
+        [one] => format!(" of network security group {one}"),
+        groups => format!(" of network security groups {}", groups.join(", ")),
     };
     format!("{whose}: the rules{groups} overlap in too many ways to find every difference; there may be more")
 }
@@ -252,6 +253,7 @@ mod tests {
         Difference {
             direction: "Inbound".into(),
             nic: Some("web1-nic".into()),
+            subnet: None,
             nsg: None,
             protocol: "Tcp".into(),
             source: [203, 0, 113, 9].into(),
@@ -335,6 +337,7 @@ mod tests {
         let not = Incomplete {
             direction: "Inbound".into(),
             nic: Some("web1-nic".into()),
+            subnet: None,
             nsg: None,
             groups: vec!["web".into(), "nic".into()],
         };
@@ -347,6 +350,32 @@ mod tests {
         let said = shown(&found, Some(80));
         assert!(said.contains(told), "{said}");
         assert!(said.ends_with("different: 1 region of packets; not all was compared\n"), "{said}");
+    }
+
+    #[test]
+    fn a_subnet_is_told_by_its_name() {
+        let of = |one: Difference, name: &str| Difference {
+            nic: None,
+            subnet: Some(name.into()),
+            nsg: Some("web".into()),
+            ..one
+        };
+        let differences = vec![of(opened(), "v1/a"), of(opened(), "v1/b")];
+        let not = Incomplete {
+            direction: "Outbound".into(),
+            nic: None,
+            subnet: Some("v1/b".into()),
+            nsg: Some("web".into()),
+            groups: vec!["web".into()],
+        };
+        let said =
+            shown(&Differences { differences, incomplete: vec![not], ..Differences::default() }, Some(80));
+        // Each has a head of its own, though the group is the same.
+        let heads: Vec<&str> = said.lines().filter(|line| line.starts_with("subnet ")).collect();
+        let not = "subnet v1/b, outbound: the rules of network security group web overlap in";
+        assert_eq!(heads.len(), 3, "{said}");
+        assert_eq!(heads[..2], ["subnet v1/a, inbound", "subnet v1/b, inbound"]);
+        assert!(heads[2].starts_with(not), "{said}");
     }
 
     #[test]

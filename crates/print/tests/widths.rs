@@ -89,6 +89,7 @@ fn difference(direction: &str) -> Difference {
     Difference {
         direction: direction.into(),
         nic: Some(NIC.into()),
+        subnet: None,
         nsg: None,
         protocol: "Tcp".into(),
         source: [203, 0, 113, 9].into(),
@@ -137,6 +138,7 @@ fn differences() -> Differences {
         incomplete: vec![Incomplete {
             direction: "Inbound".into(),
             nic: Some(NIC.to_owned()),
+            subnet: None,
             nsg: None,
             groups: vec![format!("{NIC}-nsg"), format!("{NIC}-subnet-nsg")],
         }],

@@ -91,7 +91,10 @@ pub struct Incomplete {
     /// The network interface.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nic: Option<String>,
-    /// The network security group, where it guards no network interface.
+    /// The subnet without network interfaces, as `vnet1/web`, where it has another group than before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnet: Option<String>,
+    /// The network security group, where it guards no network interface; of a subnet its old one, or else its new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nsg: Option<String>,
     /// The groups whose rules overlap.
@@ -117,7 +120,10 @@ pub struct Difference {
     /// The network interface whose packets they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nic: Option<String>,
-    /// The network security group, where it guards no network interface.
+    /// The subnet without network interfaces, as `vnet1/web`, where it has another group than before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnet: Option<String>,
+    /// The network security group, where it guards no network interface; of a subnet its old one, or else its new one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nsg: Option<String>,
     /// The packet's protocol.

@@ -26,9 +26,11 @@ pub(super) fn lint(
     directories: &Directories,
     report: &mut Report,
 ) {
-    // Documents without machines say nothing of who is judged, or who is in a group; nor do those with errors.
+    // Documents with errors say nothing of who is judged, nor do those without machines of who is in a group.
     let errors = report.diagnostics.iter().any(|found| found.severity == Severity::Error);
-    let machines = !raw.network_interfaces.is_empty() && !errors && is_complete(raw);
+    let complete = !errors && is_complete(raw);
+    let machines = complete && !raw.network_interfaces.is_empty();
+    let subnets = complete && network.virtual_networks.iter().any(|vnet| !vnet.subnets.is_empty());
     let public = public_addresses(network);
     let balanced = if machines { balanced(raw, network) } else { HashSet::new() };
     let guarded = guarded(network);
@@ -47,7 +49,7 @@ pub(super) fn lint(
             }
         }
     }
-    if machines {
+    if machines || subnets {
         unattached(raw, network, report);
     }
 }
