@@ -159,3 +159,42 @@ fn what_azapi_manages_is_azures_own_already() {
     assert_eq!(network.security_groups[0].rules[0].destination_ports.to_string(), "22");
     assert_eq!(network.virtual_networks[0].subnets[0].security_group.map(|it| it.0), Some(0));
 }
+
+/// The state without the resources that only say what belongs together.
+fn without_associations() -> serde_json::Value {
+    let mut state = of_terraform();
+    let resources = resources_of(&mut state);
+    resources.retain(|it| !it["type"].as_str().unwrap().ends_with("_association"));
+    state
+}
+
+/// The resources of the module that has the network: the virtual network, its subnet, and the network interface last.
+fn resources_of(state: &mut serde_json::Value) -> &mut Vec<serde_json::Value> {
+    state["values"]["root_module"]["child_modules"][0]["resources"].as_array_mut().unwrap()
+}
+
+/// What is read, and the network that it makes.
+fn read(document: &serde_json::Value) -> (arm::Resources, Option<model::Network>) {
+    let read = arm::read_resources(&[document::read_json("net.json", &text(document)).unwrap()]);
+    let network = model::validate(read.network.clone(), std::sync::Arc::default()).0;
+    (read, network)
+}
+
+#[test]
+fn a_network_interface_that_terraform_only_reads_has_its_group() {
+    let mut state = without_associations();
+    let nic = resources_of(&mut state).last_mut().unwrap();
+    nic["mode"] = "data".into();
+    nic["values"]["network_security_group_id"] = format!("{GROUP}/networkSecurityGroups/n").into();
+    let (found, network) = read(&state);
+    assert_eq!(found.diagnostics, Vec::new());
+    let nic = &network.unwrap().network_interfaces[0];
+    assert_eq!(nic.security_group.map(|it| it.0), Some(0));
+    // An association that says the same is no contradiction.
+    let mut state = of_terraform();
+    let nic = &mut resources_of(&mut state)[4];
+    nic["values"]["network_security_group_id"] = format!("{GROUP}/networkSecurityGroups/N").into();
+    let (found, network) = read(&state);
+    assert_eq!(found.diagnostics, Vec::new());
+    assert_eq!(network.unwrap().network_interfaces[0].security_group.map(|it| it.0), Some(0));
+}

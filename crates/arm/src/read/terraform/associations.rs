@@ -59,13 +59,8 @@ impl Belongs {
     pub(super) fn subnet(&self, values: &Node) -> Vec<Entry> {
         let mut properties = fields(values, SUBNET);
         let id = text(values, "id").unwrap_or_default().to_ascii_lowercase();
-        for (held, key) in [(&self.security_group, "networkSecurityGroup"), (&self.route_table, "routeTable")]
-        {
-            if let Some(held) = held.get(&id) {
-                properties.retain(|it| it.key.value != key);
-                properties.push(entry(held, key, reference(held)));
-            }
-        }
+        put(&mut properties, "networkSecurityGroup", self.security_group.get(&id));
+        put(&mut properties, "routeTable", self.route_table.get(&id));
         properties
     }
 
@@ -80,7 +75,17 @@ impl Belongs {
             part(it, properties)
         });
         let configurations = entry(values, "ipConfigurations", Value::Array(configurations.collect()));
-        let group = self.security_group.get(&id).map(|it| entry(it, "networkSecurityGroup", reference(it)));
-        fields(values, NETWORK_INTERFACE).into_iter().chain([configurations]).chain(group).collect()
+        let mut properties = fields(values, NETWORK_INTERFACE);
+        properties.push(configurations);
+        put(&mut properties, "networkSecurityGroup", self.security_group.get(&id));
+        properties
+    }
+}
+
+/// Lets a reference to what an association names stand in the place of one that is there already.
+fn put(properties: &mut Vec<Entry>, key: &str, held: Option<&Node>) {
+    if let Some(held) = held {
+        properties.retain(|it| it.key.value != key);
+        properties.push(entry(held, key, reference(held)));
     }
 }

@@ -61,6 +61,8 @@ pub(super) const NETWORK_INTERFACE: &[Field] = &[
     ("enable_ip_forwarding", "enableIPForwarding", Itself),
     ("ip_forwarding_enabled", "enableIPForwarding", Itself),
     ("virtual_machine_id", "virtualMachine", Reference),
+    // Where the provider only reads it, and in its first versions.
+    ("network_security_group_id", "networkSecurityGroup", Reference),
 ];
 pub(super) const PUBLIC_IP: &[Field] = &[
     ("ip_address", "ipAddress", Itself),
