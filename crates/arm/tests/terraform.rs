@@ -198,3 +198,38 @@ fn a_network_interface_that_terraform_only_reads_has_its_group() {
     assert_eq!(found.diagnostics, Vec::new());
     assert_eq!(network.unwrap().network_interfaces[0].security_group.map(|it| it.0), Some(0));
 }
+
+#[test]
+fn what_terraform_manages_counts_more_than_what_it_reads() {
+    // As the provider reads a subnet and a network that the same state manages, before what it manages has changed.
+    let mut state = of_terraform();
+    let resources = resources_of(&mut state);
+    let mut subnet = resources[1].clone();
+    subnet["mode"] = "data".into();
+    subnet["values"]["id"] = subnet["values"]["id"].as_str().unwrap().to_uppercase().into();
+    subnet["values"]["address_prefixes"] = serde_json::json!(["10.0.9.0/24"]);
+    subnet["values"]["network_security_group_id"] = "".into();
+    let mut vnet = resources[0].clone();
+    vnet["mode"] = "data".into();
+    vnet["values"] = serde_json::json!({"id": format!("{GROUP}/virtualNetworks/v"), "name": "v",
+        "address_space": ["10.0.0.0/16"], "subnets": ["s"], "vnet_peerings": {}});
+    resources.insert(0, subnet);
+    resources.push(vnet);
+    let found = read(&state).0;
+    assert_eq!(found.diagnostics, Vec::new());
+    let (network, more) = model::validate(found.network, std::sync::Arc::default());
+    let errors: Vec<_> = more.iter().filter(|it| it.severity == model::Severity::Error).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    let subnet = &network.unwrap().virtual_networks[0].subnets[0];
+    assert_eq!(subnet.prefixes[0].to_string(), "10.0.1.0/24");
+    assert_eq!(subnet.security_group.map(|it| it.0), Some(0));
+    // An association is no subnet, though it has the id of one.
+    let mut state = of_terraform();
+    let resources = resources_of(&mut state);
+    resources[0]["values"]["subnet"] = serde_json::json!([]);
+    resources[1]["mode"] = "data".into();
+    assert_eq!(resources[1]["values"]["id"], resources[2]["values"]["id"]);
+    let (found, network) = read(&state);
+    assert_eq!(found.diagnostics, Vec::new());
+    assert_eq!(network.unwrap().virtual_networks[0].subnets[0].security_group.map(|it| it.0), Some(0));
+}

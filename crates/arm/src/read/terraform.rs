@@ -8,6 +8,7 @@ use associations::{ASSOCIATIONS, Belongs};
 use document::{Entry, Node, Value};
 use fields::{As::Itself, PEERING, PUBLIC_IP, ROUTE, ROUTE_TABLE, RULE, entry, fields};
 use model::Diagnostic;
+use std::collections::HashSet;
 
 /// Parts of the network that are not modelled.
 const NETWORK: [&str; 6] = [
@@ -19,12 +20,16 @@ const NETWORK: [&str; 6] = [
     "azurerm_virtual_network_gateway_connection",
 ];
 
+/// A resource of any type.
+const AZAPI: &str = "azapi_resource";
+
 /// The resources of the document and what is wrong with it; `None` where it is none of Terraform's.
 pub(super) fn plain(document: &Node) -> Option<(Node, Vec<Diagnostic>)> {
     document.get("terraform_version")?;
     let values = document.get("values").or_else(|| document.get("planned_values"))?;
     let mut all = Vec::new();
     collect(values.get("root_module")?, &mut all);
+    leave_managed(&mut all);
     let mut found = Vec::new();
     let belongs = Belongs::read(&all, &mut found);
     let plain = all.iter().filter_map(|it| one(it, &belongs)).collect();
@@ -34,6 +39,25 @@ pub(super) fn plain(document: &Node) -> Option<(Node, Vec<Diagnostic>)> {
 fn collect<'n>(module: &'n Node, all: &mut Vec<&'n Node>) {
     all.extend(items(module.get("resources")));
     items(module.get("child_modules")).iter().for_each(|it| collect(it, all));
+}
+
+/// Takes away what the document only reads and manages as well: that was read before it was changed.
+fn leave_managed(all: &mut Vec<&Node>) {
+    // An association has the id of what it is about, so that the type counts, too.
+    let key =
+        |it: &Node, kind: &str| Some((kind.to_owned(), text(it.get("values")?, "id")?.to_ascii_lowercase()));
+    let managed = all.iter().filter(|it| !is_read(it));
+    let managed: HashSet<(String, String)> = managed.filter_map(|it| key(it, text(it, "type")?)).collect();
+    let is_managed = |it: &Node| {
+        let kinds = text(it, "type").into_iter().chain([AZAPI]);
+        kinds.filter_map(|kind| key(it, kind)).any(|key| managed.contains(&key))
+    };
+    all.retain(|it| !is_read(it) || !is_managed(it));
+}
+
+/// Whether it stands in a `data` block.
+fn is_read(resource: &Node) -> bool {
+    text(resource, "mode") == Some("data")
 }
 
 fn items(node: Option<&Node>) -> &[Node] {
@@ -82,7 +106,7 @@ fn one(resource: &Node, belongs: &Belongs) -> Option<Node> {
         }
         "azurerm_application_security_group" => ("Microsoft.Network/applicationSecurityGroups", Vec::new()),
         "azurerm_public_ip" => ("Microsoft.Network/publicIPAddresses", fields(values, PUBLIC_IP)),
-        "azapi_resource" => {
+        AZAPI => {
             return super::azapi::plain(resource, values).or_else(|| Some(other(resource, kind, values)));
         }
         kind if ASSOCIATIONS.iter().any(|(it, ..)| *it == kind) => return None,
