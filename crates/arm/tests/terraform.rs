@@ -233,3 +233,79 @@ fn what_terraform_manages_counts_more_than_what_it_reads() {
     assert_eq!(found.diagnostics, Vec::new());
     assert_eq!(network.unwrap().virtual_networks[0].subnets[0].security_group.map(|it| it.0), Some(0));
 }
+
+/// What azapi changes of a resource that something else manages.
+fn update(target: serde_json::Value, properties: serde_json::Value) -> serde_json::Value {
+    let mut values = target;
+    values["type"] = "Microsoft.Network/virtualNetworks/subnets@2024-05-01".into();
+    values["body"] = serde_json::json!({"properties": properties});
+    serde_json::json!({"address": "azapi_update_resource.x", "mode": "managed", "type": "azapi_update_resource", "name": "x",
+        "values": values})
+}
+
+#[test]
+fn what_azapi_changes_of_a_resource_is_a_part_of_it() {
+    let subnet = format!("{GROUP}/virtualNetworks/v/subnets/s");
+    let group =
+        serde_json::json!({"NetworkSecurityGroup": {"id": format!("{GROUP}/networkSecurityGroups/n")}});
+    let guarded = |state: &serde_json::Value| {
+        let (found, network) = read(state);
+        assert_eq!(found.diagnostics, Vec::new());
+        let subnet = network.unwrap().virtual_networks[0].subnets[0].clone();
+        assert_eq!(subnet.prefixes[0].to_string(), "10.0.1.0/24");
+        subnet.security_group.map(|it| it.0)
+    };
+    assert_eq!(guarded(&without_associations()), None);
+    for target in [
+        serde_json::json!({"resource_id": subnet.to_uppercase(), "id": subnet, "name": "s"}),
+        serde_json::json!({"parent_id": format!("{GROUP}/virtualNetworks/v"), "name": "s", "resource_id": null}),
+    ] {
+        let mut state = without_associations();
+        resources_of(&mut state).insert(0, update(target.clone(), group.clone()));
+        assert_eq!(guarded(&state), Some(0), "{target}");
+        // The subnet stands in its network alone, and the body is a text, as older versions keep it.
+        let mut update = update(target.clone(), group.clone());
+        update["values"]["body"] = update["values"]["body"].to_string().into();
+        let mut state = without_associations();
+        let resources = resources_of(&mut state);
+        resources.retain(|it| it["type"] != "azurerm_subnet");
+        resources.push(update);
+        assert_eq!(guarded(&state), Some(0), "{target}");
+    }
+}
+
+#[test]
+fn what_azapi_changes_and_nobody_knows_is_told() {
+    let group =
+        serde_json::json!({"networkSecurityGroup": {"id": format!("{GROUP}/networkSecurityGroups/n")}});
+    // What it changes is made by the same plan.
+    let mut state = without_associations();
+    resources_of(&mut state).push(update(serde_json::json!({"name": null}), group.clone()));
+    let found = read(&state).0.diagnostics;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (found[0].severity, found[0].code),
+        (model::Severity::Error, document::codes::VALUE_NOT_KNOWN)
+    );
+    assert!(found[0].message.contains("known only after it is applied"), "{found:?}");
+    // What it changes is not in the document.
+    let elsewhere = format!("{GROUP}/virtualNetworks/v/subnets/t");
+    let mut state = without_associations();
+    resources_of(&mut state).push(update(serde_json::json!({"resource_id": elsewhere}), group.clone()));
+    let found = read(&state).0.diagnostics;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].severity, found[0].code), (model::Severity::Warning, arm::codes::NOT_HONOURED));
+    assert!(found[0].message.contains(&elsewhere), "{found:?}");
+    // What says nothing about packets is listed.
+    let mut other = update(serde_json::json!({"resource_id": "x"}), group);
+    other["values"]["type"] = "Microsoft.Compute/virtualMachines@2024-05-01".into();
+    let mut state = without_associations();
+    resources_of(&mut state).push(other);
+    let found = read(&state).0;
+    assert_eq!(found.diagnostics, Vec::new());
+    assert!(
+        found.ignored.iter().any(|it| it.what == "Microsoft.Compute/virtualMachines"),
+        "{:?}",
+        found.ignored
+    );
+}

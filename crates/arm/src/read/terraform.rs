@@ -3,12 +3,15 @@
 
 mod associations;
 mod fields;
+mod updates;
 
+use super::azapi;
 use associations::{ASSOCIATIONS, Belongs};
 use document::{Entry, Node, Value};
 use fields::{As::Itself, PEERING, PUBLIC_IP, ROUTE, ROUTE_TABLE, RULE, entry, fields};
 use model::Diagnostic;
 use std::collections::HashSet;
+use updates::UPDATE;
 
 /// Parts of the network that are not modelled.
 const NETWORK: [&str; 6] = [
@@ -20,6 +23,8 @@ const NETWORK: [&str; 6] = [
     "azurerm_virtual_network_gateway_connection",
 ];
 
+/// What to do about what a plan does not know.
+const KNOWN_AFTER: &str = "apply it, and give what `terraform show -json` prints of the state";
 /// A resource of any type.
 const AZAPI: &str = "azapi_resource";
 
@@ -32,7 +37,8 @@ pub(super) fn plain(document: &Node) -> Option<(Node, Vec<Diagnostic>)> {
     leave_managed(&mut all);
     let mut found = Vec::new();
     let belongs = Belongs::read(&all, &mut found);
-    let plain = all.iter().filter_map(|it| one(it, &belongs)).collect();
+    let mut plain: Vec<Node> = all.iter().filter_map(|it| one(it, &belongs)).collect();
+    updates::apply(&all, &mut plain, &mut found);
     Some((Node::new(Value::Array(plain), document.at.clone()), found))
 }
 
@@ -106,8 +112,9 @@ fn one(resource: &Node, belongs: &Belongs) -> Option<Node> {
         }
         "azurerm_application_security_group" => ("Microsoft.Network/applicationSecurityGroups", Vec::new()),
         "azurerm_public_ip" => ("Microsoft.Network/publicIPAddresses", fields(values, PUBLIC_IP)),
-        AZAPI => {
-            return super::azapi::plain(resource, values).or_else(|| Some(other(resource, kind, values)));
+        kind if updates::is_update(kind, values) => return None,
+        AZAPI | UPDATE => {
+            return azapi::plain(resource, values).or_else(|| Some(other(resource, kind, values)));
         }
         kind if ASSOCIATIONS.iter().any(|(it, ..)| *it == kind) => return None,
         kind if NETWORK.contains(&kind) => (kind, Vec::new()),

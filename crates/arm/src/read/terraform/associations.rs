@@ -1,7 +1,7 @@
 //! Resources of Terraform's that only say what belongs to which other one.
 
 use super::fields::{IP_CONFIGURATION, NETWORK_INTERFACE, SUBNET, entry, fields, reference};
-use super::{items, part, text};
+use super::{KNOWN_AFTER, items, part, text};
 use document::{Entry, Node, Value};
 use model::Diagnostic;
 use std::collections::HashMap;
@@ -41,7 +41,7 @@ impl Belongs {
             let (Some(holder), Some(held)) = (text(values, holder), values.get(held)) else {
                 let message = "what belongs together here is known only after it is applied";
                 let error = Diagnostic::error(document::codes::VALUE_NOT_KNOWN, &resource.at, message);
-                found.push(error.help("apply it, and give what `terraform show -json` prints of the state"));
+                found.push(error.help(KNOWN_AFTER));
                 continue;
             };
             let holder = holder.to_ascii_lowercase();
