@@ -309,3 +309,44 @@ fn what_azapi_changes_and_nobody_knows_is_told() {
         found.ignored
     );
 }
+
+#[test]
+fn a_subnet_that_a_plan_makes_is_known_after_it() {
+    let mut plan = without_associations();
+    let nic = resources_of(&mut plan).last_mut().unwrap();
+    nic["address"] = "azurerm_network_interface.web".into();
+    nic["values"]["ip_configuration"][0].as_object_mut().unwrap().remove("subnet_id");
+    plan["planned_values"] = plan["values"].take();
+    plan.as_object_mut().unwrap().remove("values");
+    let found = arm::read_resources(&[document::read_json("plan.json", &text(&plan)).unwrap()]);
+    let (_, more) = model::validate(found.network, std::sync::Arc::default());
+    let errors = found.diagnostics.iter().chain(&more).filter(|it| it.severity == model::Severity::Error);
+    let errors: Vec<String> = errors.map(ToString::to_string).collect();
+    let [error] = errors.as_slice() else { panic!("{errors:#?}") };
+    assert!(error.starts_with("plan.json:") && error.contains("error[ValueNotKnown]"), "{error}");
+    assert!(
+        error.contains("'azurerm_network_interface.web: subnet_id' is known only after it is applied"),
+        "{error}"
+    );
+    assert!(error.ends_with("apply it, and give what `terraform show -json` prints of the state"), "{error}");
+    // The groups of a rule, of which a plan knows the other end.
+    let mut plan = of_terraform();
+    let rule = &mut plan["values"]["root_module"]["resources"][0]["values"]["security_rule"][0];
+    rule.as_object_mut().unwrap().remove("destination_application_security_group_ids");
+    plan["planned_values"] = plan["values"].take();
+    let found = arm::read_resources(&[document::read_json("plan.json", &text(&plan)).unwrap()]);
+    let (_, more) = model::validate(found.network, std::sync::Arc::default());
+    let errors = found.diagnostics.iter().chain(&more).filter(|it| it.severity == model::Severity::Error);
+    let errors: Vec<&str> = errors.map(|it| it.message.as_str()).collect();
+    let [error] = errors.as_slice() else { panic!("{errors:#?}") };
+    assert!(
+        error.ends_with(": destination_application_security_group_ids' is known only after it is applied"),
+        "{error}"
+    );
+    // A state that says nothing of it leaves nothing to wait for.
+    let mut state = without_associations();
+    let nic = resources_of(&mut state).last_mut().unwrap();
+    nic["values"]["ip_configuration"][0].as_object_mut().unwrap().remove("subnet_id");
+    let found = read(&state).0;
+    assert_eq!(found.diagnostics, Vec::new());
+}

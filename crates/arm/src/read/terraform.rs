@@ -3,6 +3,7 @@
 
 mod associations;
 mod fields;
+mod late;
 mod updates;
 
 use super::azapi;
@@ -31,9 +32,16 @@ const AZAPI: &str = "azapi_resource";
 /// The resources of the document and what is wrong with it; `None` where it is none of Terraform's.
 pub(super) fn plain(document: &Node) -> Option<(Node, Vec<Diagnostic>)> {
     document.get("terraform_version")?;
-    let values = document.get("values").or_else(|| document.get("planned_values"))?;
     let mut all = Vec::new();
-    collect(values.get("root_module")?, &mut all);
+    let planned: Vec<Node>;
+    match document.get("values") {
+        Some(values) => collect(values.get("root_module")?, &mut all),
+        None => {
+            collect(document.get("planned_values")?.get("root_module")?, &mut all);
+            planned = all.iter().map(|it| late::with_unknown(it)).collect();
+            all = planned.iter().collect();
+        }
+    }
     leave_managed(&mut all);
     let mut found = Vec::new();
     let belongs = Belongs::read(&all, &mut found);

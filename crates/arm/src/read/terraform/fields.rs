@@ -99,6 +99,7 @@ pub(super) fn fields(values: &Node, table: &[Field]) -> Vec<Entry> {
         let plain = match how {
             Itself => value.value.clone(),
             Reference => reference(value),
+            References if matches!(value.value, Value::Unknown(_)) => value.value.clone(),
             References => Value::Array(
                 items(Some(value)).iter().map(|it| Node::new(reference(it), it.at.clone())).collect(),
             ),
