@@ -249,6 +249,29 @@ fn what_is_not_modelled_is_listed_once() {
 }
 
 #[test]
+fn network_interfaces_that_a_machine_describes_are_listed() {
+    let interfaces = serde_json::json!([{"name": "n", "properties": {"networkSecurityGroup": {"id": "g"}}}]);
+    let network = serde_json::json!({"networkInterfaceConfigurations": interfaces});
+    let resources = serde_json::json!([
+        {"type": "Microsoft.Compute/virtualMachineScaleSets", "apiVersion": "2023-03-01", "name": "ss",
+         "properties": {"virtualMachineProfile": {"networkProfile": network}}},
+        {"type": "Microsoft.Compute/virtualMachines", "apiVersion": "2023-03-01", "name": "vm",
+         "properties": {"networkProfile": network}},
+        {"type": "Microsoft.Compute/virtualMachines", "apiVersion": "2023-03-01", "name": "plain",
+         "properties": {"networkProfile": {"networkInterfaces": [], "networkInterfaceConfigurations": []}}}
+    ]);
+    let template = serde_json::json!({"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+        "contentVersion": "1.0.0.0", "resources": resources});
+    for document in [resources, template] {
+        let read = arm::read_resources(&[document::read_json("net.json", &text(&document)).unwrap()]);
+        assert!(read.diagnostics.is_empty(), "{:?}", read.diagnostics);
+        let listed = read.ignored.iter().filter(|it| !it.what.contains('/'));
+        let listed: Vec<String> = listed.map(|it| format!("{} {}", it.what, it.name)).collect();
+        assert_eq!(listed, ["networkInterfaceConfigurations ss", "networkInterfaceConfigurations vm"]);
+    }
+}
+
+#[test]
 fn a_child_resource_counts_more_than_an_inline_rule() {
     let rule = |ports: &str| {
         serde_json::json!({"name": "a", "priority": 100, "direction": "inbound", "access": "ALLOW",

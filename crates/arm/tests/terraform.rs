@@ -350,3 +350,14 @@ fn a_subnet_that_a_plan_makes_is_known_after_it() {
     let found = read(&state).0;
     assert_eq!(found.diagnostics, Vec::new());
 }
+
+#[test]
+fn the_network_interfaces_of_a_scale_set_of_terraforms_are_listed() {
+    let mut state = of_terraform();
+    resources_of(&mut state).push(serde_json::json!({"address": "x", "mode": "managed",
+        "type": "azurerm_linux_virtual_machine_scale_set", "name": "x", "values": {"name": "ss",
+        "network_interface": [{"name": "n", "network_security_group_id": format!("{GROUP}/networkSecurityGroups/n")}]}}));
+    let listed = read(&state).0.ignored;
+    let listed: Vec<_> = listed.iter().map(|it| (it.what.as_str(), it.name.as_str())).collect();
+    assert!(listed.contains(&("networkInterfaceConfigurations", "ss")), "{listed:?}");
+}

@@ -156,10 +156,17 @@ fn part(values: &Node, properties: Vec<Entry>) -> Node {
     Node::new(Value::Object(entries), values.at.clone())
 }
 
-/// A resource that says nothing about packets.
+/// A resource that says nothing about packets, unless it describes network interfaces.
 fn other(resource: &Node, kind: &str, values: &Node) -> Node {
+    let is_scale_set = kind.ends_with("virtual_machine_scale_set");
     let kind = entry(resource, "type", Value::String(format!("Terraform/{kind}")));
     let name = values.get("name").or_else(|| resource.get("name"));
     let name = name.map(|it| entry(it, "name", it.value.clone()));
-    Node::new(Value::Object([kind].into_iter().chain(name).collect()), resource.at.clone())
+    // The provider lists those of a private endpoint under the same name, and they are resources.
+    let interfaces = values.get("network_interface").filter(|_| is_scale_set);
+    let profile = interfaces.map(|it| {
+        let described = entry(it, "networkInterfaceConfigurations", it.value.clone());
+        entry(it, "networkProfile", Value::Object(vec![described]))
+    });
+    Node::new(Value::Object([kind].into_iter().chain(name).chain(profile).collect()), resource.at.clone())
 }
