@@ -340,6 +340,28 @@ fn what_powershell_makes_is_read() {
 }
 
 #[test]
+fn what_windows_powershell_wraps_is_unwrapped() {
+    // Lists as it writes them where they come from a variable.
+    fn wrap(value: serde_json::Value) -> serde_json::Value {
+        use serde_json::Value::{Array, Object};
+        match value {
+            Array(items) => {
+                let count = items.len();
+                let items: Vec<_> = items.into_iter().map(wrap).collect();
+                serde_json::json!({"value": items, "Count": count})
+            }
+            Object(entries) => Object(entries.into_iter().map(|(key, value)| (key, wrap(value))).collect()),
+            other => other,
+        }
+    }
+    let plain = check(&text(&of_powershell())).clean();
+    for all in [serde_json::json!({"value": of_powershell(), "Count": 5}), wrap(of_powershell())] {
+        let network = check(&text(&all)).clean();
+        assert_eq!(format!("{:?}", said(network)), format!("{:?}", said(plain.clone())));
+    }
+}
+
+#[test]
 fn what_powershell_cuts_off_is_told() {
     let mut all = of_powershell();
     all[0]["SecurityRules"][0]["DestinationApplicationSecurityGroups"] = "".into();
