@@ -535,6 +535,33 @@ fn a_resource_that_is_written_again_may_keep_what_it_was() {
 }
 
 #[test]
+fn a_subnet_that_is_written_again_may_keep_what_its_network_says_of_it() {
+    // The way to put a group on a subnet in the same template.
+    let vnet = |prefix: &str| {
+        format!(
+            r#"{{"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {{"subnets": [
+                {{"name": "A", "properties": {{"prefix": {prefix}}}}}]}}}}"#
+        )
+    };
+    let id = "resourceId('Microsoft.Network/virtualNetworks/subnets', 'v', 'a')";
+    let subnet = format!(
+        r#"{{"type": "Microsoft.Network/virtualNetworks/subnets", "name": "v/a", "properties": {{
+            "prefix": "[reference({id}, '2020-01-01').prefix]"}}}}"#
+    );
+    let again = deployment("again", r#""v""#, &subnet);
+    let expanded = expanded(&format!(r#""resources": [{}, {again}]"#, vnet(r#""10.0.1.0/24""#)));
+    assert_eq!(ids(&expanded).len(), 2);
+    assert_eq!(json(get(&expanded.resources[1].node, "properties.prefix")), r#""10.0.1.0/24""#);
+    // Each asks about the other.
+    let circle = vnet(&format!(r#""[reference({id}).prefix]""#));
+    let circle = self::expanded(&format!(r#""resources": [{circle}, {again}]"#));
+    assert_eq!(
+        json(get(&circle.resources[1].node, "properties.prefix")),
+        "?reference(resourceId('Microsoft.Network/virtualNetworks/subnets', 'v', 'a'), '2020-01-01').prefix"
+    );
+}
+
+#[test]
 fn a_loop_makes_the_value_of_a_nested_parameter() {
     let of = |copy: &str| {
         expanded(&format!(
