@@ -74,9 +74,28 @@ pub(crate) struct Instance {
 
 /// What a resource that stands in another one has from it.
 #[derive(Clone)]
-struct Parent {
+pub(crate) struct Parent {
     kind: String,
     name: Node,
+}
+
+/// One turn of a declaration.
+#[derive(Clone)]
+pub(crate) struct Turn {
+    declared: Rc<Node>,
+    path: String,
+    symbol: Option<String>,
+    parent: Option<Parent>,
+    pub(crate) loops: Loops,
+}
+
+/// What of a template makes no resource.
+#[derive(Default)]
+pub(crate) struct LeftOut {
+    /// Those whose condition is false.
+    pub(crate) turns: Vec<Turn>,
+    /// Whether there are others, of which nobody can say the names.
+    pub(crate) others: bool,
 }
 
 impl Instance {
@@ -101,6 +120,7 @@ impl Inside<'_, '_> {
             return &[];
         };
         let mut found = Vec::new();
+        self.deployment.left_out.take();
         if let Some(resources) = self.deployment.start.template.node().get("resources") {
             self.declare_all(resources, &path, None, &mut found);
         }
@@ -135,110 +155,148 @@ impl Inside<'_, '_> {
         parent: Option<&Parent>,
         found: &mut Vec<Instance>,
     ) {
+        if self.declare_turns(node, path, symbol, parent, found).is_none() {
+            self.deployment.left_out.borrow_mut().others = true;
+        }
+    }
+
+    /// `None` where it makes nothing that it should, or nobody knows what.
+    fn declare_turns(
+        &self,
+        node: &Node,
+        path: &str,
+        symbol: Option<&str>,
+        parent: Option<&Parent>,
+        found: &mut Vec<Instance>,
+    ) -> Option<()> {
         let way = Way::Root(path);
         if !matches!(node.value, Value::Object(_)) {
             let message = format!("{} stands where a resource should", node.value.kind());
-            return self.invalid(&node.at, message, "write an object with type and name", &way);
+            self.invalid(&node.at, message, "write an object with type and name", &way);
+            return None;
         }
         let declared = match self.all.budget.copy(node) {
             Ok(node) => Rc::new(node),
-            Err(fault) => return self.all.report(fault.or_at(&node.at), &way),
+            Err(fault) => {
+                self.all.report(fault.or_at(&node.at), &way);
+                return None;
+            }
+        };
+        let parent = parent.cloned();
+        let turn = |path: String, symbol: Option<String>, loops: Loops| {
+            let (declared, parent) = (declared.clone(), parent.clone());
+            Turn { declared, path, symbol, parent, loops }
         };
         let Some(copy) = node.get("copy") else {
-            return self.declare_turn(&declared, path, symbol.map(str::to_owned), parent, found);
+            let turn = turn(path.to_owned(), symbol.map(str::to_owned), self.loops.clone());
+            return self.declare_turn(turn, found);
         };
         let name = copy.get("name").and_then(Node::as_str).or(symbol).unwrap_or_default();
         let count = match self.count(copy, &way.key("copy")) {
             Ok(count) => count,
-            Err(hole) => return self.matters(&declared, parent, &hole, &way.key("copy").key("count")),
+            Err(hole) => {
+                self.matters(&declared, parent.as_ref(), &hole, &way.key("copy").key("count"));
+                return None;
+            }
         };
+        // The names of a loop that does not turn would need its index.
+        let mut all = (count > 0).then_some(());
         for index in 0..count {
             if self.all.is_limited() || found.len() > MOST_RESOURCES {
-                return;
+                return None;
             }
-            let turn = Loop { name: name.to_owned(), index, of_resources: true };
+            let inside = self.in_turn(Loop { name: name.to_owned(), index, of_resources: true });
             let symbol = symbol.map(|symbol| format!("{symbol}[{index}]"));
-            let path = format!("{path}[{index}]");
-            self.in_turn(turn).declare_turn(&declared, &path, symbol, parent, found);
+            let turn = turn(format!("{path}[{index}]"), symbol, inside.loops.clone());
+            all = inside.declare_turn(turn, found).and(all);
         }
+        all
     }
 
-    fn declare_turn(
-        &self,
-        declared: &Rc<Node>,
-        path: &str,
-        symbol: Option<String>,
-        parent: Option<&Parent>,
-        found: &mut Vec<Instance>,
-    ) {
+    fn declare_turn(&self, turn: Turn, found: &mut Vec<Instance>) -> Option<()> {
+        let Turn { declared, path, parent, .. } = &turn;
         let way = Way::Root(path);
         if found.len() >= MOST_RESOURCES {
             if found.len() == MOST_RESOURCES {
                 let message = format!("the template makes more than {MOST_RESOURCES} resources");
                 self.invalid(&declared.at, message, "split the template", &way);
             }
-            return;
+            return None;
         }
         let mut is_there = true;
         if let Some(condition) = declared.get("condition") {
             let value = self.value(condition, &way.key("condition"));
             match (truth(&value), &value.value) {
                 (Some(true), _) => {}
-                // A condition is the resource's own: its children have theirs.
-                (Some(false), _) if declared.get("resources").is_some() => is_there = false,
-                (Some(false), _) => return,
+                (Some(false), _) => is_there = false,
                 (None, Value::Unknown(_)) => {
-                    return self.matters(declared, parent, &value, &way.key("condition"));
+                    self.matters(declared, parent.as_ref(), &value, &way.key("condition"));
+                    return None;
                 }
                 (None, other) => {
                     let message = format!("the condition is {}, and neither true nor false", other.kind());
-                    return self.invalid(
-                        &condition.at,
-                        message,
-                        "write true or false",
-                        &way.key("condition"),
-                    );
+                    self.invalid(&condition.at, message, "write true or false", &way.key("condition"));
+                    return None;
                 }
             }
         }
-        if let Err(fault) = self.all.budget.nodes(ROOM) {
-            return self.all.report(fault.or_at(&declared.at), &way);
+        if !is_there {
+            self.deployment.left_out.borrow_mut().turns.push(turn.clone());
+            // A condition is the resource's own: its children have theirs.
+            if declared.get("resources").is_none() {
+                return Some(());
+            }
         }
-        let Some(kind) = self.kind(declared, parent, &way) else { return };
+        if let Err(fault) = self.all.budget.nodes(ROOM) {
+            self.all.report(fault.or_at(&declared.at), &way);
+            return None;
+        }
+        let (instance, child) = self.instance(&turn, found.len())?;
+        if is_there {
+            found.push(instance);
+        }
+        if let Some(children) = declared.get("resources") {
+            self.declare_all(children, &format!("{path}.resources"), Some(&child), found);
+        }
+        Some(())
+    }
+
+    /// What a turn of a declaration makes, and what its children have from it.
+    pub(crate) fn instance(&self, turn: &Turn, number: usize) -> Option<(Instance, Parent)> {
+        let Turn { declared, path, symbol, parent, loops } = turn;
+        let way = Way::Root(path);
+        let kind = self.kind(declared, parent.as_ref(), &way)?;
         let is_foreign = is_foreign(declared);
         let named = declared.get("name").map(|name| self.value(name, &way.key("name")));
         let unnamed = || Node::new(Value::String(String::new()), declared.at.clone());
         let Some(own) = named.or_else(|| is_foreign.then(unnamed)) else {
             let help = "write its name, or an expression that makes it";
-            return self.invalid(&declared.at, "the resource has no name".to_owned(), help, &way);
+            self.invalid(&declared.at, "the resource has no name".to_owned(), help, &way);
+            return None;
         };
         let nested = declared.get("type").and_then(Node::as_str).is_some_and(is_of_its_parent);
-        let name = match parent.filter(|_| nested) {
+        let name = match parent.as_ref().filter(|_| nested) {
             Some(parent) => joined(&parent.name, own),
             None => own,
         };
         let child = Parent { kind: kind.value.clone(), name: name.clone() };
-        if is_there {
-            let id =
-                if is_foreign { self.hole(&name.at, "id") } else { self.id_of(declared, &kind, &name, &way) };
-            let extension = name.as_key().and_then(|name| extension_of(&kind.value, name));
-            found.push(Instance {
-                path: path.to_owned(),
-                declared: declared.clone(),
-                loops: self.loops.clone(),
-                kind: At { value: extension.unwrap_or(kind.value), at: kind.at },
-                name,
-                id,
-                symbol,
-                existing: declared.get("existing").and_then(truth).unwrap_or(false),
-                number: found.len(),
-                body: OnceCell::new(),
-                nested: OnceCell::new(),
-            });
-        }
-        if let Some(children) = declared.get("resources") {
-            self.declare_all(children, &format!("{path}.resources"), Some(&child), found);
-        }
+        let id =
+            if is_foreign { self.hole(&name.at, "id") } else { self.id_of(declared, &kind, &name, &way) };
+        let extension = name.as_key().and_then(|name| extension_of(&kind.value, name));
+        let instance = Instance {
+            path: path.clone(),
+            declared: declared.clone(),
+            loops: loops.clone(),
+            kind: At { value: extension.unwrap_or(kind.value), at: kind.at },
+            name,
+            id,
+            symbol: symbol.clone(),
+            existing: declared.get("existing").and_then(truth).unwrap_or(false),
+            number,
+            body: OnceCell::new(),
+            nested: OnceCell::new(),
+        };
+        Some((instance, child))
     }
 
     /// The full type.

@@ -14,10 +14,12 @@
 //! | `declared`, `parts` | whether a parameter's value is one that its declaration allows |
 //! | `instance` | which resources there will be, and what each is |
 //! | `nested`, `linked` | deployments in deployments, and where their templates are |
+//! | `depends` | which resources wait for which |
 //! | `order` | which of the resources that several deployments write is there in the end |
 //! | `reference` | what one resource may ask about another |
 
 mod declared;
+mod depends;
 mod deployment;
 mod expansion;
 mod facts;
@@ -115,7 +117,8 @@ pub fn expand(template: &Node, given: &Given<'_>) -> Expanded {
         }
         Err(fault) => all.report(fault.or_at(&template.at), &way::Way::Root("outputs")),
     }
-    let mut settled = order::settle(&all, &first);
+    let needs = depends::read(&all);
+    let mut settled = order::settle(&all, &first, &needs);
     all.each_instance(|inside, instance| {
         let key = (inside.deployment.number, instance.number);
         let Some(body) = instance.body.get().filter(|_| instance.is_deployed()) else { return };
