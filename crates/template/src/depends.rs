@@ -1,10 +1,11 @@
 //! What `dependsOn` says: which resources each one needs, whether the template defines them, and whether they wait for each
 //! other.
 
+use crate::declare::LeftOut;
 use crate::expansion::Expansion;
 use crate::findings::Found;
 use crate::inside::Inside;
-use crate::instance::{Instance, LeftOut};
+use crate::instance::Instance;
 use crate::way::Way;
 use document::{Node, Value};
 use expression::codes;

@@ -12,12 +12,14 @@
 //! | `parameters` | what a parameter comes to |
 //! | `values` | trees with expressions and loops in them |
 //! | `declared`, `parts` | whether a parameter's value is one that its declaration allows |
-//! | `instance` | which resources there will be, and what each is |
+//! | `declare` | which resources there will be |
+//! | `instance` | what each of them is |
 //! | `nested`, `linked` | deployments in deployments, and where their templates are |
 //! | `depends` | which resources wait for which |
 //! | `order` | which of the resources that several deployments write is there in the end |
 //! | `reference` | what one resource may ask about another |
 
+mod declare;
 mod declared;
 mod depends;
 mod deployment;
