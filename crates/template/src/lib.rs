@@ -17,6 +17,7 @@
 //! | `nested`, `linked` | deployments in deployments, and where their templates are |
 //! | `depends` | which resources wait for which |
 //! | `order` | which of the resources that several deployments write is there in the end |
+//! | `unordered` | whether anything says so |
 //! | `reference` | what one resource may ask about another |
 
 mod declare;
@@ -38,6 +39,7 @@ mod parameters;
 mod parts;
 mod reference;
 mod supplied;
+mod unordered;
 mod values;
 mod waiting;
 mod way;

@@ -4,6 +4,7 @@ use crate::depends::{Key, Needs};
 use crate::deployment::Deployment;
 use crate::expansion::Expansion;
 use crate::inside::Inside;
+use crate::unordered::Unordered;
 use crate::way::Way;
 use document::{Entry, Node, Value};
 use std::collections::{HashMap, HashSet};
@@ -53,6 +54,7 @@ pub(crate) fn settle(all: &Expansion<'_>, first: &Rc<Deployment>, needs: &Needs)
     rank(all, first, needs, &mut ranks);
     let rank_of = |key: &Key| ranks.get(key).copied().unwrap_or_default();
     let mut last = HashMap::new();
+    let mut unordered = Unordered::new(all, needs);
     for (id, mut keys) in writers {
         keys.sort_by_key(rank_of);
         let Some(&key) = keys.last() else { continue };
@@ -60,6 +62,7 @@ pub(crate) fn settle(all: &Expansion<'_>, first: &Rc<Deployment>, needs: &Needs)
         keys.iter().for_each(|it| *counts.entry(it.0).or_default() += 1);
         let is_alone = |it: &&Key| counts.get(&it.0) == Some(&1);
         let replaced: Vec<Key> = keys.iter().filter(|it| it.0 != key.0).filter(is_alone).copied().collect();
+        unordered.look_at(key, &replaced);
         settled.gone.extend(&replaced);
         let Some(writing) = writing(all, key, rank_of(&key), id) else { continue };
         for list in KEPT.iter().filter(|list| writing.is_vnet && !writing.writes(list)) {
