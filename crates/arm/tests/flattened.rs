@@ -249,6 +249,29 @@ fn what_is_not_modelled_is_listed_once() {
 }
 
 #[test]
+fn network_interfaces_that_a_machine_describes_are_listed() {
+    let interfaces = serde_json::json!([{"name": "n", "properties": {"networkSecurityGroup": {"id": "g"}}}]);
+    let network = serde_json::json!({"networkInterfaceConfigurations": interfaces});
+    let resources = serde_json::json!([
+        {"type": "Microsoft.Compute/virtualMachineScaleSets", "apiVersion": "2023-03-01", "name": "ss",
+         "properties": {"virtualMachineProfile": {"networkProfile": network}}},
+        {"type": "Microsoft.Compute/virtualMachines", "apiVersion": "2023-03-01", "name": "vm",
+         "properties": {"networkProfile": network}},
+        {"type": "Microsoft.Compute/virtualMachines", "apiVersion": "2023-03-01", "name": "plain",
+         "properties": {"networkProfile": {"networkInterfaces": [], "networkInterfaceConfigurations": []}}}
+    ]);
+    let template = serde_json::json!({"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+        "contentVersion": "1.0.0.0", "resources": resources});
+    for document in [resources, template] {
+        let read = arm::read_resources(&[document::read_json("net.json", &text(&document)).unwrap()]);
+        assert!(read.diagnostics.is_empty(), "{:?}", read.diagnostics);
+        let listed = read.ignored.iter().filter(|it| !it.what.contains('/'));
+        let listed: Vec<String> = listed.map(|it| format!("{} {}", it.what, it.name)).collect();
+        assert_eq!(listed, ["networkInterfaceConfigurations ss", "networkInterfaceConfigurations vm"]);
+    }
+}
+
+#[test]
 fn a_child_resource_counts_more_than_an_inline_rule() {
     let rule = |ports: &str| {
         serde_json::json!({"name": "a", "priority": 100, "direction": "inbound", "access": "ALLOW",
@@ -317,6 +340,28 @@ fn what_powershell_makes_is_read() {
 }
 
 #[test]
+fn what_windows_powershell_wraps_is_unwrapped() {
+    // Lists as it writes them where they come from a variable.
+    fn wrap(value: serde_json::Value) -> serde_json::Value {
+        use serde_json::Value::{Array, Object};
+        match value {
+            Array(items) => {
+                let count = items.len();
+                let items: Vec<_> = items.into_iter().map(wrap).collect();
+                serde_json::json!({"value": items, "Count": count})
+            }
+            Object(entries) => Object(entries.into_iter().map(|(key, value)| (key, wrap(value))).collect()),
+            other => other,
+        }
+    }
+    let plain = check(&text(&of_powershell())).clean();
+    for all in [serde_json::json!({"value": of_powershell(), "Count": 5}), wrap(of_powershell())] {
+        let network = check(&text(&all)).clean();
+        assert_eq!(format!("{:?}", said(network)), format!("{:?}", said(plain.clone())));
+    }
+}
+
+#[test]
 fn what_powershell_cuts_off_is_told() {
     let mut all = of_powershell();
     all[0]["SecurityRules"][0]["DestinationApplicationSecurityGroups"] = "".into();
@@ -325,155 +370,4 @@ fn what_powershell_cuts_off_is_told() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].message.contains("has cut DestinationApplicationSecurityGroups off"), "{found:?}");
     assert_eq!(found[0].help.as_deref(), Some("write the file with ConvertTo-Json -Depth 10"));
-}
-
-/// What `terraform show -json` prints of a state: every attribute is there, and what is not set is empty.
-fn of_terraform() -> serde_json::Value {
-    let id = |what: &str| format!("{GROUP}/{what}");
-    let resource = |kind: &str, name: &str, values: serde_json::Value| {
-        let mut values = values;
-        values["name"] = name.into();
-        values["resource_group_name"] = "g".into();
-        serde_json::json!({"address": format!("{kind}.x"), "mode": "managed", "type": kind, "name": "x", "values": values})
-    };
-    let rule = |name: &str, port: &str| {
-        serde_json::json!({"name": name, "priority": 100, "direction": "Inbound", "access": "Allow", "protocol": "Tcp",
-            "description": "", "source_port_range": "*", "source_port_ranges": [], "source_address_prefix": "",
-            "source_address_prefixes": ["10.1.0.0/16", "10.2.0.0/16"], "source_application_security_group_ids": [],
-            "destination_port_range": port, "destination_port_ranges": [], "destination_address_prefix": "",
-            "destination_address_prefixes": [], "destination_application_security_group_ids": [id("applicationSecurityGroups/web")]})
-    };
-    let mut alone = rule("more", "443");
-    alone["priority"] = 200.into();
-    alone["network_security_group_name"] = "n".into();
-    alone["id"] = id("networkSecurityGroups/n/securityRules/more").into();
-    let (subnet, nic) = (id("virtualNetworks/v/subnets/s"), id("networkInterfaces/web"));
-    serde_json::json!({"format_version": "1.0", "terraform_version": "1.9.0", "values": {"root_module": {
-    "resources": [
-        resource("azurerm_network_security_group", "n", serde_json::json!({"id": id("networkSecurityGroups/n"), "security_rule": [rule("in", "22")], "tags": null})),
-        resource("azurerm_network_security_rule", "more", alone),
-        resource("azurerm_application_security_group", "web", serde_json::json!({"id": id("applicationSecurityGroups/web")})),
-        resource("azurerm_public_ip", "ip", serde_json::json!({"id": id("publicIPAddresses/ip"), "ip_address": "203.0.113.7", "allocation_method": "Static", "sku": "Standard", "ip_version": "IPv4"})),
-        resource("azurerm_route_table", "t", serde_json::json!({"id": id("routeTables/t"), "bgp_route_propagation_enabled": true, "subnets": [], "route": [
-            {"name": "all", "address_prefix": "0.0.0.0/0", "next_hop_type": "VirtualAppliance", "next_hop_in_ip_address": "10.0.9.4"}]})),
-        resource("azurerm_route", "r", serde_json::json!({"id": id("routeTables/t/routes/r"), "route_table_name": "t", "address_prefix": "192.0.2.0/24", "next_hop_type": "None", "next_hop_in_ip_address": ""})),
-        resource("azurerm_linux_virtual_machine", "vm", serde_json::json!({"id": "vm"})),
-    ],
-    "child_modules": [{"address": "module.net", "resources": [
-        resource("azurerm_virtual_network", "v", serde_json::json!({"id": id("virtualNetworks/v"), "address_space": ["10.0.0.0/16"],
-            "subnet": [{"name": "s", "address_prefix": "10.0.1.0/24", "security_group": "", "id": subnet}]})),
-        resource("azurerm_subnet", "s", serde_json::json!({"id": subnet, "virtual_network_name": "v", "address_prefixes": ["10.0.1.0/24"]})),
-        resource("azurerm_subnet_network_security_group_association", "", serde_json::json!({"id": subnet, "subnet_id": subnet.to_uppercase(), "network_security_group_id": id("networkSecurityGroups/n")})),
-        resource("azurerm_subnet_route_table_association", "", serde_json::json!({"id": subnet, "subnet_id": subnet, "route_table_id": id("routeTables/t")})),
-        resource("azurerm_network_interface", "web", serde_json::json!({"id": nic, "virtual_machine_id": "", "ip_forwarding_enabled": false, "ip_configuration": [
-            {"name": "one", "primary": true, "private_ip_address": "10.0.1.4", "private_ip_address_allocation": "Static", "private_ip_address_version": "IPv4",
-             "subnet_id": subnet, "public_ip_address_id": id("publicIPAddresses/ip"), "gateway_load_balancer_frontend_ip_configuration_id": ""}]})),
-        resource("azurerm_network_interface_application_security_group_association", "", serde_json::json!({"network_interface_id": nic, "application_security_group_id": id("applicationSecurityGroups/web")})),
-        resource("azurerm_network_interface_security_group_association", "", serde_json::json!({"network_interface_id": nic, "network_security_group_id": id("networkSecurityGroups/n")})),
-    ]}]}}})
-}
-
-#[test]
-fn what_terraform_shows_of_a_state_is_read() {
-    let text = text(&of_terraform());
-    let read = arm::read_resources(&[document::read_json("net.json", &text).unwrap()]);
-    let ignored: Vec<&str> = read.ignored.iter().map(|it| it.what.as_str()).collect();
-    assert_eq!((ignored, read.diagnostics), (vec!["Terraform/azurerm_linux_virtual_machine"], Vec::new()));
-    let (network, found) = model::validate(read.network, std::sync::Arc::default());
-    assert!(found.iter().all(|one| one.severity == model::Severity::Warning), "{found:?}");
-    let network = network.unwrap();
-    let subnet = &network.virtual_networks[0].subnets[0];
-    let table = network.route_tables.get(subnet.route_table.unwrap().0).unwrap();
-    assert_eq!(table.routes.iter().map(|route| &*route.name).collect::<Vec<_>>(), ["all", "r"]);
-    let rules =
-        network.security_groups[0].rules.iter().map(|it| (&*it.name, it.destination_ports.to_string()));
-    assert_eq!(rules.collect::<Vec<_>>(), [("in", "22".to_owned()), ("more", "443".to_owned())]);
-    let nic = &network.network_interfaces[0];
-    assert_eq!(
-        (nic.security_group.map(|it| it.0), nic.ip_configurations[0].application_security_groups.len()),
-        (Some(0), 1)
-    );
-    assert_eq!(nic.ip_configurations[0].private_address, Some("10.0.1.4".parse().unwrap()));
-    assert_eq!(network.virtual_networks[0].subnets[0].security_group.map(|it| it.0), Some(0));
-    assert_eq!(network.public_ips[0].sku, PublicIpSku::Standard);
-}
-
-#[test]
-fn what_a_subnet_of_terraforms_holds_may_stand_in_it() {
-    let (group, table) = (format!("{GROUP}/networkSecurityGroups/n"), format!("{GROUP}/routeTables/t"));
-    // In the network, in a resource of its own, and in a data source, without the associations.
-    for (key, is_data) in
-        [("security_group", false), ("network_security_group_id", false), ("network_security_group_id", true)]
-    {
-        let mut state = of_terraform();
-        let resources =
-            state["values"]["root_module"]["child_modules"][0]["resources"].as_array_mut().unwrap();
-        resources.retain(|it| !it["type"].as_str().unwrap().starts_with("azurerm_subnet_"));
-        let subnet = if key == "security_group" {
-            resources.remove(1);
-            &mut resources[0]["values"]["subnet"][0]
-        } else {
-            resources[1]["mode"] = if is_data { "data" } else { "managed" }.into();
-            &mut resources[1]["values"]
-        };
-        subnet[key] = group.as_str().into();
-        subnet["route_table_id"] = table.as_str().into();
-        let read = arm::read_resources(&[document::read_json("net.json", &text(&state)).unwrap()]);
-        assert!(read.diagnostics.is_empty(), "{:?}", read.diagnostics);
-        let network = model::validate(read.network, std::sync::Arc::default()).0.unwrap();
-        let subnet = &network.virtual_networks[0].subnets[0];
-        assert_eq!(subnet.security_group.map(|it| it.0), Some(0), "{key}");
-        assert_eq!(subnet.route_table.map(|it| it.0), Some(0), "{key}");
-    }
-    // An association that says the same is no contradiction.
-    let mut state = of_terraform();
-    let resources = &mut state["values"]["root_module"]["child_modules"][0]["resources"];
-    resources[1]["values"]["route_table_id"] = table.as_str().into();
-    let read = arm::read_resources(&[document::read_json("net.json", &text(&state)).unwrap()]);
-    assert!(read.diagnostics.is_empty(), "{:?}", read.diagnostics);
-}
-
-#[test]
-fn what_a_plan_of_terraforms_does_not_know_is_told() {
-    let mut plan = of_terraform();
-    plan["planned_values"] = plan["values"].take();
-    let association =
-        &mut plan["planned_values"]["root_module"]["child_modules"][0]["resources"][2]["values"];
-    association.as_object_mut().unwrap().remove("subnet_id");
-    let found = arm::read_resources(&[document::read_json("plan.json", &text(&plan)).unwrap()]).diagnostics;
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].message.contains("known only after it is applied"), "{found:?}");
-}
-
-#[test]
-fn what_azapi_manages_is_azures_own_already() {
-    let network = format!("{GROUP}/virtualNetworks/v");
-    let resource = |kind: &str, name: &str, more: serde_json::Value| {
-        let mut values = more;
-        values["type"] = format!("Microsoft.Network/{kind}@2024-05-01").into();
-        values["name"] = name.into();
-        serde_json::json!({"address": "azapi_resource.x", "mode": "managed", "type": "azapi_resource", "name": "x", "values": values})
-    };
-    let group_of = GROUP.split("/providers/").next().unwrap();
-    let rules = serde_json::json!({"properties": {"securityRules": [{"name": "in", "properties": {"priority": 100, "protocol": "Tcp",
-        "direction": "Inbound", "access": "Allow", "sourcePortRange": "*", "destinationPortRange": "22",
-        "sourceAddressPrefix": "*", "destinationAddressPrefix": "*"}}]}});
-    let group = format!("{GROUP}/networkSecurityGroups/n");
-    let state = serde_json::json!({"format_version": "1.0", "terraform_version": "1.9.0", "planned_values": {"root_module": {"resources": [
-        // Of a state, and of a plan, which knows no id; with a body and with the text of one.
-        resource("networkSecurityGroups", "n", serde_json::json!({"id": group, "parent_id": group_of, "body": rules.to_string(), "tags": {}})),
-        resource("virtualNetworks", "v", serde_json::json!({"parent_id": group_of, "location": "westeurope",
-            "body": {"properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}}})),
-        resource("virtualNetworks/subnets", "s", serde_json::json!({"parent_id": network,
-            "body": {"properties": {"addressPrefixes": ["10.0.1.0/24"], "networkSecurityGroup": {"id": group}, "routeTable": null}}})),
-        resource("networkManagers", "m", serde_json::json!({"parent_id": group_of, "body": {}})),
-    ]}}});
-    let read = arm::read_resources(&[document::read_json("net.json", &text(&state)).unwrap()]);
-    let ignored: Vec<&str> = read.ignored.iter().map(|it| it.what.as_str()).collect();
-    assert_eq!((ignored, read.diagnostics), (vec!["Microsoft.Network/networkManagers"], Vec::new()));
-    let (network, found) = model::validate(read.network, std::sync::Arc::default());
-    assert_eq!(found, Vec::new());
-    let network = network.unwrap();
-    assert_eq!(network.security_groups[0].rules[0].destination_ports.to_string(), "22");
-    assert_eq!(network.virtual_networks[0].subnets[0].security_group.map(|it| it.0), Some(0));
 }

@@ -228,6 +228,50 @@ fn a_group_attached_to_nothing() {
 }
 
 #[test]
+fn a_group_that_says_who_has_it() {
+    let sound = network(&[]);
+    let says = |text: &str, key: &str, id: &str| {
+        let holders = format!("\"{key}\": [{{\"id\": \"{id}\"}}], \"securityRules\"");
+        text.replacen("\"securityRules\"", &holders, 1)
+    };
+    let group = ", \"networkSecurityGroup\": {\"id\": \"web\"}";
+    check(&says(&sound, "subnets", "v/s")).clean();
+    // The subnet is there and names none, with machines and without.
+    let without = sound.replacen(group, "", 1);
+    for text in [
+        without.clone(),
+        format!(
+            "{}]",
+            without.split_once(",\n{\"type\": \"Microsoft.Network/networkInterfaces\"").unwrap().0
+        ),
+    ] {
+        let text = says(&text, "subnets", "v/s");
+        let message = check(&text).one_warning(&text, "\"v/s\"", codes::SECURITY_GROUP_NOT_ATTACHED);
+        assert!(
+            message.contains("subnet 'v/s'") && message.contains("names no network security group"),
+            "{message}"
+        );
+    }
+    // So does the network interface.
+    let text = says(&sound, "networkInterfaces", "n");
+    let message = check(&text).one_warning(&text, "\"n\"", codes::SECURITY_GROUP_NOT_ATTACHED);
+    assert!(message.contains("network interface 'n'"), "{message}");
+    // The network interface names another one.
+    let other = format!(
+        "{},\n{}]",
+        says(&sound, "networkInterfaces", "n").strip_suffix(']').unwrap(),
+        group_of("other", &[])
+    );
+    let text = other.replacen(
+        "{\"ipConfigurations\"",
+        "{\"networkSecurityGroup\": {\"id\": \"other\"}, \"ipConfigurations\"",
+        1,
+    );
+    let message = check(&text).one_warning(&text, "\"n\"", codes::SECURITY_GROUP_NOT_ATTACHED);
+    assert!(message.contains("names 'other'"), "{message}");
+}
+
+#[test]
 fn ports_without_meaning_and_old_or_unusable_tags() {
     for protocol in ["\"Icmp\"", "\"Esp\"", "\"Ah\""] {
         let ports = [("protocol", protocol), ("destinationPortRange", "\"22-80\"")];

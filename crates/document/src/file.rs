@@ -31,9 +31,7 @@ fn source_of(path: &Path) -> Option<&'static str> {
     match extension.as_str() {
         "bicep" => Some("this is Bicep's source; give what `az bicep build` makes of it"),
         "bicepparam" => Some("this is Bicep's source; give what `az bicep build-params` makes of it"),
-        "tf" => Some(
-            "this is Terraform's source; give what is deployed, as `az network nsg list -o json` prints it",
-        ),
+        "tf" => Some("this is Terraform's source; give what `terraform show -json` prints of its state"),
         _ => None,
     }
 }
@@ -120,9 +118,11 @@ mod tests {
     #[test]
     fn sources_say_how_to_get_documents() {
         let folder = tempfile::tempdir().unwrap();
-        for (name, what) in
-            [("main.bicep", "az bicep build`"), ("a.BICEPPARAM", "build-params"), ("n.tf", "Terraform")]
-        {
+        for (name, what) in [
+            ("main.bicep", "az bicep build`"),
+            ("a.BICEPPARAM", "build-params"),
+            ("n.tf", "terraform show -json`"),
+        ] {
             let file = folder.path().join(name);
             fs::write(&file, "resource nsg\n").unwrap();
             let found = read_json_file(&file).unwrap_err();

@@ -6,3 +6,5 @@ pub const INVALID_TEMPLATE: &str = "InvalidTemplate";
 pub const TEMPLATE_LIMIT: &str = "TemplateLimitExceeded";
 /// A linked template that is not at hand; ours.
 pub const LINKED_TEMPLATE: &str = "LinkedTemplateNotFound";
+/// A resource that deployments write in an order that nobody gives; ours.
+pub const ORDER_NOT_GIVEN: &str = "DeploymentOrderNotGiven";

@@ -167,8 +167,10 @@ pub struct NetworkSecurityGroup {
     pub name: At<String>,
     /// The user's rules.
     pub rules: Vec<SecurityRule>,
-    /// Whether Azure's answer names a subnet or a network interface that has it.
-    pub attached_elsewhere: bool,
+    /// The ids of the subnets that have it, where Azure's answer names them.
+    pub subnets: Vec<At<String>>,
+    /// The ids of the network interfaces that have it, where Azure's answer names them.
+    pub network_interfaces: Vec<At<String>>,
 }
 
 /// A security rule.

@@ -200,7 +200,7 @@ fn size(count: usize) -> Option<i64> {
 }
 
 /// Whether two values are the same, strings whatever their case, wherever they stand.
-fn same(one: &Node, other: &Node) -> bool {
+pub(crate) fn same(one: &Node, other: &Node) -> bool {
     match (&one.value, &other.value) {
         (Value::String(one), Value::String(other)) => one.to_lowercase() == other.to_lowercase(),
         (Value::Array(one), Value::Array(other)) => {

@@ -1,10 +1,11 @@
 //! One deployment: a template, what its parameters are given, and what has been evaluated of it so far.
 
+use crate::declare::LeftOut;
 use crate::facts::Facts;
 use crate::instance::Instance;
 use document::{Entry, Node, Value};
 use expression::{Fact, Level};
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -75,6 +76,7 @@ pub(crate) struct Deployment {
     pub(crate) variables: HashMap<String, (Written, Once)>,
     pub(crate) told: [Once; Self::FACTS.len()],
     pub(crate) instances: OnceCell<Vec<Instance>>,
+    pub(crate) left_out: RefCell<LeftOut>,
     pub(crate) outputs: OnceCell<Vec<Entry>>,
 }
 
@@ -116,6 +118,7 @@ impl Deployment {
             start,
             told: Default::default(),
             instances: OnceCell::new(),
+            left_out: RefCell::default(),
             outputs: OnceCell::new(),
         }
     }

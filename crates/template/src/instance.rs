@@ -1,26 +1,19 @@
-//! Resources as they will be: each turn of each loop, with its full type, name and id.
+//! Resources as they will be, with their full types, names and ids.
 
-use crate::deployment::{Loop, Loops};
+use crate::declare::{Parent, Turn};
+use crate::deployment::Loops;
 use crate::expansion::truth;
 use crate::facts::Facts;
-use crate::findings::Found;
 use crate::inside::Inside;
 use crate::waiting::Wanted;
 use crate::way::Way;
-use document::{Entry, Node, Unknown, Value, codes};
+use document::{Entry, Node, Unknown, Value};
 use expression::{Fault, Level};
-use model::{At, Severity};
+use model::At;
 use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// The most resources of one template.
-///
-/// # Source
-/// Azure "Template limits": 800 resources, copies included.
-const MOST_RESOURCES: usize = 800;
-/// How many values a resource takes the room of, besides those in it.
-const ROOM: usize = 8;
 /// The type of a deployment.
 pub(crate) const DEPLOYMENTS: &str = "Microsoft.Resources/deployments";
 /// The type of a resource group.
@@ -72,13 +65,6 @@ pub(crate) struct Instance {
     pub(crate) nested: OnceCell<Option<usize>>,
 }
 
-/// What a resource that stands in another one has from it.
-#[derive(Clone)]
-struct Parent {
-    kind: String,
-    name: Node,
-}
-
 impl Instance {
     /// Whether it becomes a resource of its own.
     pub(crate) fn is_deployed(&self) -> bool {
@@ -91,154 +77,42 @@ impl Instance {
 }
 
 impl Inside<'_, '_> {
-    /// The resources of the deployment; none while they are being found.
-    pub(crate) fn instances(&self) -> &[Instance] {
-        if let Some(instances) = self.deployment.instances.get() {
-            return instances;
-        }
-        let path = self.deployment.path_of("resources");
-        let Ok(_entered) = self.all.enter(Wanted::Resources(self.deployment.number, path.clone())) else {
-            return &[];
-        };
-        let mut found = Vec::new();
-        if let Some(resources) = self.deployment.start.template.node().get("resources") {
-            self.declare_all(resources, &path, None, &mut found);
-        }
-        self.all.keep(&self.deployment.instances, found).map_or(&[], Vec::as_slice)
-    }
-
-    fn declare_all(&self, resources: &Node, path: &str, parent: Option<&Parent>, found: &mut Vec<Instance>) {
-        match &resources.value {
-            Value::Array(items) => {
-                for (nth, item) in items.iter().enumerate() {
-                    self.declare(item, &format!("{path}[{nth}]"), None, parent, found);
-                }
-            }
-            Value::Object(entries) => {
-                for Entry { key, value } in entries {
-                    self.declare(value, &format!("{path}.{}", key.value), Some(&key.value), parent, found);
-                }
-            }
-            other => {
-                let message = format!("resources is {}, and neither a list nor an object", other.kind());
-                self.invalid(&resources.at, message, "write a list of resources", &Way::Root(path));
-            }
-        }
-    }
-
-    /// One declaration, with all turns of its loop.
-    fn declare(
-        &self,
-        node: &Node,
-        path: &str,
-        symbol: Option<&str>,
-        parent: Option<&Parent>,
-        found: &mut Vec<Instance>,
-    ) {
+    /// What a turn of a declaration makes, and what its children have from it.
+    pub(crate) fn instance(&self, turn: &Turn, number: usize) -> Option<(Instance, Parent)> {
+        let Turn { declared, path, symbol, parent, loops } = turn;
         let way = Way::Root(path);
-        if !matches!(node.value, Value::Object(_)) {
-            let message = format!("{} stands where a resource should", node.value.kind());
-            return self.invalid(&node.at, message, "write an object with type and name", &way);
-        }
-        let declared = match self.all.budget.copy(node) {
-            Ok(node) => Rc::new(node),
-            Err(fault) => return self.all.report(fault.or_at(&node.at), &way),
-        };
-        let Some(copy) = node.get("copy") else {
-            return self.declare_turn(&declared, path, symbol.map(str::to_owned), parent, found);
-        };
-        let name = copy.get("name").and_then(Node::as_str).or(symbol).unwrap_or_default();
-        let count = match self.count(copy, &way.key("copy")) {
-            Ok(count) => count,
-            Err(hole) => return self.matters(&declared, parent, &hole, &way.key("copy").key("count")),
-        };
-        for index in 0..count {
-            if self.all.is_limited() || found.len() > MOST_RESOURCES {
-                return;
-            }
-            let turn = Loop { name: name.to_owned(), index, of_resources: true };
-            let symbol = symbol.map(|symbol| format!("{symbol}[{index}]"));
-            let path = format!("{path}[{index}]");
-            self.in_turn(turn).declare_turn(&declared, &path, symbol, parent, found);
-        }
-    }
-
-    fn declare_turn(
-        &self,
-        declared: &Rc<Node>,
-        path: &str,
-        symbol: Option<String>,
-        parent: Option<&Parent>,
-        found: &mut Vec<Instance>,
-    ) {
-        let way = Way::Root(path);
-        if found.len() >= MOST_RESOURCES {
-            if found.len() == MOST_RESOURCES {
-                let message = format!("the template makes more than {MOST_RESOURCES} resources");
-                self.invalid(&declared.at, message, "split the template", &way);
-            }
-            return;
-        }
-        let mut is_there = true;
-        if let Some(condition) = declared.get("condition") {
-            let value = self.value(condition, &way.key("condition"));
-            match (truth(&value), &value.value) {
-                (Some(true), _) => {}
-                // A condition is the resource's own: its children have theirs.
-                (Some(false), _) if declared.get("resources").is_some() => is_there = false,
-                (Some(false), _) => return,
-                (None, Value::Unknown(_)) => {
-                    return self.matters(declared, parent, &value, &way.key("condition"));
-                }
-                (None, other) => {
-                    let message = format!("the condition is {}, and neither true nor false", other.kind());
-                    return self.invalid(
-                        &condition.at,
-                        message,
-                        "write true or false",
-                        &way.key("condition"),
-                    );
-                }
-            }
-        }
-        if let Err(fault) = self.all.budget.nodes(ROOM) {
-            return self.all.report(fault.or_at(&declared.at), &way);
-        }
-        let Some(kind) = self.kind(declared, parent, &way) else { return };
+        let kind = self.kind(declared, parent.as_ref(), &way)?;
         let is_foreign = is_foreign(declared);
         let named = declared.get("name").map(|name| self.value(name, &way.key("name")));
         let unnamed = || Node::new(Value::String(String::new()), declared.at.clone());
         let Some(own) = named.or_else(|| is_foreign.then(unnamed)) else {
             let help = "write its name, or an expression that makes it";
-            return self.invalid(&declared.at, "the resource has no name".to_owned(), help, &way);
+            self.invalid(&declared.at, "the resource has no name".to_owned(), help, &way);
+            return None;
         };
         let nested = declared.get("type").and_then(Node::as_str).is_some_and(is_of_its_parent);
-        let name = match parent.filter(|_| nested) {
+        let name = match parent.as_ref().filter(|_| nested) {
             Some(parent) => joined(&parent.name, own),
             None => own,
         };
         let child = Parent { kind: kind.value.clone(), name: name.clone() };
-        if is_there {
-            let id =
-                if is_foreign { self.hole(&name.at, "id") } else { self.id_of(declared, &kind, &name, &way) };
-            let extension = name.as_key().and_then(|name| extension_of(&kind.value, name));
-            found.push(Instance {
-                path: path.to_owned(),
-                declared: declared.clone(),
-                loops: self.loops.clone(),
-                kind: At { value: extension.unwrap_or(kind.value), at: kind.at },
-                name,
-                id,
-                symbol,
-                existing: declared.get("existing").and_then(truth).unwrap_or(false),
-                number: found.len(),
-                body: OnceCell::new(),
-                nested: OnceCell::new(),
-            });
-        }
-        if let Some(children) = declared.get("resources") {
-            self.declare_all(children, &format!("{path}.resources"), Some(&child), found);
-        }
+        let id =
+            if is_foreign { self.hole(&name.at, "id") } else { self.id_of(declared, &kind, &name, &way) };
+        let extension = name.as_key().and_then(|name| extension_of(&kind.value, name));
+        let instance = Instance {
+            path: path.clone(),
+            declared: declared.clone(),
+            loops: loops.clone(),
+            kind: At { value: extension.unwrap_or(kind.value), at: kind.at },
+            name,
+            id,
+            symbol: symbol.clone(),
+            existing: declared.get("existing").and_then(truth).unwrap_or(false),
+            number,
+            body: OnceCell::new(),
+            nested: OnceCell::new(),
+        };
+        Some((instance, child))
     }
 
     /// The full type.
@@ -276,34 +150,6 @@ impl Inside<'_, '_> {
                 None
             }
         }
-    }
-
-    /// Reports that something is not known which decides whether a resource is there, if the resource matters.
-    fn matters(&self, declared: &Node, parent: Option<&Parent>, value: &Node, way: &Way<'_>) {
-        let Value::Unknown(unknown) = &value.value else { return };
-        // The parent's loop may be what is not known, so the name of a child's type is enough here.
-        let kind = |node: &Node, parent: Option<&str>| match (node.get("type").and_then(Node::as_str), parent)
-        {
-            (Some(own), Some(parent)) if !own.contains('/') => format!("{parent}/{own}"),
-            (Some(own), _) => own.to_owned(),
-            (None, _) => String::new(),
-        };
-        let own = kind(declared, parent.map(|it| it.kind.as_str()));
-        let template = declared.get("properties").and_then(|it| it.get("template"));
-        let inside = template.and_then(|it| it.get("resources"));
-        let does = (self.all.given.is_modelled)(&own)
-            || any_modelled(declared.get("resources"), Some(&own), self.all.given.is_modelled)
-            || any_modelled(inside, None, self.all.given.is_modelled);
-        if !does || unknown.help.is_empty() {
-            return;
-        }
-        if !self.all.found.borrow_mut().is_news(&value.at.file, &unknown.expression) {
-            return;
-        }
-        let (code, severity) = (codes::VALUE_NOT_KNOWN, Severity::Error);
-        let message = format!("'{}' {}", unknown.expression, unknown.why);
-        let help = Some(unknown.help.clone());
-        self.all.found.borrow_mut().push(Found { severity, code, at: &value.at, message, help }, way);
     }
 
     /// The id, from the scope, the type and the name.
@@ -451,26 +297,4 @@ fn joined(parent: &Node, own: Node) -> Node {
         _ => own.value,
     };
     Node::new(value, own.at)
-}
-
-/// Whether any of the resources is of a type that matters.
-fn any_modelled(resources: Option<&Node>, parent: Option<&str>, is_modelled: &dyn Fn(&str) -> bool) -> bool {
-    let Some(resources) = resources else { return false };
-    let one = |node: &Node| {
-        let own = node.get("type").and_then(Node::as_str).unwrap_or_default();
-        let kind = match parent {
-            Some(parent) if !own.contains('/') => format!("{parent}/{own}"),
-            _ => own.to_owned(),
-        };
-        let inside =
-            node.get("properties").and_then(|it| it.get("template")).and_then(|it| it.get("resources"));
-        is_modelled(&kind)
-            || any_modelled(node.get("resources"), Some(&kind), is_modelled)
-            || any_modelled(inside, None, is_modelled)
-    };
-    match &resources.value {
-        Value::Array(items) => items.iter().any(one),
-        Value::Object(entries) => entries.iter().any(|entry| one(&entry.value)),
-        _ => false,
-    }
 }

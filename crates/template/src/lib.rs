@@ -12,12 +12,17 @@
 //! | `parameters` | what a parameter comes to |
 //! | `values` | trees with expressions and loops in them |
 //! | `declared`, `parts` | whether a parameter's value is one that its declaration allows |
-//! | `instance` | which resources there will be, and what each is |
+//! | `declare` | which resources there will be |
+//! | `instance` | what each of them is |
 //! | `nested`, `linked` | deployments in deployments, and where their templates are |
+//! | `depends` | which resources wait for which |
 //! | `order` | which of the resources that several deployments write is there in the end |
+//! | `unordered` | whether anything says so |
 //! | `reference` | what one resource may ask about another |
 
+mod declare;
 mod declared;
+mod depends;
 mod deployment;
 mod expansion;
 mod facts;
@@ -34,6 +39,7 @@ mod parameters;
 mod parts;
 mod reference;
 mod supplied;
+mod unordered;
 mod values;
 mod waiting;
 mod way;
@@ -115,7 +121,8 @@ pub fn expand(template: &Node, given: &Given<'_>) -> Expanded {
         }
         Err(fault) => all.report(fault.or_at(&template.at), &way::Way::Root("outputs")),
     }
-    let mut settled = order::settle(&all, &first);
+    let needs = depends::read(&all);
+    let mut settled = order::settle(&all, &first, &needs);
     all.each_instance(|inside, instance| {
         let key = (inside.deployment.number, instance.number);
         let Some(body) = instance.body.get().filter(|_| instance.is_deployed()) else { return };

@@ -1,16 +1,14 @@
 //! Resources that several deployments write: each writing replaces the one before it.
 
+use crate::depends::{Key, Needs};
 use crate::deployment::Deployment;
 use crate::expansion::Expansion;
 use crate::inside::Inside;
-use crate::instance::Instance;
+use crate::unordered::Unordered;
 use crate::way::Way;
 use document::{Entry, Node, Value};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
-
-/// An instance, by the number of its deployment and its own.
-pub(crate) type Key = (usize, usize);
 
 /// The lists of a virtual network that stay as they are where it is written again without them.
 const KEPT: [&str; 2] = ["subnets", "virtualNetworkPeerings"];
@@ -39,7 +37,7 @@ struct Writing {
 ///
 /// # Cost
 /// Linear where nothing is written twice, else about linear in the resources and in what they depend on.
-pub(crate) fn settle(all: &Expansion<'_>, first: &Rc<Deployment>) -> Settled {
+pub(crate) fn settle(all: &Expansion<'_>, first: &Rc<Deployment>, needs: &Needs) -> Settled {
     let mut writers: HashMap<String, Vec<Key>> = HashMap::new();
     all.each_instance(|inside, instance| {
         if let Some(id) = instance.id.as_str().filter(|_| instance.is_deployed()) {
@@ -53,9 +51,10 @@ pub(crate) fn settle(all: &Expansion<'_>, first: &Rc<Deployment>) -> Settled {
         return settled;
     }
     let mut ranks = HashMap::new();
-    rank(all, first, &mut ranks);
+    rank(all, first, needs, &mut ranks);
     let rank_of = |key: &Key| ranks.get(key).copied().unwrap_or_default();
     let mut last = HashMap::new();
+    let mut unordered = Unordered::new(all, needs);
     for (id, mut keys) in writers {
         keys.sort_by_key(rank_of);
         let Some(&key) = keys.last() else { continue };
@@ -63,6 +62,7 @@ pub(crate) fn settle(all: &Expansion<'_>, first: &Rc<Deployment>) -> Settled {
         keys.iter().for_each(|it| *counts.entry(it.0).or_default() += 1);
         let is_alone = |it: &&Key| counts.get(&it.0) == Some(&1);
         let replaced: Vec<Key> = keys.iter().filter(|it| it.0 != key.0).filter(is_alone).copied().collect();
+        unordered.look_at(key, &replaced);
         settled.gone.extend(&replaced);
         let Some(writing) = writing(all, key, rank_of(&key), id) else { continue };
         for list in KEPT.iter().filter(|list| writing.is_vnet && !writing.writes(list)) {
@@ -129,15 +129,9 @@ fn property(all: &Expansion<'_>, (deployment, number): Key, name: &str) -> Optio
 }
 
 /// Numbers the resources in the order in which they are written.
-fn rank(all: &Expansion<'_>, deployment: &Rc<Deployment>, ranks: &mut HashMap<Key, usize>) {
+fn rank(all: &Expansion<'_>, deployment: &Rc<Deployment>, needs: &Needs, ranks: &mut HashMap<Key, usize>) {
     let Some(instances) = deployment.instances.get() else { return };
     let inside = Inside { all, deployment: deployment.clone(), loops: Rc::new([]), own: false };
-    let mut named: HashMap<String, Vec<usize>> = HashMap::new();
-    for (nth, instance) in instances.iter().enumerate() {
-        for name in names(instance) {
-            named.entry(name).or_default().push(nth);
-        }
-    }
     let mut seen = HashSet::new();
     for nth in 0..instances.len() {
         let mut open = Vec::new();
@@ -147,7 +141,7 @@ fn rank(all: &Expansion<'_>, deployment: &Rc<Deployment>, ranks: &mut HashMap<Ke
             if let Some((nth, instance)) = next.and_then(|nth| Some((nth, instances.get(nth)?)))
                 && seen.insert(nth)
             {
-                open.push((instance, inside.needed(instance, &named).into_iter()));
+                open.push((instance, needs.of((deployment.number, nth)).iter().copied()));
             }
             let Some((instance, needed)) = open.last_mut() else { break };
             next = needed.next();
@@ -155,45 +149,12 @@ fn rank(all: &Expansion<'_>, deployment: &Rc<Deployment>, ranks: &mut HashMap<Ke
                 continue;
             }
             match inside.nested(instance) {
-                Some(nested) => rank(all, &nested, ranks),
+                Some(nested) => rank(all, &nested, needs, ranks),
                 None => {
                     ranks.insert((deployment.number, instance.number), ranks.len());
                 }
             }
             open.pop();
         }
-    }
-}
-
-/// By what `dependsOn` may mean an instance, in small letters.
-fn names(instance: &Instance) -> HashSet<String> {
-    let id = instance.id.as_str();
-    let symbol = instance.symbol.as_deref();
-    let names = [
-        symbol,
-        symbol.and_then(|it| it.split('[').next()),
-        instance.name.as_str(),
-        id,
-        id.and_then(|it| it.rsplit_once("/providers/")).map(|(_, tail)| tail),
-    ];
-    let loops = instance.loops.iter().filter(|it| it.of_resources).map(|it| it.name.as_str());
-    names.into_iter().flatten().chain(loops).map(str::to_ascii_lowercase).collect()
-}
-
-impl Inside<'_, '_> {
-    /// The instances that one depends on.
-    fn needed(&self, instance: &Instance, named: &HashMap<String, Vec<usize>>) -> Vec<usize> {
-        let Some(written) = instance.declared.get("dependsOn") else { return Vec::new() };
-        let here = Self { loops: instance.loops.clone(), ..self.clone() };
-        let way = Way::Root(&instance.path);
-        let value = self.all.with_all(|| here.value(written, &way.key("dependsOn")));
-        let Value::Array(items) = value.value else { return Vec::new() };
-        let names: HashSet<String> =
-            items.iter().filter_map(Node::as_str).map(str::to_ascii_lowercase).collect();
-        let found = names.iter().filter_map(|it| named.get(it.trim_start_matches("/providers/")));
-        let mut found: Vec<usize> = found.flatten().copied().collect();
-        found.sort_unstable();
-        found.dedup();
-        found
     }
 }

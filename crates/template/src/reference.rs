@@ -45,7 +45,7 @@ impl Inside<'_, '_> {
                             Some(instance) => inside.said_of(instance, full),
                             None => Ok(self.unknown(question, name)),
                         },
-                        None => Ok(self.unknown(question, name)),
+                        None => Ok(self.inline(name, full)?.unwrap_or_else(|| self.unknown(question, name))),
                     },
                     _ => inside.said_of(instance, full),
                 }
@@ -225,10 +225,8 @@ impl Inside<'_, '_> {
             return Ok(None);
         };
         let Some((inside, nth)) = self.find(parent) else { return Ok(None) };
-        let Some(instance) = inside.instances().get(nth).filter(|it| !it.existing && !it.is_deployment())
-        else {
-            return Ok(None);
-        };
+        let is_told = |it: &&Instance| !it.existing && !it.is_deployment() && !inside.is_under_way(it);
+        let Some(instance) = inside.instances().get(nth).filter(is_told) else { return Ok(None) };
         let body = inside.body(instance)?;
         let Some(list) = body.get("properties").and_then(|it| it.get(list)) else { return Ok(None) };
         let Value::Array(items) = &list.value else { return Ok(None) };

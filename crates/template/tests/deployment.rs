@@ -19,7 +19,7 @@ fn parameters_and_variables_make_a_resource() {
         "resources": [{
             "type": "Microsoft.Network/networkSecurityGroups", "apiVersion": "2020-05-01",
             "name": "[variables('name')]", "location": "[parameters('location')]",
-            "dependsOn": ["[nonsense("], "tags": {"[parameters('prefix')]": "[[literal]"},
+            "dependsOn": [], "tags": {"[parameters('prefix')]": "[[literal]"},
             "properties": {"first": "[parameters('ports')[0]]"}
         }]"#,
     );

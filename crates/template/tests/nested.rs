@@ -374,7 +374,7 @@ fn group(says: &str, depends: &str) -> String {
 fn of_a_resource_that_several_deployments_write_the_last_is_there() {
     let says = |resources: &[String]| {
         let expanded = expanded(&format!(r#""resources": [{}]"#, resources.join(",")));
-        assert!(expanded.diagnostics.is_empty(), "{:#?}", said(&expanded));
+        assert!(said(&expanded).iter().all(|it| it.contains(UNORDERED)), "{:#?}", said(&expanded));
         let says = expanded.resources.iter().map(|it| json(get(&it.node, "properties.says")));
         says.collect::<Vec<_>>().join(" ")
     };
@@ -390,14 +390,68 @@ fn of_a_resource_that_several_deployments_write_the_last_is_there() {
         assert_eq!(says(&[nested("x", after), nested("y", "")]), r#""x""#, "{after}");
     }
     assert_eq!(says(&[group("own", r#""z""#), nested("y", ""), nested("z", r#""y""#)]), r#""own""#);
-    // What needs itself has no order, and ends.
-    assert_eq!(says(&[nested("x", r#""y""#), nested("y", r#""x""#)]), r#""x""#);
     let deeper = deployment("outer", "", &nested("inner", ""));
     assert_eq!(says(&[group("own", ""), deeper.clone()]), r#""inner""#);
     assert_eq!(says(&[group("own", r#""outer""#), deeper]), r#""own""#);
     // Two in one deployment are a mistake, and whoever reads them says so.
     assert_eq!(says(&[group("a", ""), group("b", "")]), r#""a" "b""#);
     assert_eq!(says(&[group("a", ""), group("b", ""), nested("x", "")]), r#""a" "b" "x""#);
+}
+
+const UNORDERED: &str = "warning[DeploymentOrderNotGiven]";
+
+#[test]
+fn of_a_resource_that_is_written_twice_somebody_says_the_order() {
+    let found =
+        |resources: &[String]| said(&expanded(&format!(r#""resources": [{}]"#, resources.join(",\n"))));
+    let nested = |name: &str, depends: &str| deployment(name, depends, &group(name, ""));
+    for unordered in [
+        [nested("x", ""), group("own", "")],
+        [group("own", ""), nested("x", "")],
+        [nested("x", ""), deployment("outer", "", &nested("y", ""))],
+    ] {
+        let found = found(&unordered);
+        let [one] = found.as_slice() else { panic!("{found:#?}") };
+        assert!(one.contains(UNORDERED), "{one}");
+        assert!(
+            one.contains("writes the Microsoft.Network/networkSecurityGroups 'n' with other properties"),
+            "{one}"
+        );
+        // Both places.
+        let (first, last) = (one.split(' ').next().unwrap(), one.lines().nth(1).unwrap());
+        assert!(last.contains("the other one, resources[0]") && !last.contains(first), "{one}");
+    }
+    let between = deployment("z", r#""x""#, "");
+    let asking = nested("y", "").replace(r#""says": "y""#, r#""says": "[reference('x').outputs.o.value]""#);
+    for ordered in [
+        vec![nested("x", ""), group("own", r#""x""#)],
+        vec![nested("x", r#""n""#), group("own", "")],
+        // By another one in between, or by what deploys them.
+        vec![nested("x", ""), between, nested("y", r#""z""#)],
+        vec![nested("x", ""), deployment("outer", r#""x""#, &nested("y", ""))],
+        // What asks for something waits for it.
+        vec![nested("x", ""), asking],
+        // The same twice.
+        vec![deployment("x", "", &group("same", "")), deployment("y", "", &group("SAME", ""))],
+    ] {
+        let found = found(&ordered);
+        assert!(!found.iter().any(|it| it.contains(UNORDERED)), "{found:#?}");
+    }
+    // The turns of a loop, unless one waits for the other.
+    let looped = |mode: &str| {
+        let one = deployment("[concat('d', copyIndex())]", "", &group("[string(copyIndex('loop'))]", ""));
+        one.replacen(
+            "\"name\"",
+            &format!("\"copy\": {{\"name\": \"loop\", \"count\": 2{mode}}}, \"name\""),
+            1,
+        )
+    };
+    assert_eq!(found(&[looped(r#", "mode": "Serial", "batchSize": 1"#)]), Vec::<String>::new());
+    let parallel = found(&[looped(", \"mode\": \"Parallel\"")]);
+    assert!(parallel.len() == 1 && parallel[0].contains("the other one, resources[0][0]"), "{parallel:#?}");
+    // In whatever order they stand, each resource is said once.
+    let three = [nested("x", ""), nested("y", ""), nested("z", "")];
+    assert_eq!(found(&three).len(), 1);
 }
 
 #[test]
@@ -408,7 +462,8 @@ fn a_parent_that_is_written_again_replaces_its_children() {
             r#"{{"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {{"addressSpace": {{}}{more}}}}}"#
         )
     };
-    let subnet = r#"{"type": "Microsoft.Network/virtualNetworks/subnets", "name": "v/b"}"#;
+    let subnet =
+        r#"{"type": "Microsoft.Network/virtualNetworks/subnets", "name": "v/b", "dependsOn": ["v"]}"#;
     let shown = |resources: &[String]| {
         let expanded = expanded(&format!(r#""resources": [{}]"#, resources.join(",")));
         assert!(expanded.diagnostics.is_empty(), "{:#?}", said(&expanded));
@@ -422,8 +477,8 @@ fn a_parent_that_is_written_again_replaces_its_children() {
     let again = deployment("x", r#""n/r""#, &group("x", ""));
     assert_eq!(shown(&[group("a", ""), rule.to_owned(), again]), inside(2));
     // A rule that is written after the group stays.
-    let late = deployment("y", r#""x""#, rule);
-    let again = deployment("x", "", &group("x", ""));
+    let late = deployment("y", r#""x""#, &rule.replace(r#""dependsOn": ["n"]"#, r#""dependsOn": []"#));
+    let again = deployment("x", r#""n""#, &group("x", ""));
     assert_eq!(shown(&[group("a", ""), again, late]), format!("{} {}", inside(1), inside(2)));
     // A virtual network keeps the subnets that it says nothing about.
     let first = vnet(r#", "subnets": [{"name": "a"}]"#);
@@ -535,12 +590,39 @@ fn a_resource_that_is_written_again_may_keep_what_it_was() {
 }
 
 #[test]
+fn a_subnet_that_is_written_again_may_keep_what_its_network_says_of_it() {
+    // The way to put a group on a subnet in the same template.
+    let vnet = |prefix: &str| {
+        format!(
+            r#"{{"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {{"subnets": [
+                {{"name": "A", "properties": {{"prefix": {prefix}}}}}]}}}}"#
+        )
+    };
+    let id = "resourceId('Microsoft.Network/virtualNetworks/subnets', 'v', 'a')";
+    let subnet = format!(
+        r#"{{"type": "Microsoft.Network/virtualNetworks/subnets", "name": "v/a", "properties": {{
+            "prefix": "[reference({id}, '2020-01-01').prefix]"}}}}"#
+    );
+    let again = deployment("again", r#""v""#, &subnet);
+    let expanded = expanded(&format!(r#""resources": [{}, {again}]"#, vnet(r#""10.0.1.0/24""#)));
+    assert_eq!(ids(&expanded).len(), 2);
+    assert_eq!(json(get(&expanded.resources[1].node, "properties.prefix")), r#""10.0.1.0/24""#);
+    // Each asks about the other.
+    let circle = vnet(&format!(r#""[reference({id}).prefix]""#));
+    let circle = self::expanded(&format!(r#""resources": [{circle}, {again}]"#));
+    assert_eq!(
+        json(get(&circle.resources[1].node, "properties.prefix")),
+        "?reference(resourceId('Microsoft.Network/virtualNetworks/subnets', 'v', 'a'), '2020-01-01').prefix"
+    );
+}
+
+#[test]
 fn a_loop_makes_the_value_of_a_nested_parameter() {
     let of = |copy: &str| {
         expanded(&format!(
             r#""variables": {{"names": ["a", "b"]}},
             "resources": [{{"type": "Microsoft.Resources/deployments", "name": "[concat('d', copyIndex())]",
-                "copy": {{"name": "d", "count": 2}}, "properties": {{"expressionEvaluationOptions": {{"scope": "inner"}},
+                "copy": {{"name": "d", "count": 2, "mode": "Serial"}}, "properties": {{"expressionEvaluationOptions": {{"scope": "inner"}},
                 "parameters": {{"list": {{"copy": [{copy}]}}}},
                 "template": {{"parameters": {{"list": {{"type": "array"}}}},
                     "resources": [{{"type": "Microsoft.Network/x", "name": "x", "properties": {{"list": "[parameters('list')]"}}}}]}}}}}}]"#

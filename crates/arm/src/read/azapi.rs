@@ -17,7 +17,8 @@ pub(super) fn plain(resource: &Node, values: &Node) -> Option<Node> {
     let own = text(values, "name");
     let parent = text(values, "parent_id").map(|it| it.trim_end_matches('/'));
     // A plan does not know the id, and mostly the parent's.
-    let id = text(values, "id").map(str::to_owned).or_else(|| {
+    let id = text(values, "id").or_else(|| text(values, "resource_id"));
+    let id = id.map(str::to_owned).or_else(|| {
         let (own, parent) = (own?, parent?);
         Some(match types.rsplit_once('/') {
             Some((_, last)) => format!("{parent}/{last}/{own}"),

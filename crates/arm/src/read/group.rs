@@ -4,25 +4,26 @@ use super::resource::Head;
 use super::{Reader, keys};
 use crate::codes;
 use document::Place;
-use model::raw;
+use model::{At, raw};
 
 impl Reader {
     pub(super) fn security_group(&mut self, place: &Place<'_>, head: Head) {
-        let (mut rules, mut attached_elsewhere) = (Vec::new(), false);
+        let (mut rules, mut subnets, mut network_interfaces) = (Vec::new(), Vec::new(), Vec::new());
         if let Some(properties) = self.properties(place, keys::SECURITY_GROUP) {
             if let Some(list) = properties.get("defaultSecurityRules") {
                 self.default_rules(&list);
             }
             self.flush_connection(&properties);
-            let holders = [properties.get("subnets"), properties.get("networkInterfaces")];
-            attached_elsewhere = holders.iter().flatten().any(|list| list.elements().next().is_some());
+            subnets = ids(&properties, "subnets");
+            network_interfaces = ids(&properties, "networkInterfaces");
             if let Some(list) = properties.get("securityRules") {
                 self.report.array(&list);
                 rules.extend(list.elements().filter_map(|rule| self.inline_rule(&rule)));
             }
         }
         let Head { id, name } = head;
-        self.network.security_groups.push(raw::NetworkSecurityGroup { id, name, rules, attached_elsewhere });
+        let group = raw::NetworkSecurityGroup { id, name, rules, subnets, network_interfaces };
+        self.network.security_groups.push(group);
     }
 
     fn inline_rule(&mut self, place: &Place<'_>) -> Option<raw::SecurityRule> {
@@ -88,4 +89,14 @@ impl Reader {
             self.report.push(place.warning(codes::NOT_HONOURED, message).help("set it to false"));
         }
     }
+}
+
+/// The ids in a list of what Azure adds to its answers, which is nobody's to get right.
+fn ids(properties: &Place<'_>, key: &str) -> Vec<At<String>> {
+    let list = properties.get(key);
+    let ids = list.iter().flat_map(Place::elements).filter_map(|it| {
+        let id = it.get("id")?;
+        Some(At::new(id.node.as_str()?, &id.node.at))
+    });
+    ids.collect()
 }

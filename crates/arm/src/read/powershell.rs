@@ -41,14 +41,22 @@ const NO_ADDRESS: &str = "Not Assigned";
 /// # Errors
 /// It is cut off.
 pub(super) fn plain(document: &Node) -> Option<Result<Node, Diagnostic>> {
-    let one = match &document.value {
+    let one = match &unwrapped(document).value {
         Value::Array(items) => items.first()?,
         _ => document,
     };
     one.entries().iter().any(|it| it.key.value == MARK).then(|| converted(document))
 }
 
+/// The list in what Windows PowerShell makes of one that comes from a variable: `{"value": […], "Count": 2}`.
+fn unwrapped(node: &Node) -> &Node {
+    let list = node.entries().iter().find(|it| it.key.value == "value").map(|it| &it.value);
+    let is_wrapper = node.entries().len() == 2 && node.entries().iter().any(|it| it.key.value == "Count");
+    list.filter(|it| is_wrapper && matches!(it.value, Value::Array(_))).unwrap_or(node)
+}
+
 fn converted(node: &Node) -> Result<Node, Diagnostic> {
+    let node = unwrapped(node);
     let value = match &node.value {
         Value::Array(items) => Value::Array(items.iter().map(converted).collect::<Result<_, _>>()?),
         Value::Object(entries) => {
@@ -67,7 +75,7 @@ fn converted(node: &Node) -> Result<Node, Diagnostic> {
 
 /// One property under the name that it has in the REST interface, or none for an empty list of what is mostly one.
 fn entry(entry: &Entry) -> Result<Option<Entry>, Diagnostic> {
-    let Entry { key, value } = entry;
+    let (key, value) = (&entry.key, unwrapped(&entry.value));
     if value.as_str().is_some() && ALWAYS_LISTS.contains(&key.value.as_str()) {
         let message = format!("PowerShell has cut {} off: it is a text, and no list", key.value);
         let error = Diagnostic::error(codes::INCOMPLETE_LIST, &value.at, message);

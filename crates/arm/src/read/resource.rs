@@ -86,7 +86,7 @@ impl Reader {
             }
             self.ignore(name.clone(), &head.name.value, &place.node.at);
             self.virtual_machine(name, place.node);
-            return self.interfaces_of_a_scale_set(place, &head);
+            return self.described_interfaces(place.node, &head.name.value);
         }
         for child in place.get("resources").iter().flat_map(Place::elements) {
             self.resource(&child, Some((&kind, &head)));
@@ -143,15 +143,16 @@ impl Reader {
         self.network.virtual_machines.push(raw::VirtualMachine { id_or_name, network_interfaces });
     }
 
-    /// Lists the network interfaces that a scale set describes without their being resources.
-    fn interfaces_of_a_scale_set(&mut self, place: &Place<'_>, head: &Head) {
-        let properties = place.get("properties");
-        let profile = properties.as_ref().unwrap_or(place).get("virtualMachineProfile").map(|it| it.node);
-        let network = profile.and_then(|it| it.get("networkProfile"));
-        let Some(interfaces) = network.and_then(|it| it.get("networkInterfaceConfigurations")) else {
-            return;
-        };
-        self.ignore("networkInterfaceConfigurations".to_owned(), &head.name.value, &interfaces.at);
+    /// Lists the network interfaces that a machine or a scale set describes without their being resources.
+    pub(super) fn described_interfaces(&mut self, owner: &Node, name: &str) {
+        let properties = owner.get("properties").unwrap_or(owner);
+        let profiles = [properties.get("virtualMachineProfile"), Some(properties)];
+        let networks = profiles.into_iter().flatten().filter_map(|it| it.get("networkProfile"));
+        let described = networks.filter_map(|it| it.get("networkInterfaceConfigurations"));
+        let is_empty = |it: &Node| matches!(&it.value, Value::Array(items) if items.is_empty());
+        for interfaces in described.filter(|it| !is_empty(it)) {
+            self.ignore("networkInterfaceConfigurations".to_owned(), name, &interfaces.at);
+        }
     }
 
     /// The parent of a child resource: the one around it, or the one in its id or name.

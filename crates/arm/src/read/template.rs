@@ -191,6 +191,7 @@ impl Reader {
                     continue;
                 }
                 self.virtual_machine(&kind, &resource.node);
+                self.described_interfaces(&resource.node, &name);
                 self.ignore(kind, &name, &resource.node.at);
                 continue;
             }

@@ -1,97 +1,19 @@
 //! What `terraform show -json` prints of a state or a plan with the providers azurerm and azapi: its resources in the shape of Azure's
 //! REST interface, and what stands in resources of its own (which group a subnet has) in its place.
 
+mod associations;
+mod fields;
+mod late;
+mod updates;
+
+use super::azapi;
+use associations::{ASSOCIATIONS, Belongs};
 use document::{Entry, Node, Value};
-use model::{At, Diagnostic};
-use std::collections::HashMap;
+use fields::{As::Itself, PEERING, PUBLIC_IP, ROUTE, ROUTE_TABLE, RULE, entry, fields};
+use model::Diagnostic;
+use std::collections::HashSet;
+use updates::UPDATE;
 
-/// How a value stands in the REST interface.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum As {
-    Itself,
-    /// `{"id": …}`
-    Reference,
-    /// `[{"id": …}]`
-    References,
-}
-use As::{Itself, Reference, References};
-
-type Field = (&'static str, &'static str, As);
-
-const RULE: &[Field] = &[
-    ("description", "description", Itself),
-    ("priority", "priority", Itself),
-    ("direction", "direction", Itself),
-    ("access", "access", Itself),
-    ("protocol", "protocol", Itself),
-    ("source_port_range", "sourcePortRange", Itself),
-    ("source_port_ranges", "sourcePortRanges", Itself),
-    ("source_address_prefix", "sourceAddressPrefix", Itself),
-    ("source_address_prefixes", "sourceAddressPrefixes", Itself),
-    ("source_application_security_group_ids", "sourceApplicationSecurityGroups", References),
-    ("destination_port_range", "destinationPortRange", Itself),
-    ("destination_port_ranges", "destinationPortRanges", Itself),
-    ("destination_address_prefix", "destinationAddressPrefix", Itself),
-    ("destination_address_prefixes", "destinationAddressPrefixes", Itself),
-    ("destination_application_security_group_ids", "destinationApplicationSecurityGroups", References),
-];
-const SUBNET: &[Field] = &[
-    ("address_prefix", "addressPrefix", Itself),
-    ("address_prefixes", "addressPrefixes", Itself),
-    ("security_group", "networkSecurityGroup", Reference),
-    ("network_security_group_id", "networkSecurityGroup", Reference),
-    ("route_table_id", "routeTable", Reference),
-    ("default_outbound_access_enabled", "defaultOutboundAccess", Itself),
-];
-const ROUTE_TABLE: &[Field] = &[("disable_bgp_route_propagation", "disableBgpRoutePropagation", Itself)];
-const ROUTE: &[Field] = &[
-    ("address_prefix", "addressPrefix", Itself),
-    ("next_hop_type", "nextHopType", Itself),
-    ("next_hop_in_ip_address", "nextHopIpAddress", Itself),
-];
-const IP_CONFIGURATION: &[Field] = &[
-    ("private_ip_address", "privateIPAddress", Itself),
-    ("private_ip_address_allocation", "privateIPAllocationMethod", Itself),
-    ("private_ip_address_version", "privateIPAddressVersion", Itself),
-    ("primary", "primary", Itself),
-    ("subnet_id", "subnet", Reference),
-    ("public_ip_address_id", "publicIPAddress", Reference),
-];
-const NETWORK_INTERFACE: &[Field] = &[
-    ("enable_ip_forwarding", "enableIPForwarding", Itself),
-    ("ip_forwarding_enabled", "enableIPForwarding", Itself),
-    ("virtual_machine_id", "virtualMachine", Reference),
-];
-const PUBLIC_IP: &[Field] = &[
-    ("ip_address", "ipAddress", Itself),
-    ("allocation_method", "publicIPAllocationMethod", Itself),
-    ("ip_version", "publicIPAddressVersion", Itself),
-];
-const PEERING: &[Field] = &[
-    ("remote_virtual_network_id", "remoteVirtualNetwork", Reference),
-    ("allow_virtual_network_access", "allowVirtualNetworkAccess", Itself),
-    ("allow_forwarded_traffic", "allowForwardedTraffic", Itself),
-    ("allow_gateway_transit", "allowGatewayTransit", Itself),
-    ("use_remote_gateways", "useRemoteGateways", Itself),
-];
-
-/// Resources that say of two others that they belong together: their type, and the keys of the two ids.
-const ASSOCIATIONS: [(&str, &str, &str); 4] = [
-    ("azurerm_subnet_network_security_group_association", "subnet_id", "network_security_group_id"),
-    ("azurerm_subnet_route_table_association", "subnet_id", "route_table_id"),
-    (
-        "azurerm_network_interface_security_group_association",
-        "network_interface_id",
-        "network_security_group_id",
-    ),
-    (
-        "azurerm_network_interface_application_security_group_association",
-        "network_interface_id",
-        "application_security_group_id",
-    ),
-];
-/// So many groups of one network interface are read, which is more than Azure allows: each IP configuration has them all.
-const MOST_GROUPS: usize = 100;
 /// Parts of the network that are not modelled.
 const NETWORK: [&str; 6] = [
     "azurerm_lb",
@@ -102,21 +24,54 @@ const NETWORK: [&str; 6] = [
     "azurerm_virtual_network_gateway_connection",
 ];
 
+/// What to do about what a plan does not know.
+const KNOWN_AFTER: &str = "apply it, and give what `terraform show -json` prints of the state";
+/// A resource of any type.
+const AZAPI: &str = "azapi_resource";
+
 /// The resources of the document and what is wrong with it; `None` where it is none of Terraform's.
 pub(super) fn plain(document: &Node) -> Option<(Node, Vec<Diagnostic>)> {
     document.get("terraform_version")?;
-    let values = document.get("values").or_else(|| document.get("planned_values"))?;
     let mut all = Vec::new();
-    collect(values.get("root_module")?, &mut all);
+    let planned: Vec<Node>;
+    match document.get("values") {
+        Some(values) => collect(values.get("root_module")?, &mut all),
+        None => {
+            collect(document.get("planned_values")?.get("root_module")?, &mut all);
+            planned = all.iter().map(|it| late::with_unknown(it)).collect();
+            all = planned.iter().collect();
+        }
+    }
+    leave_managed(&mut all);
     let mut found = Vec::new();
     let belongs = Belongs::read(&all, &mut found);
-    let plain = all.iter().filter_map(|it| belongs.plain(it)).collect();
+    let mut plain: Vec<Node> = all.iter().filter_map(|it| one(it, &belongs)).collect();
+    updates::apply(&all, &mut plain, &mut found);
     Some((Node::new(Value::Array(plain), document.at.clone()), found))
 }
 
 fn collect<'n>(module: &'n Node, all: &mut Vec<&'n Node>) {
     all.extend(items(module.get("resources")));
     items(module.get("child_modules")).iter().for_each(|it| collect(it, all));
+}
+
+/// Takes away what the document only reads and manages as well: that was read before it was changed.
+fn leave_managed(all: &mut Vec<&Node>) {
+    // An association has the id of what it is about, so that the type counts, too.
+    let key =
+        |it: &Node, kind: &str| Some((kind.to_owned(), text(it.get("values")?, "id")?.to_ascii_lowercase()));
+    let managed = all.iter().filter(|it| !is_read(it));
+    let managed: HashSet<(String, String)> = managed.filter_map(|it| key(it, text(it, "type")?)).collect();
+    let is_managed = |it: &Node| {
+        let kinds = text(it, "type").into_iter().chain([AZAPI]);
+        kinds.filter_map(|kind| key(it, kind)).any(|key| managed.contains(&key))
+    };
+    all.retain(|it| !is_read(it) || !is_managed(it));
+}
+
+/// Whether it stands in a `data` block.
+fn is_read(resource: &Node) -> bool {
+    text(resource, "mode") == Some("data")
 }
 
 fn items(node: Option<&Node>) -> &[Node] {
@@ -130,152 +85,58 @@ fn text<'n>(node: &'n Node, key: &str) -> Option<&'n str> {
     node.get(key).and_then(Node::as_str).filter(|it| !it.is_empty())
 }
 
-/// What belongs to the resource of an id, in small letters: security groups, route tables, and application security groups.
-#[derive(Default)]
-struct Belongs {
-    security_group: HashMap<String, Node>,
-    route_table: HashMap<String, Node>,
-    application_security_groups: HashMap<String, Vec<Node>>,
-}
-
-impl Belongs {
-    fn read(all: &[&Node], found: &mut Vec<Diagnostic>) -> Self {
-        let mut belongs = Self::default();
-        for resource in all {
-            let Some((kind, values)) = text(resource, "type").zip(resource.get("values")) else { continue };
-            let Some((_, holder, held)) = ASSOCIATIONS.iter().find(|(it, ..)| *it == kind) else { continue };
-            let (Some(holder), Some(held)) = (text(values, holder), values.get(held)) else {
-                let message = "what belongs together here is known only after it is applied";
-                let error = Diagnostic::error(document::codes::VALUE_NOT_KNOWN, &resource.at, message);
-                found.push(error.help("apply it, and give what `terraform show -json` prints of the state"));
-                continue;
-            };
-            let holder = holder.to_ascii_lowercase();
-            if kind.contains("application") {
-                belongs.application_security_groups.entry(holder).or_default().push(held.clone());
-            } else if kind.contains("route_table") {
-                belongs.route_table.insert(holder, held.clone());
-            } else {
-                belongs.security_group.insert(holder, held.clone());
-            }
+/// A resource in the shape of the REST interface.
+fn one(resource: &Node, belongs: &Belongs) -> Option<Node> {
+    let (kind, values) = text(resource, "type").zip(resource.get("values"))?;
+    let (full, properties) = match kind {
+        "azurerm_network_security_group" => {
+            let rules = items(values.get("security_rule")).iter().map(|it| part(it, fields(it, RULE)));
+            let rules = entry(values, "securityRules", Value::Array(rules.collect()));
+            ("Microsoft.Network/networkSecurityGroups", vec![rules])
         }
-        belongs
-    }
-
-    /// A resource in the shape of the REST interface.
-    fn plain(&self, resource: &Node) -> Option<Node> {
-        let (kind, values) = text(resource, "type").zip(resource.get("values"))?;
-        let (full, properties) = match kind {
-            "azurerm_network_security_group" => {
-                let rules = items(values.get("security_rule")).iter().map(|it| part(it, fields(it, RULE)));
-                let rules = entry(values, "securityRules", Value::Array(rules.collect()));
-                ("Microsoft.Network/networkSecurityGroups", vec![rules])
-            }
-            "azurerm_network_security_rule" => {
-                ("Microsoft.Network/networkSecurityGroups/securityRules", fields(values, RULE))
-            }
-            "azurerm_virtual_network" => {
-                let prefixes = fields(values, &[("address_space", "addressPrefixes", Itself)]);
-                let subnets = items(values.get("subnet")).iter().map(|it| part(it, self.subnet(it)));
-                let subnets = entry(values, "subnets", Value::Array(subnets.collect()));
-                let space = entry(values, "addressSpace", Value::Object(prefixes));
-                ("Microsoft.Network/virtualNetworks", vec![space, subnets])
-            }
-            "azurerm_subnet" => ("Microsoft.Network/virtualNetworks/subnets", self.subnet(values)),
-            "azurerm_virtual_network_peering" => {
-                ("Microsoft.Network/virtualNetworks/virtualNetworkPeerings", fields(values, PEERING))
-            }
-            "azurerm_route_table" => {
-                let routes = items(values.get("route")).iter().map(|it| part(it, fields(it, ROUTE)));
-                let routes = entry(values, "routes", Value::Array(routes.collect()));
-                let more = fields(values, ROUTE_TABLE);
-                ("Microsoft.Network/routeTables", more.into_iter().chain([routes]).collect())
-            }
-            "azurerm_route" => ("Microsoft.Network/routeTables/routes", fields(values, ROUTE)),
-            "azurerm_network_interface" => {
-                ("Microsoft.Network/networkInterfaces", self.network_interface(values))
-            }
-            "azurerm_application_security_group" => {
-                ("Microsoft.Network/applicationSecurityGroups", Vec::new())
-            }
-            "azurerm_public_ip" => ("Microsoft.Network/publicIPAddresses", fields(values, PUBLIC_IP)),
-            "azapi_resource" => {
-                return super::azapi::plain(resource, values).or_else(|| Some(other(resource, kind, values)));
-            }
-            kind if ASSOCIATIONS.iter().any(|(it, ..)| *it == kind) => return None,
-            kind if NETWORK.contains(&kind) => (kind, Vec::new()),
-            _ => return Some(other(resource, kind, values)),
-        };
-        let mut plain = part(values, properties);
-        if let Value::Object(entries) = &mut plain.value {
-            entries.push(entry(resource, "type", Value::String(full.to_owned())));
-            let sku = values.get("sku").filter(|_| kind == "azurerm_public_ip");
-            entries.extend(
-                sku.map(|sku| entry(sku, "sku", Value::Object(vec![entry(sku, "name", sku.value.clone())]))),
-            );
+        "azurerm_network_security_rule" => {
+            ("Microsoft.Network/networkSecurityGroups/securityRules", fields(values, RULE))
         }
-        Some(Node::new(plain.value, resource.at.clone()))
-    }
-
-    fn subnet(&self, values: &Node) -> Vec<Entry> {
-        let mut properties = fields(values, SUBNET);
-        let id = text(values, "id").unwrap_or_default().to_ascii_lowercase();
-        for (held, key) in [(&self.security_group, "networkSecurityGroup"), (&self.route_table, "routeTable")]
-        {
-            if let Some(held) = held.get(&id) {
-                properties.retain(|it| it.key.value != key);
-                properties.push(entry(held, key, reference(held)));
-            }
+        "azurerm_virtual_network" => {
+            let prefixes = fields(values, &[("address_space", "addressPrefixes", Itself)]);
+            let subnets = items(values.get("subnet")).iter().map(|it| part(it, belongs.subnet(it)));
+            let subnets = entry(values, "subnets", Value::Array(subnets.collect()));
+            let space = entry(values, "addressSpace", Value::Object(prefixes));
+            ("Microsoft.Network/virtualNetworks", vec![space, subnets])
         }
-        properties
-    }
-
-    fn network_interface(&self, values: &Node) -> Vec<Entry> {
-        let id = text(values, "id").unwrap_or_default().to_ascii_lowercase();
-        let groups = self.application_security_groups.get(&id).map(Vec::as_slice).unwrap_or_default();
-        let groups =
-            || groups.iter().take(MOST_GROUPS).map(|it| Node::new(reference(it), it.at.clone())).collect();
-        let configurations = items(values.get("ip_configuration")).iter().map(|it| {
-            let mut properties = fields(it, IP_CONFIGURATION);
-            properties.push(entry(it, "applicationSecurityGroups", Value::Array(groups())));
-            part(it, properties)
-        });
-        let configurations = entry(values, "ipConfigurations", Value::Array(configurations.collect()));
-        let group = self.security_group.get(&id).map(|it| entry(it, "networkSecurityGroup", reference(it)));
-        fields(values, NETWORK_INTERFACE).into_iter().chain([configurations]).chain(group).collect()
-    }
-}
-
-fn entry(at: &Node, key: &str, value: Value) -> Entry {
-    Entry { key: At::new(key, &at.at), value: Node::new(value, at.at.clone()) }
-}
-
-fn reference(id: &Node) -> Value {
-    Value::Object(vec![entry(id, "id", id.value.clone())])
-}
-
-/// The properties that have values: Terraform writes the others as empty.
-fn fields(values: &Node, table: &[Field]) -> Vec<Entry> {
-    let field = |(from, to, how): &Field| {
-        let written = values.entry(from)?;
-        let value = &written.value;
-        let is_empty = match &value.value {
-            Value::Null => true,
-            Value::String(text) => text.is_empty(),
-            Value::Array(items) => items.is_empty(),
-            _ => false,
-        };
-        let plain = match how {
-            Itself => value.value.clone(),
-            Reference => reference(value),
-            References => Value::Array(
-                items(Some(value)).iter().map(|it| Node::new(reference(it), it.at.clone())).collect(),
-            ),
-        };
-        let key = At { value: (*to).to_owned(), at: written.key.at.clone() };
-        (!is_empty).then(|| Entry { key, value: Node::new(plain, value.at.clone()) })
+        "azurerm_subnet" => ("Microsoft.Network/virtualNetworks/subnets", belongs.subnet(values)),
+        "azurerm_virtual_network_peering" => {
+            ("Microsoft.Network/virtualNetworks/virtualNetworkPeerings", fields(values, PEERING))
+        }
+        "azurerm_route_table" => {
+            let routes = items(values.get("route")).iter().map(|it| part(it, fields(it, ROUTE)));
+            let routes = entry(values, "routes", Value::Array(routes.collect()));
+            let more = fields(values, ROUTE_TABLE);
+            ("Microsoft.Network/routeTables", more.into_iter().chain([routes]).collect())
+        }
+        "azurerm_route" => ("Microsoft.Network/routeTables/routes", fields(values, ROUTE)),
+        "azurerm_network_interface" => {
+            ("Microsoft.Network/networkInterfaces", belongs.network_interface(values))
+        }
+        "azurerm_application_security_group" => ("Microsoft.Network/applicationSecurityGroups", Vec::new()),
+        "azurerm_public_ip" => ("Microsoft.Network/publicIPAddresses", fields(values, PUBLIC_IP)),
+        kind if updates::is_update(kind, values) => return None,
+        AZAPI | UPDATE => {
+            return azapi::plain(resource, values).or_else(|| Some(other(resource, kind, values)));
+        }
+        kind if ASSOCIATIONS.iter().any(|(it, ..)| *it == kind) => return None,
+        kind if NETWORK.contains(&kind) => (kind, Vec::new()),
+        _ => return Some(other(resource, kind, values)),
     };
-    table.iter().filter_map(field).collect()
+    let mut plain = part(values, properties);
+    if let Value::Object(entries) = &mut plain.value {
+        entries.push(entry(resource, "type", Value::String(full.to_owned())));
+        let sku = values.get("sku").filter(|_| kind == "azurerm_public_ip");
+        entries.extend(
+            sku.map(|sku| entry(sku, "sku", Value::Object(vec![entry(sku, "name", sku.value.clone())]))),
+        );
+    }
+    Some(Node::new(plain.value, resource.at.clone()))
 }
 
 /// A resource or a part of one: its name, with that of its parent, its id and its properties.
@@ -295,10 +156,17 @@ fn part(values: &Node, properties: Vec<Entry>) -> Node {
     Node::new(Value::Object(entries), values.at.clone())
 }
 
-/// A resource that says nothing about packets.
+/// A resource that says nothing about packets, unless it describes network interfaces.
 fn other(resource: &Node, kind: &str, values: &Node) -> Node {
+    let is_scale_set = kind.ends_with("virtual_machine_scale_set");
     let kind = entry(resource, "type", Value::String(format!("Terraform/{kind}")));
     let name = values.get("name").or_else(|| resource.get("name"));
     let name = name.map(|it| entry(it, "name", it.value.clone()));
-    Node::new(Value::Object([kind].into_iter().chain(name).collect()), resource.at.clone())
+    // The provider lists those of a private endpoint under the same name, and they are resources.
+    let interfaces = values.get("network_interface").filter(|_| is_scale_set);
+    let profile = interfaces.map(|it| {
+        let described = entry(it, "networkInterfaceConfigurations", it.value.clone());
+        entry(it, "networkProfile", Value::Object(vec![described]))
+    });
+    Node::new(Value::Object([kind].into_iter().chain(name).chain(profile).collect()), resource.at.clone())
 }

@@ -1,7 +1,7 @@
 //! What is valid and yet hardly meant: rules that match nothing or less than they say, and groups that judge nobody.
 
 use super::rule::label;
-use super::{Directories, Report, prefix};
+use super::{Directories, Report, attached, prefix};
 use crate::{At, Diagnostic, Network, NsgIndex, Severity, VnetIndex, codes, raw};
 use ipnet::IpNet;
 use std::collections::{HashMap, HashSet};
@@ -50,7 +50,10 @@ pub(super) fn lint(
         }
     }
     if machines || subnets {
-        unattached(raw, network, report);
+        attached::nowhere(raw, network, report);
+    }
+    if complete {
+        attached::contradicted(raw, network, directories, report);
     }
 }
 
@@ -286,30 +289,6 @@ fn groups_out_of_reach(
             };
             report.push(Diagnostic::warning(codes::ASG_OUT_OF_REACH, &reference.at, message).help(help));
         }
-    }
-}
-
-/// Groups that no subnet and no network interface has, here or as Azure's answer says elsewhere.
-fn unattached(raw: &raw::Network, network: &Network, report: &mut Report) {
-    let subnets = network.virtual_networks.iter().flat_map(|vnet| &vnet.subnets);
-    let of_subnets = subnets.filter_map(|subnet| subnet.security_group);
-    let of_nics = network.network_interfaces.iter().filter_map(|nic| nic.security_group);
-    let attached: HashSet<NsgIndex> = of_subnets.chain(of_nics).collect();
-    for (nth, group) in raw.security_groups.iter().enumerate() {
-        if attached.contains(&NsgIndex(nth)) || group.attached_elsewhere {
-            continue;
-        }
-        let name = &group.name;
-        let message = format!(
-            "network security group '{}' is attached to no subnet and no network interface",
-            name.value
-        );
-        let warning = Diagnostic::warning(codes::SECURITY_GROUP_NOT_ATTACHED, &name.at, message);
-        report.push(
-            warning.help(
-                "it judges nothing: name it as networkSecurityGroup of a subnet or a network interface",
-            ),
-        );
     }
 }
 

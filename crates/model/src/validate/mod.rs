@@ -4,6 +4,7 @@
 //! its place, its value and what to do about it.
 
 mod addresses;
+mod attached;
 mod children;
 mod group;
 mod lint;

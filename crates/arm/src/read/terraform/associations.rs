@@ -1,0 +1,91 @@
+//! Resources of Terraform's that only say what belongs to which other one.
+
+use super::fields::{IP_CONFIGURATION, NETWORK_INTERFACE, SUBNET, entry, fields, reference};
+use super::{KNOWN_AFTER, items, part, text};
+use document::{Entry, Node, Value};
+use model::Diagnostic;
+use std::collections::HashMap;
+
+/// Resources that say of two others that they belong together: their type, and the keys of the two ids.
+pub(super) const ASSOCIATIONS: [(&str, &str, &str); 4] = [
+    ("azurerm_subnet_network_security_group_association", "subnet_id", "network_security_group_id"),
+    ("azurerm_subnet_route_table_association", "subnet_id", "route_table_id"),
+    (
+        "azurerm_network_interface_security_group_association",
+        "network_interface_id",
+        "network_security_group_id",
+    ),
+    (
+        "azurerm_network_interface_application_security_group_association",
+        "network_interface_id",
+        "application_security_group_id",
+    ),
+];
+/// So many groups of one network interface are read, which is more than Azure allows: each IP configuration has them all.
+const MOST_GROUPS: usize = 100;
+
+/// What belongs to the resource of an id, in small letters: security groups, route tables, and application security groups.
+#[derive(Default)]
+pub(super) struct Belongs {
+    security_group: HashMap<String, Node>,
+    route_table: HashMap<String, Node>,
+    application_security_groups: HashMap<String, Vec<Node>>,
+}
+
+impl Belongs {
+    pub(super) fn read(all: &[&Node], found: &mut Vec<Diagnostic>) -> Self {
+        let mut belongs = Self::default();
+        for resource in all {
+            let Some((kind, values)) = text(resource, "type").zip(resource.get("values")) else { continue };
+            let Some((_, holder, held)) = ASSOCIATIONS.iter().find(|(it, ..)| *it == kind) else { continue };
+            let (Some(holder), Some(held)) = (text(values, holder), values.get(held)) else {
+                let message = "what belongs together here is known only after it is applied";
+                let error = Diagnostic::error(document::codes::VALUE_NOT_KNOWN, &resource.at, message);
+                found.push(error.help(KNOWN_AFTER));
+                continue;
+            };
+            let holder = holder.to_ascii_lowercase();
+            if kind.contains("application") {
+                belongs.application_security_groups.entry(holder).or_default().push(held.clone());
+            } else if kind.contains("route_table") {
+                belongs.route_table.insert(holder, held.clone());
+            } else {
+                belongs.security_group.insert(holder, held.clone());
+            }
+        }
+        belongs
+    }
+
+    pub(super) fn subnet(&self, values: &Node) -> Vec<Entry> {
+        let mut properties = fields(values, SUBNET);
+        let id = text(values, "id").unwrap_or_default().to_ascii_lowercase();
+        put(&mut properties, "networkSecurityGroup", self.security_group.get(&id));
+        put(&mut properties, "routeTable", self.route_table.get(&id));
+        properties
+    }
+
+    pub(super) fn network_interface(&self, values: &Node) -> Vec<Entry> {
+        let id = text(values, "id").unwrap_or_default().to_ascii_lowercase();
+        let groups = self.application_security_groups.get(&id).map(Vec::as_slice).unwrap_or_default();
+        let groups =
+            || groups.iter().take(MOST_GROUPS).map(|it| Node::new(reference(it), it.at.clone())).collect();
+        let configurations = items(values.get("ip_configuration")).iter().map(|it| {
+            let mut properties = fields(it, IP_CONFIGURATION);
+            properties.push(entry(it, "applicationSecurityGroups", Value::Array(groups())));
+            part(it, properties)
+        });
+        let configurations = entry(values, "ipConfigurations", Value::Array(configurations.collect()));
+        let mut properties = fields(values, NETWORK_INTERFACE);
+        properties.push(configurations);
+        put(&mut properties, "networkSecurityGroup", self.security_group.get(&id));
+        properties
+    }
+}
+
+/// Lets a reference to what an association names stand in the place of one that is there already.
+fn put(properties: &mut Vec<Entry>, key: &str, held: Option<&Node>) {
+    if let Some(held) = held {
+        properties.retain(|it| it.key.value != key);
+        properties.push(entry(held, key, reference(held)));
+    }
+}
