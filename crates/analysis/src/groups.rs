@@ -9,7 +9,7 @@ use crate::matching::{Matched, pair};
 use crate::space::Builder;
 use crate::stack::{Seen, guards, numbers};
 use crate::subnets::Subnets;
-use model::{Direction, Network, NsgIndex, Vantage};
+use model::{AddressMatch, AsgIndex, Direction, Network, NsgIndex, Vantage};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -49,12 +49,18 @@ impl Comparison<'_> {
                 views = subnets.nearby((old, was), (new, is));
             }
             compared.insert(both);
-            let views = if views.is_empty() { vec![None] } else { views.into_iter().map(Some).collect() };
             let start = self.found.differences.len();
-            for view in views {
+            for view in views.iter().copied().map(Some) {
                 for direction in BOTH {
                     self.group(direction, was, is, view)?;
                     self.once(start);
+                }
+            }
+            // Seen from subnets that no machine is in, nobody is in a group either; whoever comes may be.
+            let is_open = views.is_empty() || names_nobody(old, was) || names_nobody(new, is);
+            if is_open && self.found.differences.len() == start {
+                for direction in BOTH {
+                    self.group(direction, was, is, None)?;
                 }
             }
         }
@@ -148,6 +154,18 @@ impl Comparison<'_> {
         self.compare(subject, direction, &space, &[FULL; FIELDS], &sides);
         Ok(())
     }
+}
+
+/// Whether a rule of a group names an application security group that has no members.
+fn names_nobody(network: &Network, group: usize) -> bool {
+    let all = network.network_interfaces.iter().flat_map(|nic| &nic.ip_configurations);
+    let taken: HashSet<AsgIndex> =
+        all.flat_map(|own| own.application_security_groups.iter().copied()).collect();
+    let rules = network.security_groups.get(group).map(|group| group.rules.as_slice()).unwrap_or_default();
+    rules.iter().flat_map(|rule| [&rule.source, &rule.destination]).any(|side| match side {
+        AddressMatch::ApplicationSecurityGroups(groups) => groups.iter().any(|group| !taken.contains(group)),
+        _ => false,
+    })
 }
 
 /// The groups that guard subnets of the old network, and those of the new one.

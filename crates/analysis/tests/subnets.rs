@@ -279,3 +279,19 @@ fn groups_alone_have_no_subnets() {
     assert!(compare(&old, &one(&[web()], &[WEB, NEXT])).is_equal());
     assert!(compare(&one(&[web()], &[WEB, NEXT]), &old).is_equal());
 }
+
+/// Whoever comes into the subnet may be in a group that nobody is in yet.
+#[test]
+fn rules_about_groups_without_members_are_compared() {
+    let to_members = |port| {
+        let mut group = group("g", Access::Deny, port);
+        group.rules[0].destination = AddressMatch::ApplicationSecurityGroups(vec![AsgIndex(0)]);
+        let asg = ApplicationSecurityGroup { id: "web".into(), name: "web".into() };
+        let subnets = [("a", "10.0.1.0/24", Some("g"))];
+        Network { application_security_groups: vec![asg], ..one(&[group], &subnets) }
+    };
+    assert!(compare(&to_members(80), &to_members(80)).is_equal());
+    let found = compare(&to_members(80), &to_members(8080));
+    assert!(!found.is_equal());
+    assert!(found.differences.iter().all(|one| one.subject == Subject::Nsg("g".into())), "{found:?}");
+}
