@@ -4,6 +4,7 @@ use crate::{CannotStart, worker};
 use confine::Role;
 use control::answer::Confinement;
 use crossbeam::channel::{Receiver, Sender, unbounded};
+use nix::sys::signal::{SigSet, Signal};
 use std::path::PathBuf;
 use std::thread::Builder;
 
@@ -28,7 +29,8 @@ impl Crew {
         Self { socket, started: 0, report, reports, begin, may_begin }
     }
 
-    /// Starts a thread; it does its `work` when all [begin](Self::begin), and nothing where they do not.
+    /// Starts a thread; it does its `work` when all [begin](Self::begin), and nothing where they do not. It hears none of the
+    /// [`heard`] signals until it asks for them.
     ///
     /// Where `core` is given it stays on one; see [`worker::pin`].
     ///
@@ -44,6 +46,8 @@ impl Crew {
         let (socket, report, may_begin) = (self.socket.clone(), self.report.clone(), self.may_begin.clone());
         self.started += 1;
         let spawned = Builder::new().name(name.into()).spawn(move || {
+            // Whoever hears a signal passes it on, which is a system call that not everybody may do.
+            let _ = heard().thread_block();
             core.into_iter().for_each(worker::pin);
             // The main thread waits for every report, so it is there.
             let _ = report.send(confine::confine(role, &socket));
@@ -54,8 +58,8 @@ impl Crew {
         spawned.map(drop)
     }
 
-    /// Waits until everybody is confined, then confines the calling thread, which is the main one. Returns what is left to
-    /// it.
+    /// Waits until everybody is confined, then confines the calling thread, which is the main one and hears no signals from
+    /// now on. Returns what is left to it.
     ///
     /// # Errors
     /// Where any thread could not be confined: the daemon must not go on.
@@ -63,6 +67,7 @@ impl Crew {
         for confined in self.reports.iter().take(self.started) {
             confined.map_err(CannotStart::Confinement)?;
         }
+        let _ = heard().thread_block();
         confine::confine(Role::Main, &self.socket).map_err(CannotStart::Confinement)
     }
 
@@ -73,6 +78,11 @@ impl Crew {
             let _ = self.begin.send(());
         }
     }
+}
+
+/// The signals that mean something to the daemon.
+pub(crate) fn heard() -> SigSet {
+    SigSet::from_iter([Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM])
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::attend::{Doors, Main};
 use crate::change::State;
-use crate::crew::Crew;
+use crate::crew::{self, Crew};
 use crate::desk::Desk;
 use crate::follow::look_anew;
 use crate::hand_over::{Others, Queue};
@@ -206,6 +206,8 @@ fn start_loader(crew: &mut Crew) -> anyhow::Result<Loader> {
 fn start_signals(crew: &mut Crew, mut signals: Signals, stop: Stop) -> anyhow::Result<Receiver<i32>> {
     let (sender, receiver) = bounded(SIGNALS);
     crew.start("signals", Role::Control, None, move || {
+        // What has come since the others stopped hearing waits for this one.
+        let _ = crew::heard().thread_unblock();
         for signal in signals.forever() {
             if signal != SIGHUP {
                 stop.ask();

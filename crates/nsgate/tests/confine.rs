@@ -57,6 +57,10 @@ fn after_the_start_only_the_main_thread_holds_what_it_needs() {
             assert_eq!(thread[set], NONE, "{set} of {}", thread["Name"]);
         }
         assert_eq!(thread["NoNewPrivs"], "1", "{}", thread["Name"]);
+        // Of SIGHUP, SIGINT and SIGTERM, bits 0, 1 and 14, only one thread hears: passing them on is a system call.
+        let blocked = u64::from_str_radix(&thread["SigBlk"], 16).unwrap();
+        let is_deaf = blocked & 0x4003 == 0x4003;
+        assert_eq!(is_deaf, thread["Name"] != "signals", "{}: {blocked:x}", thread["Name"]);
         assert_eq!(thread["Seccomp"], "2", "{}: the mode of filters", thread["Name"]);
     }
     let confinement = &status["confinement"];
