@@ -57,8 +57,9 @@ impl Comparison<'_> {
                 }
             }
             // Seen from subnets that no machine is in, nobody is in a group either; whoever comes may be.
-            let is_open = views.is_empty() || names_nobody(old, was) || names_nobody(new, is);
-            if is_open && self.found.differences.len() == start {
+            if self.found.differences.len() == start
+                && (views.is_empty() || names_nobody(old, was) || names_nobody(new, is))
+            {
                 for direction in BOTH {
                     self.group(direction, was, is, None)?;
                 }

@@ -50,8 +50,8 @@ const WATCHING: Duration = Duration::from_secs(3600);
 ///
 /// Whoever changes an interface without end, as a machine can that sets its end of a veth up and down, has the main thread
 /// look at all of them once in that time: some system calls for each, in between which everything else has its turn. Of
-/// workers and packets it costs nothing. An interface that returns meanwhile is without its guard for hardly longer, or until one interface more is
-/// opened or closed where the main thread is changing many.
+/// workers and packets it costs nothing. An interface that returns meanwhile is without its guard for hardly longer, or, where
+/// the main thread is changing many, until it has opened or closed one more.
 const BREATH: Duration = Duration::from_millis(10);
 /// Peers that may wait for the main thread: all of them.
 const WISHES: usize = control::MAX_PEERS;
