@@ -22,9 +22,10 @@ use testkit::site::{Daemon, PATIENCE, Setting, Site};
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 /// Every so long something changes.
 const SECOND: Duration = Duration::from_secs(1);
-/// The memory of its own, in KiB, that the daemon may have gained when all is over: what glibc keeps for each thread of
-/// what that has freed, at most seven pieces of each of 64 sizes, 233 KiB. That nothing is held, `lab_heap.rs` shows.
-const GAINED: u64 = 1024;
+/// The memory of its own, in KiB, that the daemon may have gained for each thread when all is over: glibc keeps for each
+/// what that has freed, at most seven pieces of each of 64 sizes. Questions and reloads go around among the threads that
+/// answer, so each fills its share slowly, over minutes. That nothing is held, `lab_heap.rs` shows.
+const KEPT_PER_THREAD: u64 = 233;
 
 testkit::on_setting!(veth_1, super::Setting::veth(1), churn);
 testkit::on_setting!(veth_2, super::Setting::veth(2), churn);
@@ -322,7 +323,8 @@ fn assert_all_is_over(daemon: &Daemon, begin: Holdings, samples: &Samples) {
     assert!(samples.most_descriptors() < begin.descriptors + 40, "{}", samples.most_descriptors());
     // The tables are touched in the first seconds; what follows must not grow.
     let warm = samples.held[samples.held.len() / 3].private;
-    assert!(end.private <= warm + GAINED, "{} KiB after {warm} KiB", end.private);
+    let kept = KEPT_PER_THREAD * end.threads as u64;
+    assert!(end.private <= warm + kept, "{} KiB after {warm} KiB, {kept} allowed", end.private);
     for thread in process::rights(samples.pid) {
         assert!(thread.is_filtered, "{thread:?}");
         assert!(thread.is_main || thread.capabilities == 0, "{thread:?}");
