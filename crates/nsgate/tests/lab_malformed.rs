@@ -1,10 +1,10 @@
 //! What no correct sender makes: counted under its reason, and nothing of it reaches the protected side.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 use std::ops::Range;
 use std::time::Duration;
-use testkit::build::{Draft, Layer, ethernet, fragments, ipv4};
+use testkit::build::{Draft, Layer, ethernet, fragments, ipv4, ipv6};
 use testkit::gateway_file::GatewayFile;
 use testkit::netns::eventually;
 use testkit::raw::Raw;
@@ -17,12 +17,21 @@ testkit::on_rings_and_taps!(
     lies_about_lengths_go_nowhere,
     what_azure_does_not_carry_goes_nowhere,
     fragments_that_hide_something_go_nowhere,
+    ipv6_that_contradicts_itself_goes_nowhere,
+    ipv6_fragments_that_hide_something_go_nowhere,
     every_frame_received_ends_in_one_counter
 );
-testkit::on_setting!(pnet, super::Setting::pnet(), fragments_that_hide_something_go_nowhere);
+testkit::on_setting!(
+    pnet,
+    super::Setting::pnet(),
+    fragments_that_hide_something_go_nowhere,
+    ipv6_fragments_that_hide_something_go_nowhere
+);
 
 const OUTSIDE: &str = "203.0.113.1";
 const PUBLIC: &str = "203.0.113.20";
+const OUTSIDE_SIX: &str = "2001:db8:ffff::1";
+const PUBLIC_SIX: &str = "2001:db8:ffff::20";
 
 /// Sends frames from the internet towards vm2 and judges what became of them.
 struct Attack<'a> {
@@ -42,6 +51,12 @@ impl<'a> Attack<'a> {
         draft.macs(self.from.mac, self.gateway).bytes()
     }
 
+    /// As long as nothing is wrong with it, vm2 hears a frame.
+    fn must_arrive(&self, frame: &[u8]) {
+        self.from.send(frame);
+        assert!(self.target.hear(PATIENCE, is_to_vm2).is_some(), "{:#}", self.daemon.ask("drops"));
+    }
+
     /// Each frame must be dropped for `reason`, and vm2 hear none of them.
     fn must_end_in(&self, reason: &str, frames: &[Vec<u8>]) {
         let before = self.daemon.dropped(reason, "", "");
@@ -51,9 +66,15 @@ impl<'a> Attack<'a> {
         let counted = || self.daemon.dropped(reason, "", "") - before;
         let all = eventually(PATIENCE, || (counted() >= frames.len() as u64).then_some(()));
         assert!(all.is_some(), "{} of {} {reason}: {:#}", counted(), frames.len(), self.daemon.ask("drops"));
-        let heard = self.target.hear_to(Ipv4Addr::new(10, 0, 1, 5), Duration::from_millis(20));
+        let heard = self.target.hear(Duration::from_millis(20), is_to_vm2);
         assert_eq!(heard, None, "{reason} reached vm2");
     }
+}
+
+/// Whether it is an IP packet to an address of vm2.
+fn is_to_vm2(frame: &[u8]) -> bool {
+    let six: Ipv6Addr = "fd00:a:0:1::5".parse().unwrap();
+    frame.get(30..34) == Some(&[10, 0, 1, 5]) || frame.get(38..54) == Some(&six.octets())
 }
 
 fn lies_about_lengths_go_nowhere(setting: Setting) {
@@ -61,6 +82,7 @@ fn lies_about_lengths_go_nowhere(setting: Setting) {
     let attack = Attack::on(&site, &daemon);
     let udp = || ipv4(OUTSIDE, PUBLIC).udp(5000, 5000).data(100);
     let whole = attack.frame(udp());
+    attack.must_arrive(&whole);
     // Cut off at every byte: inside the IP header, and behind it.
     let cut = |lengths: Range<usize>| -> Vec<_> { lengths.map(|length| whole[..length].to_vec()).collect() };
     attack.must_end_in("bad-ip-header", &cut(15..34));
@@ -128,6 +150,78 @@ fn fragments_that_hide_something_go_nowhere(setting: Setting) {
         })
         .collect();
     attack.must_end_in("fragment-orphan", &orphans);
+}
+
+fn ipv6_that_contradicts_itself_goes_nowhere(setting: Setting) {
+    let file = GatewayFile::open().dual_stack();
+    let Some((site, daemon)) = Site::dual_stack_with(NSGATE, setting, &file) else { return };
+    let attack = Attack::on(&site, &daemon);
+    let bare = || ipv6(OUTSIDE_SIX, PUBLIC_SIX);
+    let udp = || bare().udp(5000, 5000).data(100);
+    let whole = attack.frame(udp());
+    attack.must_arrive(&whole);
+    let cut = |lengths: Range<usize>| -> Vec<_> { lengths.map(|length| whole[..length].to_vec()).collect() };
+    attack.must_end_in("bad-ip-header", &cut(15..54));
+    attack.must_end_in("bad-length", &cut(54..whole.len()));
+    attack.must_end_in("bad-ip-header", &[attack.frame(udp().version(5))]);
+    attack.must_end_in(
+        "bad-transport-header",
+        &[
+            attack.frame(bare().tcp(5000, 80).syn().data_offset(4)),
+            attack.frame(bare().tcp(5000, 80).syn().data_offset(15)),
+            attack.frame(udp().length(7)),
+            attack.frame(udp().length(2000)),
+        ],
+    );
+    let (hop_by_hop, destination_options, routing, padding) = (0, 60, 43, [1, 4, 0, 0, 0, 0]);
+    let many = (0..9).fold(bare(), |draft, _| draft.extension(destination_options, &padding));
+    attack.must_end_in(
+        "bad-extension-header",
+        &[
+            attack.frame(many.udp(5000, 5000)),
+            // What each hop must read stands first or not at all (RFC 8200, section 4.1).
+            attack.frame(
+                bare()
+                    .extension(destination_options, &padding)
+                    .extension(hop_by_hop, &padding)
+                    .udp(5000, 5000),
+            ),
+            // A jumbogram (RFC 2675).
+            attack.frame(bare().extension(hop_by_hop, &[0xc2, 4, 0, 1, 0, 0]).udp(5000, 5000)),
+        ],
+    );
+    // A routing header of type 0 that is not yet at its end (RFC 5095).
+    let mut through = vec![0, 1, 0, 0, 0, 0];
+    through.extend("2001:db8:ffff::30".parse::<Ipv6Addr>().unwrap().octets());
+    attack.must_end_in("source-route", &[attack.frame(bare().extension(routing, &through).udp(5000, 5000))]);
+    attack.must_end_in(
+        "unsupported-protocol",
+        &[1, 47, 132].map(|number| attack.frame(bare().protocol(number).data(40))),
+    );
+    attack.must_end_in(
+        "bad-checksum",
+        &[
+            attack.frame(bare().tcp(5, 5).syn().wrong_checksum()),
+            attack.frame(bare().echo_request(1, 1).wrong_checksum()),
+        ],
+    );
+    attack.must_end_in(
+        "martian",
+        &["::1", "fd00:a:0:2::4"].map(|from| attack.frame(ipv6(from, PUBLIC_SIX).udp(5, 5))),
+    );
+}
+
+fn ipv6_fragments_that_hide_something_go_nowhere(setting: Setting) {
+    let file = GatewayFile::open().dual_stack();
+    let Some((site, daemon)) = Site::dual_stack_with(NSGATE, setting, &file) else { return };
+    let attack = Attack::on(&site, &daemon);
+    let bare = |id: u32| ipv6(OUTSIDE_SIX, PUBLIC_SIX).id(id);
+    let syn = attack.frame(bare(1).tcp(5000, 80).syn().data(100));
+    attack.must_end_in("bad-fragment", &fragments(&syn, 8)[..1]);
+    attack
+        .must_end_in("bad-fragment", &[attack.frame(bare(2).fragment(65_528, false).protocol(17).data(100))]);
+    let orphan = |id: u32| attack.frame(bare(100 + id).fragment(1480, false).protocol(17).data(64));
+    attack.must_end_in("fragment-orphan", &(0..20).map(orphan).collect::<Vec<_>>());
 }
 
 fn every_frame_received_ends_in_one_counter(setting: Setting) {
