@@ -236,6 +236,25 @@ fn a_scan_of_a_whole_link_is_the_scanners_own() {
     assert_eq!(lab.ended(Ending::Forwarded), 3 + 64);
 }
 
+/// A link of 2^64 addresses, which no table holds.
+#[test]
+fn a_scan_of_an_ipv6_link_is_the_scanners_own() {
+    let (scanner, other) = ("2001:db8:f::21", "2001:db8:f::22");
+    let mut lab = Blueprint::default().dual_stack().public_v6("vm1", scanner).public_v6("vm2", other).build();
+    lab.silence("internet");
+    for nth in 0..5_000 {
+        let to = format!("2001:db8:ffff::{:x}", 0x1000 + nth);
+        lab.send_directly("vm1", ipv6("fd00:a:0:1::4", &to).udp(9, 9));
+    }
+    lab.expect([("waiting", 64), ("neighbours-full", 4_936), ("originated", 4_096)]);
+    lab.wake("internet");
+    for to in ["2001:db8:1::7", "2001:db8:ffff::1000", "2001:db8:ffff::ffff"] {
+        lab.send("vm2", ipv6("fd00:a:0:1::5", to).udp(5000, 53));
+    }
+    lab.advance(Duration::from_secs(2));
+    assert_eq!(lab.ended(Ending::Forwarded), 3 + 64);
+}
+
 #[test]
 fn a_next_hop_that_a_reload_takes_away_is_foretold() {
     let mut lab = Blueprint::default().build();
