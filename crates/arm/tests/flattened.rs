@@ -362,6 +362,22 @@ fn what_windows_powershell_wraps_is_unwrapped() {
 }
 
 #[test]
+fn a_peering_of_powershell_is_read() {
+    let mut all = of_powershell();
+    all[1]["VirtualNetworkPeerings"] = serde_json::json!([{"ResourceGroupName": "g", "VirtualNetworkName": "v",
+        "PeeringState": "Connected", "UseRemoteGateways": true, "RemoteVirtualNetworkText": "{}", "RemoteGatewaysText": "[]",
+        "RemoteVirtualNetwork": {"Id": format!("{GROUP}/virtualNetworks/hub")},
+        "RemoteGateways": [{"Id": format!("{GROUP}/virtualNetworkGateways/gw")}],
+        "PeeredRemoteAddressSpace": {"AddressPrefixes": ["10.7.0.0/16"]},
+        "RemoteVirtualNetworkAddressSpace": {"AddressPrefixes": ["10.8.0.0/16"]},
+        "Name": "hub", "Etag": "x", "Id": format!("{GROUP}/virtualNetworks/v/virtualNetworkPeerings/hub")}]);
+    let outcome = check(&text(&all));
+    assert_eq!(outcome.codes(), [model::codes::PEERING_NOT_CONNECTED], "{outcome}");
+    let elsewhere = &outcome.network.unwrap().virtual_networks[0].peers_elsewhere;
+    assert_eq!(elsewhere.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.7.0.0/16"]);
+}
+
+#[test]
 fn what_powershell_cuts_off_is_told() {
     let mut all = of_powershell();
     all[0]["SecurityRules"][0]["DestinationApplicationSecurityGroups"] = "".into();

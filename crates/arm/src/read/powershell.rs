@@ -12,7 +12,9 @@ const MARK: &str = "ResourceGroupName";
 /// How the names of properties end that say another one's value again, as text.
 const REPEATED: &str = "Text";
 /// What says nothing that does not stand elsewhere, too.
-const SAID_TWICE: [&str; 3] = [MARK, "Tag", "TagsTable"];
+const SAID_TWICE: [&str; 4] = [MARK, "VirtualNetworkName", "Tag", "TagsTable"];
+/// What has another name in the REST interface.
+const RENAMED: [(&str, &str); 1] = [("PeeredRemoteAddressSpace", "remoteAddressSpace")];
 /// Lists of what may be one value in the REST interface, and what is added to their names where it is not one.
 const LISTS: [(&str, &str); 5] = [
     ("SourcePortRange", "s"),
@@ -88,7 +90,10 @@ fn entry(entry: &Entry) -> Result<Option<Entry>, Diagnostic> {
             [one] => (key.clone(), one.clone()),
             _ => (At { value: format!("{}{ending}", key.value), at: key.at.clone() }, value.clone()),
         },
-        _ => (key.clone(), converted(value)?),
+        _ => {
+            let renamed = RENAMED.iter().find(|(name, _)| *name == key.value);
+            (renamed.map_or_else(|| key.clone(), |(_, to)| At::new(*to, &key.at)), converted(value)?)
+        }
     };
     Ok(Some(Entry { key, value }))
 }
