@@ -211,9 +211,15 @@ impl Reader {
             return;
         }
         let full = head.id.as_ref().filter(|id| parent.is_none() && resource::is_full(&id.value));
-        if full.is_some_and(|id| self.known.has(&id.value, place.node)) {
-            return;
+        match full.and_then(|id| self.known.again(&id.value, place.node, &head.name.at)) {
+            None => self.known(place, kind, head, parent.map(|(_, head)| head)),
+            Some(twice::Twice::Same) => {}
+            Some(twice::Twice::Differs(first)) => {
+                let message = format!("there are two {} '{}'", kind.name(), head.name.value);
+                let error = Diagnostic::error(azure::DUPLICATE_RESOURCE_NAME, &head.name.at, message);
+                let error = error.related(first, "first used here");
+                self.report.push(error.help("they have one id and differ: take one of them away"));
+            }
         }
-        self.known(place, kind, head, parent.map(|(_, head)| head));
     }
 }
