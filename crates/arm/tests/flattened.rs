@@ -279,13 +279,64 @@ fn a_child_resource_counts_more_than_an_inline_rule() {
             "destinationAddressPrefix": "*", "destinationPortRange": ports})
     };
     let mut child = rule("2");
-    child["id"] = format!("{GROUP}/networkSecurityGroups/nsg/securityRules/A").into();
-    child["name"] = "A".into();
-    let all = serde_json::json!([child,
-        {"id": format!("{GROUP}/networkSecurityGroups/nsg"), "name": "nsg", "securityRules": [rule("1")]}]);
+    child["name"] = "nsg/A".into();
+    let all = serde_json::json!([child, {"name": "nsg", "securityRules": [rule("1")]}]);
     let network = check(&text(&all)).clean();
     let [only] = network.security_groups[0].rules.as_slice() else { panic!() };
     assert_eq!((&*only.name, only.destination_ports.to_string()), ("A", "2".to_owned()));
+}
+
+#[test]
+fn answers_about_a_child_agree() {
+    let nsg = format!("{GROUP}/networkSecurityGroups/n");
+    let rule = serde_json::json!({"id": format!("{nsg}/securityRules/r"), "name": "r", "priority": 100, "direction": "Inbound",
+        "access": "Deny", "protocol": "Tcp", "sourceAddressPrefix": "*", "sourceAddressPrefixes": [], "sourcePortRange": "*",
+        "destinationAddressPrefix": "*", "destinationPortRange": "", "destinationPortRanges": ["22", "80"]});
+    let route = serde_json::json!({"id": format!("{GROUP}/routeTables/t/routes/d"), "name": "d",
+        "addressPrefix": "10.9.0.0/16", "nextHopType": "None"});
+    let subnet = serde_json::json!({"id": format!("{GROUP}/virtualNetworks/v/subnets/s"), "name": "s",
+        "addressPrefix": "10.0.1.0/24", "networkSecurityGroup": {"id": nsg}, "etag": "1"});
+    let half = |name: &str, remote: &str| {
+        serde_json::json!({"id": format!("{GROUP}/virtualNetworks/{name}/virtualNetworkPeerings/p"), "name": "p",
+            "peeringState": "Connected", "remoteVirtualNetwork": {"id": format!("{GROUP}/virtualNetworks/{remote}")}})
+    };
+    let vnet = |name: &str, prefix: &str, subnets: serde_json::Value, half: serde_json::Value| {
+        serde_json::json!({"id": format!("{GROUP}/virtualNetworks/{name}"), "name": name, "subnets": subnets,
+            "virtualNetworkPeerings": [half], "addressSpace": {"addressPrefixes": [prefix]}})
+    };
+    let parents = text(&serde_json::json!([
+        {"id": nsg, "name": "n", "securityRules": [rule]},
+        {"id": format!("{GROUP}/routeTables/t"), "name": "t", "routes": [route]},
+        vnet("v", "10.0.0.0/16", serde_json::json!([subnet]), half("v", "w")),
+        vnet("w", "10.1.0.0/16", serde_json::json!([]), half("w", "v"))
+    ]));
+    let children = serde_json::json!([rule, route, subnet, half("v", "w")]);
+    // Another tool's letters, and the fields that mean the same.
+    let mut same = children.clone();
+    same[0]["access"] = "deny".into();
+    same[0]["destinationPortRanges"] = serde_json::json!(["80", "22"]);
+    same[2] = serde_json::json!({"id": subnet["id"].as_str().unwrap().replace("/g/", "/G/"), "name": "S",
+        "addressPrefixes": ["10.0.1.0/24"], "networkSecurityGroup": {"id": nsg.to_uppercase()}, "etag": "2"});
+    check_all(&[&parents, &text(&same)]).clean();
+    for (nth, field, value) in [
+        (0, "access", serde_json::json!("Allow")),
+        (0, "destinationPortRanges", serde_json::json!(["22"])),
+        (1, "nextHopType", serde_json::json!("Internet")),
+        (2, "addressPrefix", serde_json::json!("10.0.2.0/24")),
+        (2, "networkSecurityGroup", serde_json::Value::Null),
+        (3, "allowVirtualNetworkAccess", serde_json::json!(false)),
+    ] {
+        let mut other = children.clone();
+        other[nth][field] = value;
+        let (other, said) = (text(&other), field.trim_end_matches('s'));
+        for files in [[parents.as_str(), &other], [&other, &parents]] {
+            let outcome = check_all(&files);
+            let errors = outcome.findings.iter().filter(|it| it.severity == model::Severity::Error);
+            let [error] = errors.collect::<Vec<_>>()[..] else { panic!("{field}: {outcome}") };
+            assert_eq!(error.code, model::codes::DUPLICATE_RESOURCE_NAME, "{outcome}");
+            assert!(error.message.contains(&format!("another {said}")), "{outcome}");
+        }
+    }
 }
 
 /// As Azure PowerShell makes them, with what it repeats.
@@ -340,6 +391,22 @@ fn what_powershell_makes_is_read() {
 }
 
 #[test]
+fn a_peering_of_powershell_is_read() {
+    let mut all = of_powershell();
+    all[1]["VirtualNetworkPeerings"] = serde_json::json!([{"ResourceGroupName": "g", "VirtualNetworkName": "v",
+        "PeeringState": "Connected", "UseRemoteGateways": true, "RemoteVirtualNetworkText": "{}", "RemoteGatewaysText": "[]",
+        "RemoteVirtualNetwork": {"Id": format!("{GROUP}/virtualNetworks/hub")},
+        "RemoteGateways": [{"Id": format!("{GROUP}/virtualNetworkGateways/gw")}],
+        "PeeredRemoteAddressSpace": {"AddressPrefixes": ["10.7.0.0/16"]},
+        "RemoteVirtualNetworkAddressSpace": {"AddressPrefixes": ["10.8.0.0/16"]},
+        "Name": "hub", "Etag": "x", "Id": format!("{GROUP}/virtualNetworks/v/virtualNetworkPeerings/hub")}]);
+    let outcome = check(&text(&all));
+    assert_eq!(outcome.codes(), [model::codes::PEERING_NOT_CONNECTED], "{outcome}");
+    let elsewhere = &outcome.network.unwrap().virtual_networks[0].peers_elsewhere;
+    assert_eq!(elsewhere.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.7.0.0/16"]);
+}
+
+#[test]
 fn what_windows_powershell_wraps_is_unwrapped() {
     // Lists as it writes them where they come from a variable.
     fn wrap(value: serde_json::Value) -> serde_json::Value {
@@ -359,22 +426,6 @@ fn what_windows_powershell_wraps_is_unwrapped() {
         let network = check(&text(&all)).clean();
         assert_eq!(format!("{:?}", said(network)), format!("{:?}", said(plain.clone())));
     }
-}
-
-#[test]
-fn a_peering_of_powershell_is_read() {
-    let mut all = of_powershell();
-    all[1]["VirtualNetworkPeerings"] = serde_json::json!([{"ResourceGroupName": "g", "VirtualNetworkName": "v",
-        "PeeringState": "Connected", "UseRemoteGateways": true, "RemoteVirtualNetworkText": "{}", "RemoteGatewaysText": "[]",
-        "RemoteVirtualNetwork": {"Id": format!("{GROUP}/virtualNetworks/hub")},
-        "RemoteGateways": [{"Id": format!("{GROUP}/virtualNetworkGateways/gw")}],
-        "PeeredRemoteAddressSpace": {"AddressPrefixes": ["10.7.0.0/16"]},
-        "RemoteVirtualNetworkAddressSpace": {"AddressPrefixes": ["10.8.0.0/16"]},
-        "Name": "hub", "Etag": "x", "Id": format!("{GROUP}/virtualNetworks/v/virtualNetworkPeerings/hub")}]);
-    let outcome = check(&text(&all));
-    assert_eq!(outcome.codes(), [model::codes::PEERING_NOT_CONNECTED], "{outcome}");
-    let elsewhere = &outcome.network.unwrap().virtual_networks[0].peers_elsewhere;
-    assert_eq!(elsewhere.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.7.0.0/16"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod apart;
 mod azapi;
+mod contradiction;
 mod default_rules;
 mod group;
 mod ignored;
@@ -68,24 +69,39 @@ pub fn read_documents(documents: &[Node], deployment: &Deployment) -> Resources 
     let (expanded, found) = deployment.expand_all(documents);
     found.into_iter().for_each(|it| reader.report.push(it));
     let mut expanded = expanded.into_iter();
+    let mut others = Vec::new();
     for document in documents {
         if template::template_of(document).is_some() {
-            expanded.next().into_iter().for_each(|it| reader.template(it));
-            continue;
+            others.extend(expanded.next().map(Other::Template));
+        } else if let Some((plain, found)) = terraform::plain(document) {
+            others.push(Other::Terraform(plain, found));
+        } else {
+            match powershell::plain(document) {
+                None => reader.document(&Place::root(document)),
+                Some(Ok(plain)) => reader.document(&Place::root(&plain)),
+                Some(Err(error)) => reader.report.push(error),
+            }
         }
-        if let Some((plain, found)) = terraform::plain(document) {
-            found.into_iter().for_each(|it| reader.report.push(it));
-            reader.document(&Place::root(&plain));
-            continue;
-        }
-        match powershell::plain(document) {
-            None => reader.document(&Place::root(document)),
-            Some(Ok(plain)) => reader.document(&Place::root(&plain)),
-            Some(Err(error)) => reader.report.push(error),
+    }
+    // Answers tell what is there, so they agree; of a template or a state, a child says what becomes of its parent's.
+    contradiction::find(&reader.network, &mut reader.report);
+    for other in others {
+        match other {
+            Other::Template(expanded) => reader.template(expanded),
+            Other::Terraform(plain, found) => {
+                found.into_iter().for_each(|it| reader.report.push(it));
+                Place::root(&plain).elements().for_each(|it| reader.resource(&it, None));
+            }
         }
     }
     let ignored = Reader::listed(reader.ignored, reader.elsewhere);
     Resources { network: reader.network, ignored, diagnostics: reader.report.diagnostics }
+}
+
+/// What is no answer of Azure's.
+enum Other {
+    Template(::template::Expanded),
+    Terraform(Node, Vec<Diagnostic>),
 }
 
 #[derive(Default)]
