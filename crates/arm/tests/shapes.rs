@@ -341,3 +341,29 @@ fn a_list_without_properties_is_no_policy() {
     let template = format!(r#"{{"resources": {listed}}}"#);
     assert_eq!(group_names(check(&template)), ["n"]);
 }
+
+#[test]
+fn an_answer_without_rules_is_no_policy() {
+    const ID: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkSecurityGroups/n";
+    let head = format!(r#""id": "{ID}", "name": "n", "location": "westus""#);
+    let listed = format!(r#"{{"value": [{{{head}, "tags": {{}}}}]}}"#);
+    assert!(error(&listed, "{\"id\"", codes::ANSWER_NOT_POLICY).contains("write \"securityRules\": []"));
+    for (told, list) in [
+        (format!(r#"[{{{head}, "properties": {{"provisioningState": "Succeeded"}}}}]"#), "securityRules"),
+        (format!(r#"{{"NewNSG": {{{head}, "provisioningState": "Succeeded"}}}}"#), "securityRules"),
+        (format!(r#"[{{{head}}}]"#).replace("networkSecurityGroups", "routeTables"), "routes"),
+    ] {
+        assert!(error(&told, "{\"id\"", codes::ANSWER_NOT_POLICY).contains(list), "{told}");
+    }
+    // A group may have none, what is written by hand need not say so, nor what a deployment would make.
+    let typed = r#""type": "Microsoft.Network/networkSecurityGroups", "name": "n""#;
+    for sound in [
+        format!(r#"[{{{head}, "properties": {{"securityRules": []}}}}]"#),
+        format!(r#"[{{{typed}}}]"#),
+        format!(r#"[{{{typed}, "properties": {{}}}}]"#),
+        format!(r#"[{{{head}, "apiVersion": "2024-05-01", "properties": {{}}}}]"#),
+        format!(r#"{{"predictedResources": [{{{head}, "properties": {{}}}}]}}"#),
+    ] {
+        assert_eq!(group_names(check(&sound)), ["n"], "{sound}");
+    }
+}

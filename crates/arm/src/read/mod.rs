@@ -135,8 +135,8 @@ impl Reader {
     /// A resource as Azure answers it.
     fn whole(&mut self, place: &Place<'_>) {
         let told = kind::of(place, None, &mut Report::default());
-        let is_ours = told.is_some_and(|it| !matches!(it, Kind::Other(_)));
-        match shape::without_properties(place).filter(|_| is_ours) {
+        let ours = told.filter(|it| !matches!(it, Kind::Other(_)));
+        match ours.and_then(|kind| shape::without_properties(place, &kind)) {
             Some(error) => self.report.push(error),
             None => self.resource(place, None),
         }
@@ -154,13 +154,13 @@ impl Reader {
         let properties = place.get("properties");
         let answer = shape::predicted(place).or_else(|| shape::predicted(properties.as_ref()?));
         if let Some(list) = answer.filter(|it| self.report.array(it)) {
-            return self.list(&list);
+            return list.elements().for_each(|it| self.resource(&it, None));
         }
         if typed {
             return self.whole(place);
         }
         if let Some(inner) = shape::unwrapped(place) {
-            return self.resource(&inner, None);
+            return self.whole(&inner);
         }
         let Some(value) = place.get("value") else { return self.resource(place, None) };
         if self.report.array(&value) {

@@ -1,5 +1,7 @@
 //! The shapes around resources and of them: wrappers, flattened answers, answers that are no policy.
 
+use super::kind::Kind;
+use super::resource::is_full;
 use super::{Reader, keys, kind};
 use crate::codes;
 use document::{Place, Value};
@@ -68,15 +70,31 @@ pub(super) fn predicted<'a>(place: &'a Place<'a>) -> Option<Place<'a>> {
     is_whole.then_some(list)
 }
 
-/// The error for a resource of a list that tells which resources there are, and not what is in them.
-pub(super) fn without_properties(place: &Place<'_>) -> Option<Diagnostic> {
-    let written = place.node.entry("properties").filter(|it| it.value.value == Value::Null)?;
-    let message = format!("{place}: the properties are null, so that nothing says what is in it");
-    let error = Diagnostic::error(codes::ANSWER_NOT_POLICY, &written.key.at, message);
-    Some(error.help(
-        "`az resource list` prints no properties; give what `az network nsg list` and the like print, or \
-         `az group export`",
-    ))
+/// The lists that Azure's answers always have, of types that are read without them, too.
+const ALWAYS_ANSWERED: [(Kind, &str); 2] =
+    [(Kind::SecurityGroup, "securityRules"), (Kind::RouteTable, "routes")];
+
+/// The error for a resource of an answer that tells which resources there are, and not what is in them. What is written by
+/// hand has no full id, and what a deployment would make has an `apiVersion`.
+pub(super) fn without_properties(place: &Place<'_>, kind: &Kind) -> Option<Diagnostic> {
+    let help = "`az resource list` prints no properties; give what `az network nsg list` and the like print, or \
+                `az group export`";
+    if let Some(written) = place.node.entry("properties").filter(|it| it.value.value == Value::Null) {
+        let message = format!("{place}: the properties are null, so that nothing says what is in it");
+        return Some(Diagnostic::error(codes::ANSWER_NOT_POLICY, &written.key.at, message).help(help));
+    }
+    let (_, list) = ALWAYS_ANSWERED.iter().find(|(it, _)| it == kind)?;
+    let id = place.get("id").filter(|_| place.get("apiVersion").is_none())?;
+    let properties = place.get("properties");
+    if properties.as_ref().unwrap_or(place).get(list).is_some() || !id.node.as_str().is_some_and(is_full) {
+        return None;
+    }
+    let message = format_args!("there are no '{list}', so that nothing says what is in it");
+    Some(
+        place
+            .error(codes::ANSWER_NOT_POLICY, message)
+            .help(format!("{help}; where it has none, write \"{list}\": []")),
+    )
 }
 
 /// The value of an object's only key, where the value is a resource: `{\"NewNSG\": {…}}`, as `az … create` prints.
