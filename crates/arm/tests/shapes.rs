@@ -311,6 +311,27 @@ fn a_template_stands_in_the_body_of_a_deployment_and_in_a_template_spec() {
 }
 
 #[test]
+fn what_azure_could_not_export_is_told() {
+    let export = |error: &str| {
+        format!(
+            r#"{{"template": {{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+            "resources": []}}, "error": {error}}}"#
+        )
+    };
+    let detail = r#"{"code": "ExportTemplateProviderError", "target": "Microsoft.Network/networkSecurityGroups",
+        "message": "Could not get resources of the type 'networkSecurityGroups'."}"#;
+    let named = export(&format!(
+        r#"{{"code": "ExportTemplateCompletedWithErrors", "message": "completed", "details": [{detail}]}}"#
+    ));
+    let told = check(&named).one_warning(&named, detail, codes::INCOMPLETE_EXPORT);
+    assert!(told.contains("the export is not complete: Could not get resources of the type"), "{told}");
+    let error = r#"{"code": "ExportTemplateCompletedWithErrors"}"#;
+    let bare = export(error);
+    let told = check(&bare).one_warning(&bare, error, codes::INCOMPLETE_EXPORT);
+    assert!(told.contains("ExportTemplateCompletedWithErrors"), "{told}");
+}
+
+#[test]
 fn what_a_deployment_would_make_is_read_where_it_is_whole() {
     let one = group_of("web", &[rule("a", &[])]);
     for text in [

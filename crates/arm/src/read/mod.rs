@@ -72,6 +72,8 @@ pub fn read_documents(documents: &[Node], deployment: &Deployment) -> Resources 
     let mut others = Vec::new();
     for document in documents {
         if template::template_of(document).is_some() {
+            let found = shape::not_exported(&Place::root(document));
+            found.into_iter().for_each(|it| reader.report.push(it));
             others.extend(expanded.next().map(Other::Template));
         } else if let Some((plain, found)) = terraform::plain(document) {
             others.push(Other::Terraform(plain, found));

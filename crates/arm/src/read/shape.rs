@@ -4,7 +4,7 @@ use super::kind::Kind;
 use super::resource::is_full;
 use super::{Reader, keys, kind};
 use crate::codes;
-use document::{Place, Value};
+use document::{Node, Place, Value};
 use model::{At, Diagnostic, codes as azure};
 
 /// Answers of Azure's that speak of a network without being it: a property that only they have, and what they are.
@@ -95,6 +95,24 @@ pub(super) fn without_properties(place: &Place<'_>, kind: &Kind) -> Option<Diagn
             .error(codes::ANSWER_NOT_POLICY, message)
             .help(format!("{help}; where it has none, write \"{list}\": []")),
     )
+}
+
+/// Warnings of what Azure could not export, where it says so beside the template.
+pub(super) fn not_exported(document: &Place<'_>) -> Vec<Diagnostic> {
+    let Some(error) = document.get("error") else { return Vec::new() };
+    let warning = |it: &Place<'_>| {
+        let text = |key| it.node.get(key).and_then(Node::as_str);
+        let why =
+            text("message").or(text("target")).or(text("code")).unwrap_or("Azure does not say what of it");
+        let warning = it.warning(codes::INCOMPLETE_EXPORT, format_args!("the export is not complete: {why}"));
+        warning.help("add what is left out, as `az network nsg list` and the like print it")
+    };
+    match error.get("details") {
+        Some(details) if details.elements().next().is_some() => {
+            details.elements().map(|it| warning(&it)).collect()
+        }
+        _ => vec![warning(&error)],
+    }
 }
 
 /// The value of an object's only key, where the value is a resource: `{\"NewNSG\": {…}}`, as `az … create` prints.
