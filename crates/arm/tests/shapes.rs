@@ -311,6 +311,19 @@ fn a_template_stands_in_the_body_of_a_deployment_and_in_a_template_spec() {
 }
 
 #[test]
+fn of_a_key_that_stands_twice_the_last_counts() {
+    let text = group(&[rule("a", &[("access", "\"Allow\", \"ACCESS\": \"Deny\"")])]);
+    let outcome = check(&text);
+    let told = outcome.one_warning(&text, "\"ACCESS\"", document::codes::DUPLICATE_PROPERTY);
+    assert!(told.contains("this one counts"), "{told}");
+    assert_eq!(outcome.network.unwrap().security_groups[0].rules[0].access, model::Access::Deny);
+    // A vault's loops stand beside each other in published templates, and are nothing to the network.
+    let vault = r#"{"resources": [{"type": "Microsoft.KeyVault/vaults", "name": "v", "properties": {
+        "copy": [{"name": "a", "count": 1, "input": {}}], "copy": [{"name": "b", "count": 1, "input": {}}]}}]}"#;
+    assert_eq!(check(vault).codes(), [document::codes::DUPLICATE_PROPERTY]);
+}
+
+#[test]
 fn what_azure_could_not_export_is_told() {
     let export = |error: &str| {
         format!(

@@ -29,10 +29,10 @@ fn templates(folder: &Path) -> Vec<PathBuf> {
 fn outcome(file: &Path, tags: &[Arc<ServiceTags>]) -> ([usize; 3], Vec<usize>) {
     let beside = file.with_extension("parameters.json");
     let parameters: Vec<Node> =
-        beside.is_file().then(|| read_json_file(&beside).unwrap()).into_iter().collect();
+        beside.is_file().then(|| read_json_file(&beside, &mut Vec::new()).unwrap()).into_iter().collect();
     let deployment = Deployment { parameters, ..Deployment::default() };
     let Resources { network, diagnostics, .. } =
-        read_documents(&[read_json_file(file).unwrap()], &deployment);
+        read_documents(&[read_json_file(file, &mut Vec::new()).unwrap()], &deployment);
     let made =
         [network.security_groups.len(), network.virtual_networks.len(), network.network_interfaces.len()];
     let errors = |tags: &Arc<ServiceTags>| {
