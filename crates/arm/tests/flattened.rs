@@ -391,6 +391,44 @@ fn what_powershell_makes_is_read() {
 }
 
 #[test]
+fn children_of_powershell_are_read() {
+    // What `Get-AzNetworkSecurityRuleConfig` and its kin print beside the parents.
+    let mut all = of_powershell();
+    let plain = check(&text(&all)).clean();
+    let children = serde_json::json!([all[0]["SecurityRules"][0], all[1]["Subnets"][0]]);
+    let both = check_all(&[&text(&all), &text(&children)]).clean();
+    assert_eq!(format!("{:?}", said(both)), format!("{:?}", said(plain.clone())));
+    all[0]["SecurityRules"] = serde_json::json!([]);
+    all[1]["Subnets"] = serde_json::json!([]);
+    for documents in [
+        vec![text(&all), text(&children)],
+        vec![text(&serde_json::json!([children[0], all[0], all[1], children[1], all[2], all[3], all[4]]))],
+    ] {
+        let documents: Vec<&str> = documents.iter().map(String::as_str).collect();
+        let apart = check_all(&documents).clean();
+        assert_eq!(format!("{:?}", said(apart)), format!("{:?}", said(plain.clone())));
+    }
+}
+
+#[test]
+fn what_powershell_makes_of_any_resource_is_read() {
+    let id = format!("{GROUP}/networkSecurityGroups/n");
+    let rule = serde_json::json!({"name": "a", "properties": {"priority": 100, "direction": "Inbound", "access": "Deny",
+        "protocol": "*", "sourceAddressPrefix": "*", "sourcePortRange": "*", "destinationAddressPrefix": "*",
+        "destinationPortRange": "*"}});
+    let resource = serde_json::json!({"ResourceId": id, "Id": id, "ResourceName": "n", "Name": "n", "ParentResource": "x",
+        "ResourceType": "Microsoft.Network/networkSecurityGroups", "Type": "Microsoft.Network/networkSecurityGroups",
+        "ExtensionResourceName": null, "ExtensionResourceType": null, "ResourceGroupName": "g", "SubscriptionId": "s",
+        "Location": "eastus", "Kind": null, "Sku": null, "Tags": {}, "TagsTable": null, "CreatedTime": "2024-01-01T00:00:00Z",
+        "ChangedTime": "2024-01-01T00:00:00Z", "ETag": null, "Properties": {"securityRules": [rule]}});
+    assert_eq!(check(&text(&resource)).clean().security_groups[0].rules.len(), 1);
+    // Without -ExpandProperties it says nothing.
+    let mut bare = resource.clone();
+    bare["Properties"] = serde_json::Value::Null;
+    assert_eq!(check(&text(&bare)).codes(), [arm::codes::ANSWER_NOT_POLICY]);
+}
+
+#[test]
 fn a_peering_of_powershell_is_read() {
     let mut all = of_powershell();
     all[1]["VirtualNetworkPeerings"] = serde_json::json!([{"ResourceGroupName": "g", "VirtualNetworkName": "v",
