@@ -200,7 +200,7 @@ pub(super) const ROUTE_TABLE: &[&str] = &[
 ];
 
 pub(super) const ROUTE: &[&str] =
-    &["addressPrefix", "nextHopType", "nextHopIpAddress", "hasBgpOverride", "provisioningState"];
+    &["addressPrefix", "nextHopType", "nextHopIpAddress", "nextHop", "hasBgpOverride", "provisioningState"];
 
 pub(super) const PUBLIC_IP: &[&str] = &[
     "ipAddress",
