@@ -207,6 +207,10 @@ fn answers_that_tell_of_a_network_are_refused_by_name() {
         ("{\"version\": 4, \"terraform_version\": \"1.9.0\", \"resources\": []}", "Terraform"),
         ("{\"changes\": [], \"error\": null, \"status\": \"Succeeded\"}", "what-if"),
         ("{\"count\": 0, \"data\": [], \"skip_token\": null, \"total_records\": 0}", "Resource Graph"),
+        (
+            "{\"totalRecords\": 0, \"count\": 0, \"data\": [], \"facets\": [], \"resultTruncated\": \"false\"}",
+            "Resource Graph",
+        ),
     ] {
         let needle = if text.starts_with("{\"value\"") { &text[11..] } else { text };
         let message = check(text).one_error(text, needle, codes::ANSWER_NOT_POLICY);

@@ -98,6 +98,16 @@ fn templates_that_make_the_same_resource_are_in_resource_groups_of_their_own() {
 }
 
 #[test]
+fn parameters_that_stand_in_a_text_are_told() {
+    let built = r#"{"parametersJson": "{}", "templateJson": "{}", "templateSpecId": null}"#;
+    let parameters = vec![document::read_json("built.json", built).unwrap()];
+    let (found, _) = validated(&[network("1", "")], &Deployment { parameters, ..Deployment::default() });
+    let [told] = found.as_slice() else { panic!("{found:#?}") };
+    assert!(told.starts_with("built.json:1:1: error[AnswerNotPolicy]"), "{told}");
+    assert!(told.contains("`bicep build-params --stdout`"), "{told}");
+}
+
+#[test]
 fn values_that_nothing_asks_for_are_mentioned() {
     let ip = r#", {"type": "Microsoft.Network/applicationSecurityGroups", "name": "[reference('ip').name]"}"#;
     let values =

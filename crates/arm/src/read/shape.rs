@@ -20,7 +20,7 @@ const ANSWERS: [(&str, &str); 8] = [
 ];
 
 /// What holds resources in a way that is not read: a key that only it has, what it is, and how to get what is read.
-const NOT_READ: [(&str, &str, &str); 6] = [
+const NOT_READ: [(&str, &str, &str); 7] = [
     ("error", "an error that Azure answered", "run the command that wrote it again, and look at its error"),
     ("records", "a flow log", "give it to `nsgate replay`, with the network that it is of"),
     (
@@ -34,6 +34,7 @@ const NOT_READ: [(&str, &str, &str); 6] = [
         "give the template, or print its resources alone: --query \"changes[].after\"",
     ),
     ("total_records", "an answer of Azure Resource Graph", "print its list alone: --query data"),
+    ("totalRecords", "an answer of Azure Resource Graph", "print its list alone: --query data"),
     (
         "templateJson",
         "what `bicep build-params --stdout` prints",
@@ -58,6 +59,11 @@ pub(super) fn answer(place: &Place<'_>) -> Option<Diagnostic> {
         "give the resources that it tells of, as `az network nsg show` and the like print them"
     };
     Some(place.error(codes::ANSWER_NOT_POLICY, message).help(help))
+}
+
+/// The error for what holds parameters as a text.
+pub(super) fn not_parameters(file: &Node) -> Option<Diagnostic> {
+    file.get("parametersJson").and_then(|_| answer(&Place::root(file)))
 }
 
 /// The lists of whole resources in answers about what a deployment would make.
