@@ -429,7 +429,7 @@ fn what_powershell_makes_of_any_resource_is_read() {
     // Without -ExpandProperties it says nothing.
     let mut bare = resource.clone();
     bare["Properties"] = serde_json::Value::Null;
-    assert_eq!(check(&text(&bare)).codes(), [arm::codes::ANSWER_NOT_POLICY]);
+    assert_eq!(check(&text(&bare)).codes(), [codes::ANSWER_NOT_POLICY]);
 }
 
 #[test]
