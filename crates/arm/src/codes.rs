@@ -10,6 +10,8 @@ pub const UNKNOWN_RESOURCE: &str = "UnknownResource";
 pub const INVALID_RESOURCE_TYPE: &str = "InvalidResourceType";
 /// A list that goes on in another answer of Azure's.
 pub const INCOMPLETE_LIST: &str = "IncompleteList";
+/// Resources that an export leaves out, in Azure's code.
+pub const INCOMPLETE_EXPORT: &str = "ExportTemplateCompletedWithErrors";
 /// Something of a template where there is none.
 pub const TEMPLATE_NOT_SUPPORTED: &str = "TemplateNotSupported";
 /// An answer of Azure's that tells of a network, but is none.

@@ -13,7 +13,7 @@ pub fn load<P: AsRef<Path>>(files: &[P]) -> Resources {
     let mut nodes = Vec::with_capacity(files.len());
     let mut diagnostics = Vec::new();
     for file in files {
-        match read_json_file(file.as_ref()) {
+        match read_json_file(file.as_ref(), &mut diagnostics) {
             Ok(node) => nodes.push(node),
             Err(errors) => diagnostics.extend(errors),
         }

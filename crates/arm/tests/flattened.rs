@@ -207,6 +207,10 @@ fn answers_that_tell_of_a_network_are_refused_by_name() {
         ("{\"version\": 4, \"terraform_version\": \"1.9.0\", \"resources\": []}", "Terraform"),
         ("{\"changes\": [], \"error\": null, \"status\": \"Succeeded\"}", "what-if"),
         ("{\"count\": 0, \"data\": [], \"skip_token\": null, \"total_records\": 0}", "Resource Graph"),
+        (
+            "{\"totalRecords\": 0, \"count\": 0, \"data\": [], \"facets\": [], \"resultTruncated\": \"false\"}",
+            "Resource Graph",
+        ),
     ] {
         let needle = if text.starts_with("{\"value\"") { &text[11..] } else { text };
         let message = check(text).one_error(text, needle, codes::ANSWER_NOT_POLICY);
@@ -279,13 +283,64 @@ fn a_child_resource_counts_more_than_an_inline_rule() {
             "destinationAddressPrefix": "*", "destinationPortRange": ports})
     };
     let mut child = rule("2");
-    child["id"] = format!("{GROUP}/networkSecurityGroups/nsg/securityRules/A").into();
-    child["name"] = "A".into();
-    let all = serde_json::json!([child,
-        {"id": format!("{GROUP}/networkSecurityGroups/nsg"), "name": "nsg", "securityRules": [rule("1")]}]);
+    child["name"] = "nsg/A".into();
+    let all = serde_json::json!([child, {"name": "nsg", "securityRules": [rule("1")]}]);
     let network = check(&text(&all)).clean();
     let [only] = network.security_groups[0].rules.as_slice() else { panic!() };
     assert_eq!((&*only.name, only.destination_ports.to_string()), ("A", "2".to_owned()));
+}
+
+#[test]
+fn answers_about_a_child_agree() {
+    let nsg = format!("{GROUP}/networkSecurityGroups/n");
+    let rule = serde_json::json!({"id": format!("{nsg}/securityRules/r"), "name": "r", "priority": 100, "direction": "Inbound",
+        "access": "Deny", "protocol": "Tcp", "sourceAddressPrefix": "*", "sourceAddressPrefixes": [], "sourcePortRange": "*",
+        "destinationAddressPrefix": "*", "destinationPortRange": "", "destinationPortRanges": ["22", "80"]});
+    let route = serde_json::json!({"id": format!("{GROUP}/routeTables/t/routes/d"), "name": "d",
+        "addressPrefix": "10.9.0.0/16", "nextHopType": "None"});
+    let subnet = serde_json::json!({"id": format!("{GROUP}/virtualNetworks/v/subnets/s"), "name": "s",
+        "addressPrefix": "10.0.1.0/24", "networkSecurityGroup": {"id": nsg}, "etag": "1"});
+    let half = |name: &str, remote: &str| {
+        serde_json::json!({"id": format!("{GROUP}/virtualNetworks/{name}/virtualNetworkPeerings/p"), "name": "p",
+            "peeringState": "Connected", "remoteVirtualNetwork": {"id": format!("{GROUP}/virtualNetworks/{remote}")}})
+    };
+    let vnet = |name: &str, prefix: &str, subnets: serde_json::Value, half: serde_json::Value| {
+        serde_json::json!({"id": format!("{GROUP}/virtualNetworks/{name}"), "name": name, "subnets": subnets,
+            "virtualNetworkPeerings": [half], "addressSpace": {"addressPrefixes": [prefix]}})
+    };
+    let parents = text(&serde_json::json!([
+        {"id": nsg, "name": "n", "securityRules": [rule]},
+        {"id": format!("{GROUP}/routeTables/t"), "name": "t", "routes": [route]},
+        vnet("v", "10.0.0.0/16", serde_json::json!([subnet]), half("v", "w")),
+        vnet("w", "10.1.0.0/16", serde_json::json!([]), half("w", "v"))
+    ]));
+    let children = serde_json::json!([rule, route, subnet, half("v", "w")]);
+    // Another tool's letters, and the fields that mean the same.
+    let mut same = children.clone();
+    same[0]["access"] = "deny".into();
+    same[0]["destinationPortRanges"] = serde_json::json!(["80", "22"]);
+    same[2] = serde_json::json!({"id": subnet["id"].as_str().unwrap().replace("/g/", "/G/"), "name": "S",
+        "addressPrefixes": ["10.0.1.0/24"], "networkSecurityGroup": {"id": nsg.to_uppercase()}, "etag": "2"});
+    check_all(&[&parents, &text(&same)]).clean();
+    for (nth, field, value) in [
+        (0, "access", serde_json::json!("Allow")),
+        (0, "destinationPortRanges", serde_json::json!(["22"])),
+        (1, "nextHopType", serde_json::json!("Internet")),
+        (2, "addressPrefix", serde_json::json!("10.0.2.0/24")),
+        (2, "networkSecurityGroup", serde_json::Value::Null),
+        (3, "allowVirtualNetworkAccess", serde_json::json!(false)),
+    ] {
+        let mut other = children.clone();
+        other[nth][field] = value;
+        let (other, said) = (text(&other), field.trim_end_matches('s'));
+        for files in [[parents.as_str(), &other], [&other, &parents]] {
+            let outcome = check_all(&files);
+            let errors = outcome.findings.iter().filter(|it| it.severity == model::Severity::Error);
+            let [error] = errors.collect::<Vec<_>>()[..] else { panic!("{field}: {outcome}") };
+            assert_eq!(error.code, model::codes::DUPLICATE_RESOURCE_NAME, "{outcome}");
+            assert!(error.message.contains(&format!("another {said}")), "{outcome}");
+        }
+    }
 }
 
 /// As Azure PowerShell makes them, with what it repeats.
@@ -337,6 +392,60 @@ fn what_powershell_makes_is_read() {
     assert_eq!(nic.private_address, Some("10.0.1.4".parse().unwrap()));
     assert_eq!(nic.application_security_groups.len(), 1);
     assert!(network.virtual_networks[0].subnets[0].security_group.is_some());
+}
+
+#[test]
+fn children_of_powershell_are_read() {
+    // What `Get-AzNetworkSecurityRuleConfig` and its kin print beside the parents.
+    let mut all = of_powershell();
+    let plain = check(&text(&all)).clean();
+    let children = serde_json::json!([all[0]["SecurityRules"][0], all[1]["Subnets"][0]]);
+    let both = check_all(&[&text(&all), &text(&children)]).clean();
+    assert_eq!(format!("{:?}", said(both)), format!("{:?}", said(plain.clone())));
+    all[0]["SecurityRules"] = serde_json::json!([]);
+    all[1]["Subnets"] = serde_json::json!([]);
+    for documents in [
+        vec![text(&all), text(&children)],
+        vec![text(&serde_json::json!([children[0], all[0], all[1], children[1], all[2], all[3], all[4]]))],
+    ] {
+        let documents: Vec<&str> = documents.iter().map(String::as_str).collect();
+        let apart = check_all(&documents).clean();
+        assert_eq!(format!("{:?}", said(apart)), format!("{:?}", said(plain.clone())));
+    }
+}
+
+#[test]
+fn what_powershell_makes_of_any_resource_is_read() {
+    let id = format!("{GROUP}/networkSecurityGroups/n");
+    let rule = serde_json::json!({"name": "a", "properties": {"priority": 100, "direction": "Inbound", "access": "Deny",
+        "protocol": "*", "sourceAddressPrefix": "*", "sourcePortRange": "*", "destinationAddressPrefix": "*",
+        "destinationPortRange": "*"}});
+    let resource = serde_json::json!({"ResourceId": id, "Id": id, "ResourceName": "n", "Name": "n", "ParentResource": "x",
+        "ResourceType": "Microsoft.Network/networkSecurityGroups", "Type": "Microsoft.Network/networkSecurityGroups",
+        "ExtensionResourceName": null, "ExtensionResourceType": null, "ResourceGroupName": "g", "SubscriptionId": "s",
+        "Location": "eastus", "Kind": null, "Sku": null, "Tags": {}, "TagsTable": null, "CreatedTime": "2024-01-01T00:00:00Z",
+        "ChangedTime": "2024-01-01T00:00:00Z", "ETag": null, "Properties": {"securityRules": [rule]}});
+    assert_eq!(check(&text(&resource)).clean().security_groups[0].rules.len(), 1);
+    // Without -ExpandProperties it says nothing.
+    let mut bare = resource.clone();
+    bare["Properties"] = serde_json::Value::Null;
+    assert_eq!(check(&text(&bare)).codes(), [codes::ANSWER_NOT_POLICY]);
+}
+
+#[test]
+fn a_peering_of_powershell_is_read() {
+    let mut all = of_powershell();
+    all[1]["VirtualNetworkPeerings"] = serde_json::json!([{"ResourceGroupName": "g", "VirtualNetworkName": "v",
+        "PeeringState": "Connected", "UseRemoteGateways": true, "RemoteVirtualNetworkText": "{}", "RemoteGatewaysText": "[]",
+        "RemoteVirtualNetwork": {"Id": format!("{GROUP}/virtualNetworks/hub")},
+        "RemoteGateways": [{"Id": format!("{GROUP}/virtualNetworkGateways/gw")}],
+        "PeeredRemoteAddressSpace": {"AddressPrefixes": ["10.7.0.0/16"]},
+        "RemoteVirtualNetworkAddressSpace": {"AddressPrefixes": ["10.8.0.0/16"]},
+        "Name": "hub", "Etag": "x", "Id": format!("{GROUP}/virtualNetworks/v/virtualNetworkPeerings/hub")}]);
+    let outcome = check(&text(&all));
+    assert_eq!(outcome.codes(), [model::codes::PEERING_NOT_CONNECTED], "{outcome}");
+    let elsewhere = &outcome.network.unwrap().virtual_networks[0].peers_elsewhere;
+    assert_eq!(elsewhere.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.7.0.0/16"]);
 }
 
 #[test]

@@ -58,6 +58,15 @@ fn a_gateway_is_shared_by_both_halves_consent() {
 }
 
 #[test]
+fn what_azure_answers_of_a_remote_gateway_is_known() {
+    let asked = r#""useRemoteGateways": true"#;
+    let gateway = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworkGateways/gw";
+    let answered = format!(r#"{asked}, "remoteGateways": [{{"id": "{gateway}"}}], "routeServiceVips": {{}}"#);
+    let (_, outcome) = SOUND.changed(asked, &answered);
+    assert_eq!(outcome.clean().served_by_gateway_of(HUB), [HUB, EAST]);
+}
+
+#[test]
 fn one_half_carries_nothing() {
     let half = r#""virtualNetworkPeerings": [
       {"name": "east-to-hub", "properties": {"remoteVirtualNetwork": {"id": "virtualNetworks/hub"},

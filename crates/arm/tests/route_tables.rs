@@ -188,6 +188,27 @@ fn what_a_route_must_not_be_is_named_with_its_place() {
 }
 
 #[test]
+fn a_route_to_several_appliances_leads_to_the_first() {
+    let one = r#""virtualappliance", "nextHopIpAddress": "10.0.1.9""#;
+    let several = |addresses: &str| {
+        format!(r#""VirtualApplianceEcmp", "nextHop": {{"nextHopIpAddresses": [{addresses}]}}"#)
+    };
+    let (network, told) = SOUND.warning(
+        one,
+        &several("\"10.0.1.9\", \"10.0.1.10\""),
+        "\"VirtualApplianceEcmp",
+        codes::NOT_HONOURED,
+    );
+    assert!(told.contains("routes[0].properties: a route to several appliances"), "{told}");
+    assert_eq!(
+        network.route_tables[0].routes[0].next_hop,
+        NextHop::VirtualAppliance("10.0.1.9".parse().ok())
+    );
+    let (_, outcome) = SOUND.changed(one, &several(""));
+    assert_eq!(outcome.codes(), [codes::NOT_HONOURED, codes::NEXT_HOP_ADDRESS_MISSING]);
+}
+
+#[test]
 fn a_table_has_400_routes_and_25_with_a_tag() {
     let table = |routes: &mut dyn Iterator<Item = String>| {
         let routes: Vec<String> = routes

@@ -53,6 +53,9 @@ fn one_object_in_two_documents_is_one() {
     };
     assert_eq!(group_names(check_all(&[&one, &other("22"), &one])), ["n"]);
     assert_eq!(group_names(check(&format!("[{one}, {one}]"))), ["n"]);
+    // Azure writes a new etag for what it changes elsewhere, and not every tool keeps the letters of an id.
+    let later = one.replacen('{', r#"{"etag": "2", "#, 1).replace("resourceGroups/g", "resourcegroups/G");
+    assert_eq!(group_names(check_all(&[&one, &later])), ["n"]);
     // A rule as a resource of its own.
     let child = rule("22").replacen("\"name\"", &format!("\"id\": \"{ID}/securityRules/r\", \"name\""), 1);
     assert_eq!(group_names(check_all(&[&one, &child, &child])), ["n"]);
@@ -63,6 +66,18 @@ fn one_object_in_two_documents_is_one() {
         outcome.findings[0].help.as_deref(),
         Some("they have one id and differ: take one of them away")
     );
+    // Only the first is read, so that no network interface has its own address too.
+    let nic = |mac: &str| {
+        let id = ID.replace("networkSecurityGroups/n", "networkInterfaces/i");
+        format!(
+            r#"{{"id": "{id}", "name": "i", "macAddress": "{mac}", "ipConfigurations": [{{"name": "c",
+            "privateIPAddress": "10.0.1.4", "subnet": {{"id": "virtualNetworks/v/subnets/s"}}}}]}}"#
+        )
+    };
+    let vnet = r#"{"name": "v", "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
+        "subnets": [{"name": "s", "addressPrefix": "10.0.1.0/24"}]}"#;
+    let outcome = check_all(&[vnet, &nic("00-0D-3A-00-00-01"), &nic("00-0D-3A-00-00-02")]);
+    assert_eq!(outcome.codes(), [azure::DUPLICATE_RESOURCE_NAME], "{outcome}");
     // Without an id nobody knows that it is the same.
     let nameless = one.replacen(
         &format!("\"id\": \"{ID}\", "),
@@ -296,6 +311,40 @@ fn a_template_stands_in_the_body_of_a_deployment_and_in_a_template_spec() {
 }
 
 #[test]
+fn of_a_key_that_stands_twice_the_last_counts() {
+    let text = group(&[rule("a", &[("access", "\"Allow\", \"ACCESS\": \"Deny\"")])]);
+    let outcome = check(&text);
+    let told = outcome.one_warning(&text, "\"ACCESS\"", document::codes::DUPLICATE_PROPERTY);
+    assert!(told.contains("this one counts"), "{told}");
+    assert_eq!(outcome.network.unwrap().security_groups[0].rules[0].access, model::Access::Deny);
+    // A vault's loops stand beside each other in published templates, and are nothing to the network.
+    let vault = r#"{"resources": [{"type": "Microsoft.KeyVault/vaults", "name": "v", "properties": {
+        "copy": [{"name": "a", "count": 1, "input": {}}], "copy": [{"name": "b", "count": 1, "input": {}}]}}]}"#;
+    assert_eq!(check(vault).codes(), [document::codes::DUPLICATE_PROPERTY]);
+}
+
+#[test]
+fn what_azure_could_not_export_is_told() {
+    let export = |error: &str| {
+        format!(
+            r#"{{"template": {{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+            "resources": []}}, "error": {error}}}"#
+        )
+    };
+    let detail = r#"{"code": "ExportTemplateProviderError", "target": "Microsoft.Network/networkSecurityGroups",
+        "message": "Could not get resources of the type 'networkSecurityGroups'."}"#;
+    let named = export(&format!(
+        r#"{{"code": "ExportTemplateCompletedWithErrors", "message": "completed", "details": [{detail}]}}"#
+    ));
+    let told = check(&named).one_warning(&named, detail, codes::INCOMPLETE_EXPORT);
+    assert!(told.contains("the export is not complete: Could not get resources of the type"), "{told}");
+    let error = r#"{"code": "ExportTemplateCompletedWithErrors"}"#;
+    let bare = export(error);
+    let told = check(&bare).one_warning(&bare, error, codes::INCOMPLETE_EXPORT);
+    assert!(told.contains("ExportTemplateCompletedWithErrors"), "{told}");
+}
+
+#[test]
 fn what_a_deployment_would_make_is_read_where_it_is_whole() {
     let one = group_of("web", &[rule("a", &[])]);
     for text in [
@@ -325,4 +374,30 @@ fn a_list_without_properties_is_no_policy() {
     // A template may well say so.
     let template = format!(r#"{{"resources": {listed}}}"#);
     assert_eq!(group_names(check(&template)), ["n"]);
+}
+
+#[test]
+fn an_answer_without_rules_is_no_policy() {
+    const ID: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkSecurityGroups/n";
+    let head = format!(r#""id": "{ID}", "name": "n", "location": "westus""#);
+    let listed = format!(r#"{{"value": [{{{head}, "tags": {{}}}}]}}"#);
+    assert!(error(&listed, "{\"id\"", codes::ANSWER_NOT_POLICY).contains("write \"securityRules\": []"));
+    for (told, list) in [
+        (format!(r#"[{{{head}, "properties": {{"provisioningState": "Succeeded"}}}}]"#), "securityRules"),
+        (format!(r#"{{"NewNSG": {{{head}, "provisioningState": "Succeeded"}}}}"#), "securityRules"),
+        (format!(r#"[{{{head}}}]"#).replace("networkSecurityGroups", "routeTables"), "routes"),
+    ] {
+        assert!(error(&told, "{\"id\"", codes::ANSWER_NOT_POLICY).contains(list), "{told}");
+    }
+    // A group may have none, what is written by hand need not say so, nor what a deployment would make.
+    let typed = r#""type": "Microsoft.Network/networkSecurityGroups", "name": "n""#;
+    for sound in [
+        format!(r#"[{{{head}, "properties": {{"securityRules": []}}}}]"#),
+        format!(r#"[{{{typed}}}]"#),
+        format!(r#"[{{{typed}, "properties": {{}}}}]"#),
+        format!(r#"[{{{head}, "apiVersion": "2024-05-01", "properties": {{}}}}]"#),
+        format!(r#"{{"predictedResources": [{{{head}, "properties": {{}}}}]}}"#),
+    ] {
+        assert_eq!(group_names(check(&sound)), ["n"], "{sound}");
+    }
 }

@@ -29,10 +29,10 @@ fn templates(folder: &Path) -> Vec<PathBuf> {
 fn outcome(file: &Path, tags: &[Arc<ServiceTags>]) -> ([usize; 3], Vec<usize>) {
     let beside = file.with_extension("parameters.json");
     let parameters: Vec<Node> =
-        beside.is_file().then(|| read_json_file(&beside).unwrap()).into_iter().collect();
+        beside.is_file().then(|| read_json_file(&beside, &mut Vec::new()).unwrap()).into_iter().collect();
     let deployment = Deployment { parameters, ..Deployment::default() };
     let Resources { network, diagnostics, .. } =
-        read_documents(&[read_json_file(file).unwrap()], &deployment);
+        read_documents(&[read_json_file(file, &mut Vec::new()).unwrap()], &deployment);
     let made =
         [network.security_groups.len(), network.virtual_networks.len(), network.network_interfaces.len()];
     let errors = |tags: &Arc<ServiceTags>| {
@@ -95,6 +95,16 @@ fn templates_that_make_the_same_resource_are_in_resource_groups_of_their_own() {
     let other = document::read_json("other.json", other).unwrap();
     let (found, _) = validated(&[documents[0].clone(), other], &deployment);
     assert!(found.iter().any(|it| it.contains("error[DuplicateResourceName]")), "{found:#?}");
+}
+
+#[test]
+fn parameters_that_stand_in_a_text_are_told() {
+    let built = r#"{"parametersJson": "{}", "templateJson": "{}", "templateSpecId": null}"#;
+    let parameters = vec![document::read_json("built.json", built).unwrap()];
+    let (found, _) = validated(&[network("1", "")], &Deployment { parameters, ..Deployment::default() });
+    let [told] = found.as_slice() else { panic!("{found:#?}") };
+    assert!(told.starts_with("built.json:1:1: error[AnswerNotPolicy]"), "{told}");
+    assert!(told.contains("`bicep build-params --stdout`"), "{told}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Files, bounded and decoded.
 
-use crate::{Node, codes, read_json};
+use crate::{Node, codes, read_document};
 use model::Diagnostic;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -13,13 +13,13 @@ pub const MAX_FILE_BYTES: u64 = 32 * 1024 * 1024;
 /// Descriptors that whoever started us has opened, as a shell does for `<(az network nsg list)`.
 const INHERITED: [&str; 3] = ["/dev/stdin", "/dev/fd", "/proc/self/fd"];
 
-/// Reads one JSON file.
+/// Reads one JSON file, with warnings to `found` as of [`read_document`].
 ///
 /// # Errors
 /// That it cannot be read, is too large, is not UTF-8, or is not JSON.
-pub fn read_json_file(path: &Path) -> Result<Node, Vec<Diagnostic>> {
+pub fn read_json_file(path: &Path, found: &mut Vec<Diagnostic>) -> Result<Node, Vec<Diagnostic>> {
     let text = read_text(path).map_err(|error| vec![error])?;
-    read_json(&path.to_string_lossy(), &text).map_err(|errors| match source_of(path) {
+    read_document(&path.to_string_lossy(), &text, found).map_err(|errors| match source_of(path) {
         Some(help) => errors.into_iter().map(|it| it.help(help)).collect(),
         None => errors,
     })
@@ -125,7 +125,7 @@ mod tests {
         ] {
             let file = folder.path().join(name);
             fs::write(&file, "resource nsg\n").unwrap();
-            let found = read_json_file(&file).unwrap_err();
+            let found = read_json_file(&file, &mut Vec::new()).unwrap_err();
             assert!(found[0].help.as_deref().is_some_and(|it| it.contains(what)), "{found:?}");
         }
     }

@@ -1,11 +1,11 @@
 //! JSON as people keep it: with comments, trailing commas, CRLF and a byte-order mark.
 
-use crate::{Entry, Node, Value, codes};
+use crate::{Entry, Node, Report, Value, codes};
 use jsonc_parser::ast::{self, ObjectPropName};
 use jsonc_parser::common::{Range, Ranged};
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use model::{At, Diagnostic, Location};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// How many arrays and objects may stand in each other; Azure's own documents need about ten.
@@ -14,14 +14,25 @@ pub const MAX_DEPTH: usize = 64;
 /// About how many values one document may have. A file of zeros and commas becomes a hundred times its size in memory.
 pub const MAX_VALUES: usize = 1_000_000;
 
-/// Reads one JSON document. `file` is the name that locations carry.
+/// Reads one JSON text. `file` is the name that locations carry.
 ///
 /// # Errors
-/// The place and reason of the first mistake in the syntax, and every key that stands twice in one object.
+/// The place and reason of the first mistake in the syntax.
 ///
 /// # Cost
 /// Linear in the text.
 pub fn read_json(file: &str, text: &str) -> Result<Node, Vec<Diagnostic>> {
+    read_document(file, text, &mut Vec::new())
+}
+
+/// The same, with a warning to `found` of every key that stands twice in one object, in whatever letters: the last one counts.
+///
+/// # Errors
+/// As of [`read_json`].
+///
+/// # Source
+/// Azure takes such templates, and publishes some: azure-quickstart-templates, pull requests 5847 and 8319.
+pub fn read_document(file: &str, text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Vec<Diagnostic>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut places = Places::new(file, text);
     if let Some((offset, message)) = too_much(text) {
@@ -37,9 +48,10 @@ pub fn read_json(file: &str, text: &str) -> Result<Node, Vec<Diagnostic>> {
         let help = "an empty list of resources is []";
         return Err(vec![Diagnostic::error(codes::INVALID_JSON, &places.at(0), message).help(help)]);
     };
-    let mut repeated = Vec::new();
+    let mut repeated = Report::default();
     let node = convert(value, &mut places, &mut repeated);
-    if repeated.is_empty() { Ok(node) } else { Err(repeated) }
+    found.append(&mut repeated.diagnostics);
+    Ok(node)
 }
 
 /// What Azure's resource manager reads beyond JSON: comments and trailing commas.
@@ -120,7 +132,7 @@ fn end_of_comment(bytes: &[u8], start: usize) -> usize {
     start + 2 + rest.windows(2).position(|pair| pair == b"*/").map_or(rest.len(), |at| at + 1)
 }
 
-fn convert(value: ast::Value<'_>, places: &mut Places<'_>, repeated: &mut Vec<Diagnostic>) -> Node {
+fn convert(value: ast::Value<'_>, places: &mut Places<'_>, repeated: &mut Report) -> Node {
     let range = value.range();
     let start = places.at(range.start);
     let value = match value {
@@ -136,25 +148,26 @@ fn convert(value: ast::Value<'_>, places: &mut Places<'_>, repeated: &mut Vec<Di
     Node::new(value, places.until(start, range.end))
 }
 
-fn entries(object: ast::Object<'_>, places: &mut Places<'_>, repeated: &mut Vec<Diagnostic>) -> Vec<Entry> {
+fn entries(object: ast::Object<'_>, places: &mut Places<'_>, repeated: &mut Report) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::with_capacity(object.properties.len());
-    let mut seen: HashSet<String> = HashSet::with_capacity(object.properties.len());
+    let mut seen: HashMap<String, usize> = HashMap::with_capacity(object.properties.len());
     for property in object.properties {
         let key = match property.name {
             ObjectPropName::String(it) => At { at: places.of(it.range), value: it.value.into_owned() },
             ObjectPropName::Word(it) => At { at: places.of(it.range), value: it.value.to_owned() },
         };
-        if !seen.insert(key.value.to_ascii_lowercase()) {
-            let message = format!("the key '{}' stands twice in one object", key.value);
-            let help = "keys compare without regard to case; take one away";
-            let error = Diagnostic::error(codes::DUPLICATE_PROPERTY, &key.at, message).help(help);
-            let first = entries.iter().find(|entry| entry.key.value.eq_ignore_ascii_case(&key.value));
-            repeated.push(match first {
-                Some(first) => error.related(&first.key.at, "first written here"),
-                None => error,
-            });
+        let nth = *seen.entry(key.value.to_ascii_lowercase()).or_insert(entries.len());
+        if let Some(first) = entries.get(nth) {
+            let message = format!("the key '{}' stands twice in one object, and this one counts", key.value);
+            let warning = Diagnostic::warning(codes::DUPLICATE_PROPERTY, &key.at, message);
+            let warning = warning.help("keys compare without regard to case; take one away");
+            repeated.push(warning.related(&first.key.at, "this one does not count"));
         }
-        entries.push(Entry { key, value: convert(property.value, places, repeated) });
+        let entry = Entry { key, value: convert(property.value, places, repeated) };
+        match entries.get_mut(nth) {
+            Some(first) => *first = entry,
+            None => entries.push(entry),
+        }
     }
     entries
 }
@@ -258,7 +271,29 @@ mod tests {
         assert!(error("").contains("there is nothing in it"));
         assert!(error("{'a': 1}").starts_with("a.json:1:2: "));
         assert!(error("[1] [2]").starts_with("a.json:1:5: "));
-        assert!(error("{\"a\": 1, \"A\": 2}").starts_with("a.json:1:10: error[DuplicateProperty]"));
+    }
+
+    #[test]
+    fn of_a_key_that_stands_twice_the_last_counts() {
+        let mut found = Vec::new();
+        let text = "{\"b\": {\"a\": 1, \"c\": 2,\n\"A\": 3, \"a\": 4}}";
+        let node = read_document("a.json", text, &mut found).unwrap();
+        let inner = node.get("b").unwrap();
+        assert_eq!(inner.entries().len(), 2);
+        assert_eq!(inner.get("a").map(|it| &it.value), Some(&Value::Number("4".to_owned())));
+        let said: Vec<String> = found.iter().map(|it| it.to_string().lines().take(2).collect()).collect();
+        let said_of = |at: &str, key: &str, first: &str| {
+            format!(
+                "a.json:{at}: warning[DuplicateProperty]: the key '{key}' stands twice in one object, and this one \
+                 counts  a.json:{first}: this one does not count"
+            )
+        };
+        assert_eq!(said, [said_of("2:1", "A", "1:8"), said_of("2:9", "a", "2:1")]);
+        // However many there are: so many warnings, and no time lost on looking for the first.
+        let keys: String = (0..50_000).map(|nth| format!("\"k{nth}\":0,")).collect();
+        found.clear();
+        let node = read_document("a.json", &format!("{{{keys}{keys}}}"), &mut found).unwrap();
+        assert_eq!((node.entries().len(), found.len()), (50_000, model::Tally::MOST + 1));
     }
 
     #[test]

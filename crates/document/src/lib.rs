@@ -25,7 +25,7 @@ mod report;
 pub mod codes;
 
 pub use file::{MAX_FILE_BYTES, read_json_file, read_text};
-pub use json::{MAX_DEPTH, MAX_VALUES, Places, read_json};
+pub use json::{MAX_DEPTH, MAX_VALUES, Places, read_document, read_json};
 pub use node::{Entry, Node, Unknown, Value};
 pub use place::Place;
 pub use report::{Report, is_expression};

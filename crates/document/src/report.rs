@@ -134,7 +134,8 @@ impl Report {
         }
     }
 
-    fn text(&mut self, place: &Place<'_>) -> Option<At<String>> {
+    /// The string there.
+    pub fn text(&mut self, place: &Place<'_>) -> Option<At<String>> {
         match &place.node.value {
             Value::String(text) if is_expression(text) => self.expression(place, text),
             // A doubled bracket is how a template writes one that begins no expression.

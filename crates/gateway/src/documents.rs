@@ -5,7 +5,7 @@ use crate::templates::{Given, read_document, read_parameters};
 use crate::written::Written;
 use arm::{Deployment, Ignored, Resources};
 use document::Node;
-use model::{At, Diagnostic, Network, ServiceTags};
+use model::{At, Diagnostic, Network, ServiceTags, Severity};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,9 +31,9 @@ pub fn load_documents(files: &[PathBuf], given: &Given<'_>) -> (Documents, Vec<D
     let mut found = Vec::new();
     let deployment = given.deployment(&mut found);
     let mut nodes = Vec::new();
-    let mut complete = found.is_empty();
+    let mut complete = found.iter().all(|it| it.severity != Severity::Error);
     for file in files {
-        match read_document(file) {
+        match read_document(file, &mut found) {
             Ok(node) => nodes.push(node),
             Err(errors) => {
                 complete = false;
@@ -61,7 +61,7 @@ pub(crate) fn read_network(written: &Written, directory: &Path, out: &mut Vec<Di
     let mut nodes = Vec::new();
     let mut complete = true;
     for file in find_files(&written.files, directory, out) {
-        match document::read_json_file(&file.value) {
+        match document::read_json_file(&file.value, out) {
             Ok(node) => nodes.push(node),
             Err(errors) => {
                 complete = false;
@@ -73,7 +73,7 @@ pub(crate) fn read_network(written: &Written, directory: &Path, out: &mut Vec<Di
     let mut deployment =
         Deployment { facts: written.facts.clone(), values: written.values.clone(), ..Deployment::default() };
     for file in find_files(&written.parameters, directory, out) {
-        match read_parameters(&file.value) {
+        match read_parameters(&file.value, out) {
             Ok(node) => deployment.parameters.push(node),
             Err(errors) => {
                 complete = false;

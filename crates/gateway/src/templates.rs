@@ -50,7 +50,7 @@ pub fn expand_documents(files: &[PathBuf], given: &Given<'_>) -> (Vec<Deployed>,
     let deployment = given.deployment(&mut found);
     let mut nodes = Vec::new();
     for file in files {
-        match read_document(file) {
+        match read_document(file, &mut found) {
             Ok(node) => nodes.push(node),
             Err(errors) => found.extend(errors),
         }
@@ -100,7 +100,7 @@ impl Given<'_> {
                 }
                 // Nobody declares its type, so it is whatever JSON it is.
                 Some((text, value)) => entries(text, value, |_| true).map(|it| deployment.values.extend(it)),
-                None => read_parameters(Path::new(file))
+                None => read_parameters(Path::new(file), found)
                     .map(|it| deployment.parameters.push(it))
                     .map_err(|errors| neither(Path::new(file), errors)),
             };
@@ -113,8 +113,8 @@ impl Given<'_> {
 }
 
 /// A parameter file.
-pub(crate) fn read_parameters(file: &Path) -> Result<Node, Vec<Diagnostic>> {
-    read_json_file(file).map_err(|errors| {
+pub(crate) fn read_parameters(file: &Path, found: &mut Vec<Diagnostic>) -> Result<Node, Vec<Diagnostic>> {
+    read_json_file(file, found).map_err(|errors| {
         // Only of an empty one it is said what a document would be.
         let helped = |it: Diagnostic| match it.help {
             Some(_) if file.metadata().is_ok_and(|it| it.len() == 0) => {
@@ -145,8 +145,8 @@ fn location(text: &str) -> Option<String> {
 }
 
 /// A document that the command line names.
-pub(crate) fn read_document(file: &Path) -> Result<Node, Vec<Diagnostic>> {
-    read_json_file(file).map_err(|errors| match file.to_str().and_then(assigned) {
+pub(crate) fn read_document(file: &Path, found: &mut Vec<Diagnostic>) -> Result<Node, Vec<Diagnostic>> {
+    read_json_file(file, found).map_err(|errors| match file.to_str().and_then(assigned) {
         Some(_) if !file.exists() => {
             let help = "it is taken for a file; each parameter has --parameters before it";
             errors.into_iter().map(|it| it.help(help)).collect()

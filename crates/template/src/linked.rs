@@ -116,13 +116,14 @@ impl Inside<'_, '_> {
         if let Some(known) = self.all.linked.borrow().get(path) {
             return known.clone();
         }
-        let node = match self.all.given.links.load(path) {
-            Ok(node) => node.map(Rc::new),
-            Err(errors) => {
-                self.all.found.borrow_mut().extend(errors);
-                None
-            }
-        };
+        let mut found = Vec::new();
+        let read = self.all.given.links.load(path, &mut found);
+        let node = read.unwrap_or_else(|errors| {
+            found.extend(errors);
+            None
+        });
+        self.all.found.borrow_mut().extend(found);
+        let node = node.map(Rc::new);
         self.all.linked.borrow_mut().insert(path.to_owned(), node.clone());
         node
     }

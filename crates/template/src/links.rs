@@ -9,11 +9,11 @@ pub const FOLDER_URI: &str = "https://nsgate.invalid/";
 
 /// Where linked templates come from.
 pub trait Links {
-    /// The template at a path below the folder of the first one; `None` where there is no such file.
+    /// The template at a path below the folder of the first one, with warnings to `found`; `None` where there is no such file.
     ///
     /// # Errors
     /// What is wrong with the file.
-    fn load(&self, path: &str) -> Result<Option<Node>, Vec<Diagnostic>>;
+    fn load(&self, path: &str, found: &mut Vec<Diagnostic>) -> Result<Option<Node>, Vec<Diagnostic>>;
 
     /// Why what a template links to is not read, though it is there: it lies outside the folder; `None` where it is not there.
     fn why_not(&self, _from: &str, _link: &str) -> Option<String> {
@@ -26,7 +26,7 @@ pub trait Links {
 pub struct NoLinks;
 
 impl Links for NoLinks {
-    fn load(&self, _: &str) -> Result<Option<Node>, Vec<Diagnostic>> {
+    fn load(&self, _: &str, _: &mut Vec<Diagnostic>) -> Result<Option<Node>, Vec<Diagnostic>> {
         Ok(None)
     }
 }
@@ -43,13 +43,13 @@ impl Folder {
 }
 
 impl Links for Folder {
-    fn load(&self, path: &str) -> Result<Option<Node>, Vec<Diagnostic>> {
+    fn load(&self, path: &str, found: &mut Vec<Diagnostic>) -> Result<Option<Node>, Vec<Diagnostic>> {
         let folder = if self.0.as_os_str().is_empty() { Path::new(".") } else { &self.0 };
         let file = self.0.join(path);
         // A symbolic link may lead out of the folder.
         match (folder.canonicalize(), file.canonicalize()) {
             (Ok(folder), Ok(target)) if target.starts_with(&folder) && target.is_file() => {
-                read_json_file(&file).map(Some)
+                read_json_file(&file, found).map(Some)
             }
             _ => Ok(None),
         }
@@ -150,9 +150,9 @@ mod tests {
         std::fs::write(inside.join("open.json"), "{}").unwrap();
         std::os::unix::fs::symlink(folder.path().join("secret.json"), inside.join("link.json")).unwrap();
         let links = Folder::of(&inside.join("azuredeploy.json"));
-        assert!(links.load("open.json").unwrap().is_some());
-        assert!(links.load("link.json").unwrap().is_none());
-        assert!(links.load("nothing.json").unwrap().is_none());
+        assert!(links.load("open.json", &mut Vec::new()).unwrap().is_some());
+        assert!(links.load("link.json", &mut Vec::new()).unwrap().is_none());
+        assert!(links.load("nothing.json", &mut Vec::new()).unwrap().is_none());
         for there in ["link.json", "../secret.json"] {
             let why = links.why_not("azuredeploy.json", there).unwrap();
             assert!(why.contains("only what lies below the template's folder"), "{why}");

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{With, expanded, get, ids, json, said, template};
-use document::{Node, Value, read_json};
+use document::{Node, Value, read_document, read_json};
 use std::collections::HashMap;
 use template::Links;
 
@@ -11,8 +11,12 @@ use template::Links;
 struct Shelf<'a>(HashMap<&'static str, &'a str>);
 
 impl Links for Shelf<'_> {
-    fn load(&self, path: &str) -> Result<Option<Node>, Vec<model::Diagnostic>> {
-        self.0.get(path).map(|text| read_json(path, text)).transpose()
+    fn load(
+        &self,
+        path: &str,
+        found: &mut Vec<model::Diagnostic>,
+    ) -> Result<Option<Node>, Vec<model::Diagnostic>> {
+        self.0.get(path).map(|text| read_document(path, text, found)).transpose()
     }
 }
 

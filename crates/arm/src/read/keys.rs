@@ -4,7 +4,7 @@
 //! these is an error, and any other unknown one a warning.
 //!
 //! # Source
-//! Azure REST API reference, *Microsoft.Network*, versions up to 2024-05-01.
+//! Azure REST API reference, *Microsoft.Network*, versions up to 2026-01-01; `remoteGateways` and `routeServiceVips` are in its answers only.
 
 use crate::codes;
 use document::{Place, Report, Value};
@@ -72,6 +72,7 @@ pub(super) const SECURITY_RULE: &[&str] = &[
 
 pub(super) const VIRTUAL_NETWORK: &[&str] = &[
     "addressSpace",
+    "summarizedGatewayPrefixes",
     "subnets",
     "virtualNetworkPeerings",
     "dhcpOptions",
@@ -118,6 +119,8 @@ pub(super) const SUBNET: &[&str] = &[
 
 pub(super) const PEERING: &[&str] = &[
     "remoteVirtualNetwork",
+    "remoteGateways",
+    "routeServiceVips",
     "allowVirtualNetworkAccess",
     "allowForwardedTraffic",
     "allowGatewayTransit",
@@ -197,7 +200,7 @@ pub(super) const ROUTE_TABLE: &[&str] = &[
 ];
 
 pub(super) const ROUTE: &[&str] =
-    &["addressPrefix", "nextHopType", "nextHopIpAddress", "hasBgpOverride", "provisioningState"];
+    &["addressPrefix", "nextHopType", "nextHopIpAddress", "nextHop", "hasBgpOverride", "provisioningState"];
 
 pub(super) const PUBLIC_IP: &[&str] = &[
     "ipAddress",
@@ -214,6 +217,7 @@ pub(super) const PUBLIC_IP: &[&str] = &[
     "migrationPhase",
     "linkedPublicIPAddress",
     "deleteOption",
+    "upgradedToV2",
     "resourceGuid",
     "provisioningState",
 ];

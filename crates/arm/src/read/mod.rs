@@ -4,6 +4,7 @@
 
 mod apart;
 mod azapi;
+mod contradiction;
 mod default_rules;
 mod group;
 mod ignored;
@@ -68,24 +69,41 @@ pub fn read_documents(documents: &[Node], deployment: &Deployment) -> Resources 
     let (expanded, found) = deployment.expand_all(documents);
     found.into_iter().for_each(|it| reader.report.push(it));
     let mut expanded = expanded.into_iter();
+    let mut others = Vec::new();
     for document in documents {
         if template::template_of(document).is_some() {
-            expanded.next().into_iter().for_each(|it| reader.template(it));
-            continue;
-        }
-        if let Some((plain, found)) = terraform::plain(document) {
+            let found = shape::not_exported(&Place::root(document));
             found.into_iter().for_each(|it| reader.report.push(it));
-            reader.document(&Place::root(&plain));
-            continue;
+            others.extend(expanded.next().map(Other::Template));
+        } else if let Some((plain, found)) = terraform::plain(document) {
+            others.push(Other::Terraform(plain, found));
+        } else {
+            match powershell::plain(document) {
+                None => reader.document(&Place::root(document)),
+                Some(Ok(plain)) => reader.document(&Place::root(&plain)),
+                Some(Err(error)) => reader.report.push(error),
+            }
         }
-        match powershell::plain(document) {
-            None => reader.document(&Place::root(document)),
-            Some(Ok(plain)) => reader.document(&Place::root(&plain)),
-            Some(Err(error)) => reader.report.push(error),
+    }
+    // Answers tell what is there, so they agree; of a template or a state, a child says what becomes of its parent's.
+    contradiction::find(&reader.network, &mut reader.report);
+    for other in others {
+        match other {
+            Other::Template(expanded) => reader.template(expanded),
+            Other::Terraform(plain, found) => {
+                found.into_iter().for_each(|it| reader.report.push(it));
+                Place::root(&plain).elements().for_each(|it| reader.resource(&it, None));
+            }
         }
     }
     let ignored = Reader::listed(reader.ignored, reader.elsewhere);
     Resources { network: reader.network, ignored, diagnostics: reader.report.diagnostics }
+}
+
+/// What is no answer of Azure's.
+enum Other {
+    Template(::template::Expanded),
+    Terraform(Node, Vec<Diagnostic>),
 }
 
 #[derive(Default)]
@@ -119,8 +137,8 @@ impl Reader {
     /// A resource as Azure answers it.
     fn whole(&mut self, place: &Place<'_>) {
         let told = kind::of(place, None, &mut Report::default());
-        let is_ours = told.is_some_and(|it| !matches!(it, Kind::Other(_)));
-        match shape::without_properties(place).filter(|_| is_ours) {
+        let ours = told.filter(|it| !matches!(it, Kind::Other(_)));
+        match ours.and_then(|kind| shape::without_properties(place, &kind)) {
             Some(error) => self.report.push(error),
             None => self.resource(place, None),
         }
@@ -138,13 +156,13 @@ impl Reader {
         let properties = place.get("properties");
         let answer = shape::predicted(place).or_else(|| shape::predicted(properties.as_ref()?));
         if let Some(list) = answer.filter(|it| self.report.array(it)) {
-            return self.list(&list);
+            return list.elements().for_each(|it| self.resource(&it, None));
         }
         if typed {
             return self.whole(place);
         }
         if let Some(inner) = shape::unwrapped(place) {
-            return self.resource(&inner, None);
+            return self.whole(&inner);
         }
         let Some(value) = place.get("value") else { return self.resource(place, None) };
         if self.report.array(&value) {
@@ -211,9 +229,15 @@ impl Reader {
             return;
         }
         let full = head.id.as_ref().filter(|id| parent.is_none() && resource::is_full(&id.value));
-        if full.is_some_and(|id| self.known.has(&id.value, place.node)) {
-            return;
+        match full.and_then(|id| self.known.again(&id.value, place.node, &head.name.at)) {
+            None => self.known(place, kind, head, parent.map(|(_, head)| head)),
+            Some(twice::Twice::Same) => {}
+            Some(twice::Twice::Differs(first)) => {
+                let message = format!("there are two {} '{}'", kind.name(), head.name.value);
+                let error = Diagnostic::error(azure::DUPLICATE_RESOURCE_NAME, &head.name.at, message);
+                let error = error.related(first, "first used here");
+                self.report.push(error.help("they have one id and differ: take one of them away"));
+            }
         }
-        self.known(place, kind, head, parent.map(|(_, head)| head));
     }
 }

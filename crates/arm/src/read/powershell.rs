@@ -7,12 +7,28 @@ use crate::codes;
 use document::{Entry, Node, Value};
 use model::{At, Diagnostic};
 
-/// What only PowerShell's resources have.
-const MARK: &str = "ResourceGroupName";
+/// What only PowerShell's resources have: its own have the first, and what stands in them, such as a rule, the others.
+const MARKS: [&[&str]; 2] = [&[RESOURCE_GROUP], &["Id", "Name", "Etag"]];
+const RESOURCE_GROUP: &str = "ResourceGroupName";
 /// How the names of properties end that say another one's value again, as text.
 const REPEATED: &str = "Text";
-/// What says nothing that does not stand elsewhere, too.
-const SAID_TWICE: [&str; 3] = [MARK, "Tag", "TagsTable"];
+/// What says nothing that does not stand elsewhere, too; the last are `Get-AzResource`'s.
+const SAID_TWICE: [&str; 12] = [
+    RESOURCE_GROUP,
+    "VirtualNetworkName",
+    "Tag",
+    "TagsTable",
+    "ResourceId",
+    "ResourceName",
+    "ResourceType",
+    "ParentResource",
+    "ExtensionResourceName",
+    "ExtensionResourceType",
+    "CreatedTime",
+    "ChangedTime",
+];
+/// What has another name in the REST interface.
+const RENAMED: [(&str, &str); 1] = [("PeeredRemoteAddressSpace", "remoteAddressSpace")];
 /// Lists of what may be one value in the REST interface, and what is added to their names where it is not one.
 const LISTS: [(&str, &str); 5] = [
     ("SourcePortRange", "s"),
@@ -41,11 +57,13 @@ const NO_ADDRESS: &str = "Not Assigned";
 /// # Errors
 /// It is cut off.
 pub(super) fn plain(document: &Node) -> Option<Result<Node, Diagnostic>> {
-    let one = match &unwrapped(document).value {
-        Value::Array(items) => items.first()?,
-        _ => document,
+    let items = match &unwrapped(document).value {
+        Value::Array(items) => items.as_slice(),
+        _ => std::slice::from_ref(document),
     };
-    one.entries().iter().any(|it| it.key.value == MARK).then(|| converted(document))
+    let has = |item: &Node, key: &str| item.entries().iter().any(|it| it.key.value == key);
+    let is_marked = |item: &Node| MARKS.iter().any(|mark| mark.iter().all(|key| has(item, key)));
+    items.iter().any(is_marked).then(|| converted(document))
 }
 
 /// The list in what Windows PowerShell makes of one that comes from a variable: `{"value": […], "Count": 2}`.
@@ -88,7 +106,10 @@ fn entry(entry: &Entry) -> Result<Option<Entry>, Diagnostic> {
             [one] => (key.clone(), one.clone()),
             _ => (At { value: format!("{}{ending}", key.value), at: key.at.clone() }, value.clone()),
         },
-        _ => (key.clone(), converted(value)?),
+        _ => {
+            let renamed = RENAMED.iter().find(|(name, _)| *name == key.value);
+            (renamed.map_or_else(|| key.clone(), |(_, to)| At::new(*to, &key.at)), converted(value)?)
+        }
     };
     Ok(Some(Entry { key, value }))
 }

@@ -1,8 +1,10 @@
 //! The shapes around resources and of them: wrappers, flattened answers, answers that are no policy.
 
+use super::kind::Kind;
+use super::resource::is_full;
 use super::{Reader, keys, kind};
 use crate::codes;
-use document::{Place, Value};
+use document::{Node, Place, Value};
 use model::{At, Diagnostic, codes as azure};
 
 /// Answers of Azure's that speak of a network without being it: a property that only they have, and what they are.
@@ -18,7 +20,7 @@ const ANSWERS: [(&str, &str); 8] = [
 ];
 
 /// What holds resources in a way that is not read: a key that only it has, what it is, and how to get what is read.
-const NOT_READ: [(&str, &str, &str); 6] = [
+const NOT_READ: [(&str, &str, &str); 7] = [
     ("error", "an error that Azure answered", "run the command that wrote it again, and look at its error"),
     ("records", "a flow log", "give it to `nsgate replay`, with the network that it is of"),
     (
@@ -32,6 +34,7 @@ const NOT_READ: [(&str, &str, &str); 6] = [
         "give the template, or print its resources alone: --query \"changes[].after\"",
     ),
     ("total_records", "an answer of Azure Resource Graph", "print its list alone: --query data"),
+    ("totalRecords", "an answer of Azure Resource Graph", "print its list alone: --query data"),
     (
         "templateJson",
         "what `bicep build-params --stdout` prints",
@@ -58,6 +61,11 @@ pub(super) fn answer(place: &Place<'_>) -> Option<Diagnostic> {
     Some(place.error(codes::ANSWER_NOT_POLICY, message).help(help))
 }
 
+/// The error for what holds parameters as a text.
+pub(super) fn not_parameters(file: &Node) -> Option<Diagnostic> {
+    file.get("parametersJson").and_then(|_| answer(&Place::root(file)))
+}
+
 /// The lists of whole resources in answers about what a deployment would make.
 const PREDICTED: [&str; 2] = ["predictedResources", "validatedResources"];
 
@@ -68,15 +76,49 @@ pub(super) fn predicted<'a>(place: &'a Place<'a>) -> Option<Place<'a>> {
     is_whole.then_some(list)
 }
 
-/// The error for a resource of a list that tells which resources there are, and not what is in them.
-pub(super) fn without_properties(place: &Place<'_>) -> Option<Diagnostic> {
-    let written = place.node.entry("properties").filter(|it| it.value.value == Value::Null)?;
-    let message = format!("{place}: the properties are null, so that nothing says what is in it");
-    let error = Diagnostic::error(codes::ANSWER_NOT_POLICY, &written.key.at, message);
-    Some(error.help(
-        "`az resource list` prints no properties; give what `az network nsg list` and the like print, or \
-         `az group export`",
-    ))
+/// The lists that Azure's answers always have, of types that are read without them, too.
+const ALWAYS_ANSWERED: [(Kind, &str); 2] =
+    [(Kind::SecurityGroup, "securityRules"), (Kind::RouteTable, "routes")];
+
+/// The error for a resource of an answer that tells which resources there are, and not what is in them. What is written by
+/// hand has no full id, and what a deployment would make has an `apiVersion`.
+pub(super) fn without_properties(place: &Place<'_>, kind: &Kind) -> Option<Diagnostic> {
+    let help = "`az resource list` prints no properties; give what `az network nsg list` and the like print, or \
+                `az group export`";
+    if let Some(written) = place.node.entry("properties").filter(|it| it.value.value == Value::Null) {
+        let message = format!("{place}: the properties are null, so that nothing says what is in it");
+        return Some(Diagnostic::error(codes::ANSWER_NOT_POLICY, &written.key.at, message).help(help));
+    }
+    let (_, list) = ALWAYS_ANSWERED.iter().find(|(it, _)| it == kind)?;
+    let id = place.get("id").filter(|_| place.get("apiVersion").is_none())?;
+    let properties = place.get("properties");
+    if properties.as_ref().unwrap_or(place).get(list).is_some() || !id.node.as_str().is_some_and(is_full) {
+        return None;
+    }
+    let message = format_args!("there are no '{list}', so that nothing says what is in it");
+    Some(
+        place
+            .error(codes::ANSWER_NOT_POLICY, message)
+            .help(format!("{help}; where it has none, write \"{list}\": []")),
+    )
+}
+
+/// Warnings of what Azure could not export, where it says so beside the template.
+pub(super) fn not_exported(document: &Place<'_>) -> Vec<Diagnostic> {
+    let Some(error) = document.get("error") else { return Vec::new() };
+    let warning = |it: &Place<'_>| {
+        let text = |key| it.node.get(key).and_then(Node::as_str);
+        let why =
+            text("message").or(text("target")).or(text("code")).unwrap_or("Azure does not say what of it");
+        let warning = it.warning(codes::INCOMPLETE_EXPORT, format_args!("the export is not complete: {why}"));
+        warning.help("add what is left out, as `az network nsg list` and the like print it")
+    };
+    match error.get("details") {
+        Some(details) if details.elements().next().is_some() => {
+            details.elements().map(|it| warning(&it)).collect()
+        }
+        _ => vec![warning(&error)],
+    }
 }
 
 /// The value of an object's only key, where the value is a resource: `{\"NewNSG\": {…}}`, as `az … create` prints.

@@ -1,8 +1,8 @@
 //! Templates among the documents: expanded, and then read as what they come to.
 
-use super::Reader;
 use super::apart::{Made, apart, name_of, tops, twin};
 use super::kind::Kind;
+use super::{Reader, shape};
 use crate::codes;
 use document::{Entry, Node, Place, Value, is_expression};
 use model::{Diagnostic, Location};
@@ -107,7 +107,7 @@ impl Deployment {
             .iter()
             .filter_map(|it| Some((template_of(it)?, parameters_beside(it).into_iter().collect())))
             .collect();
-        for file in &self.parameters {
+        for file in self.parameters.iter().filter(|it| shape::not_parameters(it).is_none()) {
             for nth in fitting(file, &templates) {
                 if let Some((_, files)) = templates.get_mut(nth) {
                     files.push(file.clone());
@@ -151,7 +151,7 @@ impl Deployment {
 
     /// Errors of parameters that are for no template.
     fn left_over(&self, templates: &[(&Node, Vec<Node>)]) -> Vec<Diagnostic> {
-        let mut found = Vec::new();
+        let mut found: Vec<Diagnostic> = self.parameters.iter().filter_map(shape::not_parameters).collect();
         let help = "name the template under network.files, or take the parameters away";
         for file in self.parameters.iter().filter(|_| templates.is_empty()) {
             let message = "these are parameters, and there is no template";

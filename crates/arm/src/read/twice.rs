@@ -1,28 +1,44 @@
 //! Objects that stand in two documents: where id and content are the same, they are one.
 
 use document::{Node, Value};
+use model::Location;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+
+/// What says when and where something was read, and nothing of it; the resource group is in the id.
+const NOT_COMPARED: [&str; 2] = ["etag", "resourceGroup"];
 
 /// The objects that have been read, by their ids.
 #[derive(Default)]
 pub(super) struct Known {
-    content: HashMap<String, String>,
+    content: HashMap<String, (String, Location)>,
+}
+
+/// An object whose id has been read before.
+pub(super) enum Twice<'k> {
+    /// It says the same.
+    Same,
+    /// It says something else than the one there.
+    Differs(&'k Location),
 }
 
 impl Known {
-    /// Whether the first object of this id has the same content, whatever the order of its keys.
+    /// What the object is to the first of this id, whatever the order of its keys and the letter case: Azure has no two ids,
+    /// names or words that differ in that alone. `None` for the first, which is remembered as standing `at` its name.
     ///
     /// # Cost
     /// Linear in the object, whose content is kept, and a sort of its keys.
-    pub(super) fn has(&mut self, id: &str, object: &Node) -> bool {
+    pub(super) fn again(&mut self, id: &str, object: &Node, at: &Location) -> Option<Twice<'_>> {
         let mut content = String::new();
         write(object, &mut content);
         match self.content.entry(id.trim_matches('/').to_ascii_lowercase()) {
-            Entry::Occupied(first) => *first.get() == content,
+            Entry::Occupied(first) => {
+                let (known, at) = first.into_mut();
+                Some(if *known == content { Twice::Same } else { Twice::Differs(at) })
+            }
             Entry::Vacant(place) => {
-                place.insert(content);
-                false
+                place.insert((content, at.clone()));
+                None
             }
         }
     }
@@ -35,7 +51,7 @@ fn write(node: &Node, out: &mut String) {
         out.push(mark);
         out.push_str(&text.len().to_string());
         out.push(':');
-        out.push_str(text);
+        out.push_str(&text.to_ascii_lowercase());
     };
     match &node.value {
         Value::Null => text('n', ""),
@@ -48,8 +64,10 @@ fn write(node: &Node, out: &mut String) {
             items.iter().for_each(|item| write(item, out));
         }
         Value::Object(entries) => {
+            let is_compared = |key: &str| !NOT_COMPARED.iter().any(|it| it.eq_ignore_ascii_case(key));
             // A null is the same as leaving the key out.
-            let said = entries.iter().filter(|it| it.value.value != Value::Null);
+            let said =
+                entries.iter().filter(|it| it.value.value != Value::Null && is_compared(&it.key.value));
             let mut said: Vec<_> = said.map(|it| (it.key.value.to_ascii_lowercase(), &it.value)).collect();
             said.sort_by(|one, other| one.0.cmp(&other.0));
             text('{', &said.len().to_string());

@@ -22,7 +22,7 @@ pub(crate) fn check_all(texts: &[&str]) -> Outcome {
     let mut nodes = Vec::new();
     for (nth, text) in texts.iter().enumerate() {
         let file = if nth == 0 { "net.json".to_owned() } else { format!("net{}.json", nth + 1) };
-        match document::read_json(&file, text) {
+        match document::read_document(&file, text, &mut findings) {
             Ok(node) => nodes.push(node),
             Err(errors) => findings.extend(errors),
         }
