@@ -144,6 +144,8 @@ codes! {
     PEERED_WITH_ITSELF = "PeeringWithItself";
     /// Ours: a peering that carries nothing, because its other half is missing or one of both says so.
     PEERING_NOT_CONNECTED = "PeeringNotConnected";
+    /// Ours: a peering that is in force for a part of the other's address space.
+    PEERING_NOT_IN_SYNC = "PeeringNotInSync";
     /// Ours: gateways of several other networks, or of one that does not share its own.
     REMOTE_GATEWAYS = "PeeringRemoteGateways";
     /// Ours: a network interface without an IP configuration.

@@ -110,6 +110,8 @@ pub struct Peering {
     /// The other's prefixes that the peering is in force for, which Azure answers: `remoteAddressSpace`, and where that is
     /// empty `remoteVirtualNetworkAddressSpace`.
     pub remote_address_space: Vec<At<String>>,
+    /// `enableOnlyIPv6Peering`: whether the IPv4 prefixes of both are left out.
+    pub only_ipv6: bool,
     /// Something in it was unreadable and has been reported, so nothing is reported as missing.
     pub incomplete: bool,
 }

@@ -102,6 +102,7 @@ impl Reader {
             remote_gateways: None,
             state: None,
             remote_address_space: Vec::new(),
+            only_ipv6: false,
             incomplete: false,
         };
         if let Some(properties) = self.properties(place, keys::PEERING) {
@@ -115,6 +116,8 @@ impl Reader {
             peering.gateway_transit = transit.is_some_and(|it| it.value);
             peering.remote_gateways = report.boolean(&properties, "useRemoteGateways");
             peering.state = report.string(&properties, "peeringState");
+            let only_ipv6 = report.boolean(&properties, "enableOnlyIPv6Peering");
+            peering.only_ipv6 = only_ipv6.is_some_and(|it| it.value);
             // The first is what the peering is in force for; the second is ahead of it until the peering is synced.
             for key in ["remoteAddressSpace", "remoteVirtualNetworkAddressSpace"] {
                 let space = properties.get(key).filter(|it| report.object(it));
