@@ -146,8 +146,8 @@ pub struct IpConfiguration {
     pub subnet: Option<At<String>>,
     /// The private address.
     pub private_address: Option<At<String>>,
-    /// Whether `privateIPAddressVersion` is `IPv6`.
-    pub is_ipv6: bool,
+    /// Whether `privateIPAddressVersion` is `IPv6`, where one is written; Azure takes `IPv4` where none is.
+    pub is_ipv6: Option<bool>,
     /// A reference to the public address.
     pub public_ip: Option<At<String>>,
     /// References to application security groups.
@@ -271,6 +271,8 @@ pub struct PublicIpAddress {
     pub address: Option<At<String>>,
     /// `sku.name`.
     pub sku: Option<At<String>>,
+    /// `publicIPAllocationMethod`, where it is known.
+    pub allocation: Option<At<String>>,
 }
 
 impl<T> At<T> {

@@ -52,7 +52,7 @@ impl Reader {
             name,
             subnet: None,
             private_address: None,
-            is_ipv6: false,
+            is_ipv6: None,
             public_ip: None,
             application_security_groups: Vec::new(),
             primary: None,
@@ -65,7 +65,7 @@ impl Reader {
             configuration.private_address = report.string(&properties, "privateIPAddress");
             let version = properties.get("privateIPAddressVersion");
             let version = version.as_ref().and_then(|place| place.node.as_str());
-            configuration.is_ipv6 = version.is_some_and(|it| it.trim().eq_ignore_ascii_case("IPv6"));
+            configuration.is_ipv6 = version.map(|it| it.trim().eq_ignore_ascii_case("IPv6"));
             configuration.public_ip = report.reference(&properties, "publicIPAddress");
             configuration.application_security_groups =
                 report.references(&properties, "applicationSecurityGroups");
