@@ -480,3 +480,55 @@ fn a_standard_public_address_is_static() {
     let basic = NETWORK.replace(address, &with("Dynamic")).replace("\"standard\"", "\"Basic\"");
     check(&basic).clean();
 }
+
+#[test]
+fn what_a_network_interface_asks_for_in_vain_is_told() {
+    let forwarding = r#""enableIPForwarding": false"#;
+    for (asked, value, harmless) in
+        [("allowPort25Out", "false", "true"), ("disableTcpStateTracking", "true", "\"False\"")]
+    {
+        let with = |value: &str| format!(r#""{asked}": {value}"#);
+        let (_, told) = SOUND.warning(forwarding, &with(value), value, codes::NOT_HONOURED);
+        assert!(told.contains(asked), "{told}");
+        SOUND.changed(forwarding, &with(harmless)).1.clean();
+    }
+}
+
+#[test]
+fn what_a_virtual_network_asks_for_in_vain_is_told() {
+    let space = r#""addressSpace":"#;
+    let with = |more: &str| format!("{more}, {space}");
+    let encryption =
+        |on, word| with(&format!(r#""encryption": {{"enabled": {on}, "enforcement": "{word}"}}"#));
+    SOUND.warning(space, &encryption(true, "dropUnencrypted"), "\"dropUnencrypted\"", codes::NOT_HONOURED);
+    SOUND.changed(space, &encryption(false, "DropUnencrypted")).1.clean();
+    SOUND.changed(space, &encryption(true, "AllowUnencrypted")).1.clean();
+    let timeout = |minutes| with(&format!(r#""flowTimeoutInMinutes": {minutes}"#));
+    for minutes in ["3", "31"] {
+        let told =
+            SOUND.error(space, &timeout(minutes), &format!("{minutes},"), codes::INVALID_REQUEST_FORMAT);
+        assert!(told.contains("flowTimeoutInMinutes"), "{told}");
+    }
+    for minutes in ["4", "30", "null"] {
+        SOUND.changed(space, &timeout(minutes)).1.clean();
+    }
+}
+
+#[test]
+fn a_private_endpoint_that_azure_does_not_judge_is_told() {
+    let forwarding = r#""enableIPForwarding": false"#;
+    let endpoint = r#""privateEndpoint": {"id": "privateEndpoints/pe"}"#;
+    let prefix = r#""addressPrefix": "10.0.1.0/24""#;
+    let with = |policies: &str| {
+        let policies = format!(r#"{prefix}, "privateEndpointNetworkPolicies": "{policies}""#);
+        NETWORK.replace(forwarding, endpoint).replace(prefix, &policies)
+    };
+    for policies in ["Disabled", "RouteTableEnabled"] {
+        let text = with(policies);
+        let told = check(&text).one_warning(&text, "\"privateEndpoints/pe\"", codes::NOT_HONOURED);
+        assert!(told.contains("'vnet1/web'"), "{told}");
+    }
+    for policies in ["enabled", "NetworkSecurityGroupEnabled"] {
+        check(&with(policies)).clean();
+    }
+}

@@ -88,6 +88,9 @@ pub struct Subnet {
     pub route_table: Option<At<String>>,
     /// `defaultOutboundAccess`, which is true where it is not written.
     pub default_outbound_access: bool,
+    /// Whether `privateEndpointNetworkPolicies` has NSGs judge the private endpoints in the subnet, which they do not where
+    /// it is not written.
+    pub judges_private_endpoints: bool,
     /// Something in it was unreadable and has been reported, so nothing is reported as missing.
     pub incomplete: bool,
 }
@@ -125,6 +128,8 @@ pub struct NetworkInterface {
     pub name: At<String>,
     /// A reference to the NSG.
     pub security_group: Option<At<String>>,
+    /// A reference to the private endpoint that it belongs to.
+    pub private_endpoint: Option<At<String>>,
     /// `enableIPForwarding`.
     pub ip_forwarding: bool,
     /// A reference to the virtual machine; it is not looked up, for machines are not part of the network.

@@ -20,6 +20,7 @@ pub(super) fn build_all(
     report: &mut Report,
 ) -> (Vec<NetworkInterface>, Vec<Option<VnetIndex>>) {
     let mut builder = Builder {
+        raw_vnets: &raw.virtual_networks,
         vnets,
         public_ips,
         directories,
@@ -49,6 +50,7 @@ struct Members {
 }
 
 struct Builder<'a> {
+    raw_vnets: &'a [raw::VirtualNetwork],
     vnets: &'a [VirtualNetwork],
     public_ips: &'a [PublicIpAddress],
     directories: &'a Directories,
@@ -90,6 +92,7 @@ impl Builder<'_> {
         if self.report.tally.errors() == before {
             self.same_groups(raw, &ip_configurations);
         }
+        self.private_endpoint(raw, security_group, &ip_configurations);
         NetworkInterface {
             id: id_of(Kind::NetworkInterface, raw.id.as_ref(), &raw.name.value),
             name: raw.name.value.as_str().into(),

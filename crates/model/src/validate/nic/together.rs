@@ -1,7 +1,7 @@
 //! What the IP configurations of one network interface must be together.
 
 use super::Builder;
-use crate::{At, Diagnostic, IpConfiguration, codes, raw};
+use crate::{At, Diagnostic, IpConfiguration, NsgIndex, SubnetIndex, codes, raw};
 
 impl Builder<'_> {
     /// Reports two IP configurations of one network interface that are not in one subnet.
@@ -93,6 +93,33 @@ impl Builder<'_> {
             let help = "name the same groups in all IPv4 configurations of a network interface";
             let error = Diagnostic::error(codes::ASGS_OF_IP_CONFIGURATIONS_DIFFER, &other.name.at, message);
             self.report.push(error.help(help).related(&first.name.at, "the first one"));
+        }
+    }
+
+    /// Warns where the rules judge a private endpoint that they do not judge in Azure.
+    ///
+    /// # Source
+    /// Azure "Manage network policies for private endpoints".
+    pub(super) fn private_endpoint(
+        &mut self,
+        raw: &raw::NetworkInterface,
+        own: Option<NsgIndex>,
+        configurations: &[IpConfiguration],
+    ) {
+        let (Some(endpoint), Some(first)) = (&raw.private_endpoint, configurations.first()) else { return };
+        let SubnetIndex { vnet, subnet } = first.subnet;
+        let of = |list: &raw::VirtualNetwork| list.subnets.get(subnet).map(|it| it.judges_private_endpoints);
+        let is_judged = self.raw_vnets.get(vnet.0).and_then(of).unwrap_or(true);
+        let built = self.vnets.get(vnet.0).and_then(|vnet| Some((vnet, vnet.subnets.get(subnet)?)));
+        let Some((vnet, subnet)) = built.filter(|_| !is_judged) else { return };
+        if own.or(subnet.security_group).is_some() {
+            let message = format!(
+                "network interface '{}' is of a private endpoint, and privateEndpointNetworkPolicies of subnet '{}/{}' keeps \
+                 network security groups from it in Azure; here they judge it",
+                raw.name.value, vnet.name, subnet.name
+            );
+            let help = "allow by rules what shall reach it, or set privateEndpointNetworkPolicies to NetworkSecurityGroupEnabled";
+            self.report.push(Diagnostic::warning(codes::NOT_HONOURED, &endpoint.at, message).help(help));
         }
     }
 }
