@@ -175,7 +175,9 @@ impl Desk<'_> {
             network.network_interfaces.get(nic.0).map(|nic| nic.ip_configurations.as_slice());
         let open = |configuration: &IpConfiguration| configuration.private_address.is_none();
         let configurations = configurations.unwrap_or_default();
-        let Some(place) = configurations.iter().position(open) else {
+        let of_family = |it: &IpConfiguration| open(it) && it.is_ipv6 == address.value.is_ipv6();
+        let best = configurations.iter().position(of_family);
+        let Some(place) = best.or_else(|| configurations.iter().position(open)) else {
             let known: Vec<_> =
                 configurations.iter().filter_map(|c| c.private_address).map(|a| a.to_string()).collect();
             let message = format!("{} already has the address {}", wanted.value, known.join(" and "));
@@ -187,7 +189,16 @@ impl Desk<'_> {
             );
             return;
         };
-        if let Err(why) = network.may_have(&configurations[place], address.value) {
+        let configuration = &configurations[place];
+        if gives_ipv6(network, configuration) != address.value.is_ipv6() {
+            let version = if address.value.is_ipv4() { "IPv6" } else { "IPv4" };
+            let message =
+                format!("{}: IP configuration {} is for {version}", address.value, configuration.name);
+            let help = format!("give an {version} address, or write its privateIPAddressVersion");
+            self.error(codes::ADDRESS, &address.at, message, &help);
+            return;
+        }
+        if let Err(why) = network.may_have(configuration, address.value) {
             self.out.push(Diagnostic::error(
                 codes::ADDRESS,
                 &address.at,
@@ -212,4 +223,10 @@ impl Desk<'_> {
         }
         self.out.extend(found);
     }
+}
+
+/// Whether Azure gives a configuration IPv6 addresses; where nothing says so, a subnet of nothing else does.
+fn gives_ipv6(network: &Network, configuration: &IpConfiguration) -> bool {
+    let prefixes = network.subnet(configuration.subnet).map(|subnet| subnet.prefixes.as_slice());
+    configuration.is_ipv6 || prefixes.unwrap_or_default().iter().all(|prefix| prefix.addr().is_ipv6())
 }

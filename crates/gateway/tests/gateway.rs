@@ -601,3 +601,22 @@ proptest! {
         let _ = read(&text);
     }
 }
+
+#[test]
+fn an_address_is_for_the_open_configuration_of_its_version() {
+    let six = SOUND
+        .replace("addressPrefixes: [10.0.0.0/16]", "addressPrefixes: [10.0.0.0/16, 'fd00::/48']")
+        .replace("{ addressPrefix: 10.0.1.0/24 }", "{ addressPrefixes: [10.0.1.0/24, 'fd00:0:0:1::/64'] }");
+    let both = |first: &str| {
+        let (one, two) = ("{ name: primary, properties: {", "subnet: { id: vnet1/web } } }");
+        let ipv6 = format!("{one} privateIPAddressVersion: IPv6, {two}").replace("primary", "six");
+        let four = format!("{one} primary: true, privateIPAddress: 10.0.1.9, {two}");
+        six.replace(&format!("          - {one} {two}"), &format!("          - {four}\n          - {ipv6}"))
+            .replace("address: 10.0.1.5", &format!("address: {first}"))
+    };
+    let loaded = read(&both("'fd00:0:0:1::5'")).unwrap();
+    let own = &loaded.gateway.network.network_interfaces[1].ip_configurations;
+    assert_eq!(own[1].private_address, Some("fd00:0:0:1::5".parse().unwrap()));
+    let found = read(&both("10.0.1.5")).unwrap_err();
+    assert!(found[0].message.contains("10.0.1.5: IP configuration six is for IPv6"), "{found:#?}");
+}
