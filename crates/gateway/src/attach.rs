@@ -68,9 +68,10 @@ pub(crate) fn attach(
         let wire = if attachment.is_tap { Wire::Made } else { Wire::Existing(written.engine.io) };
         let seen = desk.host.look(id, &attachment.interface, wire, crate::workers(written), desk.out);
         let kind = match &attachment.behind {
-            Behind::Nic { nic, address, mac } => {
+            Behind::Nic { nic, address, gives_address, mac } => {
                 desk.no_host_address(&attachment.interface, &seen);
-                desk.nic(nic, address.as_ref()).map(|nic| AttachmentKind::Nic { nic, enforced_mac: *mac })
+                desk.nic(nic, address.as_ref(), *gives_address)
+                    .map(|nic| AttachmentKind::Nic { nic, enforced_mac: *mac })
             }
             Behind::Subnet { subnet } => {
                 desk.no_host_address(&attachment.interface, &seen);
@@ -81,9 +82,7 @@ pub(crate) fn attach(
                 })
             }
             Behind::OnPremises(written) => desk.on_premises(written, &seen),
-            Behind::Internet { at, addresses, next_hops } => {
-                Some(desk.internet(at, addresses, next_hops, &seen))
-            }
+            Behind::Internet { addresses, next_hops, .. } => Some(desk.internet(addresses, next_hops, &seen)),
         };
         let Some(kind) = kind else { continue };
         let narrow = narrow::warning(&attachment.interface, &seen, &kind, desk.network.as_deref());
@@ -132,7 +131,12 @@ impl Desk<'_> {
         }
     }
 
-    fn nic(&mut self, wanted: &At<String>, address: Option<&At<IpAddr>>) -> Option<NicIndex> {
+    fn nic(
+        &mut self,
+        wanted: &At<String>,
+        address: Option<&At<IpAddr>>,
+        gives_address: bool,
+    ) -> Option<NicIndex> {
         let Some(network) = self.network.as_deref() else {
             self.must_be_named(wanted);
             return None;
@@ -153,7 +157,7 @@ impl Desk<'_> {
         if let Some(address) = address {
             self.give_address(nic, wanted, address);
         }
-        self.needs_addresses(nic, wanted, address.is_some());
+        self.needs_addresses(nic, wanted, gives_address);
         Some(nic)
     }
 

@@ -13,16 +13,11 @@ use std::sync::Arc;
 impl Desk<'_> {
     pub(crate) fn internet(
         &mut self,
-        at: &Location,
         addresses: &[At<IpNet>],
         next_hops: &[At<IpAddr>],
         seen: &Seen,
     ) -> AttachmentKind {
         self.own_addresses(codes::INTERNET, addresses, next_hops);
-        if next_hops.is_empty() {
-            let warning = Diagnostic::warning(codes::INTERNET, at, "the internet has no nextHop");
-            self.out.push(warning.help("only addresses of the link's own prefix can be reached"));
-        }
         AttachmentKind::Internet {
             addresses: addresses.iter().map(|own| own.value).collect(),
             next_hops: next_hops.iter().map(|hop| hop.value).collect(),

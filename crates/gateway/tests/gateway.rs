@@ -602,6 +602,33 @@ proptest! {
     }
 }
 
+/// Each with all that is told of it.
+#[test]
+fn a_mistake_is_told_once() {
+    for (from, to, words) in [
+        ("address: 10.0.1.5", "address: x", "attachments[1].address: \"x\" is not an IP address"),
+        ("address: 10.0.1.5", "address: [10.0.1.5]", "attachments[1].address: expected one value"),
+        ("nextHop: 203.0.113.1", "nextHop: x", "nextHop: \"x\" is not an IP address"),
+        ("nextHop: 203.0.113.1", "nextHops: 203.0.113.1", "has no key \"nextHops\""),
+        (
+            "internet: { address: 203.0.113.2/24",
+            "internet: { adress: 203.0.113.2/24",
+            "did you mean \"address\"",
+        ),
+        (
+            "internet: { address",
+            "onPremises: { virtualNetwork: vnet1, prefix: 192.168.0.0/16, address",
+            "has no key \"prefix\"",
+        ),
+    ] {
+        assert!(SOUND.contains(from), "{from}");
+        let mut found = read(&SOUND.replacen(from, to, 1)).expect_err(to);
+        // That the shared address needs the internet is another matter.
+        found.retain(|one| !one.message.contains("needs an internet attachment"));
+        assert!(found.len() == 1 && found[0].to_string().contains(words), "{to}: {found:#?}");
+    }
+}
+
 #[test]
 fn an_address_is_for_the_open_configuration_of_its_version() {
     let six = SOUND
