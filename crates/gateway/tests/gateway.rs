@@ -604,10 +604,25 @@ proptest! {
 
 /// Each with all that is told of it.
 #[test]
-fn a_mistake_is_told_once() {
+fn what_cannot_work_is_refused_and_told_once() {
+    let (link, public) = ("address: 203.0.113.2/24", "defaultPublicIp: 203.0.113.10");
+    let long = format!("socket: {}", "s".repeat(108));
     for (from, to, words) in [
+        (public, "defaultPublicIp: 203.0.113.1", "203.0.113.1 is a nextHop's"),
+        (
+            "{ ipAddress: 203.0.113.20 }",
+            "{ ipAddress: 203.0.113.1 }",
+            "203.0.113.1 is the public address of web1-nic",
+        ),
+        (public, "defaultPublicIp: 203.0.113.255", "203.0.113.255 is the first or the last one of the link"),
+        (public, "defaultPublicIp: 203.0.113.0", "203.0.113.0 is the first or the last one of the link"),
+        (link, "address: 224.0.0.2/24", "\"224.0.0.2/24\" is not a host's address"),
+        (link, "address: 127.0.0.2/24", "\"127.0.0.2/24\" is not a host's address"),
+        (link, "address: 203.0.113.02/24", "\"203.0.113.02/24\" is not a host's address"),
+        ("socket: run/control.sock", &long, "has 108 bytes"),
         ("address: 10.0.1.5", "address: x", "attachments[1].address: \"x\" is not an IP address"),
         ("address: 10.0.1.5", "address: [10.0.1.5]", "attachments[1].address: expected one value"),
+        ("address: 10.0.1.5", "address: 'fd00::5'", "fd00::5: IP configuration primary is for IPv4"),
         ("nextHop: 203.0.113.1", "nextHop: x", "nextHop: \"x\" is not an IP address"),
         ("nextHop: 203.0.113.1", "nextHops: 203.0.113.1", "has no key \"nextHops\""),
         (
@@ -627,6 +642,7 @@ fn a_mistake_is_told_once() {
         found.retain(|one| !one.message.contains("needs an internet attachment"));
         assert!(found.len() == 1 && found[0].to_string().contains(words), "{to}: {found:#?}");
     }
+    read(&SOUND.replacen("socket: run/control.sock", &long[..long.len() - 1], 1)).unwrap();
 }
 
 #[test]

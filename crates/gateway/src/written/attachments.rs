@@ -1,5 +1,6 @@
 //! The attachments as they are written.
 
+use super::usable;
 use crate::codes;
 use crate::fields::{Fields, Known::Built};
 use document::{Node, Value};
@@ -168,10 +169,9 @@ fn read_on_premises(node: Option<&Node>, at: &Location, name: &str, out: &mut Ve
             out.push(error.help(help));
         }
     }
-    let own = |text: &str| text.parse().ok();
-    let expected = "an address with its prefix, such as 192.168.100.1/24";
-    let addresses = fields.parsed_list("address", expected, own, out);
-    let whole = |text: &str| text.parse().ok().filter(|prefix: &IpNet| prefix.trunc() == *prefix);
+    let expected = "a host's address with its prefix, such as 192.168.100.1/24";
+    let addresses = fields.parsed_list("address", expected, own_address, out);
+    let whole = |text: &str| prefix(text).filter(|prefix| prefix.trunc() == *prefix);
     let prefixes = fields.parsed_list("prefixes", "a prefix, such as 192.168.0.0/16", whole, out);
     let next_hops = fields.parsed_list("nextHop", "an IP address", |text| text.parse().ok(), out);
     let virtual_network = fields.text("virtualNetwork", out);
@@ -186,15 +186,25 @@ fn read_internet(node: Option<&Node>, at: &Location, name: &str, out: &mut Vec<D
         let error = Diagnostic::error(codes::MISSING_KEY, at, format!("{name} has no \"address\""));
         out.push(error.help("give the gateway's own address with its prefix, such as 203.0.113.2/24"));
     }
-    let prefix = |text: &str| text.parse().ok();
-    let addresses =
-        fields.parsed_list("address", "an address with its prefix, such as 203.0.113.2/24", prefix, out);
+    let expected = "a host's address with its prefix, such as 203.0.113.2/24";
+    let addresses = fields.parsed_list("address", expected, own_address, out);
     let next_hops = fields.parsed_list("nextHop", "an IP address", |text| text.parse().ok(), out);
     if next_hops.is_empty() && out.len() == before {
         let warning = Diagnostic::warning(codes::INTERNET, at, "the internet has no nextHop");
         out.push(warning.help("only addresses of the link's own prefix can be reached"));
     }
     Behind::Internet { at: at.clone(), addresses, next_hops }
+}
+
+/// An address that a host can have, and the prefix of its link.
+fn own_address(text: &str) -> Option<IpNet> {
+    prefix(text).filter(|own| usable(own.addr()))
+}
+
+/// An address and a length. The numbers of an address have no leading zeros, which some would read as octal.
+fn prefix(text: &str) -> Option<IpNet> {
+    let (address, length) = text.split_once('/')?;
+    IpNet::new(address.parse().ok()?, length.parse().ok()?).ok()
 }
 
 /// What the kernel takes as an interface's name (`dev_valid_name`).
