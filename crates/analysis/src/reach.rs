@@ -191,9 +191,7 @@ fn routes(
     vnet: VnetIndex,
     key: impl Fn(VnetIndex) -> Key,
 ) -> BTreeMap<Key, Ranges> {
-    let peers = network.peers(vnet).map(|peering| peering.remote);
-    let space = |vnet: VnetIndex| Ranges::of_prefixes(&network.virtual_networks[vnet.0].address_space);
-    std::iter::once(vnet).chain(peers).map(|vnet| (key(vnet), space(vnet))).collect()
+    network.reached_from(vnet).map(|(vnet, space)| (key(vnet), Ranges::of_prefixes(space))).collect()
 }
 
 /// The sites that a virtual network reaches; routes of virtual networks come before those of gateways.

@@ -116,11 +116,10 @@ pub(crate) fn add(
     }
     if stack.closed && direction == Direction::Inbound {
         let vnet = stack.from.vnet;
-        let peers = side.network.peers(vnet).map(|peering| peering.remote);
-        let spaces = peers.filter_map(|peer| side.network.virtual_networks.get(peer.0));
+        let reached = side.network.reached_from(vnet).flat_map(|(_, space)| space);
         // A route to an appliance brings nobody nearer.
         let own = side.virtual_networks.get(&Vantage::of(vnet)).map(Vec::as_slice).unwrap_or_default();
-        let private = Ranges::of_prefixes(own.iter().chain(spaces.flat_map(|vnet| &vnet.address_space)));
+        let private = Ranges::of_prefixes(own.iter().chain(reached));
         tables.push((builder.add_closed(private), "".into()));
     }
     Ok(tables)

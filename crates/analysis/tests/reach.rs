@@ -51,9 +51,11 @@ prop_compose! {
         }
         for (one, other) in joined {
             for (here, there) in [(one, other), (other, one)] {
+                let address_space = network.virtual_networks[there].address_space.clone();
                 network.virtual_networks[here].peerings.push(Peering {
                     name: NAMES[there].into(),
                     remote: VnetIndex(there),
+                    address_space,
                     connected: true,
                     virtual_network_access: access,
                     gateway_transit: false,

@@ -173,7 +173,7 @@ fn a_public_address_is_used_once() {
     for bad in ["\"203.0.113\"", "\"127.0.0.1\"", "\"0.0.0.0\"", "\"239.1.1.1\""] {
         SOUND.error("\"203.0.113.10\"", bad, bad, codes::INVALID_IP_ADDRESS_FORMAT);
     }
-    SOUND.error("\"203.0.113.10\"", "\"2001:db8::1\"", "\"web-ip\"}}", codes::ADDRESS_VERSIONS_DIFFER);
+    SOUND.error("\"203.0.113.10\"", "\"2001:db8::1\"", "\"web-ip\"}}", codes::PUBLIC_ADDRESS_VERSION);
     SOUND.error("\"standard\"", "\"Premium\"", "\"Premium\"", codes::INVALID_REQUEST_FORMAT);
 }
 
@@ -405,4 +405,130 @@ fn prefixes_from_a_pool_are_those_that_it_has_given() {
     let found = check(&text);
     assert_eq!(found.codes(), ["ValueNotKnown"], "{:?}", found.codes());
     assert_eq!(check(&vnet(&pool(""), r#""addressPrefix": "10.0.0.0/26""#)).codes(), ["ValueNotKnown"]);
+}
+
+/// The network with another IP configuration behind the primary one of `db-nic`, whose properties each begin with a word.
+fn with_a_second(first: &str, second: &str) -> String {
+    let subnet = r#""subnet": {"id": "virtualNetworks/vnet1/subnets/db"}}}"#;
+    let known = format!(r#""privateIPAddress": "10.0.2.4", {subnet}"#);
+    assert!(NETWORK.contains(&known));
+    let both = format!(
+        r#""primary": true, {first} "privateIPAddress": "10.0.2.4", {subnet}, {{"name": "second", "properties": {{{second} {subnet}"#
+    );
+    NETWORK.replace(&known, &both)
+}
+
+#[test]
+fn an_address_is_of_the_version_of_its_configuration() {
+    let four = r#""privateIPAddress": "10.0.2.4""#;
+    let six = r#""privateIPAddressVersion": "IPv4", "privateIPAddress": "fd00::4""#;
+    let told = SOUND.error(four, six, "\"fd00::4\"", codes::ADDRESS_VERSIONS_DIFFER);
+    assert!(told.contains("'db-nic/db-ipc' is for IPv4 and has fd00::4"), "{told}");
+    let text = with_a_second("", r#""privateIPAddressVersion": "IPv6", "privateIPAddress": "10.0.2.5","#);
+    let told = check(&text).one_error(&text, "\"10.0.2.5\"", codes::ADDRESS_VERSIONS_DIFFER);
+    assert!(told.contains("'db-nic/second' is for IPv6"), "{told}");
+    // Nor is a public one that belongs to a configuration whose address is open.
+    let text = NETWORK.replace(r#""privateIPAddress": "10.0.1.4","#, r#""privateIPAddressVersion": "IPv4","#);
+    let text = text.replace("203.0.113.10", "2001:db8::1");
+    check(&text).one_error(&text, "\"web-ip\"}}", codes::PUBLIC_ADDRESS_VERSION);
+}
+
+#[test]
+fn the_primary_configuration_is_for_ipv4() {
+    let four = r#""privateIPAddress": "10.0.2.4""#;
+    let (_, told) = SOUND.warning(
+        four,
+        r#""privateIPAddressVersion": "IPv6""#,
+        "\"db-ipc\"",
+        codes::PRIMARY_IP_CONFIGURATION,
+    );
+    assert!(told.contains("'db-nic/db-ipc' is for IPv6"), "{told}");
+    check(&with_a_second("", r#""privateIPAddressVersion": "IPv6","#)).clean();
+}
+
+#[test]
+fn ipv4_configurations_of_one_nic_are_in_the_same_groups() {
+    let groups = |names: &[&str]| {
+        let ids: Vec<String> = names.iter().map(|name| format!(r#"{{"id": "{name}"}}"#)).collect();
+        format!(r#""applicationSecurityGroups": [{}],"#, ids.join(","))
+    };
+    let with = |first: &[&str], second: &[&str], more: &str| {
+        let text = with_a_second(&groups(first), &format!("{}{more}", groups(second)));
+        let asg =
+            |name| format!(r#"{{"type": "Microsoft.Network/applicationSecurityGroups", "name": "{name}"}}"#);
+        text.replacen('[', &format!("[{}, {},", asg("one"), asg("two")), 1)
+    };
+    check(&with(&["one", "two"], &["two", "one", "one"], "")).clean();
+    check(&with(&["one"], &[], r#""privateIPAddressVersion": "IPv6","#)).clean();
+    for (first, second) in [(["one"].as_slice(), [].as_slice()), (&[], &["one"]), (&["one"], &["one", "two"])]
+    {
+        let text = with(first, second, "");
+        let told = check(&text).one_error(&text, "\"second\"", codes::ASGS_OF_IP_CONFIGURATIONS_DIFFER);
+        assert!(told.contains("'db-nic/db-ipc' and 'db-nic/second'"), "{told}");
+    }
+    // One that is not there says nothing of the others.
+    let text = with(&["one"], &["three"], "");
+    check(&text).one_error(&text, "\"three\"", codes::INVALID_RESOURCE_REFERENCE);
+}
+
+#[test]
+fn a_standard_public_address_is_static() {
+    let address = r#""ipAddress": "203.0.113.10""#;
+    let with = |method: &str| format!(r#"{address}, "publicIPAllocationMethod": "{method}""#);
+    SOUND.error(address, &with("dynamic"), "\"dynamic\"", codes::STANDARD_MUST_BE_STATIC);
+    SOUND.changed(address, &with("Static")).1.clean();
+    let basic = NETWORK.replace(address, &with("Dynamic")).replace("\"standard\"", "\"Basic\"");
+    check(&basic).clean();
+}
+
+#[test]
+fn what_a_network_interface_asks_for_in_vain_is_told() {
+    let forwarding = r#""enableIPForwarding": false"#;
+    for (asked, value, harmless) in
+        [("allowPort25Out", "false", "true"), ("disableTcpStateTracking", "true", "\"False\"")]
+    {
+        let with = |value: &str| format!(r#""{asked}": {value}"#);
+        let (_, told) = SOUND.warning(forwarding, &with(value), value, codes::NOT_HONOURED);
+        assert!(told.contains(asked), "{told}");
+        SOUND.changed(forwarding, &with(harmless)).1.clean();
+    }
+}
+
+#[test]
+fn what_a_virtual_network_asks_for_in_vain_is_told() {
+    let space = r#""addressSpace":"#;
+    let with = |more: &str| format!("{more}, {space}");
+    let encryption =
+        |on, word| with(&format!(r#""encryption": {{"enabled": {on}, "enforcement": "{word}"}}"#));
+    SOUND.warning(space, &encryption(true, "dropUnencrypted"), "\"dropUnencrypted\"", codes::NOT_HONOURED);
+    SOUND.changed(space, &encryption(false, "DropUnencrypted")).1.clean();
+    SOUND.changed(space, &encryption(true, "AllowUnencrypted")).1.clean();
+    let timeout = |minutes| with(&format!(r#""flowTimeoutInMinutes": {minutes}"#));
+    for minutes in ["3", "31"] {
+        let told =
+            SOUND.error(space, &timeout(minutes), &format!("{minutes},"), codes::INVALID_REQUEST_FORMAT);
+        assert!(told.contains("flowTimeoutInMinutes"), "{told}");
+    }
+    for minutes in ["4", "30", "null"] {
+        SOUND.changed(space, &timeout(minutes)).1.clean();
+    }
+}
+
+#[test]
+fn a_private_endpoint_that_azure_does_not_judge_is_told() {
+    let forwarding = r#""enableIPForwarding": false"#;
+    let endpoint = r#""privateEndpoint": {"id": "privateEndpoints/pe"}"#;
+    let prefix = r#""addressPrefix": "10.0.1.0/24""#;
+    let with = |policies: &str| {
+        let policies = format!(r#"{prefix}, "privateEndpointNetworkPolicies": "{policies}""#);
+        NETWORK.replace(forwarding, endpoint).replace(prefix, &policies)
+    };
+    for policies in ["Disabled", "RouteTableEnabled"] {
+        let text = with(policies);
+        let told = check(&text).one_warning(&text, "\"privateEndpoints/pe\"", codes::NOT_HONOURED);
+        assert!(told.contains("'vnet1/web'"), "{told}");
+    }
+    for policies in ["enabled", "NetworkSecurityGroupEnabled"] {
+        check(&with(policies)).clean();
+    }
 }

@@ -37,6 +37,10 @@ fn peers(network: &Network, vnet: VnetIndex) -> Vec<VnetIndex> {
     network.peers(vnet).map(|peering| peering.remote).collect()
 }
 
+fn served(network: &Network, vnet: VnetIndex) -> Vec<VnetIndex> {
+    network.served_by_gateway_of(vnet).into_iter().map(|(vnet, _)| vnet).collect()
+}
+
 #[test]
 fn two_halves_are_connected_and_not_transitive() {
     let network = check(NETWORK).clean();
@@ -49,11 +53,11 @@ fn two_halves_are_connected_and_not_transitive() {
 #[test]
 fn a_gateway_is_shared_by_both_halves_consent() {
     let network = check(NETWORK).clean();
-    assert_eq!(network.served_by_gateway_of(HUB), [HUB, EAST]);
-    assert_eq!(network.served_by_gateway_of(EAST), [EAST]);
+    assert_eq!(served(&network, HUB), [HUB, EAST]);
+    assert_eq!(served(&network, EAST), [EAST]);
     let (network, told) =
         SOUND.warning(r#""allowGatewayTransit": true, "#, "", "true}}]}},", codes::REMOTE_GATEWAYS);
-    assert_eq!(network.served_by_gateway_of(HUB), [HUB]);
+    assert_eq!(served(&network, HUB), [HUB]);
     assert!(told.contains("'to-east'"), "{told}");
 }
 
@@ -180,7 +184,8 @@ fn address_spaces_of_peers_are_apart() {
     let overlapping = r#""addressSpace": {"addressPrefixes": ["10.1.0.0/16"]}"#;
     let (_, outcome) =
         SOUND.changed(overlapping, r#""addressSpace": {"addressPrefixes": ["10.0.128.0/17"]}"#);
-    assert_eq!(outcome.codes(), [codes::ADDRESS_SPACES_OVERLAP; 2], "each half tells it: {outcome}");
+    let [stale, overlap] = [codes::PEERING_NOT_IN_SYNC, codes::ADDRESS_SPACES_OVERLAP];
+    assert_eq!(outcome.codes(), [overlap, stale, overlap], "each half tells it: {outcome}");
     assert!(outcome.to_string().contains("10.0.0.0/16 and 10.0.128.0/17"), "{outcome}");
     let two = r#""addressSpace": {"addressPrefixes": ["10.2.0.0/16"]}"#;
     let told = SOUND.error(
@@ -190,6 +195,66 @@ fn address_spaces_of_peers_are_apart() {
         codes::PEERS_OVERLAP,
     );
     assert!(told.contains("'hub' cannot be peered with both 'east' and 'west'"), "{told}");
+}
+
+/// What is peered of `east`, as `hub` sees it.
+fn peered_of_east(network: &Network) -> Vec<String> {
+    let east = network.peers(HUB).find(|peering| peering.remote == EAST).unwrap();
+    east.address_space.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_peering_in_force_for_a_part_holds_no_more() {
+    let space = r#""remoteAddressSpace": {"addressPrefixes": ["10.1.0.0/16"]}"#;
+    for (written, peered, told) in [
+        (
+            r#""10.1.3.0/24", "10.9.0.0/16""#,
+            vec!["10.1.3.0/24"],
+            "is in force for 10.1.3.0/24 of 'east' only",
+        ),
+        (r#""10.9.0.0/16""#, vec![], "is in force for nothing of 'east' only"),
+    ] {
+        let changed = format!(r#""remoteAddressSpace": {{"addressPrefixes": [{written}]}}"#);
+        let place = written.split(',').next().unwrap();
+        let (network, message) = SOUND.warning(space, &changed, place, codes::PEERING_NOT_IN_SYNC);
+        assert_eq!(peered_of_east(&network), peered);
+        assert!(message.contains(told), "{message}");
+    }
+    // All of it, however it is written; and what the network has given up since is nobody's.
+    for written in [r#""10.1.0.0/17", "10.1.128.0/17""#, r#""10.0.0.0/8""#, ""] {
+        let changed = format!(r#""remoteAddressSpace": {{"addressPrefixes": [{written}]}}"#);
+        let network = SOUND.changed(space, &changed).1.clean();
+        let whole: Vec<ipnet::IpNet> =
+            peered_of_east(&network).iter().map(|net| net.parse().unwrap()).collect();
+        assert_eq!(ipnet::IpNet::aggregate(&whole), ["10.1.0.0/16".parse().unwrap()], "{written}");
+    }
+}
+
+#[test]
+fn an_ipv6_only_peering_leaves_ipv4_out() {
+    // The IPv4 prefixes of both may be the same then.
+    let text = NETWORK
+        .replace(
+            r#""addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}"#,
+            r#""addressSpace": {"addressPrefixes": ["10.1.0.0/16", "fd00::/48"]}"#,
+        )
+        .replace(
+            r#""addressSpace": {"addressPrefixes": ["10.1.0.0/16"]}"#,
+            r#""addressSpace": {"addressPrefixes": ["10.1.0.0/16", "fd00:1::/48"]}"#,
+        )
+        .replace(
+            r#""remoteAddressSpace": {"addressPrefixes": ["10.1.0.0/16"]}"#,
+            r#""enableOnlyIPv6Peering": true, "peerCompleteVnets": true"#,
+        )
+        .replace(
+            r#""useRemoteGateways": true"#,
+            r#""useRemoteGateways": true, "enableOnlyIPv6Peering": true"#,
+        );
+    let network = check(&text).clean();
+    assert_eq!(peered_of_east(&network), ["fd00:1::/48"]);
+    assert_eq!(network.served_by_gateway_of(HUB)[1].1, ["fd00:1::/48".parse().unwrap()]);
+    let both = text.replace(r#""enableOnlyIPv6Peering": true"#, r#""enableOnlyIPv6Peering": false"#);
+    assert_eq!(check(&both).codes(), [codes::ADDRESS_SPACES_OVERLAP; 2]);
 }
 
 #[test]

@@ -361,3 +361,16 @@ fn the_network_interfaces_of_a_scale_set_of_terraforms_are_listed() {
     let listed: Vec<_> = listed.iter().map(|it| (it.what.as_str(), it.name.as_str())).collect();
     assert!(listed.contains(&("networkInterfaceConfigurations", "ss")), "{listed:?}");
 }
+
+#[test]
+fn what_a_peering_is_for_is_read() {
+    let mut state = of_terraform();
+    let vnet = format!("{GROUP}/virtualNetworks/v");
+    resources_of(&mut state).push(serde_json::json!({"address": "azurerm_virtual_network_peering.p", "mode": "managed",
+        "type": "azurerm_virtual_network_peering", "name": "p", "values": {"name": "p", "id": format!("{vnet}/virtualNetworkPeerings/p"),
+        "virtual_network_name": "v", "remote_virtual_network_id": format!("{GROUP}/virtualNetworks/w"),
+        "only_ipv6_peering_enabled": true, "local_subnet_names": ["s"], "remote_subnet_names": []}}));
+    let found = arm::read_resources(&[document::read_json("net.json", &text(&state)).unwrap()]);
+    assert!(found.network.peerings[0].value.only_ipv6);
+    assert!(found.ignored.iter().any(|it| it.what == "localSubnetNames"), "{:?}", found.ignored);
+}

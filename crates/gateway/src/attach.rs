@@ -68,9 +68,10 @@ pub(crate) fn attach(
         let wire = if attachment.is_tap { Wire::Made } else { Wire::Existing(written.engine.io) };
         let seen = desk.host.look(id, &attachment.interface, wire, crate::workers(written), desk.out);
         let kind = match &attachment.behind {
-            Behind::Nic { nic, address, mac } => {
+            Behind::Nic { nic, address, gives_address, mac } => {
                 desk.no_host_address(&attachment.interface, &seen);
-                desk.nic(nic, address.as_ref()).map(|nic| AttachmentKind::Nic { nic, enforced_mac: *mac })
+                desk.nic(nic, address.as_ref(), *gives_address)
+                    .map(|nic| AttachmentKind::Nic { nic, enforced_mac: *mac })
             }
             Behind::Subnet { subnet } => {
                 desk.no_host_address(&attachment.interface, &seen);
@@ -81,9 +82,7 @@ pub(crate) fn attach(
                 })
             }
             Behind::OnPremises(written) => desk.on_premises(written, &seen),
-            Behind::Internet { at, addresses, next_hops } => {
-                Some(desk.internet(at, addresses, next_hops, &seen))
-            }
+            Behind::Internet { addresses, next_hops, .. } => Some(desk.internet(addresses, next_hops, &seen)),
         };
         let Some(kind) = kind else { continue };
         let narrow = narrow::warning(&attachment.interface, &seen, &kind, desk.network.as_deref());
@@ -132,7 +131,12 @@ impl Desk<'_> {
         }
     }
 
-    fn nic(&mut self, wanted: &At<String>, address: Option<&At<IpAddr>>) -> Option<NicIndex> {
+    fn nic(
+        &mut self,
+        wanted: &At<String>,
+        address: Option<&At<IpAddr>>,
+        gives_address: bool,
+    ) -> Option<NicIndex> {
         let Some(network) = self.network.as_deref() else {
             self.must_be_named(wanted);
             return None;
@@ -153,7 +157,7 @@ impl Desk<'_> {
         if let Some(address) = address {
             self.give_address(nic, wanted, address);
         }
-        self.needs_addresses(nic, wanted, address.is_some());
+        self.needs_addresses(nic, wanted, gives_address);
         Some(nic)
     }
 
@@ -175,7 +179,9 @@ impl Desk<'_> {
             network.network_interfaces.get(nic.0).map(|nic| nic.ip_configurations.as_slice());
         let open = |configuration: &IpConfiguration| configuration.private_address.is_none();
         let configurations = configurations.unwrap_or_default();
-        let Some(place) = configurations.iter().position(open) else {
+        let of_family = |it: &IpConfiguration| open(it) && it.is_ipv6 == address.value.is_ipv6();
+        let best = configurations.iter().position(of_family);
+        let Some(place) = best.or_else(|| configurations.iter().position(open)) else {
             let known: Vec<_> =
                 configurations.iter().filter_map(|c| c.private_address).map(|a| a.to_string()).collect();
             let message = format!("{} already has the address {}", wanted.value, known.join(" and "));
@@ -187,7 +193,16 @@ impl Desk<'_> {
             );
             return;
         };
-        if let Err(why) = network.may_have(&configurations[place], address.value) {
+        let configuration = &configurations[place];
+        if gives_ipv6(network, configuration) != address.value.is_ipv6() {
+            let version = if address.value.is_ipv4() { "IPv6" } else { "IPv4" };
+            let message =
+                format!("{}: IP configuration {} is for {version}", address.value, configuration.name);
+            let help = format!("give an {version} address, or write its privateIPAddressVersion");
+            self.error(codes::ADDRESS, &address.at, message, &help);
+            return;
+        }
+        if let Err(why) = network.may_have(configuration, address.value) {
             self.out.push(Diagnostic::error(
                 codes::ADDRESS,
                 &address.at,
@@ -212,4 +227,10 @@ impl Desk<'_> {
         }
         self.out.extend(found);
     }
+}
+
+/// Whether Azure gives a configuration IPv6 addresses; where nothing says so, a subnet of nothing else does.
+fn gives_ipv6(network: &Network, configuration: &IpConfiguration) -> bool {
+    let prefixes = network.subnet(configuration.subnet).map(|subnet| subnet.prefixes.as_slice());
+    configuration.is_ipv6 || prefixes.unwrap_or_default().iter().all(|prefix| prefix.addr().is_ipv6())
 }

@@ -89,6 +89,8 @@ use written::Written;
 const IDLE: Duration = Duration::from_secs(4 * 60);
 /// The most workers that `auto` makes.
 const MOST_WORKERS: usize = 64;
+/// The most bytes that the path of a socket has.
+const SOCKET_BYTES: usize = 107;
 /// `flows.capacity` where the file does not say.
 const CAPACITY: usize = 1_000_000;
 
@@ -166,6 +168,8 @@ pub fn load_text(path: &Path, text: &str, ids: &mut Ids, host: &Host<'_>) -> Res
     if !attached.attachments.is_empty() {
         found.extend(documents.network.iter().flat_map(members::without_address));
     }
+    let socket = socket(&written, directory);
+    found.extend(written.socket.as_ref().and_then(|written| socket_too_long(&socket, &written.at)));
     in_order(&mut found);
     let broken = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     let Some(network) = documents.network.filter(|_| !broken) else { return Err(found) };
@@ -182,7 +186,7 @@ pub fn load_text(path: &Path, text: &str, ids: &mut Ids, host: &Host<'_>) -> Res
         },
         settings: Settings {
             file: path.to_owned(),
-            socket: socket(&written, directory),
+            socket,
             service_tags: written.service_tags.as_ref().map(|file| directory.join(&file.value)),
             flow_capacity: written
                 .flow_capacity
@@ -226,6 +230,17 @@ fn in_order(found: &mut [Diagnostic]) {
 
 fn directory_of(path: &Path) -> &Path {
     path.parent().unwrap_or_else(|| Path::new(""))
+}
+
+/// The error of a path that the kernel takes for no socket's (unix(7), `sun_path`).
+fn socket_too_long(socket: &Path, at: &Location) -> Option<Diagnostic> {
+    let bytes = socket.as_os_str().len();
+    let message = format!("control.socket: {} has {bytes} bytes", socket.display());
+    let help = format!(
+        "the path of a socket has at most {SOCKET_BYTES}, with the gateway file's directory before it"
+    );
+    let error = || Diagnostic::error(codes::INVALID_VALUE, at, message).help(help);
+    (bytes > SOCKET_BYTES).then(error)
 }
 
 fn socket(written: &Written, directory: &Path) -> PathBuf {

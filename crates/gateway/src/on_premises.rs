@@ -81,10 +81,10 @@ impl Desk<'_> {
     fn apart(&mut self, vnet: VnetIndex, prefixes: &[At<IpNet>]) {
         let Some(network) = self.network.as_deref() else { return };
         let mut found = Vec::new();
-        for vnet in network.served_by_gateway_of(vnet) {
+        for (vnet, space) in network.served_by_gateway_of(vnet) {
             let Some(vnet) = network.virtual_networks.get(vnet.0) else { continue };
             for At { value: prefix, at } in prefixes {
-                if let Some(space) = vnet.address_space.iter().find(|space| space.contains(prefix)) {
+                if let Some(space) = space.iter().find(|space| space.contains(prefix)) {
                     let message = format!("{prefix} lies inside {space}, the address space of {}", vnet.name);
                     let help = "a virtual network's own routes come first: nothing would ever go there";
                     found.push(Diagnostic::error(codes::ON_PREMISES, at, message).help(help));
@@ -104,9 +104,10 @@ impl Desk<'_> {
             let error = Diagnostic::error(codes::ON_PREMISES, &written.at, message);
             found.push(error.help("attach the site to that network, or set useRemoteGateways to false"));
         }
-        let served = network.served_by_gateway_of(vnet);
+        let served = |vnet| network.served_by_gateway_of(vnet).into_iter().map(|(vnet, _)| vnet);
+        let ours: Vec<VnetIndex> = served(vnet).collect();
         for (other, prefixes) in &self.sites {
-            if !network.served_by_gateway_of(*other).iter().any(|vnet| served.contains(vnet)) {
+            if !served(*other).any(|vnet| ours.contains(&vnet)) {
                 continue;
             }
             for prefix in &written.prefixes {

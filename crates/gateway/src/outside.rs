@@ -13,15 +13,16 @@ use std::sync::Arc;
 impl Desk<'_> {
     pub(crate) fn internet(
         &mut self,
-        at: &Location,
         addresses: &[At<IpNet>],
         next_hops: &[At<IpAddr>],
         seen: &Seen,
     ) -> AttachmentKind {
         self.own_addresses(codes::INTERNET, addresses, next_hops);
-        if next_hops.is_empty() {
-            let warning = Diagnostic::warning(codes::INTERNET, at, "the internet has no nextHop");
-            self.out.push(warning.help("only addresses of the link's own prefix can be reached"));
+        for At { value: hop, at } in next_hops {
+            let Some(nic) = self.owner(*hop) else { continue };
+            let message = format!("nextHop {hop} is the public address of {nic}");
+            let help = "nsgate would answer for the router: give one of the two another address";
+            self.error(codes::INTERNET, at, message, help);
         }
         AttachmentKind::Internet {
             addresses: addresses.iter().map(|own| own.value).collect(),
@@ -38,9 +39,7 @@ impl Desk<'_> {
         next_hops: &[At<IpAddr>],
     ) {
         for At { value: prefix, at } in addresses {
-            let edge = prefix.prefix_len() < prefix.max_prefix_len() - 1
-                && (prefix.addr() == prefix.network() || prefix.addr() == prefix.broadcast());
-            if edge {
+            if is_edge(prefix, prefix.addr()) {
                 let message = format!("{prefix}: the first and the last address of a prefix are nobody's");
                 self.error(code, at, message, "give the gateway's own address, such as 203.0.113.2/24");
             }
@@ -106,6 +105,18 @@ impl Desk<'_> {
                 let help = "choose an address that no network interface has";
                 self.error(codes::DEFAULT_PUBLIC_IP, at, message, help);
             }
+            for attachment in &written.attachments {
+                let Behind::Internet { addresses, next_hops, .. } = &attachment.behind else { continue };
+                let whose = if next_hops.iter().any(|hop| hop.value == *value) {
+                    "a nextHop's: nsgate would answer for the router"
+                } else if addresses.iter().any(|own| is_edge(&own.value, IpAddr::V4(*value))) {
+                    "the first or the last one of the link, which is nobody's"
+                } else {
+                    continue;
+                };
+                let message = format!("defaultPublicIp {value} is {whose}");
+                self.error(codes::DEFAULT_PUBLIC_IP, at, message, "choose an address that nobody else has");
+            }
             let Some((_, interface)) = held.iter().find(|(address, _)| *address == *value) else { continue };
             if std::mem::replace(&mut is_shared, true) {
                 let message =
@@ -167,6 +178,12 @@ impl Desk<'_> {
         let owner = network.network_interfaces.iter().find(|nic| nic.ip_configurations.iter().any(has));
         owner.map(|nic| Arc::clone(&nic.name))
     }
+}
+
+/// Whether an address is the first or the last one of a link's prefix, which are nobody's.
+fn is_edge(prefix: &IpNet, address: IpAddr) -> bool {
+    prefix.prefix_len() < prefix.max_prefix_len() - 1
+        && (address == prefix.network() || address == prefix.broadcast())
 }
 
 /// Whether a router is on the link where the gateway has this address; every link has IPv6's link-local ones.

@@ -13,7 +13,7 @@ use document::{Entry, Node};
 use io::Backend;
 use model::{At, Diagnostic};
 use nat::{PORTS, Ports};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -131,7 +131,7 @@ impl Written {
         let count = |text: &str| text.parse().ok().filter(|count| (1..=nat::CAPACITY as u32).contains(count));
         let expected = format!("a number between 1 and {}", nat::CAPACITY);
         self.ports_per_vm = outbound.parsed("portsPerVm", &expected, count, out).map(|count| count.value);
-        let public = |text: &str| text.parse().ok().filter(|address: &Ipv4Addr| usable(*address));
+        let public = |text: &str| text.parse().ok().filter(|address: &Ipv4Addr| usable(IpAddr::V4(*address)));
         let expected = "an IPv4 address that a host can have";
         self.default_public_ips = outbound.parsed_list("defaultPublicIp", expected, public, out);
         self.snat_idle = outbound.duration("idleTimeout", out);
@@ -185,6 +185,8 @@ fn only(fields: &Fields<'_>, name: &str, key: &str, built: &[&str], out: &mut Ve
     out.push(error.help(format!("this version has {}", built.join(" and "))));
 }
 
-fn usable(address: Ipv4Addr) -> bool {
-    !(address.is_unspecified() || address.is_multicast() || address.is_loopback() || address.is_broadcast())
+/// Whether a host can have the address on a link.
+fn usable(address: IpAddr) -> bool {
+    let is_broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
+    !(address.is_unspecified() || address.is_multicast() || address.is_loopback() || is_broadcast)
 }

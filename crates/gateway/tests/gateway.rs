@@ -601,3 +601,65 @@ proptest! {
         let _ = read(&text);
     }
 }
+
+/// Each with all that is told of it.
+#[test]
+fn what_cannot_work_is_refused_and_told_once() {
+    let (link, public) = ("address: 203.0.113.2/24", "defaultPublicIp: 203.0.113.10");
+    let long = format!("socket: {}", "s".repeat(108));
+    for (from, to, words) in [
+        (public, "defaultPublicIp: 203.0.113.1", "203.0.113.1 is a nextHop's"),
+        (
+            "{ ipAddress: 203.0.113.20 }",
+            "{ ipAddress: 203.0.113.1 }",
+            "203.0.113.1 is the public address of web1-nic",
+        ),
+        (public, "defaultPublicIp: 203.0.113.255", "203.0.113.255 is the first or the last one of the link"),
+        (public, "defaultPublicIp: 203.0.113.0", "203.0.113.0 is the first or the last one of the link"),
+        (link, "address: 224.0.0.2/24", "\"224.0.0.2/24\" is not a host's address"),
+        (link, "address: 127.0.0.2/24", "\"127.0.0.2/24\" is not a host's address"),
+        (link, "address: 203.0.113.02/24", "\"203.0.113.02/24\" is not a host's address"),
+        ("socket: run/control.sock", &long, "has 108 bytes"),
+        ("address: 10.0.1.5", "address: x", "attachments[1].address: \"x\" is not an IP address"),
+        ("address: 10.0.1.5", "address: [10.0.1.5]", "attachments[1].address: expected one value"),
+        ("address: 10.0.1.5", "address: 'fd00::5'", "fd00::5: IP configuration primary is for IPv4"),
+        ("nextHop: 203.0.113.1", "nextHop: x", "nextHop: \"x\" is not an IP address"),
+        ("nextHop: 203.0.113.1", "nextHops: 203.0.113.1", "has no key \"nextHops\""),
+        (
+            "internet: { address: 203.0.113.2/24",
+            "internet: { adress: 203.0.113.2/24",
+            "did you mean \"address\"",
+        ),
+        (
+            "internet: { address",
+            "onPremises: { virtualNetwork: vnet1, prefix: 192.168.0.0/16, address",
+            "has no key \"prefix\"",
+        ),
+    ] {
+        assert!(SOUND.contains(from), "{from}");
+        let mut found = read(&SOUND.replacen(from, to, 1)).expect_err(to);
+        // That the shared address needs the internet is another matter.
+        found.retain(|one| !one.message.contains("needs an internet attachment"));
+        assert!(found.len() == 1 && found[0].to_string().contains(words), "{to}: {found:#?}");
+    }
+    read(&SOUND.replacen("socket: run/control.sock", &long[..long.len() - 1], 1)).unwrap();
+}
+
+#[test]
+fn an_address_is_for_the_open_configuration_of_its_version() {
+    let six = SOUND
+        .replace("addressPrefixes: [10.0.0.0/16]", "addressPrefixes: [10.0.0.0/16, 'fd00::/48']")
+        .replace("{ addressPrefix: 10.0.1.0/24 }", "{ addressPrefixes: [10.0.1.0/24, 'fd00:0:0:1::/64'] }");
+    let both = |first: &str| {
+        let (one, two) = ("{ name: primary, properties: {", "subnet: { id: vnet1/web } } }");
+        let ipv6 = format!("{one} privateIPAddressVersion: IPv6, {two}").replace("primary", "six");
+        let four = format!("{one} primary: true, privateIPAddress: 10.0.1.9, {two}");
+        six.replace(&format!("          - {one} {two}"), &format!("          - {four}\n          - {ipv6}"))
+            .replace("address: 10.0.1.5", &format!("address: {first}"))
+    };
+    let loaded = read(&both("'fd00:0:0:1::5'")).unwrap();
+    let own = &loaded.gateway.network.network_interfaces[1].ip_configurations;
+    assert_eq!(own[1].private_address, Some("fd00:0:0:1::5".parse().unwrap()));
+    let found = read(&both("10.0.1.5")).unwrap_err();
+    assert!(found[0].message.contains("10.0.1.5: IP configuration six is for IPv6"), "{found:#?}");
+}

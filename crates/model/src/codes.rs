@@ -144,6 +144,8 @@ codes! {
     PEERED_WITH_ITSELF = "PeeringWithItself";
     /// Ours: a peering that carries nothing, because its other half is missing or one of both says so.
     PEERING_NOT_CONNECTED = "PeeringNotConnected";
+    /// Ours: a peering that is in force for a part of the other's address space.
+    PEERING_NOT_IN_SYNC = "PeeringNotInSync";
     /// Ours: gateways of several other networks, or of one that does not share its own.
     REMOTE_GATEWAYS = "PeeringRemoteGateways";
     /// Ours: a network interface without an IP configuration.
@@ -164,8 +166,14 @@ codes! {
     ADDRESS_IS_ALLOCATED = "PrivateIPAddressIsAllocated";
     /// A public address used twice.
     PUBLIC_ADDRESS_IN_USE = "PublicIPAddressInUse";
-    /// Ours: a private and a public address of different families.
+    /// Ours: a private address of another family than its IP configuration.
     ADDRESS_VERSIONS_DIFFER = "IPAddressVersionsDiffer";
+    /// A public address of another family than its IP configuration.
+    PUBLIC_ADDRESS_VERSION = "IPVersionForPublicIpAndNicIpConfigurationMustMatch";
+    /// A public address of the SKU Standard that is allocated dynamically.
+    STANDARD_MUST_BE_STATIC = "StandardSkuPublicIPAddressesMustBeStatic";
+    /// IPv4 configurations of one network interface in different groups.
+    ASGS_OF_IP_CONFIGURATIONS_DIFFER = "AllIpConfigurationsOnANicMustBelongToTheSameApplicationSecurityGroups";
     /// Ours: too many groups on one IP configuration.
     ASGS_OF_IP_CONFIGURATION_LIMIT = "ApplicationSecurityGroupsPerIpConfigurationLimitReached";
     /// Ours: too many members in one group.

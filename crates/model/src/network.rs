@@ -90,8 +90,10 @@ pub struct VirtualNetwork {
 pub struct Peering {
     /// The name, unique in its virtual network.
     pub name: Arc<str>,
-    /// The other virtual network, whose address space is apart from this one's and from its other peers'.
+    /// The other virtual network.
     pub remote: VnetIndex,
+    /// What of the other's address space is peered; apart from this network's own and from what is peered of others.
+    pub address_space: Vec<IpNet>,
     /// Whether the other network has its half too, and neither says otherwise by `peeringState`.
     pub connected: bool,
     /// `allowVirtualNetworkAccess`: whether VirtualNetwork holds the other's addresses here. There is a route either way.

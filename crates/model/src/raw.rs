@@ -88,6 +88,9 @@ pub struct Subnet {
     pub route_table: Option<At<String>>,
     /// `defaultOutboundAccess`, which is true where it is not written.
     pub default_outbound_access: bool,
+    /// Whether `privateEndpointNetworkPolicies` has NSGs judge the private endpoints in the subnet, which they do not where
+    /// it is not written.
+    pub judges_private_endpoints: bool,
     /// Something in it was unreadable and has been reported, so nothing is reported as missing.
     pub incomplete: bool,
 }
@@ -110,6 +113,8 @@ pub struct Peering {
     /// The other's prefixes that the peering is in force for, which Azure answers: `remoteAddressSpace`, and where that is
     /// empty `remoteVirtualNetworkAddressSpace`.
     pub remote_address_space: Vec<At<String>>,
+    /// `enableOnlyIPv6Peering`: whether the IPv4 prefixes of both are left out.
+    pub only_ipv6: bool,
     /// Something in it was unreadable and has been reported, so nothing is reported as missing.
     pub incomplete: bool,
 }
@@ -123,6 +128,8 @@ pub struct NetworkInterface {
     pub name: At<String>,
     /// A reference to the NSG.
     pub security_group: Option<At<String>>,
+    /// A reference to the private endpoint that it belongs to.
+    pub private_endpoint: Option<At<String>>,
     /// `enableIPForwarding`.
     pub ip_forwarding: bool,
     /// A reference to the virtual machine; it is not looked up, for machines are not part of the network.
@@ -144,8 +151,8 @@ pub struct IpConfiguration {
     pub subnet: Option<At<String>>,
     /// The private address.
     pub private_address: Option<At<String>>,
-    /// Whether `privateIPAddressVersion` is `IPv6`.
-    pub is_ipv6: bool,
+    /// Whether `privateIPAddressVersion` is `IPv6`, where one is written; Azure takes `IPv4` where none is.
+    pub is_ipv6: Option<bool>,
     /// A reference to the public address.
     pub public_ip: Option<At<String>>,
     /// References to application security groups.
@@ -269,6 +276,8 @@ pub struct PublicIpAddress {
     pub address: Option<At<String>>,
     /// `sku.name`.
     pub sku: Option<At<String>>,
+    /// `publicIPAllocationMethod`, where it is known.
+    pub allocation: Option<At<String>>,
 }
 
 impl<T> At<T> {

@@ -82,6 +82,27 @@ fn both_ends_rules_decide_and_virtual_network_holds_the_peer() {
 }
 
 #[test]
+fn a_part_that_is_peered_is_all_that_is_reached() {
+    let part = |part| two().peer("vnet", "east").peered("vnet", "east", part);
+    let mut lab = part("10.1.1.0/24").guard("web", &[]).build();
+    assert_eq!(lab.send("vm1", ipv4(VM1, PEER).udp(5000, 53)).only().to, "e1");
+    lab.expect([("forwarded", 1)]);
+    let mut lab = part("10.1.2.0/24").build();
+    lab.send("vm1", ipv4(VM1, PEER).udp(5000, 53));
+    lab.expect([("route-none", 1)]);
+    // Nor is the rest one of VirtualNetwork, whichever end begins.
+    let mut lab = part("10.1.2.0/24").guard("web", &[]).build();
+    lab.send("vm1", ipv4(VM1, PEER).udp(5000, 53));
+    lab.send("e1", ipv4(PEER, VM1).udp(6000, 53));
+    lab.expect([
+        ("denied-outbound", 1),
+        ("web-nsg/DenyAllOutBound", 1),
+        ("denied-inbound", 1),
+        ("web-nsg/DenyAllInBound", 1),
+    ]);
+}
+
+#[test]
 fn an_address_of_the_peer_that_nobody_has_is_unknown() {
     let mut lab = two().peer("vnet", "east").build();
     lab.send("vm1", ipv4(VM1, "10.1.9.9").udp(5000, 53));

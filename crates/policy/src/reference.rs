@@ -6,7 +6,9 @@
 use crate::platform::{HOST, LICENSING, METADATA, NOT_PUBLIC, PUBLIC_V6, is_platform, judges_platform};
 use crate::tuple::{FieldMatches, Match, Tuple};
 use ipnet::IpNet;
-use model::{AddressMatch, Direction, Network, PortSet, RuleProtocol, SecurityRule, ServiceTag, VnetIndex};
+use model::{
+    AddressMatch, Direction, Network, Peering, PortSet, RuleProtocol, SecurityRule, ServiceTag, VnetIndex,
+};
 use packet::{Address, Protocol};
 use std::net::IpAddr;
 
@@ -130,10 +132,11 @@ fn address_matches(side: &AddressMatch, address: IpAddr, meaning: &Meaning<'_>) 
             .iter()
             .flat_map(|nic| &nic.ip_configurations)
             .filter(|member| {
-                let of = member.subnet.vnet;
-                of == meaning.vnet || meaning.network.peers(meaning.vnet).any(|peering| peering.remote == of)
+                let (of, Some(own)) = (member.subnet.vnet, member.private_address) else { return false };
+                let is_peered = |peering: &Peering| peering.remote == of && peering.holds(own);
+                Address::from(own) == address.into()
+                    && (of == meaning.vnet || meaning.network.peers(meaning.vnet).any(is_peered))
             })
-            .filter(|member| member.private_address.map(Address::from) == Some(address.into()))
             .any(|member| member.application_security_groups.iter().any(|group| groups.contains(group))),
     }
 }

@@ -4,8 +4,8 @@ use crate::limits::{Budget, Error};
 use crate::platform::{HOST, LICENSING, METADATA, NOT_PUBLIC, PUBLIC_V6, single};
 use crate::ranges::{IPV4, Range, Ranges};
 use ipnet::IpNet;
-use model::{AddressMatch, AsgIndex, Network, ServiceTag, VnetIndex};
-use std::collections::{HashMap, HashSet};
+use model::{AddressMatch, AsgIndex, Network, Peering, ServiceTag, VnetIndex};
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 /// Distinct sets, numbered in the order of their first mention.
@@ -64,10 +64,13 @@ impl<'a> Meanings<'a> {
     }
 
     fn members_of(&self, groups: &[AsgIndex], vnet: VnetIndex) -> Ranges {
-        let near: HashSet<VnetIndex> =
-            self.network.peers(vnet).map(|peering| peering.remote).chain([vnet]).collect();
+        let peers: HashMap<VnetIndex, &Peering> =
+            self.network.peers(vnet).map(|peering| (peering.remote, peering)).collect();
+        let is_near = |of: VnetIndex, address| {
+            of == vnet || peers.get(&of).is_some_and(|peering| peering.holds(address))
+        };
         let members = groups.iter().filter_map(|group| self.asg_members.get(group.0)).flatten();
-        Ranges::of_addresses(members.filter(|(of, _)| near.contains(of)).map(|&(_, address)| address))
+        Ranges::of_addresses(members.filter(|(of, at)| is_near(*of, *at)).map(|&(_, address)| address))
     }
 
     fn tag(&self, tag: ServiceTag, virtual_network: usize) -> Option<Ranges> {

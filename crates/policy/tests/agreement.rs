@@ -271,8 +271,9 @@ fn case(rules: std::ops::Range<usize>) -> impl Strategy<Value = Case> {
     let members = prop::collection::vec((any_address(), prop::collection::vec(0..ASGS, 0..3)), 0..8);
     let tags = prop::collection::vec(prop::collection::vec(any_prefix(), 0..6), TAGS);
     let virtual_network = || prop::collection::vec(any_prefix(), 0..3);
-    (groups, members, tags, virtual_network(), virtual_network(), any::<[bool; 2]>()).prop_map(
-        |(groups, members, tags, one, two, connected)| {
+    let peered = [virtual_network(), virtual_network()];
+    (groups, members, tags, virtual_network(), virtual_network(), any::<[bool; 2]>(), peered).prop_map(
+        |(groups, members, tags, one, two, connected, peered)| {
             let named = tags.into_iter().enumerate().map(|(nth, prefixes)| NamedTag {
                 name: format!("Tag{nth}").into(),
                 prefixes,
@@ -282,6 +283,7 @@ fn case(rules: std::ops::Range<usize>) -> impl Strategy<Value = Case> {
             let half = |nth: usize| Peering {
                 name: "half".into(),
                 remote: VnetIndex(1 - nth),
+                address_space: peered[nth].clone(),
                 connected: connected[nth],
                 virtual_network_access: false,
                 gateway_transit: false,

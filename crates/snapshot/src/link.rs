@@ -223,9 +223,8 @@ fn build_link(
             (outside, Behind::Internet(Outside::new(addresses, next_hops, host_addresses, is_public)))
         }
         AttachmentKind::OnPremises { vnet, addresses, next_hops, prefixes, host_addresses } => {
-            let reached = network.served_by_gateway_of(*vnet).into_iter();
-            let spaces = reached.filter_map(|vnet| network.virtual_networks.get(vnet.0));
-            let ours = spaces.flat_map(|vnet| &vnet.address_space).map(|space| (*space, 1, false));
+            let served = network.served_by_gateway_of(*vnet).into_iter();
+            let ours = served.flat_map(|(_, space)| space).map(|space| (*space, 1, false));
             let sources = Prefixes::new(prefixes.iter().map(|prefix| (*prefix, 0, true)).chain(ours));
             let on = Outside::new(addresses, next_hops, host_addresses, |_| false);
             (outside, Behind::OnPremises { outside: on, sources })

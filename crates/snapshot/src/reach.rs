@@ -46,26 +46,24 @@ const GATEWAY: u8 = 0;
 
 impl Reaches {
     /// The tables of all networks; `scopes` are those of the virtual networks in the model's order.
-    pub(crate) fn new(gateway: &Gateway, scopes: &[Scope]) -> Self {
+    pub(crate) fn new<'a>(gateway: &'a Gateway, scopes: &[Scope]) -> Self {
         let network = &gateway.network;
         let vnets = &network.virtual_networks;
-        let space = |vnet: VnetIndex| {
+        let entries_of = |(vnet, space): (VnetIndex, &'a [IpNet])| {
             let scope = scopes.get(vnet.0).copied();
-            let space = vnets.get(vnet.0).map(|vnet| vnet.address_space.as_slice()).unwrap_or_default();
             let entry = move |scope| space.iter().map(move |prefix| (*prefix, VNET, Reach::Vnet(scope)));
             scope.into_iter().flat_map(entry)
         };
         let mut entries: HashMap<Scope, Vec<(IpNet, u8, Reach)>> = HashMap::new();
         for (nth, scope) in scopes.iter().enumerate() {
-            let peers = network.peers(VnetIndex(nth)).map(|peering| peering.remote);
-            entries.insert(*scope, [VnetIndex(nth)].into_iter().chain(peers).flat_map(space).collect());
+            entries.insert(*scope, network.reached_from(VnetIndex(nth)).flat_map(entries_of).collect());
         }
         for attachment in &gateway.attachments {
             let AttachmentKind::OnPremises { vnet, prefixes, .. } = &attachment.kind else { continue };
             let id = attachment.id;
             let served = network.served_by_gateway_of(*vnet);
-            entries.insert(outside_scope(id), served.iter().copied().flat_map(space).collect());
-            for scope in served.iter().filter_map(|vnet| scopes.get(vnet.0)) {
+            entries.insert(outside_scope(id), served.iter().copied().flat_map(entries_of).collect());
+            for scope in served.iter().filter_map(|(vnet, _)| scopes.get(vnet.0)) {
                 let theirs = prefixes.iter().map(|prefix| (*prefix, GATEWAY, Reach::Gateway(id)));
                 entries.entry(*scope).or_default().extend(theirs);
             }
@@ -93,8 +91,8 @@ impl Reaches {
     }
 }
 
-/// What `VirtualNetwork` means to the rules of some subnets: the address space of their virtual network, those of its
-/// connected peers, the prefixes of those that no document describes, what is behind the gateway that it has or uses, the
+/// What `VirtualNetwork` means to the rules of some subnets: the address space of their virtual network, what is peered of
+/// its connected peers, the prefixes of those that no document describes, what is behind the gateway that it has or uses, the
 /// platform's address, and the prefixes of the routes in their route table that [count](model::Route::is_in_virtual_network).
 ///
 /// # Source
@@ -102,12 +100,11 @@ impl Reaches {
 /// the peer is left out.
 pub fn virtual_network_tag(network: &Network, attachments: &[Attachment], from: Vantage) -> Vec<IpNet> {
     let Vantage { vnet, route_table } = from;
+    let own = network.virtual_networks.get(vnet.0).into_iter();
+    let mut tag: Vec<IpNet> =
+        own.flat_map(|own| own.address_space.iter().chain(&own.peers_elsewhere)).copied().collect();
     let peers = network.peers(vnet).filter(|peering| peering.virtual_network_access);
-    let vnets = [vnet].into_iter().chain(peers.map(|peering| peering.remote));
-    let vnets = vnets.filter_map(|vnet| network.virtual_networks.get(vnet.0));
-    let mut tag: Vec<IpNet> = vnets.flat_map(|vnet| &vnet.address_space).copied().collect();
-    let own = network.virtual_networks.get(vnet.0);
-    tag.extend(own.into_iter().flat_map(|vnet| &vnet.peers_elsewhere));
+    tag.extend(peers.flat_map(|peering| &peering.address_space));
     tag.extend(behind_gateway_of(network, attachments, vnet));
     tag.extend(route_table.into_iter().flat_map(|table| network.prefixes_by_routes(table)));
     tag.push(IpNet::from(PLATFORM.ip()));
@@ -134,7 +131,7 @@ pub(crate) fn behind_gateway_of<'a>(
 ) -> impl Iterator<Item = IpNet> {
     let of = move |attachment: &'a Attachment| match &attachment.kind {
         AttachmentKind::OnPremises { vnet: of, prefixes, .. }
-            if network.served_by_gateway_of(*of).contains(&vnet) =>
+            if network.served_by_gateway_of(*of).iter().any(|(served, _)| *served == vnet) =>
         {
             prefixes.as_slice()
         }

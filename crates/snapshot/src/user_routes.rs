@@ -90,9 +90,7 @@ impl UserRoutes {
 /// # Source
 /// Azure "Virtual network traffic routing", *How Azure selects a route*.
 fn compile(network: &Network, attachments: &[Attachment], vnet: VnetIndex, table: RouteTableIndex) -> Table {
-    let peers = network.peers(vnet).map(|peering| peering.remote);
-    let vnets = [vnet].into_iter().chain(peers).filter_map(|vnet| network.virtual_networks.get(vnet.0));
-    let spaces = vnets.flat_map(|vnet| &vnet.address_space).copied();
+    let spaces = network.reached_from(vnet).flat_map(|(_, space)| space).copied();
     let system = spaces.chain(behind_gateway_of(network, attachments, vnet)).map(|prefix| (prefix, None));
     let users = in_order(network, table).map(|(prefix, route)| (prefix, Some(route.next_hop)));
     // Of equal prefixes the last one is found.

@@ -1,6 +1,7 @@
 //! Network interfaces.
 
 use super::resource::Head;
+use super::vnet::truth;
 use super::{Reader, keys};
 use crate::codes;
 use document::Place;
@@ -14,6 +15,7 @@ impl Reader {
             id,
             name,
             security_group: None,
+            private_endpoint: None,
             ip_forwarding: false,
             virtual_machine: None,
             mac: None,
@@ -23,12 +25,25 @@ impl Reader {
         if let Some(properties) = self.properties(place, keys::NETWORK_INTERFACE) {
             nic.security_group = self.report.reference(&properties, "networkSecurityGroup");
             nic.virtual_machine = self.report.reference(&properties, "virtualMachine");
+            nic.private_endpoint = self.report.reference(&properties, "privateEndpoint");
             let forwarding = self.report.boolean(&properties, "enableIPForwarding");
             nic.ip_forwarding = forwarding.is_some_and(|it| it.value);
             if let Some(place) = properties.get("enableIPForwarding").filter(|_| nic.ip_forwarding) {
                 let message = "a network interface sends its own addresses only; what it forwards is dropped";
                 let help = "attach the machines behind it as network interfaces of their own";
                 self.report.push(place.warning(codes::NOT_HONOURED, message).help(help));
+            }
+            let port_25 = properties.get("allowPort25Out");
+            if let Some(place) = port_25.filter(|place| truth(place.node) == Some(false)) {
+                let message =
+                    "Azure drops what this sends to TCP port 25 on the internet, and nsgate does not";
+                let help = "deny it by an outbound rule for port 25 of Internet";
+                self.report.push(place.warning(codes::NOT_HONOURED, message).help(help));
+            }
+            let untracked = properties.get("disableTcpStateTracking");
+            if let Some(place) = untracked.filter(|place| truth(place.node) == Some(true)) {
+                let message = "the state of TCP connections is tracked all the same";
+                self.report.push(place.warning(codes::NOT_HONOURED, message).help("set it to false"));
             }
             nic.mac = properties.get("macAddress").and_then(|place| mac(place.node.as_str()?));
             if let Some(list) = properties.get("ipConfigurations") {
@@ -52,7 +67,7 @@ impl Reader {
             name,
             subnet: None,
             private_address: None,
-            is_ipv6: false,
+            is_ipv6: None,
             public_ip: None,
             application_security_groups: Vec::new(),
             primary: None,
@@ -65,7 +80,7 @@ impl Reader {
             configuration.private_address = report.string(&properties, "privateIPAddress");
             let version = properties.get("privateIPAddressVersion");
             let version = version.as_ref().and_then(|place| place.node.as_str());
-            configuration.is_ipv6 = version.is_some_and(|it| it.trim().eq_ignore_ascii_case("IPv6"));
+            configuration.is_ipv6 = version.map(|it| it.trim().eq_ignore_ascii_case("IPv6"));
             configuration.public_ip = report.reference(&properties, "publicIPAddress");
             configuration.application_security_groups =
                 report.references(&properties, "applicationSecurityGroups");

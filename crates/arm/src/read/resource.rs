@@ -176,10 +176,12 @@ impl Reader {
 
     fn public_ip(&mut self, place: &Place<'_>, head: Head) {
         let properties = self.properties(place, keys::PUBLIC_IP);
+        let allocation = properties.as_ref().and_then(|it| it.get("publicIPAllocationMethod"));
+        let allocation = allocation.and_then(|it| Some(At::new(it.node.as_str()?, &it.node.at)));
         let address = properties.and_then(|it| self.report.string(&it, "ipAddress"));
         let sku = place.get("sku").filter(|it| self.report.object(it));
         let sku = sku.and_then(|it| self.report.string(&it, "name"));
         let Head { id, name } = head;
-        self.network.public_ips.push(raw::PublicIpAddress { id, name, address, sku });
+        self.network.public_ips.push(raw::PublicIpAddress { id, name, address, sku, allocation });
     }
 }

@@ -25,11 +25,35 @@ impl Reader {
                 peerings.extend(list.elements().filter_map(|peering| self.inline_peering(&peering)));
             }
             self.ignore_properties(&properties, &["flowTimeoutInMinutes"], &head.name.value);
+            self.flow_timeout(&properties);
+            self.encryption(&properties);
         }
         let incomplete = self.report.errors() > before;
         let Head { id, name } = head;
         let vnet = raw::VirtualNetwork { id, name, address_space, subnets, peerings, incomplete };
         self.network.virtual_networks.push(vnet);
+    }
+
+    /// Azure REST API, *Virtual Networks*, `flowTimeoutInMinutes`.
+    fn flow_timeout(&mut self, properties: &Place<'_>) {
+        let Some(place) = properties.get("flowTimeoutInMinutes") else { return };
+        let (Value::Number(text) | Value::String(text)) = &place.node.value else { return };
+        if text.trim().parse().is_ok_and(|minutes: i64| !(4..=30).contains(&minutes)) {
+            let error = place.error(model::codes::INVALID_REQUEST_FORMAT, format_args!("it is {text}"));
+            self.report.push(error.help("write 4 to 30 minutes, or leave it out"));
+        }
+    }
+
+    /// Azure "What is Azure Virtual Network encryption", of which nothing is done here.
+    fn encryption(&mut self, properties: &Place<'_>) {
+        let Some(encryption) = properties.get("encryption") else { return };
+        let is_on = encryption.get("enabled").is_some_and(|place| truth(place.node) == Some(true));
+        let Some(enforcement) = encryption.get("enforcement").filter(|_| is_on) else { return };
+        if enforcement.node.as_str().is_some_and(|it| it.eq_ignore_ascii_case("DropUnencrypted")) {
+            let message = "nothing is encrypted, and what is not is not dropped";
+            let warning = enforcement.warning(model::codes::NOT_HONOURED, message);
+            self.report.push(warning.help("nsgate acts as though it were AllowUnencrypted"));
+        }
     }
 
     fn inline_subnet(&mut self, place: &Place<'_>) -> Option<raw::Subnet> {
@@ -45,7 +69,7 @@ impl Reader {
         let before = self.report.errors();
         let Head { id, name } = head;
         let (mut prefixes, mut security_group, mut route_table) = (Vec::new(), None, None);
-        let mut default_outbound_access = true;
+        let (mut default_outbound_access, mut judges_private_endpoints) = (true, false);
         if let Some(properties) = self.properties(place, keys::SUBNET) {
             prefixes = self.report.strings(&properties, "addressPrefixes");
             if let Some(one) = self.report.string(&properties, "addressPrefix") {
@@ -54,13 +78,26 @@ impl Reader {
             self.allocated(&properties, &mut prefixes, "properties.addressPrefix");
             security_group = self.report.reference(&properties, "networkSecurityGroup");
             route_table = self.report.reference(&properties, "routeTable");
+            let policies = properties.get("privateEndpointNetworkPolicies");
+            let policies = policies.as_ref().and_then(|place| place.node.as_str()).unwrap_or("Disabled");
+            judges_private_endpoints =
+                ["Enabled", "NetworkSecurityGroupEnabled"].iter().any(|it| it.eq_ignore_ascii_case(policies));
             let outbound = properties.get("defaultOutboundAccess");
-            default_outbound_access = outbound.is_none_or(|place| !is_false(place.node));
+            default_outbound_access = outbound.is_none_or(|place| truth(place.node) != Some(false));
             let beyond = ["natGateway", "serviceEndpoints", "serviceEndpointPolicies"];
             self.ignore_properties(&properties, &beyond, &name.value);
         }
         let incomplete = self.report.errors() > before;
-        raw::Subnet { id, name, prefixes, security_group, route_table, default_outbound_access, incomplete }
+        raw::Subnet {
+            id,
+            name,
+            prefixes,
+            security_group,
+            route_table,
+            default_outbound_access,
+            judges_private_endpoints,
+            incomplete,
+        }
     }
 
     /// The prefixes that a pool of addresses has given, where none are written: only Azure's answers tell them.
@@ -102,6 +139,7 @@ impl Reader {
             remote_gateways: None,
             state: None,
             remote_address_space: Vec::new(),
+            only_ipv6: false,
             incomplete: false,
         };
         if let Some(properties) = self.properties(place, keys::PEERING) {
@@ -115,6 +153,8 @@ impl Reader {
             peering.gateway_transit = transit.is_some_and(|it| it.value);
             peering.remote_gateways = report.boolean(&properties, "useRemoteGateways");
             peering.state = report.string(&properties, "peeringState");
+            let only_ipv6 = report.boolean(&properties, "enableOnlyIPv6Peering");
+            peering.only_ipv6 = only_ipv6.is_some_and(|it| it.value);
             // The first is what the peering is in force for; the second is ahead of it until the peering is synced.
             for key in ["remoteAddressSpace", "remoteVirtualNetworkAddressSpace"] {
                 let space = properties.get(key).filter(|it| report.object(it));
@@ -131,12 +171,12 @@ impl Reader {
     }
 }
 
-/// Whether a value says no, as a word or as text.
-fn is_false(node: &Node) -> bool {
+/// What a value says, as a word or as text, of a property that matters too little to be reported where it says nothing.
+pub(super) fn truth(node: &Node) -> Option<bool> {
     match &node.value {
-        Value::Bool(value) => !value,
-        Value::String(text) => text.trim().eq_ignore_ascii_case("false"),
-        _ => false,
+        Value::Bool(value) => Some(*value),
+        Value::String(text) => text.trim().to_ascii_lowercase().parse().ok(),
+        _ => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The attachments as they are written.
 
+use super::usable;
 use crate::codes;
 use crate::fields::{Fields, Known::Built};
 use document::{Node, Value};
@@ -28,6 +29,8 @@ pub(crate) enum Behind {
         nic: At<String>,
         /// The private address, where the model leaves it open.
         address: Option<At<IpAddr>>,
+        /// Whether the file gives one, be it readable or not.
+        gives_address: bool,
         /// The hardware address that is enforced.
         mac: Option<Mac>,
     },
@@ -107,6 +110,7 @@ fn read_attachment(node: &Node, name: &str, out: &mut Vec<Diagnostic>) -> Option
     let interface = interface.or(tap);
     let nic = fields.text("nic", out);
     let address = fields.parsed("address", "an IP address", |text| text.parse().ok(), out);
+    let gives_address = fields.get("address").is_some();
     let mac = fields.parsed("mac", "a hardware address such as 02:00:00:00:00:04", parse_mac, out);
     let subnet = fields.text("subnet", out);
     let internet =
@@ -116,7 +120,7 @@ fn read_attachment(node: &Node, name: &str, out: &mut Vec<Diagnostic>) -> Option
     let wrong = |message: String| Diagnostic::error(codes::CONTRADICTION, &node.at, message);
     let is_nic = nic.is_some();
     let mut kinds = [
-        nic.map(|nic| ("a nic", Behind::Nic { nic, address, mac: mac.map(|mac| mac.value) })),
+        nic.map(|nic| ("a nic", Behind::Nic { nic, address, gives_address, mac: mac.map(|mac| mac.value) })),
         subnet.map(|subnet| ("a subnet", Behind::Subnet { subnet })),
         internet.map(|internet| ("the internet", internet)),
         on_premises.map(|on_premises| ("on premises", on_premises)),
@@ -152,20 +156,22 @@ fn read_attachment(node: &Node, name: &str, out: &mut Vec<Diagnostic>) -> Option
 fn read_on_premises(node: Option<&Node>, at: &Location, name: &str, out: &mut Vec<Diagnostic>) -> Behind {
     let name = format!("{name}.onPremises");
     let keys = [Built("address"), Built("prefixes"), Built("nextHop"), Built("virtualNetwork")];
+    let before = out.len();
     let fields = Fields::read(node, &name, &keys, out);
+    // A key that is misspelt is not missing.
+    let are_known = out.len() == before;
     for (key, help) in [
         ("address", "give the gateway's own address with its prefix, such as 192.168.100.1/24"),
         ("prefixes", "give the addresses of the sites, such as [192.168.0.0/16]"),
     ] {
-        if fields.get(key).is_none() {
+        if fields.get(key).is_none() && are_known {
             let error = Diagnostic::error(codes::MISSING_KEY, at, format!("{name} has no \"{key}\""));
             out.push(error.help(help));
         }
     }
-    let own = |text: &str| text.parse().ok();
-    let expected = "an address with its prefix, such as 192.168.100.1/24";
-    let addresses = fields.parsed_list("address", expected, own, out);
-    let whole = |text: &str| text.parse().ok().filter(|prefix: &IpNet| prefix.trunc() == *prefix);
+    let expected = "a host's address with its prefix, such as 192.168.100.1/24";
+    let addresses = fields.parsed_list("address", expected, own_address, out);
+    let whole = |text: &str| prefix(text).filter(|prefix| prefix.trunc() == *prefix);
     let prefixes = fields.parsed_list("prefixes", "a prefix, such as 192.168.0.0/16", whole, out);
     let next_hops = fields.parsed_list("nextHop", "an IP address", |text| text.parse().ok(), out);
     let virtual_network = fields.text("virtualNetwork", out);
@@ -174,16 +180,31 @@ fn read_on_premises(node: Option<&Node>, at: &Location, name: &str, out: &mut Ve
 
 fn read_internet(node: Option<&Node>, at: &Location, name: &str, out: &mut Vec<Diagnostic>) -> Behind {
     let name = format!("{name}.internet");
+    let before = out.len();
     let fields = Fields::read(node, &name, &[Built("address"), Built("nextHop")], out);
-    if fields.get("address").is_none() {
+    if fields.get("address").is_none() && out.len() == before {
         let error = Diagnostic::error(codes::MISSING_KEY, at, format!("{name} has no \"address\""));
         out.push(error.help("give the gateway's own address with its prefix, such as 203.0.113.2/24"));
     }
-    let prefix = |text: &str| text.parse().ok();
-    let addresses =
-        fields.parsed_list("address", "an address with its prefix, such as 203.0.113.2/24", prefix, out);
+    let expected = "a host's address with its prefix, such as 203.0.113.2/24";
+    let addresses = fields.parsed_list("address", expected, own_address, out);
     let next_hops = fields.parsed_list("nextHop", "an IP address", |text| text.parse().ok(), out);
+    if next_hops.is_empty() && out.len() == before {
+        let warning = Diagnostic::warning(codes::INTERNET, at, "the internet has no nextHop");
+        out.push(warning.help("only addresses of the link's own prefix can be reached"));
+    }
     Behind::Internet { at: at.clone(), addresses, next_hops }
+}
+
+/// An address that a host can have, and the prefix of its link.
+fn own_address(text: &str) -> Option<IpNet> {
+    prefix(text).filter(|own| usable(own.addr()))
+}
+
+/// An address and a length. The numbers of an address have no leading zeros, which some would read as octal.
+fn prefix(text: &str) -> Option<IpNet> {
+    let (address, length) = text.split_once('/')?;
+    IpNet::new(address.parse().ok()?, length.parse().ok()?).ok()
 }
 
 /// What the kernel takes as an interface's name (`dev_valid_name`).

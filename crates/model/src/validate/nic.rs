@@ -1,5 +1,7 @@
 //! Network interfaces and their IP configurations.
 
+mod together;
+
 use super::{Directories, Report, children, id_of, prefix, text};
 use crate::reference::Kind;
 use crate::{
@@ -18,6 +20,7 @@ pub(super) fn build_all(
     report: &mut Report,
 ) -> (Vec<NetworkInterface>, Vec<Option<VnetIndex>>) {
     let mut builder = Builder {
+        raw_vnets: &raw.virtual_networks,
         vnets,
         public_ips,
         directories,
@@ -47,6 +50,7 @@ struct Members {
 }
 
 struct Builder<'a> {
+    raw_vnets: &'a [raw::VirtualNetwork],
     vnets: &'a [VirtualNetwork],
     public_ips: &'a [PublicIpAddress],
     directories: &'a Directories,
@@ -72,6 +76,8 @@ impl Builder<'_> {
             self.report.resolve(&self.directories.nsgs, reference, format_args!("{owner}"))
         });
         let primary = self.primary(raw);
+        self.primary_is_ipv4(raw, primary);
+        let before = self.report.tally.errors();
         let mut ip_configurations: Vec<IpConfiguration> = Vec::with_capacity(raw.ip_configurations.len());
         for (nth, configuration) in raw.ip_configurations.iter().enumerate() {
             let Some(built) = self.configuration(raw, configuration, nth == primary) else { continue };
@@ -83,6 +89,10 @@ impl Builder<'_> {
             }
             ip_configurations.push(built);
         }
+        if self.report.tally.errors() == before {
+            self.same_groups(raw, &ip_configurations);
+        }
+        self.private_endpoint(raw, security_group, &ip_configurations);
         NetworkInterface {
             id: id_of(Kind::NetworkInterface, raw.id.as_ref(), &raw.name.value),
             name: raw.name.value.as_str().into(),
@@ -92,58 +102,6 @@ impl Builder<'_> {
             mac: raw.mac,
             ip_configurations,
         }
-    }
-
-    /// Reports two IP configurations of one network interface that are not in one subnet.
-    fn apart(&mut self, owner: &str, first: &IpConfiguration, other: &IpConfiguration, at: &At<String>) {
-        let code = match first.subnet.vnet == other.subnet.vnet {
-            true => codes::IP_CONFIGURATIONS_IN_DIFFERENT_SUBNETS,
-            false => codes::SUBNETS_NOT_IN_SAME_VNET,
-        };
-        let place = |of: &IpConfiguration| {
-            let vnet = self.vnets.get(of.subnet.vnet.0)?;
-            Some(format!("{}/{}", vnet.name, vnet.subnets.get(of.subnet.subnet)?.name))
-        };
-        let [here, there] = [first, other].map(|of| place(of).unwrap_or_default());
-        let message =
-            format!("{owner} has '{}' in subnet '{here}' and '{}' in '{there}'", first.name, other.name);
-        let help = "put all IP configurations of a network interface into one subnet, or give the machine another interface";
-        self.error(code, at, message, help);
-    }
-
-    /// Which configuration is the primary one: the only one, the one that says so, or else the first.
-    fn primary(&mut self, raw: &raw::NetworkInterface) -> usize {
-        let list = &raw.ip_configurations;
-        let mut said = list
-            .iter()
-            .enumerate()
-            .filter(|(_, it)| it.primary.as_ref().is_some_and(|primary| primary.value));
-        let first = said.next();
-        let first_at = first.and_then(|(_, it)| Some(&it.primary.as_ref()?.at));
-        for (_, other) in said {
-            let at = other.primary.as_ref().map_or(&other.name.at, |primary| &primary.at);
-            let message =
-                format!("network interface '{}' has several primary IP configurations", raw.name.value);
-            let help = format!("take \"primary\": true away from '{}'", other.name.value);
-            let error = Diagnostic::error(codes::PRIMARY_IP_CONFIGURATION, at, message).help(help);
-            self.report.push(match first_at {
-                Some(first) => error.related(first, "the first one"),
-                None => error,
-            });
-        }
-        if first.is_none()
-            && let [first, _, ..] = list.as_slice()
-        {
-            let name = &first.name.value;
-            let message = format!(
-                "network interface '{}' has no primary IP configuration; '{name}' is taken",
-                raw.name.value
-            );
-            let help = format!("write \"primary\": true in '{name}'");
-            let warning = Diagnostic::warning(codes::PRIMARY_IP_CONFIGURATION, &raw.name.at, message);
-            self.report.push(warning.help(help));
-        }
-        first.map_or(0, |(nth, _)| nth)
     }
 
     /// The configuration, or `None` where its subnet is not known.
@@ -164,7 +122,7 @@ impl Builder<'_> {
             subnet: subnet?,
             private_address,
             is_assumed: false,
-            is_ipv6: raw.is_ipv6,
+            is_ipv6: raw.is_ipv6.unwrap_or(false),
             public_ip,
             application_security_groups,
             primary,
@@ -197,6 +155,13 @@ impl Builder<'_> {
             self.error(codes::INVALID_IP_ADDRESS_FORMAT, written, message, help);
             return None;
         };
+        if raw.is_ipv6.is_some_and(|is_ipv6| is_ipv6 != address.is_ipv6()) {
+            let (version, other) = if address.is_ipv4() { ("IPv6", "IPv4") } else { ("IPv4", "IPv6") };
+            let message = format!("{owner} is for {version} and has {address}");
+            let help = format!("write an {version} address, or privateIPAddressVersion {other}");
+            self.error(codes::ADDRESS_VERSIONS_DIFFER, written, message, &help);
+            return None;
+        }
         let index = index?;
         let subnet = self.vnets.get(index.vnet.0)?.subnets.get(index.subnet)?;
         self.place_in_subnet(written, address, subnet, owner);
@@ -253,12 +218,14 @@ impl Builder<'_> {
         } else {
             self.public_ip_users.insert(index, At::new(owner, &reference.at));
         }
-        if let (Some(private), Some(address)) = (private, public.address)
-            && private.is_ipv4() != address.is_ipv4()
+        let is_ipv6 = private.map(|private| private.is_ipv6()).or(raw.is_ipv6);
+        if let (Some(is_ipv6), Some(address)) = (is_ipv6, public.address)
+            && is_ipv6 != address.is_ipv6()
         {
-            let message = format!("{owner} has the private address {private} and the public {address}");
+            let version = if is_ipv6 { "IPv6" } else { "IPv4" };
+            let message = format!("{owner} is for {version} and has the public address {address}");
             let help = "IPv4 goes with IPv4, IPv6 with IPv6: use an IP configuration for each";
-            self.error(codes::ADDRESS_VERSIONS_DIFFER, reference, message, help);
+            self.error(codes::PUBLIC_ADDRESS_VERSION, reference, message, help);
         }
         Some(index)
     }

@@ -32,7 +32,7 @@ pub(super) fn build_all(
                 vnets.get_mut(nth).into_iter().for_each(|vnet| vnet.peers_elsewhere.extend(&theirs));
                 continue;
             }
-            let Some(half) = half(nth, vnet, peering, directories, report) else { continue };
+            let Some(half) = half(nth, vnet, peering, (vnets, directories), report) else { continue };
             match places.entry((nth, half.peering.remote)) {
                 Entry::Occupied(other) => peered_twice(&half, &halves[*other.get()], report),
                 Entry::Vacant(place) => {
@@ -85,8 +85,9 @@ fn elsewhere(
 ) -> Vec<IpNet> {
     let owner = owner(vnet, raw);
     text::name(&raw.name, "peering", report);
-    let theirs = prefix::parse_all(&raw.remote_address_space, &owner, report);
+    let mut theirs = prefix::parse_all(&raw.remote_address_space, &owner, report);
     vnet::allowed(&theirs, &owner, report);
+    theirs.retain(|(net, _)| is_peered(raw, net));
     let is_up = raw.state.as_ref().is_some_and(|state| state.value.eq_ignore_ascii_case("Connected"));
     let counts = is_up && raw.virtual_network_access && !theirs.is_empty();
     let message = format!("{owner}: the virtual network '{}' is in none of the documents", remote.value);
@@ -106,7 +107,7 @@ fn half<'a>(
     nth: usize,
     vnet: &raw::VirtualNetwork,
     raw: &'a raw::Peering,
-    directories: &Directories,
+    (vnets, directories): (&[VirtualNetwork], &Directories),
     report: &mut Report,
 ) -> Option<Half<'a>> {
     let owner = owner(vnet, raw);
@@ -124,7 +125,9 @@ fn half<'a>(
         report.push(Diagnostic::error(codes::PEERED_WITH_ITSELF, &remote.at, message).help(help));
         return None;
     }
+    let address_space = peered(raw, &owner, vnets.get(index.0)?, report);
     let peering = Peering {
+        address_space,
         name: raw.name.value.as_str().into(),
         remote: index,
         connected: false,
@@ -133,6 +136,36 @@ fn half<'a>(
         remote_gateways: raw.remote_gateways.as_ref().is_some_and(|it| it.value),
     };
     Some(Half { raw, vnet: nth, remote, peering })
+}
+
+/// What is peered of the other network's address space: where Azure's answer says it, no more than that.
+///
+/// # Source
+/// Azure REST API, *Virtual Network Peerings*, `remoteAddressSpace`, which lags behind the other's address space until the
+/// peering is synced; Azure "Configure IPv6-only virtual network peering".
+fn peered(raw: &raw::Peering, owner: &str, remote: &VirtualNetwork, report: &mut Report) -> Vec<IpNet> {
+    let mut theirs = remote.address_space.clone();
+    theirs.retain(|net| is_peered(raw, net));
+    let Some(At { at, .. }) = raw.remote_address_space.first() else { return theirs };
+    let written = prefix::parse_all(&raw.remote_address_space, owner, report);
+    let nets: Vec<IpNet> = theirs.iter().copied().chain(written.into_iter().map(|(net, _)| net)).collect();
+    let of_both = |&(wide, inner): &(usize, usize)| (wide < theirs.len()) != (inner < theirs.len());
+    let overlaps = prefix::overlaps(&nets);
+    let peered: Vec<IpNet> =
+        overlaps.iter().filter(|it| of_both(it)).map(|&(_, inner)| nets[inner]).collect();
+    if IpNet::aggregate(&peered) != IpNet::aggregate(&theirs) {
+        let listed: Vec<String> = peered.iter().map(IpNet::to_string).collect();
+        let some = if listed.is_empty() { "nothing".to_owned() } else { listed.join(", ") };
+        let message = format!("{owner} is in force for {some} of '{}' only", remote.name);
+        let warning = Diagnostic::warning(codes::PEERING_NOT_IN_SYNC, at, message);
+        report.push(warning.help("sync the peering in Azure and save the documents again"));
+    }
+    peered
+}
+
+/// Whether a peering takes prefixes of that family.
+fn is_peered(raw: &raw::Peering, net: &IpNet) -> bool {
+    !raw.only_ipv6 || matches!(net, IpNet::V6(_))
 }
 
 fn peered_twice(half: &Half<'_>, other: &Half<'_>, report: &mut Report) {
@@ -157,15 +190,18 @@ fn one_gateway(vnet: &raw::VirtualNetwork, halves: &[Half<'_>], report: &mut Rep
     }
 }
 
-/// Whether the address spaces of a network and of all its peers are apart.
+/// Whether the address spaces of a network and of all its peers are apart, as far as their families are peered.
 fn apart(vnets: &[VirtualNetwork], nth: usize, halves: &[Half<'_>], report: &mut Report) {
     // The network itself first, then each of its peers.
-    let space = |index: usize| vnets.get(index).map(|vnet| vnet.address_space.as_slice()).unwrap_or_default();
-    let spaces = std::iter::once(space(nth)).chain(halves.iter().map(|half| space(half.peering.remote.0)));
+    let space = |index: usize| vnets.get(index).into_iter().flat_map(|vnet| &vnet.address_space);
+    let theirs = halves.iter().map(|half| {
+        space(half.peering.remote.0).filter(|net| is_peered(half.raw, net)).collect::<Vec<&IpNet>>()
+    });
+    let spaces = std::iter::once(space(nth).collect()).chain(theirs);
     let (mut nets, mut owners): (Vec<IpNet>, Vec<usize>) = Default::default();
     for (owner, space) in spaces.enumerate() {
-        nets.extend(space);
         owners.extend(space.iter().map(|_| owner));
+        nets.extend(space);
     }
     let name = |owner: usize| {
         let index = owner.checked_sub(1).map_or(nth, |half| halves[half].peering.remote.0);

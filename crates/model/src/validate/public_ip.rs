@@ -23,11 +23,13 @@ pub(super) fn build_all(raws: &[raw::PublicIpAddress], report: &mut Report) -> V
                 owners.insert(address, (&raw.name.value, &at.at));
             }
         }
+        let sku = sku(raw, report);
+        is_static(raw, sku, report);
         built.push(PublicIpAddress {
             id: id_of(Kind::PublicIp, raw.id.as_ref(), &raw.name.value),
             name: raw.name.value.as_str().into(),
             address,
-            sku: sku(raw, report),
+            sku,
         });
     }
     built
@@ -57,6 +59,16 @@ fn is_unicast(address: IpAddr) -> bool {
         IpAddr::V6(v6) => v6.is_unicast_link_local(),
     };
     !(link_local || address.is_unspecified() || address.is_loopback() || address.is_multicast())
+}
+
+/// Reports a Standard address that is written as dynamic. One that says nothing may be another tool's.
+fn is_static(raw: &raw::PublicIpAddress, sku: PublicIpSku, report: &mut Report) {
+    let Some(written) = raw.allocation.as_ref().filter(|_| sku == PublicIpSku::Standard) else { return };
+    if written.value.trim().eq_ignore_ascii_case("Dynamic") {
+        let message = format!("public IP address '{}' is Standard and dynamic", raw.name.value);
+        let help = "set publicIPAllocationMethod to Static";
+        report.push(Diagnostic::error(codes::STANDARD_MUST_BE_STATIC, &written.at, message).help(help));
+    }
 }
 
 /// Azure's own default is Basic.

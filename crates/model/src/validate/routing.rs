@@ -2,8 +2,7 @@
 
 use super::Report;
 use crate::{
-    Diagnostic, Location, Network, NextHop, Route, RouteDestination, RouteTableIndex, VirtualNetwork,
-    VnetIndex, codes, raw,
+    Diagnostic, Location, Network, NextHop, Route, RouteDestination, RouteTableIndex, VnetIndex, codes, raw,
 };
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -51,15 +50,13 @@ pub(super) fn look_over(raw: &raw::Network, network: &Network, report: &mut Repo
 
 /// Whether the tags of all subnets together can be computed; reported if not.
 fn fits(raw: &raw::Network, network: &Network, report: &mut Report) -> bool {
-    let space =
-        |vnet: VnetIndex| network.virtual_networks.get(vnet.0).map_or(0, |vnet| vnet.address_space.len());
     let mut held = 0_usize;
     for from in network.vantages() {
         let Some(index) = from.route_table else { continue };
-        let peers: usize = network.peers(from.vnet).map(|peering| space(peering.remote)).sum();
+        let reached: usize = network.reached_from(from.vnet).map(|(_, space)| space.len()).sum();
         let elsewhere =
             network.virtual_networks.get(from.vnet.0).map_or(0, |vnet| vnet.peers_elsewhere.len());
-        held += space(from.vnet) + peers + elsewhere + network.prefixes_by_routes(index).count();
+        held += reached + elsewhere + network.prefixes_by_routes(index).count();
         let Some(table) = raw.route_tables.get(index.0).filter(|_| held > PREFIXES) else { continue };
         let name = &table.name;
         let message = format!(
@@ -77,10 +74,10 @@ fn fits(raw: &raw::Network, network: &Network, report: &mut Report) -> bool {
 
 /// The routes of a table that let packets of a virtual network go another way than they do without it, in words.
 fn departing(network: &Network, vnet: VnetIndex, table: RouteTableIndex) -> Option<String> {
-    let peers = network.peers(vnet).filter_map(|peering| network.virtual_networks.get(peering.remote.0));
-    let peers: Vec<&VirtualNetwork> = peers.collect();
-    let (vnet, table) = (network.virtual_networks.get(vnet.0)?, network.route_tables.get(table.0)?);
-    let mut departing = table.routes.iter().filter(|route| departs(route, vnet, &peers));
+    let mut reached = network.reached_from(vnet).map(|(_, space)| space);
+    let (own, peered) = (reached.next()?, reached.flatten().copied().collect::<Vec<_>>());
+    let table = network.route_tables.get(table.0)?;
+    let mut departing = table.routes.iter().filter(|route| departs(route, own, &peered));
     let first = departing.next()?;
     let to = match first.destination {
         RouteDestination::Prefix(prefix) => prefix.to_string(),
@@ -91,19 +88,20 @@ fn departing(network: &Network, vnet: VnetIndex, table: RouteTableIndex) -> Opti
     Some(format!("'{}/{name}' has the next hop {next_hop} for {to}{others}", table.name))
 }
 
-/// Whether a route gives packets to somebody else than the routes that a subnet of `vnet` has without it.
+/// Whether a route gives packets to somebody else than the routes that a subnet has without it: of its `own` virtual network
+/// and of what is `peered` with that.
 ///
 /// # Source
 /// Azure "Virtual network traffic routing", *System routes*, *How Azure selects a route*: of the routes that hold an address
 /// the one of the longest prefix counts, of several of these the user's.
-fn departs(route: &Route, vnet: &VirtualNetwork, peers: &[&VirtualNetwork]) -> bool {
+fn departs(route: &Route, own: &[IpNet], peered: &[IpNet]) -> bool {
     let RouteDestination::Prefix(prefix) = &route.destination else {
         return !matches!(route.next_hop, NextHop::Internet | NextHop::None);
     };
-    let is_of = |vnet: &VirtualNetwork| vnet.address_space.iter().any(|space| space.contains(prefix));
+    let is_in = |nets: &[IpNet]| nets.iter().any(|net| net.contains(prefix));
     match route.next_hop {
-        NextHop::VnetLocal => !is_of(vnet),
-        NextHop::Internet => is_private(prefix) || is_of(vnet) || peers.iter().any(|peer| is_of(peer)),
+        NextHop::VnetLocal => !is_in(own),
+        NextHop::Internet => is_private(prefix) || is_in(own) || is_in(peered),
         NextHop::VirtualAppliance(_) | NextHop::VirtualNetworkGateway => true,
         // Dropped as they shall be.
         NextHop::None => false,

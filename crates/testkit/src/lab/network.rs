@@ -5,8 +5,8 @@ use super::rule::parse_rule;
 use ipnet::IpNet;
 use model::{
     ApplicationSecurityGroup, AsgIndex, IpConfiguration, Network, NetworkInterface, NetworkSecurityGroup,
-    NicIndex, NsgIndex, PublicIpAddress, PublicIpIndex, RouteTableIndex, Subnet, SubnetIndex, VirtualNetwork,
-    VnetIndex,
+    NicIndex, NsgIndex, Peering, PublicIpAddress, PublicIpIndex, RouteTableIndex, Subnet, SubnetIndex,
+    VirtualNetwork, VnetIndex,
 };
 use packet::AttachmentId;
 use snapshot::{Attachment, AttachmentKind, Gateway};
@@ -109,10 +109,16 @@ impl Blueprint {
                 .peerings
                 .iter()
                 .filter(|(of, _)| *of == nth)
-                .map(|(_, half)| half.clone())
+                .map(|(_, half)| self.whole(half))
                 .collect(),
             peers_elsewhere: Vec::new(),
         }
+    }
+
+    /// A half with all that the other network has, unless a part is peered.
+    fn whole(&self, half: &Peering) -> Peering {
+        let theirs = half.address_space.is_empty().then(|| self.both(self.vnets[half.remote.0].1));
+        Peering { address_space: theirs.unwrap_or_else(|| half.address_space.clone()), ..half.clone() }
     }
 
     fn subnet_of(&self, nth: usize) -> SubnetIndex {

@@ -96,6 +96,7 @@ impl Blueprint {
             let half = Peering {
                 name: format!("to-{}", self.vnets[to].0).into(),
                 remote: VnetIndex(to),
+                address_space: Vec::new(),
                 connected: true,
                 virtual_network_access: true,
                 gateway_transit: false,
@@ -110,6 +111,12 @@ impl Blueprint {
     pub fn unpeered(mut self, vnet: &str) -> Self {
         let vnet = self.vnet_index(vnet);
         self.peerings.retain(|(from, half)| *from != vnet && half.remote.0 != vnet);
+        self
+    }
+
+    /// Peers only a part of `to`, as `from` sees it.
+    pub fn peered(mut self, from: &str, to: &str, part: &str) -> Self {
+        self.half(from, to).address_space = vec![part.parse().expect("a prefix")];
         self
     }
 
