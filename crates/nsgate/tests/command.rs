@@ -924,6 +924,40 @@ network interface app1-nic, whatever the rules say
     assert!(out(&said).ends_with("; 6 changes of reach\n"), "{}", out(&said));
 }
 
+/// A network interface with an address of each family, and a public one for that of IPv6; one more of IPv4.
+fn two_families(default_outbound: bool) -> String {
+    format!(
+        r#"[{{"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {{
+            "addressSpace": {{"addressPrefixes": ["10.0.0.0/16", "fd00::/48"]}},
+            "subnets": [{{"name": "a", "properties": {{
+                "addressPrefixes": ["10.0.0.0/24", "fd00::/64"], "defaultOutboundAccess": {default_outbound}}}}}]}}}},
+        {{"type": "Microsoft.Network/publicIPAddresses", "name": "p", "sku": {{"name": "Standard"}},
+          "properties": {{"ipAddress": "2001:db8:1::9", "publicIPAddressVersion": "IPv6", "publicIPAllocationMethod": "Static"}}}},
+        {{"type": "Microsoft.Network/networkInterfaces", "name": "n", "properties": {{"ipConfigurations": [
+            {{"name": "i4", "properties": {{"subnet": {{"id": "v/a"}}, "primary": true, "privateIPAddress": "10.0.0.4"}}}},
+            {{"name": "i6", "properties": {{"subnet": {{"id": "v/a"}}, "privateIPAddressVersion": "IPv6",
+                "privateIPAddress": "fd00::4", "publicIPAddress": {{"id": "p"}}}}}}]}}}},
+        {{"type": "Microsoft.Network/networkInterfaces", "name": "m", "properties": {{"ipConfigurations": [
+            {{"name": "i4", "properties": {{"subnet": {{"id": "v/a"}}, "primary": true, "privateIPAddress": "10.0.0.5"}}}},
+            {{"name": "i6", "properties": {{"subnet": {{"id": "v/a"}}, "privateIPAddressVersion": "IPv6",
+                "privateIPAddress": "fd00::5"}}}}]}}}}]"#
+    )
+}
+
+#[test]
+fn documents_alone_lead_both_families_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = written(&directory, "net.json", &two_families(true)).display().to_string();
+    for (packet, verdict) in [
+        ("tcp 10.0.0.5:5 8.8.8.8:443", "forwarded"),
+        ("tcp [fd00::4]:5 [2001:4860::1]:443", "forwarded"),
+        ("tcp [fd00::5]:5 [2001:4860::1]:443", "no-ipv6-snat"),
+    ] {
+        let said = nsgate(&["explain", "--file", &file, packet, "--output", "json"]);
+        assert_eq!(json_of(&said)["verdict"], verdict, "{packet}: {}{}", out(&said), err(&said));
+    }
+}
+
 #[test]
 fn documents_are_deployed_where_the_command_line_says() {
     let directory = tempfile::tempdir().unwrap();

@@ -235,9 +235,9 @@ pub(super) fn compile(gateway: &Gateway) -> anyhow::Result<Arc<Snapshot>> {
 /// For a file without attachments: every network interface, and an internet.
 fn imagined(gateway: &Gateway) -> Vec<Attachment> {
     let internet = AttachmentKind::Internet {
-        // TEST-NET-1 (RFC 5737): nobody's addresses.
-        addresses: "192.0.2.1/24".parse().into_iter().collect(),
-        next_hops: vec![[192, 0, 2, 254].into()],
+        // TEST-NET-1 (RFC 5737), and the last of what RFC 9637 keeps for documentation: nobody's addresses.
+        addresses: ["192.0.2.1/24", "3fff:fff:ffff:ffff::1/64"].into_iter().flat_map(str::parse).collect(),
+        next_hops: ["192.0.2.254", "3fff:fff:ffff:ffff::2"].into_iter().flat_map(str::parse).collect(),
         host_addresses: Vec::new(),
     };
     let nics = gateway.network.network_interfaces.iter().enumerate().map(|(nth, nic)| {
