@@ -46,6 +46,9 @@ fn reached(it: &reach::Reached) -> Reached {
         }
         reach::Reached::OnPremises { addresses } => {
             Reached::OnPremises { addresses: text::addresses(addresses) }
+        reach::Reached::Internet { is_ipv6 } => {
+            Reached::Internet { ip_version: if *is_ipv6 { "IPv6" } else { "IPv4" }.into() }
+        }
         }
         reach::Reached::PublicAddress { name, address, private } => {
             Reached::PublicIpAddress { name: name.to_string(), address: *address, private_address: *private }

@@ -285,7 +285,12 @@ fn one_change_among_a_thousand_rules_takes_few_steps() {
                 |rules: &[SecurityRule]| network(common::numbered(rules.to_vec()), Vec::new(), guarded);
             let (old, new) = (network(&all), network(&new));
             let tags = tags(&old);
-            let side = |network| analysis::Network { network, virtual_networks: &tags, on_premises: &[] };
+            let side = |network| analysis::Network {
+                network,
+                virtual_networks: &tags,
+                on_premises: &[],
+                internet: &[],
+            };
             let found = diff(&side(&old), &side(&new), &limits).unwrap();
             assert!(found.differences.iter().all(|one| one.is_complete));
         }
@@ -365,8 +370,8 @@ fn limits() -> impl Strategy<Value = Limits> {
 
 fn compare(old: &Network, new: &Network, limits: &Limits) -> Diff {
     let (of_old, of_new) = (tags(old), tags(new));
-    let old = analysis::Network { network: old, virtual_networks: &of_old, on_premises: &[] };
-    let new = analysis::Network { network: new, virtual_networks: &of_new, on_premises: &[] };
+    let old = analysis::Network { network: old, virtual_networks: &of_old, on_premises: &[], internet: &[] };
+    let new = analysis::Network { network: new, virtual_networks: &of_new, on_premises: &[], internet: &[] };
     diff(&old, &new, limits).unwrap()
 }
 

@@ -90,8 +90,8 @@ fn with_nic(mut network: Network) -> Network {
 
 fn compare(old: &Network, new: &Network) -> Diff {
     let (of_old, of_new) = (tags(old), tags(new));
-    let old = analysis::Network { network: old, virtual_networks: &of_old, on_premises: &[] };
-    let new = analysis::Network { network: new, virtual_networks: &of_new, on_premises: &[] };
+    let old = analysis::Network { network: old, virtual_networks: &of_old, on_premises: &[], internet: &[] };
+    let new = analysis::Network { network: new, virtual_networks: &of_new, on_premises: &[], internet: &[] };
     diff(&old, &new, &Limits::default()).unwrap()
 }
 

@@ -959,6 +959,59 @@ fn documents_alone_lead_both_families_out() {
 }
 
 #[test]
+fn the_internet_is_part_of_what_is_reached() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |path: &PathBuf| path.display().to_string();
+    let open = path(&written(&directory, "open.json", &two_families(true)));
+    let closed = path(&written(&directory, "closed.json", &two_families(false)));
+    let gateway = |name: &str, internet: &str, outbound: &str| {
+        let text = format!(
+            "network: {{ files: [open.json] }}\nattachments:\n  - {{ interface: e1, nic: n }}\n  - {{ interface: e2, nic: m }}\n\
+             {internet}{outbound}"
+        );
+        path(&written(&directory, name, &text))
+    };
+    let four = "  - { interface: e0, internet: { address: 203.0.113.2/24, nextHop: 203.0.113.1 } }\n";
+    let both = "  - { interface: e0, internet: { address: [203.0.113.2/24, '2001:db8:2::2/64'], nextHop: [203.0.113.1, '2001:db8:2::1'] } }\n";
+    let outbound = "outbound: { defaultPublicIp: 203.0.113.10 }\n";
+    let whole = gateway("whole.yaml", both, outbound);
+    let all = "network interfaces n, m, whatever the rules say";
+    for (old, new, told) in [
+        (
+            &open,
+            &closed,
+            "network interface m, whatever the rules say\n  lost   internet over IPv4\ndifferent: 1 change of reach\n".to_owned(),
+        ),
+        (
+            &whole,
+            &gateway("without-outbound.yaml", both, ""),
+            format!("{all}\n  lost   internet over IPv4\ndifferent: 2 changes of reach\n"),
+        ),
+        (
+            &whole,
+            &gateway("four.yaml", four, outbound),
+            "network interface n, whatever the rules say\n  lost   internet over IPv6\ndifferent: 1 change of reach\n".to_owned(),
+        ),
+        (
+            &whole,
+            &gateway("without-internet.yaml", "", ""),
+            "network interface n, whatever the rules say\n  lost   internet over IPv4\n  lost   internet over IPv6\n\
+             network interface m, whatever the rules say\n  lost   internet over IPv4\ndifferent: 3 changes of reach\n"
+                .to_owned(),
+        ),
+    ] {
+        let said = nsgate(&["diff", old, new]);
+        assert_eq!((said.status.code(), out(&said)), (Some(1), told), "{new}: {}", err(&said));
+        let back = nsgate(&["diff", new, old, "--output", "json"]);
+        let gained = json_of(&back)["reach"][0]["gained"][0].clone();
+        assert_eq!(gained["kind"], "internet", "{new}: {}", err(&back));
+    }
+    // As whom they leave is not compared.
+    let other = gateway("other.yaml", both, "outbound: { defaultPublicIp: 203.0.113.11 }\n");
+    assert_eq!(nsgate(&["diff", &whole, &other]).status.code(), Some(0));
+}
+
+#[test]
 fn documents_are_deployed_where_the_command_line_says() {
     let directory = tempfile::tempdir().unwrap();
     let template = r#"{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",

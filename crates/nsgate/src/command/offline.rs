@@ -23,10 +23,17 @@ const CAPACITY: usize = 1_000_000;
 /// A gateway whose packets can be asked about: every network interface has an attachment, and leaves for the internet as
 /// Azure lets it.
 pub(super) fn complete(gateway: Gateway, output: Output) -> Gateway {
+    if gateway.attachments.is_empty() {
+        tell_assumptions(&gateway.network, output);
+    }
+    attached(gateway)
+}
+
+/// The same, where its assumptions are told elsewhere.
+pub(super) fn attached(gateway: Gateway) -> Gateway {
     if !gateway.attachments.is_empty() {
         return gateway;
     }
-    tell_assumptions(&gateway.network, output);
     let attachments = imagined(&gateway);
     let default_outbound_access = gateway.default_public_ips.is_empty();
     let default_public_ips = match default_outbound_access {
