@@ -108,7 +108,7 @@ fn told(found: &Diff) -> Vec<String> {
             .iter()
             .map(|region| {
                 let ports = analysis::text::ports(&region.destination_ports);
-                format!("{} {ports} {:?}", analysis::text::protocols(region.protocols), region.new)
+                format!("{} {ports} {:?}", analysis::text::protocols(region), region.new)
             })
             .collect();
         // An address of either family has a region of its own.
@@ -130,7 +130,7 @@ const NEXT: Of<'static> = ("b", "10.0.2.0/24", None);
 fn a_subnet_that_loses_its_group_is_open() {
     let (old, new) = (one(&[web()], &[WEB, NEXT]), one(&[web()], &[BARE, NEXT]));
     let found = compare(&old, &new);
-    let opened = ["Tcp 0-442,444-65535 Allow; Udp,Icmp,Esp,Ah,Other * Allow", "* * Allow"];
+    let opened = ["Tcp 0-442,444-65535 Allow; Udp,Icmp,Esp,Ah * Allow", "* * Allow"];
     let subjects = ["Inbound", "Outbound"].map(|way| format!("subnet v1/a of web, {way}: "));
     assert!(found.only.is_empty());
     assert_eq!(told(&found), [0, 1].map(|nth| format!("{}{}", subjects[nth], opened[nth])));
