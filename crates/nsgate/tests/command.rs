@@ -495,6 +495,22 @@ fn rules_that_change_nothing_are_warnings_at_their_line() {
     assert_eq!(found.len(), 1, "{found:#?}");
     assert_eq!(found[0]["code"], json!("ShadowedSecurityRule"));
     assert!(found[0].to_string().contains("Office"), "{found:#?}");
+
+    // ICMPv6 is another protocol than ICMP.
+    for (protocol, source, is_told) in
+        [("Icmp", "2001:db8::/32", true), ("*", "2001:db8::/32", false), ("Icmp", "203.0.113.0/24", false)]
+    {
+        let text = text.replace(r#""protocol": "*""#, &format!(r#""protocol": "{protocol}""#));
+        let text = text.replace("203.0.113.0/24", source).replace("203.0.113.7", "198.51.100.7");
+        let file = written(&directory, "icmp.json", &text).display().to_string();
+        let checked = nsgate(&["check", &file, "--output", "json"]);
+        assert_eq!(checked.status.code(), Some(0));
+        let found = json_of(&checked);
+        let told = found.as_array().unwrap().iter().find(|one| one["code"] == "IcmpOverIpv6");
+        assert_eq!(told.is_some(), is_told, "{protocol} {source}: {found:#?}");
+        let message = told.map(|one| one["message"].to_string()).unwrap_or_default();
+        assert!(!is_told || message.contains("'web/Office' holds no packet"), "{message}");
+    }
 }
 
 /// A subnet whose packets a route table would send to an appliance.
@@ -955,6 +971,39 @@ fn documents_alone_lead_both_families_out() {
     ] {
         let said = nsgate(&["explain", "--file", &file, packet, "--output", "json"]);
         assert_eq!(json_of(&said)["verdict"], verdict, "{packet}: {}{}", out(&said), err(&said));
+    }
+}
+
+#[test]
+fn a_question_about_icmp_over_ipv6_is_told_what_it_is_about() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = written(&directory, "net.json", &two_families(true)).display().to_string();
+    for (protocol, source, destination, is_told) in [
+        ("ICMP", "2001:db8::9", "fd00::4", true),
+        ("ICMP", "*", "fd00::4", true),
+        ("TCP", "2001:db8::9", "fd00::4", false),
+        ("ICMP", "8.8.8.8", "10.0.0.4", false),
+    ] {
+        let asked = [
+            "--direction",
+            "Inbound",
+            "--protocol",
+            protocol,
+            "--source",
+            source,
+            "--destination",
+            destination,
+        ];
+        let said = nsgate(
+            &[&["run-configuration-diagnostic", "--file", &file, "--resource", "n"][..], &asked].concat(),
+        );
+        assert_eq!(
+            out(&said).contains("over IPv6 this is ICMPv6"),
+            is_told,
+            "{asked:?}: {}{}",
+            out(&said),
+            err(&said)
+        );
     }
 }
 
