@@ -167,7 +167,7 @@ impl Asker {
                 trial.advance(record.time);
                 let ready = match from {
                     Some(from) => trial.ready_at(from, record),
-                    None => trial.ready(record).map_err(|(_, text)| text.into()),
+                    None => trial.ready(record).map_err(|(slug, text)| format!("{slug}: {text}")),
                 };
                 let ready = match ready {
                     Ok(ready) => ready,
