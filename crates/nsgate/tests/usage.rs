@@ -100,6 +100,31 @@ fn a_reader_who_goes_does_not_change_the_verdict() {
 }
 
 #[test]
+fn a_machine_with_several_network_interfaces_is_told_from_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = network(&directory);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let machine = r#""virtualMachine": {"id": "/subscriptions/s1/resourceGroups/blue/providers/Microsoft.Compute/virtualMachines/vm1"},"#;
+    let two = text.replace(
+        r#""name": "n2", "properties": { "#,
+        &format!(r#""name": "n2", "properties": {{ {machine}"#),
+    );
+    assert_ne!(two, text);
+    std::fs::write(&file, two).unwrap();
+    let asked = |resource: &str| {
+        format!(
+            "run-configuration-diagnostic --file {file} --direction Inbound --protocol TCP --source 8.8.8.8 \
+             --destination 10.0.1.4 --resource {resource}"
+        )
+    };
+    for resource in ["vm1", "VM1", "vm1 -g blue"] {
+        refused(&asked(resource), "has several network interfaces, such as n1 and n2: name one");
+    }
+    refused(&asked("vm2"), "there is no network interface");
+    told(&asked("n2"));
+}
+
+#[test]
 fn a_place_selects_or_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let file = network(&directory);
