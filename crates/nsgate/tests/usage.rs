@@ -329,6 +329,14 @@ fn errors_are_for_programs_where_the_answer_would_have_been() {
 }
 
 #[test]
+fn a_packet_of_an_unknown_protocol_is_no_document() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = network(&directory);
+    refused(&format!("explain --file {file} gre 10.0.1.4 10.0.1.5"), "\"gre\": expected a packet");
+    refused(&format!("explain --file {file}"), "no packet is given");
+}
+
+#[test]
 fn a_mistyped_type_is_no_other_resource() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("typos.json");
