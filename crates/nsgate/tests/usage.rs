@@ -329,6 +329,27 @@ fn errors_are_for_programs_where_the_answer_would_have_been() {
 }
 
 #[test]
+fn a_command_line_that_is_not_understood_is_told_to_programs_too() {
+    let flow = format!("test-ip-flow --config {TWO} --nic web1-nic --local 10.0.1.4:80 --remote 8.8.8.8:*");
+    for (words, said) in [
+        (format!("{flow} --direction Sideways --protocol TCP"), "'Sideways' for '--direction"),
+        (format!("{flow} --direction Inbound --protocol ICMP"), "run-configuration-diagnostic"),
+        (flow, "not provided"),
+    ] {
+        for output in ["-o json", "--output=JSONC", "-ojson"] {
+            let told = nsgate(&format!("{words} {output}"));
+            let [one] = &errors(&told)[..] else { panic!("{}", err(&told)) };
+            assert_eq!((told.status.code(), &one["severity"]), (Some(2), &json!("error")));
+            let message = one["message"].as_str().unwrap();
+            assert!(message.contains(said) && !message.contains("Usage"), "{message}");
+        }
+        let told = refused(&format!("{words} -o text"), said);
+        assert!(told.starts_with("error: "), "{told}");
+    }
+    assert!(told("test-ip-flow --help -o json").contains("Usage"));
+}
+
+#[test]
 fn a_packet_of_an_unknown_protocol_is_no_document() {
     let directory = tempfile::tempdir().unwrap();
     let file = network(&directory);
