@@ -29,7 +29,12 @@ fn compare(criterion: &mut Criterion) {
     let (old, nowhere) = (network(RULES, &tags()), BTreeMap::new());
     let mut group = criterion.benchmark_group("diff");
     let mut bench = |name: &str, new: &Network| {
-        let side = |network| analysis::Network { network, virtual_networks: &nowhere, on_premises: &[] };
+        let side = |network| analysis::Network {
+            network,
+            virtual_networks: &nowhere,
+            on_premises: &[],
+            internet: &[],
+        };
         let found = diff(&side(&old), &side(new), &Limits::default()).unwrap();
         let more: u64 = found.differences.iter().map(|one| one.more).sum();
         let shown: usize = found.differences.iter().map(|one| one.regions.len()).sum();
@@ -43,7 +48,13 @@ fn compare(criterion: &mut Criterion) {
     bench("other_rules", &moved(&old));
     group.bench_function("lint", |bencher| {
         bencher.iter(|| {
-            lint(&analysis::Network { network: &old, virtual_networks: &nowhere, on_premises: &[] }).unwrap()
+            lint(&analysis::Network {
+                network: &old,
+                virtual_networks: &nowhere,
+                on_premises: &[],
+                internet: &[],
+            })
+            .unwrap()
         });
     });
     group.finish();

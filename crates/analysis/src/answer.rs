@@ -6,7 +6,6 @@ use crate::region::{self, Decider, Place};
 use crate::text;
 use control::answer::{Difference, Differences, Incomplete, OneSided, ReachChange, Reached, Region};
 use model::{Access, Direction, NextHop};
-use packet::Protocol;
 use policy::Tuple;
 
 /// A difference in plain data: each region with its packet.
@@ -46,6 +45,9 @@ fn reached(it: &reach::Reached) -> Reached {
         }
         reach::Reached::OnPremises { addresses } => {
             Reached::OnPremises { addresses: text::addresses(addresses) }
+        }
+        reach::Reached::Internet { is_ipv6 } => {
+            Reached::Internet { ip_version: if *is_ipv6 { "IPv6" } else { "IPv4" }.into() }
         }
         reach::Reached::PublicAddress { name, address, private } => {
             Reached::PublicIpAddress { name: name.to_string(), address: *address, private_address: *private }
@@ -93,7 +95,7 @@ fn regions(one: &crate::diff::Difference) -> impl Iterator<Item = Difference> + 
             nic,
             subnet,
             nsg,
-            protocol: word(protocol),
+            protocol: protocol.to_string(),
             source: source.ip(),
             source_port: port(source_port),
             destination: destination.ip(),
@@ -104,7 +106,7 @@ fn regions(one: &crate::diff::Difference) -> impl Iterator<Item = Difference> + 
             new_rule_name: region.new_rule.as_ref().map(decider),
             given: suppositions(region),
             region: Region {
-                protocol: text::protocols(region.protocols),
+                protocol: text::protocols(region),
                 source: region.source.to_string(),
                 source_given: region.source.given.clone(),
                 source_port: text::ports(&region.source_ports),
@@ -132,14 +134,6 @@ fn access(access: Access) -> &'static str {
 
 fn decider(by: &Decider) -> String {
     format!("{}/{}", by.nsg, by.rule)
-}
-
-/// A protocol's word, or its number.
-fn word(protocol: Protocol) -> String {
-    match text::protocol(protocol) {
-        "Other" => protocol.0.to_string(),
-        word => word.to_owned(),
-    }
 }
 
 fn port(port: Option<u16>) -> String {

@@ -8,7 +8,7 @@
 
 use crate::Error;
 use crate::limits::Steps;
-use crate::line::{DESTINATION, FIELDS, FULL, Line, SOURCE};
+use crate::line::{DESTINATION, FIELDS, FULL, Line, PROTOCOL, PROTOCOL_KINDS, SOURCE};
 use crate::space::{Boxed, Space};
 use std::ops::Range;
 
@@ -31,8 +31,16 @@ const KINDS: [Kind; 4] = [
 ];
 
 impl Kind {
-    fn of(self, field: usize) -> usize {
-        if matches!(field, DESTINATION | SOURCE) { self.family } else { self.ports }
+    /// Whether its packets can have values of a kind.
+    fn has(self, field: usize, kind: usize) -> bool {
+        match field {
+            PROTOCOL => {
+                let (ports, families) = PROTOCOL_KINDS[kind];
+                ports == self.ports && families.contains(&self.family)
+            }
+            DESTINATION | SOURCE => kind == self.family,
+            _ => kind == self.ports,
+        }
     }
 }
 
@@ -74,7 +82,7 @@ impl<'a> Packets<'a> {
             for (field, own) in own.iter_mut().enumerate() {
                 let line = &space.lines[field];
                 let sets: Vec<u32> = all.iter().map(|sets| sets[field]).filter(|set| *set != FULL).collect();
-                let is_of = |class: &u32| line.classes[*class as usize].kind == kind.of(field);
+                let is_of = |class: &u32| kind.has(field, line.classes[*class as usize].kind);
                 *own = match sets.split_first() {
                     None => (0..line.classes.len() as u32).filter(is_of).collect(), // Bounded by MAX_CLASSES.
                     Some((first, others)) => {

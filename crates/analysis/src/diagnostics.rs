@@ -4,7 +4,7 @@ use crate::codes;
 use crate::lint::{Finding, Findings, Idle, vantages};
 use model::{
     Access, AddressMatch, Diagnostic, Location, Network, NetworkSecurityGroup, NsgIndex, RouteTableIndex,
-    SecurityRule, ServiceTag, Severity,
+    RuleProtocol, SecurityRule, ServiceTag, Severity,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -27,7 +27,29 @@ pub fn diagnostics(network: &Network, found: &Findings) -> Vec<Diagnostic> {
         });
         warning(network, finding, nothing.flatten())
     });
-    idle.chain(not_judged(network, &found.too_complex)).collect()
+    let icmp = icmp_over_ipv6(network);
+    idle.chain(not_judged(network, &found.too_complex)).chain(icmp).collect()
+}
+
+/// Rules about ICMP that name IPv6 prefixes, and so hold no packet: to Azure ICMPv6 is another protocol.
+///
+/// # Source
+/// Azure "What is IPv6 for Azure Virtual Network?", limitations: ICMPv6 is not supported in network security groups.
+fn icmp_over_ipv6(network: &Network) -> impl Iterator<Item = Diagnostic> {
+    let is_ipv6 = |side: &AddressMatch| matches!(side, AddressMatch::Prefixes(list) if list.first().is_some_and(|it| it.addr().is_ipv6()));
+    let groups = network.security_groups.iter().enumerate();
+    let rules = groups.flat_map(|(group, nsg)| (0..nsg.rules.len()).map(move |rule| (NsgIndex(group), rule)));
+    rules.filter_map(move |(group, rule)| {
+        let (nsg, own) = rule_of(network, group, rule)?;
+        let is_empty =
+            own.protocol == RuleProtocol::Icmp && (is_ipv6(&own.source) || is_ipv6(&own.destination));
+        let message = format!(
+            "rule '{}/{}' holds no packet: Icmp is ICMP over IPv4, and its prefixes are IPv6",
+            nsg.name, own.name
+        );
+        let warning = || at(codes::ICMP_OVER_IPV6, place(network, group, rule), message);
+        is_empty.then(|| warning().help("ICMPv6 is held only by rules about any protocol (*)"))
+    })
 }
 
 /// One word on all rules that were not judged.

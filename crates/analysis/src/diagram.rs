@@ -2,11 +2,14 @@
 //!
 //! A node asks for one field; its state is the rules that are still possible on both sides. Equal states are one node,
 //! a state whose sides are equal needs no further question, and nodes that lead to the same places are one node. An
-//! address's family follows from the destination, and whether there are ports from the protocol.
+//! address's family follows from the destination, and whether there are ports, and which families there can be, from the
+//! protocol.
 
 use crate::Error;
 use crate::limits::Steps;
-use crate::line::{DESTINATION, DESTINATION_PORT, FIELDS, FULL, PROTOCOL, SOURCE, SOURCE_PORT};
+use crate::line::{
+    DESTINATION, DESTINATION_PORT, FIELDS, FULL, PROTOCOL, PROTOCOL_KINDS, SOURCE, SOURCE_PORT,
+};
 use crate::lists::{ALLOW, ALLOW_ALL, ANYTHING, DENY, DENY_ALL, Entry, ListId, Lists, Outcome};
 use crate::space::{Boxed, Space};
 use std::collections::{HashMap, HashSet};
@@ -32,21 +35,21 @@ pub(crate) struct Node {
 /// The packets that are looked at: for each field some classes.
 #[derive(Debug)]
 pub(crate) struct Domain {
-    /// By field, then by kind.
-    by_kind: [[Vec<u32>; 2]; FIELDS],
+    /// By field, then by kind, of which protocols have most.
+    by_kind: [[Vec<u32>; PROTOCOL_KINDS.len()]; FIELDS],
     /// By field and class.
     holds: [Vec<bool>; FIELDS],
     /// Whether nothing was asked of a field.
     is_full: [bool; FIELDS],
 }
 
-/// What is known of the packets at a node: whether they have ports, and their family.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+/// What is known of the packets at a node.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Place {
-    /// The kind of protocol, and so of ports.
+    /// The kind of ports.
     ports: usize,
-    /// The kind of both addresses.
-    family: usize,
+    /// The kinds that both addresses can have, one after the destination.
+    families: &'static [usize],
 }
 
 /// Lists that must all allow, in one form.
@@ -87,7 +90,7 @@ pub(crate) struct Diagram<'a> {
 impl Domain {
     /// All packets whose fields lie in all of these sets.
     pub(crate) fn new(space: &Space, all: &[&[u32; FIELDS]]) -> Self {
-        let mut by_kind: [[Vec<u32>; 2]; FIELDS] = Default::default();
+        let mut by_kind: [[Vec<u32>; PROTOCOL_KINDS.len()]; FIELDS] = Default::default();
         for (field, (line, kinds)) in space.lines.iter().zip(&mut by_kind).enumerate() {
             for (nth, class) in (0..).zip(&line.classes) {
                 if all.iter().all(|sets| line.holds(sets[field], nth)) {
@@ -95,10 +98,26 @@ impl Domain {
                 }
             }
         }
-        // No packet has two families, or ports and none.
-        for fields in [&[DESTINATION, SOURCE][..], &[PROTOCOL, DESTINATION_PORT, SOURCE_PORT]] {
-            for kind in [0, 1] {
-                if fields.iter().any(|&field| by_kind[field][kind].is_empty()) {
+        // No packet has two families, one port alone, or ports or a family that its protocol does not have.
+        let pairs = [[DESTINATION, SOURCE], [DESTINATION_PORT, SOURCE_PORT]];
+        for (fields, kind) in pairs.into_iter().flat_map(|fields| [(fields, 0), (fields, 1)]) {
+            if fields.iter().any(|&field| by_kind[field][kind].is_empty()) {
+                fields.iter().for_each(|&field| by_kind[field][kind].clear());
+            }
+        }
+        for (kind, (ports, families)) in PROTOCOL_KINDS.into_iter().enumerate() {
+            let is_carried = families.iter().any(|&family| !by_kind[DESTINATION][family].is_empty());
+            if !is_carried || by_kind[DESTINATION_PORT][ports].is_empty() {
+                by_kind[PROTOCOL][kind].clear();
+            }
+        }
+        for kind in [0, 1] {
+            let spoken = PROTOCOL_KINDS.iter().zip(&by_kind[PROTOCOL]).filter(|(_, held)| !held.is_empty());
+            let [has_ports, has_family] = spoken.fold([false; 2], |[one, other], ((ports, families), _)| {
+                [one || *ports == kind, other || families.contains(&kind)]
+            });
+            for (fields, is_left) in pairs.into_iter().zip([has_family, has_ports]) {
+                if !is_left {
                     fields.iter().for_each(|&field| by_kind[field][kind].clear());
                 }
             }
@@ -210,7 +229,7 @@ impl<'a> Diagram<'a> {
     /// [`Error::TooComplex`].
     pub(crate) fn differ(&mut self, changed: ListId, old: Side, new: Side) -> Result<NodeId, Error> {
         let state = State { changed, sides: [old, new] };
-        if self.domain.is_empty() { Ok(SAME) } else { self.below(PROTOCOL, Place::default(), state) }
+        if self.domain.is_empty() { Ok(SAME) } else { self.below(PROTOCOL, Place::ALL, state) }
     }
 
     fn below(&mut self, field: usize, place: Place, state: State) -> Result<NodeId, Error> {
@@ -221,30 +240,34 @@ impl<'a> Diagram<'a> {
         if let Some(&node) = self.known.get(&key) {
             return Ok(node);
         }
-        let mut edges: Vec<(Vec<u32>, NodeId)> = Vec::new();
-        let mut rests: Vec<(usize, NodeId)> = Vec::new();
-        let mut named: Vec<u32> = Vec::new();
-        let mut targets: Vec<NodeId> = Vec::new();
+        let mut parts: Vec<(Option<Vec<u32>>, usize, NodeId)> = Vec::new();
         for part in self.split(field, place, &state.lists())? {
             let next = match State::of(&part.lists) {
                 Some(next) => self.below(field + 1, place.with(field, part.kind), next)?,
                 None => SAME,
             };
-            targets.push(next);
-            match part.classes {
-                Some(classes) => {
-                    named.extend(&classes);
-                    if next != SAME {
-                        edges.push((classes, next));
+            parts.push((part.classes, part.kind, next));
+        }
+        if field == PROTOCOL {
+            self.join(&mut parts)?;
+        }
+        let node = match parts.split_first() {
+            None => SAME,
+            Some((first, others)) if others.iter().all(|other| other.2 == first.2) => first.2,
+            _ => {
+                let mut edges: Vec<(Vec<u32>, NodeId)> = Vec::new();
+                let mut rests: Vec<(usize, NodeId)> = Vec::new();
+                let mut named: Vec<u32> = Vec::new();
+                for (classes, kind, next) in parts {
+                    match classes {
+                        Some(classes) => {
+                            named.extend(&classes);
+                            edges.push((classes, next));
+                        }
+                        None => rests.push((kind, next)),
                     }
                 }
-                None => rests.push((part.kind, next)),
-            }
-        }
-        let node = match targets.split_first() {
-            None => SAME,
-            Some((first, others)) if others.iter().all(|other| other == first) => *first,
-            _ => {
+                edges.retain(|(_, next)| *next != SAME);
                 named.sort_unstable();
                 for (kind, next) in rests.into_iter().filter(|(_, next)| *next != SAME) {
                     let all = &self.domain.by_kind[field][kind];
@@ -259,11 +282,45 @@ impl<'a> Diagram<'a> {
         Ok(node)
     }
 
+    /// Lets a protocol of one family lead where one of both does, if over that family they lead alike: over the other one it
+    /// has no packets, so nobody can tell, and what both do is told once.
+    fn join(&mut self, parts: &mut [(Option<Vec<u32>>, usize, NodeId)]) -> Result<(), Error> {
+        let of_both = parts.iter().filter(|(_, kind, _)| PROTOCOL_KINDS[*kind].1.len() == 2);
+        let of_both: Vec<NodeId> = of_both.map(|(_, _, next)| *next).collect();
+        for (_, kind, next) in parts.iter_mut().filter(|(_, _, next)| *next != SAME) {
+            let &[family] = PROTOCOL_KINDS[*kind].1 else { continue };
+            for &other in &of_both {
+                if self.over(other, family)? == *next {
+                    *next = other;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a node of both families leads over one of them; all but those that ask for the destination lead there as they are.
+    fn over(&mut self, node: NodeId, family: usize) -> Result<NodeId, Error> {
+        let Some(Node { field: DESTINATION, edges }) = self.node(node) else { return Ok(node) };
+        let mut edges = edges.clone();
+        let classes = &self.space.lines[DESTINATION].classes;
+        for (own, _) in &mut edges {
+            self.steps.spend(own.len())?;
+            own.retain(|class| classes[*class as usize].kind == family);
+        }
+        edges.retain(|(own, _)| !own.is_empty());
+        Ok(match edges.as_slice() {
+            [] => SAME,
+            [(own, next)] if own.len() == self.domain.by_kind[DESTINATION][family].len() => *next,
+            _ => self.number(DESTINATION, edges),
+        })
+    }
+
     /// Whether two sides decide over any packet differently that `changed` allows; stops at the first.
     pub(crate) fn is_same(&mut self, changed: ListId, old: Side, new: Side) -> Result<bool, Error> {
         let mut same = HashSet::new();
         let state = State { changed, sides: [old, new] };
-        Ok(self.domain.is_empty() || self.same_below(PROTOCOL, Place::default(), state, &mut same)?)
+        Ok(self.domain.is_empty() || self.same_below(PROTOCOL, Place::ALL, state, &mut same)?)
     }
 
     fn same_below(
@@ -335,7 +392,7 @@ impl<'a> Diagram<'a> {
         let kinds = place.kinds(field);
         let parts = self.parts(field, kinds, &sets)?;
         let mut split = Vec::with_capacity(parts.len() + 2);
-        let mut left = [self.domain.by_kind[field][0].len(), self.domain.by_kind[field][1].len()];
+        let mut left = self.domain.by_kind[field].each_ref().map(Vec::len);
         let mut entries = Vec::new();
         let mut live = vec![false; sets.len()];
         for ((holding, kind), classes) in parts {
@@ -416,22 +473,28 @@ impl<'a> Diagram<'a> {
 }
 
 impl Place {
+    /// The first one.
+    const ALL: Self = Self { ports: 0, families: &[0, 1] };
+    const ONE: [[usize; 1]; 2] = [[0], [1]];
+
     /// The place after `field` had a value of that kind.
     fn with(self, field: usize, kind: usize) -> Self {
         match field {
-            PROTOCOL => Self { ports: kind, ..self },
-            DESTINATION => Self { family: kind, ..self },
+            PROTOCOL => {
+                let (ports, families) = PROTOCOL_KINDS[kind];
+                Self { ports, families }
+            }
+            DESTINATION => Self { families: &Self::ONE[kind], ..self },
             _ => self,
         }
     }
 
     /// The kinds that values of `field` can have here.
     fn kinds(self, field: usize) -> &'static [usize] {
-        const ONE: [[usize; 1]; 2] = [[0], [1]];
         match field {
-            PROTOCOL | DESTINATION => &[0, 1],
-            SOURCE => &ONE[self.family],
-            _ => &ONE[self.ports],
+            PROTOCOL => &[0, 1, 2, 3],
+            DESTINATION | SOURCE => self.families,
+            _ => &Self::ONE[self.ports],
         }
     }
 }

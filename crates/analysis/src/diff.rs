@@ -22,6 +22,8 @@ pub struct Network<'a> {
     /// What is on premises behind the gateway that each virtual network has or uses, in the model's order; empty where
     /// there is none, or nobody knows.
     pub on_premises: &'a [Vec<IpNet>],
+    /// Which IP configurations of each network interface reach the internet, in the model's order; empty where nobody knows.
+    pub internet: &'a [Vec<bool>],
 }
 
 /// How much is answered, and what it may cost.

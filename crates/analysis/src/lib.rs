@@ -26,8 +26,8 @@
 //!     ..model::Network::default()
 //! };
 //! let (old, new) = (network(allow(&[80])), network(allow(&[80, 8080])));
-//! let old = Network { network: &old, virtual_networks: &Default::default(), on_premises: &[] };
-//! let new = Network { network: &new, virtual_networks: &Default::default(), on_premises: &[] };
+//! let old = Network { network: &old, virtual_networks: &Default::default(), on_premises: &[], internet: &[] };
+//! let new = Network { network: &new, virtual_networks: &Default::default(), on_premises: &[], internet: &[] };
 //! let found = diff(&old, &new, &Limits::default())?;
 //! let region = &found.differences[0].regions[0];
 //! assert_eq!(analysis::text::ports(&region.destination_ports), "8080");

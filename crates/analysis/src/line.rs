@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::limits::{MAX_CLASSES, Steps};
 use crate::symbol::{Addresses, World, host};
+use packet::Protocol;
 use policy::{Atoms, IPV4, KINDS, Ranges};
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -19,6 +20,10 @@ pub(crate) const SOURCE_PORT: usize = 4;
 /// How many fields there are.
 pub(crate) const FIELDS: usize = 5;
 
+/// The kinds of protocol: of each the kind of its ports, and the kinds of the addresses that carry it. ICMP is IPv4's alone,
+/// and what no rule has a word for is IPv6's ICMPv6: Azure's network carries nothing else.
+pub(crate) const PROTOCOL_KINDS: [(usize, &[usize]); 4] = [(0, &[0, 1]), (1, &[0, 1]), (1, &[0]), (1, &[1])];
+
 /// How many ports there are.
 const PORTS: u128 = 1 << 16;
 
@@ -33,7 +38,7 @@ pub(crate) struct Line {
 /// Values that lie in the same sets, all of one kind.
 #[derive(Clone, Debug)]
 pub(crate) struct Class {
-    /// Protocols and ports: 0 with ports, 1 without. Addresses: 0 for IPv4, 1 for IPv6.
+    /// Protocols: a place in [`PROTOCOL_KINDS`]. Ports: 0, or 1 for none. Addresses: 0 for IPv4, 1 for IPv6.
     pub(crate) kind: usize,
     /// Of addresses, the number of the world.
     pub(crate) world: usize,
@@ -74,7 +79,7 @@ impl Line {
     /// The protocols; a set has a bit for each of [`KINDS`].
     pub(crate) fn protocols(sets: &[u8]) -> Self {
         let class = |nth: usize| Class {
-            kind: usize::from(!KINDS[nth].is_some_and(packet::Protocol::has_ports)),
+            kind: protocol_kind(KINDS[nth]),
             world: 0,
             ranges: Ranges::union([(nth as u128, nth as u128)]),
         };
@@ -242,6 +247,25 @@ impl Line {
             }
         }
     }
+}
+
+/// The kind of one of [`KINDS`].
+fn protocol_kind(kind: Option<Protocol>) -> usize {
+    match kind {
+        Some(protocol) if protocol.has_ports() => 0,
+        Some(Protocol::ICMP) => 2,
+        Some(_) => 1,
+        None => 3,
+    }
+}
+
+/// The protocols that packets of some families can have, a bit for each of [`KINDS`].
+pub(crate) fn carried(families: [bool; 2]) -> u8 {
+    let is_carried = |kind: &Option<Protocol>| {
+        let (_, by) = PROTOCOL_KINDS[protocol_kind(*kind)];
+        by.iter().any(|&family| families[family])
+    };
+    KINDS.iter().enumerate().filter(|(_, kind)| is_carried(kind)).fold(0, |bits, (nth, _)| bits | 1 << nth)
 }
 
 fn ends(classes: &[u32]) -> Option<(u32, u32)> {

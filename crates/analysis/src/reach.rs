@@ -1,5 +1,5 @@
-//! What network interfaces reach, whatever the rules say: virtual networks, sites on premises, public addresses, and the
-//! user-defined routes that lead elsewhere.
+//! What network interfaces reach, whatever the rules say: virtual networks, sites on premises, the internet, public addresses,
+//! and the user-defined routes that lead elsewhere.
 
 use crate::diff::Network;
 use crate::matching::{Matched, virtual_networks};
@@ -44,6 +44,11 @@ pub enum Reached {
     OnPremises {
         /// Their addresses, those of virtual networks left out: routes to these come first.
         addresses: Ranges,
+    },
+    /// The internet over one family, under whatever address.
+    Internet {
+        /// Whether over IPv6.
+        is_ipv6: bool,
     },
     /// The internet under an address of one's own, and from there back.
     PublicAddress {
@@ -90,12 +95,17 @@ pub(crate) fn changes(
         let (was, is) = (&old.network.network_interfaces[old_nic], &new.network.network_interfaces[new_nic]);
         let (Some(from), Some(to)) = (was.vnet(), is.vnet()) else { continue };
         let [gained, lost] = by_vnets.entry((from, to)).or_insert_with(|| comparison.vnets(from, to));
-        let [public_gained, public_lost] = public_addresses(old.network, was, new.network, is);
+        let reach = [(old, old_nic), (new, new_nic)]
+            .map(|(side, nic)| side.internet.get(nic).map(Vec::as_slice).unwrap_or_default());
+        let [mut own_gained, mut own_lost] = internet([was, is], reach);
+        let [gained_publics, lost_publics] = public_addresses(old.network, was, new.network, is);
+        own_gained.extend(gained_publics);
+        own_lost.extend(lost_publics);
         let tables = (tables(old.network, was), tables(new.network, is));
         let [route_gained, route_lost] =
             by_tables.entry(tables).or_insert_with_key(|(from, to)| comparison.user_routes(from, to));
         let nic = || Reacher::Nic(Arc::clone(&was.name));
-        list(&nic, [gained, &public_gained, route_gained], [lost, &public_lost, route_lost]);
+        list(&nic, [gained, &own_gained, route_gained], [lost, &own_lost, route_lost]);
     }
     for &(from, to) in &comparison.pairs {
         if !by_vnets.contains_key(&(from, to)) {
@@ -180,7 +190,7 @@ impl Reached {
     fn is_empty(&self) -> bool {
         match self {
             Self::VirtualNetwork { addresses, .. } | Self::OnPremises { addresses } => addresses.is_empty(),
-            Self::PublicAddress { .. } | Self::Route { .. } => false,
+            Self::Internet { .. } | Self::PublicAddress { .. } | Self::Route { .. } => false,
         }
     }
 }
@@ -234,6 +244,40 @@ fn is_same(one: NextHop, other: NextHop) -> bool {
         }
         _ => one == other,
     }
+}
+
+/// Over which families a NIC gains and loses the internet: with any address that it has on both sides. What comes and goes
+/// with an address is a matter of that.
+fn internet(nics: [&NetworkInterface; 2], reach: [&[bool]; 2]) -> [Vec<Reached>; 2] {
+    let [olds, mut news] = [0, 1].map(|side| {
+        let reaches = reach[side].iter().copied().chain(std::iter::repeat(false));
+        let own = nics[side].ip_configurations.iter();
+        let told = |own: &model::IpConfiguration| {
+            (own.private_address.map_or(own.is_ipv6, |it| it.is_ipv6()), own.private_address)
+        };
+        own.map(told).zip(reaches).collect::<Vec<_>>()
+    });
+    let mut changes = [Vec::new(), Vec::new()];
+    // Addresses that changed are paired as they stand.
+    let (mut pairs, mut left) = (Vec::new(), Vec::new());
+    for (own, was) in olds {
+        match news.iter().position(|(other, _)| own == *other) {
+            Some(place) => pairs.push((own.0, was, news.remove(place).1)),
+            None => left.push((own.0, was)),
+        }
+    }
+    for (is_ipv6, was) in left {
+        if let Some(place) = news.iter().position(|(other, _)| is_ipv6 == other.0) {
+            pairs.push((is_ipv6, was, news.remove(place).1));
+        }
+    }
+    for (is_ipv6, was, is) in pairs {
+        let it = Reached::Internet { is_ipv6 };
+        if was != is && !changes[usize::from(was)].contains(&it) {
+            changes[usize::from(was)].push(it);
+        }
+    }
+    changes
 }
 
 /// The public addresses that a NIC gains and loses. One that is the same address for the same private one has not changed,

@@ -1,7 +1,9 @@
 //! From ways through the diagram to regions that people can read, each with one packet.
 
 use crate::diagram::{CLOSED, Diagram, Domain, NodeId, OPENED, SAME};
-use crate::line::{DESTINATION, DESTINATION_PORT, FIELDS, PROTOCOL, SOURCE, SOURCE_PORT};
+use crate::line::{
+    DESTINATION, DESTINATION_PORT, FIELDS, PROTOCOL, PROTOCOL_KINDS, SOURCE, SOURCE_PORT, carried,
+};
 use crate::space::{Space, platform};
 use crate::symbol::{World, host};
 use crate::text::{self, Given};
@@ -17,7 +19,7 @@ use std::sync::{Arc, LazyLock};
 /// a packet can have. Regions of one comparison have no packet in common.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Region {
-    /// The protocols: a bit for each of [`KINDS`].
+    /// The protocols: a bit for each of [`KINDS`], of which `None` is ICMPv6.
     pub protocols: u8,
     /// The senders.
     pub source: Place,
@@ -122,19 +124,17 @@ pub(crate) fn regions(
         // Protocols without ports have no values.
         _ => Ranges::of_ports(&model::PortSet::full()),
     };
-    let places = |field: usize, other: usize| {
-        let kinds = kinds(space, other, &classes[other]);
-        places(space, field, &classes[field], whole(field), kinds)
-    };
+    let families = families(space, &classes);
+    let places = |field: usize| places(space, field, &classes[field], whole(field), families);
     let mut regions = Vec::new();
-    let destinations = places(DESTINATION, SOURCE);
-    for (source, source_worlds) in places(SOURCE, DESTINATION) {
+    let destinations = places(DESTINATION);
+    for (source, source_worlds) in places(SOURCE) {
         for (destination, destination_worlds) in &destinations {
             let sides = [(SOURCE, &source_worlds[..]), (DESTINATION, destination_worlds)];
             let Some((witness, chosen)) = witness(space, &classes, sides) else { continue };
             let [old_rule, new_rule] = tables.map(|tables| decider(space, tables, &chosen));
             regions.push(Region {
-                protocols,
+                protocols: protocols & carried(source.families(destination)),
                 source: source.clone(),
                 source_ports: ports(SOURCE_PORT),
                 destination: destination.clone(),
@@ -150,14 +150,30 @@ pub(crate) fn regions(
     regions
 }
 
-/// Which families some addresses are of.
-fn kinds(space: &Space, field: usize, classes: &[u32]) -> [bool; 2] {
-    let of = |kind| classes.iter().any(|class| space.lines[field].classes[*class as usize].kind == kind);
-    [of(0), of(1)]
+impl Place {
+    /// The families in which packets go from here to another place.
+    pub(crate) fn families(&self, to: &Self) -> [bool; 2] {
+        let four = Ranges::union([IPV4]);
+        [&Ranges::every_address().minus(&four), &four]
+            .map(|other| [self, to].into_iter().all(|place| !place.addresses.minus(other).is_empty()))
+    }
 }
 
-/// The classes of one side, grouped by what is supposed of them; each group with its worlds. Only addresses of the other
-/// side's families count, so a name that holds more of another one may stand for them.
+/// The families of packets that have some classes.
+fn families(space: &Space, classes: &[Vec<u32>; FIELDS]) -> [bool; 2] {
+    let any = |field: usize, is: &dyn Fn(usize) -> bool| {
+        classes[field].iter().any(|class| is(space.lines[field].classes[*class as usize].kind))
+    };
+    [0, 1].map(|family| {
+        let is_it = |kind| kind == family;
+        any(SOURCE, &is_it)
+            && any(DESTINATION, &is_it)
+            && any(PROTOCOL, &|kind| PROTOCOL_KINDS[kind].1.contains(&family))
+    })
+}
+
+/// The classes of one side, grouped by what is supposed of them; each group with its worlds. Only addresses of the packets'
+/// families count, so a name that holds more of another one may stand for them.
 fn places(
     space: &Space,
     field: usize,
@@ -232,17 +248,19 @@ fn witness(
             classes[field].iter().filter(fits).copied().collect::<Vec<u32>>()
         };
         let [sources, destinations] = sides.map(of);
-        if sources.is_empty() || destinations.is_empty() {
+        let spoken = classes[PROTOCOL].iter().copied().find(|class| {
+            let line = &space.lines[PROTOCOL];
+            line.classes.get(*class as usize).is_some_and(|it| PROTOCOL_KINDS[it.kind].1.contains(&family))
+        });
+        let Some(protocol) = spoken.filter(|_| !sources.is_empty() && !destinations.is_empty()) else {
             continue;
-        }
+        };
         let (destination, class) = address(space, DESTINATION, &destinations, None)?;
         chosen[DESTINATION] = class;
         let (source, class) = address(space, SOURCE, &sources, Some(destination))?;
         chosen[SOURCE] = class;
-        chosen[PROTOCOL] = *classes[PROTOCOL].first()?;
-        let protocol = KINDS.get(chosen[PROTOCOL] as usize).copied().flatten();
-        // SCTP, or ICMPv6: neither has a kind of its own.
-        let protocol = protocol.unwrap_or(if family == 0 { Protocol(132) } else { Protocol(58) });
+        chosen[PROTOCOL] = protocol;
+        let protocol = KINDS.get(protocol as usize).copied().flatten().unwrap_or(Protocol::ICMPV6);
         let mut port = |field: usize, wanted: u128| {
             let line = &space.lines[field];
             let kind = usize::from(!protocol.has_ports());

@@ -1,5 +1,6 @@
 //! Sets as people write them.
 
+use crate::line::carried;
 use crate::region::{Place, Region};
 use crate::symbol::World;
 use packet::Protocol;
@@ -52,26 +53,15 @@ fn word(world: &World) -> String {
     }
 }
 
-/// The protocols of a region, as Azure writes them: `*`, or a list.
-pub fn protocols(bits: u8) -> String {
-    if bits == (1 << KINDS.len()) - 1 {
+/// The protocols of a region, as Azure writes them: `*` for all that its addresses can carry, or a list.
+pub fn protocols(region: &Region) -> String {
+    let bits = region.protocols;
+    if bits == carried(region.source.families(&region.destination)) {
         return "*".into();
     }
     let held = KINDS.iter().enumerate().filter(|(nth, _)| bits & (1 << nth) != 0);
-    let words: Vec<&str> = held.map(|(_, kind)| kind.map_or("Other", protocol)).collect();
+    let words: Vec<String> = held.map(|(_, kind)| kind.unwrap_or(Protocol::ICMPV6).to_string()).collect();
     words.join(",")
-}
-
-/// A protocol that rules have a word for, as Azure writes it.
-pub fn protocol(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::TCP => "Tcp",
-        Protocol::UDP => "Udp",
-        Protocol::ICMP => "Icmp",
-        Protocol::ESP => "Esp",
-        Protocol::AH => "Ah",
-        _ => "Other",
-    }
 }
 
 /// Ports: `*`, or a list such as `80,1024-65535`.
@@ -138,7 +128,7 @@ impl fmt::Display for Region {
         write!(
             f,
             "{} from {} port {} to {} port {}: {:?} becomes {:?}",
-            protocols(self.protocols),
+            protocols(self),
             side(&self.source),
             ports(&self.source_ports),
             side(&self.destination),

@@ -285,7 +285,12 @@ fn one_change_among_a_thousand_rules_takes_few_steps() {
                 |rules: &[SecurityRule]| network(common::numbered(rules.to_vec()), Vec::new(), guarded);
             let (old, new) = (network(&all), network(&new));
             let tags = tags(&old);
-            let side = |network| analysis::Network { network, virtual_networks: &tags, on_premises: &[] };
+            let side = |network| analysis::Network {
+                network,
+                virtual_networks: &tags,
+                on_premises: &[],
+                internet: &[],
+            };
             let found = diff(&side(&old), &side(&new), &limits).unwrap();
             assert!(found.differences.iter().all(|one| one.is_complete));
         }
@@ -316,6 +321,72 @@ fn the_host_is_told_of_beside_another_family() {
         sources.dedup();
         assert_eq!(sources, ["168.63.129.16", "2001:db8::"]);
     }
+}
+
+/// What the network does not carry makes no difference, and what it carries of a family is told as everything.
+#[test]
+fn only_protocols_that_the_network_carries_count() {
+    use RuleProtocol::{Ah, Any, Esp, Icmp, Tcp, Udp};
+    let allow = |source: &str, protocols: &[RuleProtocol]| {
+        let one = |protocol: &RuleProtocol| SecurityRule {
+            name: "".into(),
+            default: false,
+            priority: 0,
+            direction: Direction::Inbound,
+            access: Access::Allow,
+            protocol: *protocol,
+            source: AddressMatch::Prefixes(vec![net(source)]),
+            source_ports: PortSet::full(),
+            destination: AddressMatch::Any,
+            destination_ports: PortSet::full(),
+        };
+        let rules = common::numbered(protocols.iter().map(one).collect());
+        let mut network = network(rules, Vec::new(), true);
+        network.network_interfaces[0].security_group = None;
+        network
+    };
+    let told = |old: &Network, new: &Network, limits: &Limits| {
+        let found = compare(old, new, limits);
+        let mut told: Vec<String> = found
+            .differences
+            .iter()
+            .flat_map(|one| &one.regions)
+            .map(|region| format!("{} {}", analysis::text::protocols(region), region.witness.protocol))
+            .collect();
+        told.sort_unstable();
+        told.dedup();
+        told
+    };
+    const FIVE: [RuleProtocol; 5] = [Tcp, Udp, Icmp, Esp, Ah];
+    let (four, six) = ("203.0.113.9/32", "2001:db8::/128");
+    for limits in [EVERYTHING, IN_PIECES] {
+        assert_eq!(told(&allow(four, &[Any]), &allow(four, &FIVE), &limits), [""; 0]);
+        assert_eq!(told(&allow(six, &[Icmp]), &allow(six, &[]), &limits), [""; 0]);
+        // Over IPv6 the five are all but ICMPv6.
+        assert_eq!(told(&allow(six, &[Any]), &allow(six, &FIVE), &limits), ["Icmpv6 Icmpv6"]);
+    }
+    for source in [four, six] {
+        assert_eq!(told(&allow(source, &[Any]), &allow(source, &[]), &EVERYTHING), ["* Tcp"]);
+    }
+    // Nor is what both families decide alike told once for each.
+    let open = |protocols: &[RuleProtocol]| {
+        let mut network = allow(four, protocols);
+        for rule in &mut network.security_groups[0].rules {
+            rule.source = AddressMatch::Any;
+            rule.source_ports = PortSet::from_ranges([0..=u16::MAX]);
+            rule.destination = AddressMatch::Tag(ServiceTag::VirtualNetwork);
+        }
+        network.virtual_networks[0].subnets.iter_mut().for_each(|subnet| subnet.security_group = None);
+        network.network_interfaces.clear();
+        network
+    };
+    let found = compare(&open(&[]), &open(&[Any]), &EVERYTHING);
+    let regions = found.differences.iter().map(|one| one.regions.len() as u64 + one.more).sum::<u64>();
+    let of_tcp = compare(&open(&[]), &open(&[Tcp]), &EVERYTHING);
+    assert_eq!(
+        regions,
+        of_tcp.differences.iter().map(|one| one.regions.len() as u64 + one.more).sum::<u64>()
+    );
 }
 
 /// Names are not meaning, however many are left.
@@ -365,8 +436,8 @@ fn limits() -> impl Strategy<Value = Limits> {
 
 fn compare(old: &Network, new: &Network, limits: &Limits) -> Diff {
     let (of_old, of_new) = (tags(old), tags(new));
-    let old = analysis::Network { network: old, virtual_networks: &of_old, on_premises: &[] };
-    let new = analysis::Network { network: new, virtual_networks: &of_new, on_premises: &[] };
+    let old = analysis::Network { network: old, virtual_networks: &of_old, on_premises: &[], internet: &[] };
+    let new = analysis::Network { network: new, virtual_networks: &of_new, on_premises: &[], internet: &[] };
     diff(&old, &new, limits).unwrap()
 }
 

@@ -193,7 +193,7 @@ fn side<'a>(
     network: &'a Network,
     virtual_networks: &'a BTreeMap<Vantage, Vec<IpNet>>,
 ) -> analysis::Network<'a> {
-    analysis::Network { network, virtual_networks, on_premises: &[] }
+    analysis::Network { network, virtual_networks, on_premises: &[], internet: &[] }
 }
 
 /// A Deny of Internet that a route has left nothing of IPv4 is no repetition of the default rule there.
@@ -220,7 +220,8 @@ fn a_rule_that_names_an_empty_internet_is_told_so() {
         };
         let network = routed(network, [vec![route], Vec::new()]);
         let tags = tags(&network);
-        let of = analysis::Network { network: &network, virtual_networks: &tags, on_premises: &[] };
+        let of =
+            analysis::Network { network: &network, virtual_networks: &tags, on_premises: &[], internet: &[] };
         let found = analysis::diagnostics(&network, &lint(&of).unwrap());
         found.into_iter().map(|it| (it.message, it.help.unwrap_or_default())).collect::<Vec<_>>()
     };

@@ -18,6 +18,7 @@ use std::net::IpAddr;
 struct Side {
     network: Network,
     on_premises: Vec<Vec<IpNet>>,
+    internet: Vec<Vec<bool>>,
 }
 
 /// So many virtual networks; the first one has the NICs of [`network`], and the last one has none.
@@ -36,6 +37,7 @@ prop_compose! {
         access in any::<bool>(),
         sites in prop::collection::vec(subsequence(SITES.to_vec(), 0..3), VNETS),
         tables in [routes(), routes()],
+        out in any::<[bool; 3]>(),
         publics in prop::collection::vec(prop::option::of(select(vec![Some("203.0.113.1"), Some("203.0.113.2"), None])), 3),
     ) -> Side {
         let mut network = routed(network(Vec::new(), Vec::new(), true), tables);
@@ -76,7 +78,8 @@ prop_compose! {
             own.nth(nth).unwrap().public_ip = held;
         }
         let on_premises = sites.iter().map(|list| list.iter().copied().map(net).collect()).collect();
-        Side { network, on_premises }
+        let internet = vec![out[..2].to_vec(), out[2..].to_vec()];
+        Side { network, on_premises, internet }
     }
 }
 
@@ -96,10 +99,11 @@ fn meant(side: &Side, from: usize, address: IpAddr) -> Vec<Option<usize>> {
 fn compare(old: &Side, new: &Side, limit: usize) -> Diff {
     let limits = Limits { regions: limit, ..Limits::default() };
     let no_rules = BTreeMap::new();
-    let [old, new] = [old, new].map(|Side { network, on_premises }| analysis::Network {
+    let [old, new] = [old, new].map(|Side { network, on_premises, internet }| analysis::Network {
         network,
         virtual_networks: &no_rules,
         on_premises,
+        internet,
     });
     diff(&old, &new, &limits).unwrap()
 }
@@ -172,6 +176,12 @@ proptest! {
             expected.sort_unstable();
             prop_assert_eq!(expected, publics(&new.network, nic));
             prop_assert!(told(lost).iter().all(|it| !told(gained).contains(it)));
+            for (own, (was, is)) in old.network.network_interfaces[nic].ip_configurations.iter()
+                .zip(old.internet[nic].iter().zip(&new.internet[nic]))
+            {
+                let it = Reached::Internet { is_ipv6: own.is_ipv6 };
+                prop_assert_eq!((gained.contains(&it), lost.contains(&it)), (!was && *is, *was && !is));
+            }
             let [before, after] = [&old, &new].map(|side| routes_of(&side.network, nic));
             for (list, expected) in [(gained, &after - &before), (lost, &before - &after)] {
                 let told = list.iter().filter_map(|it| match it {
@@ -224,6 +234,35 @@ proptest! {
     }
 }
 
+/// What reaches the internet is an address, so it is neither gained nor lost with another one of the same network interface.
+#[test]
+fn the_internet_is_reached_by_addresses() {
+    let with = |addresses: &[(&str, bool)]| {
+        let mut network = network(Vec::new(), Vec::new(), true);
+        let nic = &mut network.network_interfaces[1];
+        let own = |address: &str| IpConfiguration {
+            private_address: Some(address.parse().unwrap()),
+            ..nic.ip_configurations[0].clone()
+        };
+        nic.ip_configurations = addresses.iter().map(|(address, _)| own(address)).collect();
+        let reach = addresses.iter().map(|(_, reaches)| *reaches).collect();
+        Side { network, on_premises: Vec::new(), internet: vec![vec![true; 2], reach] }
+    };
+    let four = || vec![Reached::Internet { is_ipv6: false }];
+    let told = |old: &[(&str, bool)], new: &[(&str, bool)]| {
+        let found = compare(&with(old), &with(new), 9).reach;
+        found.first().map(|one| (one.gained.clone(), one.lost.clone()))
+    };
+    let own = [("10.0.0.2", true)];
+    assert_eq!(told(&own, &[("10.0.0.7", false), ("10.0.0.2", true)]), None);
+    assert_eq!(told(&own, &[("10.0.0.7", true), ("10.0.0.2", false)]), Some((vec![], four())));
+    // One that was given another address is the same still.
+    assert_eq!(told(&own, &[("10.0.0.7", true)]), None);
+    assert_eq!(told(&[("10.0.0.7", false)], &own), Some((four(), vec![])));
+    let two = [("10.0.0.2", true), ("10.0.0.3", false)];
+    assert_eq!(told(&two, &[("10.0.0.2", false), ("10.0.0.3", true)]), Some((four(), four())));
+}
+
 /// A private address that one side leaves open is no reason to tell of its public one.
 #[test]
 fn an_open_private_address_keeps_its_public_one() {
@@ -235,7 +274,7 @@ fn an_open_private_address_keeps_its_public_one() {
         let own = &mut network.network_interfaces[1].ip_configurations[0];
         (own.private_address, own.public_ip) =
             (private.map(|text| text.parse().unwrap()), Some(PublicIpIndex(0)));
-        Side { network, on_premises: Vec::new() }
+        Side { network, on_premises: Vec::new(), internet: Vec::new() }
     };
     let (open, known) = (with(None, "203.0.113.1"), with(Some("10.0.0.2"), "203.0.113.1"));
     assert_eq!(compare(&open, &known, 9).reach, []);
@@ -256,7 +295,7 @@ fn an_open_appliance_may_be_any_and_a_tag_is_its_name() {
         let route = |destination, next_hop| Route { name: "route".into(), destination, next_hop };
         let prefix = RouteDestination::Prefix(net("0.0.0.0/0"));
         let routes = vec![route(prefix, next_hop), route(RouteDestination::Tag(number), NextHop::Internet)];
-        Side { network: routed(network, [routes, Vec::new()]), on_premises: Vec::new() }
+        Side { network: routed(network, [routes, Vec::new()]), on_premises: Vec::new(), internet: Vec::new() }
     };
     let appliance = |address: &str| NextHop::VirtualAppliance(Some(address.parse().unwrap()));
     let old = with(appliance("10.0.0.4"), "Sql", &["Sql", "Storage"]);

@@ -100,7 +100,8 @@ fn tiles() -> Vec<SecurityRule> {
 fn found(rules: Vec<SecurityRule>, guarded: bool) -> Findings {
     let network = network(numbered(rules), Vec::new(), guarded);
     let tags = tags(&network);
-    lint(&analysis::Network { network: &network, virtual_networks: &tags, on_premises: &[] }).unwrap()
+    lint(&analysis::Network { network: &network, virtual_networks: &tags, on_premises: &[], internet: &[] })
+        .unwrap()
 }
 
 #[test]
@@ -127,7 +128,8 @@ fn compared(old: &[SecurityRule], new: &[SecurityRule], limits: &Limits) -> Diff
     let network = |rules: &[SecurityRule]| network(numbered(rules.to_vec()), Vec::new(), true);
     let (old, new) = (network(old), network(new));
     let tags = tags(&old);
-    let side = |network| analysis::Network { network, virtual_networks: &tags, on_premises: &[] };
+    let side =
+        |network| analysis::Network { network, virtual_networks: &tags, on_premises: &[], internet: &[] };
     diff(&side(&old), &side(&new), limits).unwrap()
 }
 

@@ -90,8 +90,8 @@ fn with_nic(mut network: Network) -> Network {
 
 fn compare(old: &Network, new: &Network) -> Diff {
     let (of_old, of_new) = (tags(old), tags(new));
-    let old = analysis::Network { network: old, virtual_networks: &of_old, on_premises: &[] };
-    let new = analysis::Network { network: new, virtual_networks: &of_new, on_premises: &[] };
+    let old = analysis::Network { network: old, virtual_networks: &of_old, on_premises: &[], internet: &[] };
+    let new = analysis::Network { network: new, virtual_networks: &of_new, on_premises: &[], internet: &[] };
     diff(&old, &new, &Limits::default()).unwrap()
 }
 
@@ -108,7 +108,7 @@ fn told(found: &Diff) -> Vec<String> {
             .iter()
             .map(|region| {
                 let ports = analysis::text::ports(&region.destination_ports);
-                format!("{} {ports} {:?}", analysis::text::protocols(region.protocols), region.new)
+                format!("{} {ports} {:?}", analysis::text::protocols(region), region.new)
             })
             .collect();
         // An address of either family has a region of its own.
@@ -130,7 +130,7 @@ const NEXT: Of<'static> = ("b", "10.0.2.0/24", None);
 fn a_subnet_that_loses_its_group_is_open() {
     let (old, new) = (one(&[web()], &[WEB, NEXT]), one(&[web()], &[BARE, NEXT]));
     let found = compare(&old, &new);
-    let opened = ["Tcp 0-442,444-65535 Allow; Udp,Icmp,Esp,Ah,Other * Allow", "* * Allow"];
+    let opened = ["Tcp 0-442,444-65535 Allow; Udp,Icmp,Esp,Ah * Allow", "* * Allow"];
     let subjects = ["Inbound", "Outbound"].map(|way| format!("subnet v1/a of web, {way}: "));
     assert!(found.only.is_empty());
     assert_eq!(told(&found), [0, 1].map(|nth| format!("{}{}", subjects[nth], opened[nth])));

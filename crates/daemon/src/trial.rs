@@ -70,8 +70,19 @@ fn differences(old: &Gateway, new: &Gateway) -> Result<Differences, String> {
     let tags = |gateway: &Gateway| virtual_network_tags(&gateway.network, &gateway.attachments);
     let [of_old, of_new] = [old, new].map(tags);
     let sites = [old, new].map(|it| snapshot::on_premises(&it.network, &it.attachments));
-    let old = analysis::Network { network: &old.network, virtual_networks: &of_old, on_premises: &sites[0] };
-    let new = analysis::Network { network: &new.network, virtual_networks: &of_new, on_premises: &sites[1] };
+    let internet = [old, new].map(snapshot::internet);
+    let old = analysis::Network {
+        network: &old.network,
+        virtual_networks: &of_old,
+        on_premises: &sites[0],
+        internet: &internet[0],
+    };
+    let new = analysis::Network {
+        network: &new.network,
+        virtual_networks: &of_new,
+        on_premises: &sites[1],
+        internet: &internet[1],
+    };
     let found = analysis::diff(&old, &new, &Limits::default()).map_err(|error| error.to_string())?;
     Ok(analysis::answer(&found))
 }

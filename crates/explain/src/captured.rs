@@ -2,7 +2,8 @@
 
 use packet::checksum::transport_sum;
 use packet::parse::{Fragment, NETWORK_AT};
-use packet::{Checksum, Mac, Malformed, Offload, Packet, Parsed, Protocol, parse};
+use packet::{Checksum, Mac, Offload, Packet, Parsed, Protocol, parse};
+use pipeline::DropReason;
 use std::fmt;
 
 /// The most bytes of an IP packet.
@@ -26,8 +27,10 @@ pub enum NotJudged {
     NotIp,
     /// Neighbour discovery, which concerns the link alone.
     Neighbour,
-    /// An IP packet that no correct sender makes.
-    Malformed(Malformed),
+    /// What was captured is no IP packet, and the rest is missing.
+    CutShort,
+    /// An IP packet that no correct sender makes, captured whole: the gateway drops it.
+    Malformed(DropReason),
 }
 
 impl NotJudged {
@@ -36,7 +39,8 @@ impl NotJudged {
         match self {
             Self::NotIp => "not-ip",
             Self::Neighbour => "neighbour-discovery",
-            Self::Malformed(_) => "malformed",
+            Self::CutShort => "malformed",
+            Self::Malformed(reason) => reason.slug(),
         }
     }
 
@@ -45,14 +49,18 @@ impl NotJudged {
         match self {
             Self::NotIp => "No IP packet.",
             Self::Neighbour => "Neighbour discovery, which no rule judges.",
-            Self::Malformed(_) => "Not enough of it was captured, or it contradicts itself.",
+            Self::CutShort => "Not enough of it was captured, or it contradicts itself.",
+            Self::Malformed(reason) => reason.text(),
         }
     }
 }
 
 impl fmt::Display for NotJudged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text())
+        match self {
+            Self::Malformed(reason) => write!(f, "{}: {}", reason.slug(), reason.text()),
+            _ => f.write_str(self.text()),
+        }
     }
 }
 
@@ -75,7 +83,11 @@ impl Captured {
         bytes.extend_from_slice(&kind);
         bytes.extend_from_slice(captured);
         bytes.resize(NETWORK_AT + whole, 0);
-        let packet = match parse(&bytes).map_err(NotJudged::Malformed)? {
+        let malformed = |why| match captured.len() < whole {
+            true => NotJudged::CutShort,
+            false => NotJudged::Malformed(DropReason::from(why)),
+        };
+        let packet = match parse(&bytes).map_err(malformed)? {
             Parsed::Ip(packet) => packet,
             Parsed::Neighbour(_) => return Err(NotJudged::Neighbour),
             Parsed::Vlan | Parsed::Other(_) => return Err(NotJudged::NotIp),

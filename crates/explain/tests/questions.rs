@@ -4,12 +4,12 @@
 use explain::{Arrivals, Asked, Captured, NotJudged, Nowhere, Words, earlier};
 use model::{Direction, NextHop};
 use packet::Checksum;
-use pipeline::Explanation;
+use pipeline::{DropReason, Explanation};
 use policy::reference::{Meaning, field_matches};
 use proptest::prelude::*;
 use snapshot::virtual_network_tag;
 use std::sync::Arc;
-use testkit::build::ipv4;
+use testkit::build::{fragments, ipv4};
 use testkit::lab::{Blueprint, Lab};
 
 const VM1: &str = "10.0.1.4";
@@ -72,7 +72,13 @@ fn a_captured_packet_is_what_it_was() {
     unfinished[36] ^= 1;
     assert_eq!(Captured::read(&unfinished, ip.len()).unwrap().offload.checksum, Checksum::Verified);
     assert_eq!(Captured::read(&[], 0).unwrap_err(), NotJudged::NotIp);
-    assert!(matches!(Captured::read(&ip[..30], 30), Err(NotJudged::Malformed(_))));
+    assert_eq!(Captured::read(&ip[..30], 30).unwrap_err(), NotJudged::Malformed(DropReason::BadLength));
+    // A first fragment that hides its header (RFC 1858) is that, unless the rest of it was not captured.
+    let tiny = fragments(&frame, 8)[0][14..].to_vec();
+    let hidden = NotJudged::Malformed(DropReason::BadFragment);
+    assert_eq!(Captured::read(&tiny, tiny.len()).unwrap_err(), hidden);
+    assert!(hidden.to_string().starts_with("bad-fragment: The fragment hides"), "{hidden}");
+    assert_eq!(Captured::read(&tiny[..24], tiny.len()).unwrap_err(), NotJudged::CutShort);
 }
 
 /// Every earlier rule that is told, against the reference.

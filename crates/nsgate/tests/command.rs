@@ -495,6 +495,22 @@ fn rules_that_change_nothing_are_warnings_at_their_line() {
     assert_eq!(found.len(), 1, "{found:#?}");
     assert_eq!(found[0]["code"], json!("ShadowedSecurityRule"));
     assert!(found[0].to_string().contains("Office"), "{found:#?}");
+
+    // ICMPv6 is another protocol than ICMP.
+    for (protocol, source, is_told) in
+        [("Icmp", "2001:db8::/32", true), ("*", "2001:db8::/32", false), ("Icmp", "203.0.113.0/24", false)]
+    {
+        let text = text.replace(r#""protocol": "*""#, &format!(r#""protocol": "{protocol}""#));
+        let text = text.replace("203.0.113.0/24", source).replace("203.0.113.7", "198.51.100.7");
+        let file = written(&directory, "icmp.json", &text).display().to_string();
+        let checked = nsgate(&["check", &file, "--output", "json"]);
+        assert_eq!(checked.status.code(), Some(0));
+        let found = json_of(&checked);
+        let told = found.as_array().unwrap().iter().find(|one| one["code"] == "IcmpOverIpv6");
+        assert_eq!(told.is_some(), is_told, "{protocol} {source}: {found:#?}");
+        let message = told.map(|one| one["message"].to_string()).unwrap_or_default();
+        assert!(!is_told || message.contains("'web/Office' holds no packet"), "{message}");
+    }
 }
 
 /// A subnet whose packets a route table would send to an appliance.
@@ -922,6 +938,126 @@ network interface app1-nic, whatever the rules say
 ";
     assert!(out(&said).contains(told), "{}", out(&said));
     assert!(out(&said).ends_with("; 6 changes of reach\n"), "{}", out(&said));
+}
+
+/// A network interface with an address of each family, and a public one for that of IPv6; one more of IPv4.
+fn two_families(default_outbound: bool) -> String {
+    format!(
+        r#"[{{"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {{
+            "addressSpace": {{"addressPrefixes": ["10.0.0.0/16", "fd00::/48"]}},
+            "subnets": [{{"name": "a", "properties": {{
+                "addressPrefixes": ["10.0.0.0/24", "fd00::/64"], "defaultOutboundAccess": {default_outbound}}}}}]}}}},
+        {{"type": "Microsoft.Network/publicIPAddresses", "name": "p", "sku": {{"name": "Standard"}},
+          "properties": {{"ipAddress": "2001:db8:1::9", "publicIPAddressVersion": "IPv6", "publicIPAllocationMethod": "Static"}}}},
+        {{"type": "Microsoft.Network/networkInterfaces", "name": "n", "properties": {{"ipConfigurations": [
+            {{"name": "i4", "properties": {{"subnet": {{"id": "v/a"}}, "primary": true, "privateIPAddress": "10.0.0.4"}}}},
+            {{"name": "i6", "properties": {{"subnet": {{"id": "v/a"}}, "privateIPAddressVersion": "IPv6",
+                "privateIPAddress": "fd00::4", "publicIPAddress": {{"id": "p"}}}}}}]}}}},
+        {{"type": "Microsoft.Network/networkInterfaces", "name": "m", "properties": {{"ipConfigurations": [
+            {{"name": "i4", "properties": {{"subnet": {{"id": "v/a"}}, "primary": true, "privateIPAddress": "10.0.0.5"}}}},
+            {{"name": "i6", "properties": {{"subnet": {{"id": "v/a"}}, "privateIPAddressVersion": "IPv6",
+                "privateIPAddress": "fd00::5"}}}}]}}}}]"#
+    )
+}
+
+#[test]
+fn documents_alone_lead_both_families_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = written(&directory, "net.json", &two_families(true)).display().to_string();
+    for (packet, verdict) in [
+        ("tcp 10.0.0.5:5 8.8.8.8:443", "forwarded"),
+        ("tcp [fd00::4]:5 [2001:4860::1]:443", "forwarded"),
+        ("tcp [fd00::5]:5 [2001:4860::1]:443", "no-ipv6-snat"),
+    ] {
+        let said = nsgate(&["explain", "--file", &file, packet, "--output", "json"]);
+        assert_eq!(json_of(&said)["verdict"], verdict, "{packet}: {}{}", out(&said), err(&said));
+    }
+}
+
+#[test]
+fn a_question_about_icmp_over_ipv6_is_told_what_it_is_about() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = written(&directory, "net.json", &two_families(true)).display().to_string();
+    for (protocol, source, destination, is_told) in [
+        ("ICMP", "2001:db8::9", "fd00::4", true),
+        ("ICMP", "*", "fd00::4", true),
+        ("TCP", "2001:db8::9", "fd00::4", false),
+        ("ICMP", "8.8.8.8", "10.0.0.4", false),
+    ] {
+        let asked = [
+            "--direction",
+            "Inbound",
+            "--protocol",
+            protocol,
+            "--source",
+            source,
+            "--destination",
+            destination,
+        ];
+        let said = nsgate(
+            &[&["run-configuration-diagnostic", "--file", &file, "--resource", "n"][..], &asked].concat(),
+        );
+        assert_eq!(
+            out(&said).contains("over IPv6 this is ICMPv6"),
+            is_told,
+            "{asked:?}: {}{}",
+            out(&said),
+            err(&said)
+        );
+    }
+}
+
+#[test]
+fn the_internet_is_part_of_what_is_reached() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |path: &PathBuf| path.display().to_string();
+    let open = path(&written(&directory, "open.json", &two_families(true)));
+    let closed = path(&written(&directory, "closed.json", &two_families(false)));
+    let gateway = |name: &str, internet: &str, outbound: &str| {
+        let text = format!(
+            "network: {{ files: [open.json] }}\nattachments:\n  - {{ interface: e1, nic: n }}\n  - {{ interface: e2, nic: m }}\n\
+             {internet}{outbound}"
+        );
+        path(&written(&directory, name, &text))
+    };
+    let four = "  - { interface: e0, internet: { address: 203.0.113.2/24, nextHop: 203.0.113.1 } }\n";
+    let both = "  - { interface: e0, internet: { address: [203.0.113.2/24, '2001:db8:2::2/64'], nextHop: [203.0.113.1, '2001:db8:2::1'] } }\n";
+    let outbound = "outbound: { defaultPublicIp: 203.0.113.10 }\n";
+    let whole = gateway("whole.yaml", both, outbound);
+    let all = "network interfaces n, m, whatever the rules say";
+    for (old, new, told) in [
+        (
+            &open,
+            &closed,
+            "network interface m, whatever the rules say\n  lost   internet over IPv4\ndifferent: 1 change of reach\n".to_owned(),
+        ),
+        (
+            &whole,
+            &gateway("without-outbound.yaml", both, ""),
+            format!("{all}\n  lost   internet over IPv4\ndifferent: 2 changes of reach\n"),
+        ),
+        (
+            &whole,
+            &gateway("four.yaml", four, outbound),
+            "network interface n, whatever the rules say\n  lost   internet over IPv6\ndifferent: 1 change of reach\n".to_owned(),
+        ),
+        (
+            &whole,
+            &gateway("without-internet.yaml", "", ""),
+            "network interface n, whatever the rules say\n  lost   internet over IPv4\n  lost   internet over IPv6\n\
+             network interface m, whatever the rules say\n  lost   internet over IPv4\ndifferent: 3 changes of reach\n"
+                .to_owned(),
+        ),
+    ] {
+        let said = nsgate(&["diff", old, new]);
+        assert_eq!((said.status.code(), out(&said)), (Some(1), told), "{new}: {}", err(&said));
+        let back = nsgate(&["diff", new, old, "--output", "json"]);
+        let gained = json_of(&back)["reach"][0]["gained"][0].clone();
+        assert_eq!(gained["kind"], "internet", "{new}: {}", err(&back));
+    }
+    // As whom they leave is not compared.
+    let other = gateway("other.yaml", both, "outbound: { defaultPublicIp: 203.0.113.11 }\n");
+    assert_eq!(nsgate(&["diff", &whole, &other]).status.code(), Some(0));
 }
 
 #[test]

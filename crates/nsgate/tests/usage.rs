@@ -100,6 +100,31 @@ fn a_reader_who_goes_does_not_change_the_verdict() {
 }
 
 #[test]
+fn a_machine_with_several_network_interfaces_is_told_from_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = network(&directory);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let machine = r#""virtualMachine": {"id": "/subscriptions/s1/resourceGroups/blue/providers/Microsoft.Compute/virtualMachines/vm1"},"#;
+    let two = text.replace(
+        r#""name": "n2", "properties": { "#,
+        &format!(r#""name": "n2", "properties": {{ {machine}"#),
+    );
+    assert_ne!(two, text);
+    std::fs::write(&file, two).unwrap();
+    let asked = |resource: &str| {
+        format!(
+            "run-configuration-diagnostic --file {file} --direction Inbound --protocol TCP --source 8.8.8.8 \
+             --destination 10.0.1.4 --resource {resource}"
+        )
+    };
+    for resource in ["vm1", "VM1", "vm1 -g blue"] {
+        refused(&asked(resource), "has several network interfaces, such as n1 and n2: name one");
+    }
+    refused(&asked("vm2"), "there is no network interface");
+    told(&asked("n2"));
+}
+
+#[test]
 fn a_place_selects_or_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let file = network(&directory);
@@ -301,6 +326,35 @@ fn errors_are_for_programs_where_the_answer_would_have_been() {
         (&json!(true), &json!(0), &json!(0))
     );
     assert_eq!(summary["ignored"], json!({"Microsoft.KeyVault/vaults": 1}));
+}
+
+#[test]
+fn a_command_line_that_is_not_understood_is_told_to_programs_too() {
+    let flow = format!("test-ip-flow --config {TWO} --nic web1-nic --local 10.0.1.4:80 --remote 8.8.8.8:*");
+    for (words, said) in [
+        (format!("{flow} --direction Sideways --protocol TCP"), "'Sideways' for '--direction"),
+        (format!("{flow} --direction Inbound --protocol ICMP"), "run-configuration-diagnostic"),
+        (flow, "not provided"),
+    ] {
+        for output in ["-o json", "--output=JSONC", "-ojson"] {
+            let told = nsgate(&format!("{words} {output}"));
+            let [one] = &errors(&told)[..] else { panic!("{}", err(&told)) };
+            assert_eq!((told.status.code(), &one["severity"]), (Some(2), &json!("error")));
+            let message = one["message"].as_str().unwrap();
+            assert!(message.contains(said) && !message.contains("Usage"), "{message}");
+        }
+        let told = refused(&format!("{words} -o text"), said);
+        assert!(told.starts_with("error: "), "{told}");
+    }
+    assert!(told("test-ip-flow --help -o json").contains("Usage"));
+}
+
+#[test]
+fn a_packet_of_an_unknown_protocol_is_no_document() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = network(&directory);
+    refused(&format!("explain --file {file} gre 10.0.1.4 10.0.1.5"), "\"gre\": expected a packet");
+    refused(&format!("explain --file {file}"), "no packet is given");
 }
 
 #[test]

@@ -33,6 +33,22 @@ impl Protocol {
     }
 }
 
+impl Protocol {
+    /// Whether Azure's network carries it over IPv4, or over IPv6.
+    ///
+    /// # Source
+    /// Azure "Virtual network FAQ", *What protocols can I use in virtual networks?*
+    #[inline]
+    pub const fn is_carried(self, over_v4: bool) -> bool {
+        match self {
+            Self::TCP | Self::UDP | Self::ESP | Self::AH => true,
+            Self::ICMP => over_v4,
+            Self::ICMPV6 => !over_v4,
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {

@@ -7,7 +7,7 @@ use crate::route::{Route, answers, attachment_of, outward, route, to_vnet};
 use crate::step::{Plan, Refusal, Step, World};
 use crate::{DropReason, IcmpError};
 use packet::parse::Fragment;
-use packet::{AttachmentId, FlowKey, Owner, Packet, Protocol, Transport};
+use packet::{AttachmentId, FlowKey, Owner, Packet, Transport};
 use snapshot::{Link, Prefixes, Public, Reach, Snapshot};
 
 /// Whether such a packet can be the first of a flow.
@@ -17,14 +17,10 @@ pub(crate) fn may_begin(packet: &Packet) -> Result<(), DropReason> {
         Transport::OtherIcmp { .. } => return Err(DropReason::UnsupportedIcmp),
         _ => {}
     }
-    // Azure's network carries no others (Azure "Virtual network FAQ", protocols).
-    let icmp = if packet.source.is_v4() { Protocol::ICMP } else { Protocol::ICMPV6 };
-    if !matches!(packet.protocol, Protocol::TCP | Protocol::UDP | Protocol::ESP | Protocol::AH)
-        && packet.protocol != icmp
-    {
-        return Err(DropReason::UnsupportedProtocol);
+    match packet.protocol.is_carried(packet.source.is_v4()) {
+        true => Ok(()),
+        false => Err(DropReason::UnsupportedProtocol),
     }
-    Ok(())
 }
 
 /// From a NIC: its outbound rules, then the route, then whatever stands before the destination.

@@ -7,7 +7,7 @@ use crate::sets::{AddressSets, Numbered};
 use model::{AddressMatch, PortSet, RuleProtocol, SecurityRule, VnetIndex};
 use packet::Protocol;
 
-/// The kinds of protocol that rules tell apart; `None` is any other.
+/// The kinds of protocol that rules tell apart; `None` is any other, of which Azure's network carries ICMPv6 alone.
 pub const KINDS: [Option<Protocol>; PROTOCOLS] = [
     Some(Protocol::TCP),
     Some(Protocol::UDP),

@@ -105,6 +105,7 @@ fn reached(it: &Reached) -> String {
     match it {
         Reached::VirtualNetwork { name, addresses } => format!("virtual network {name}: {}", list(addresses)),
         Reached::OnPremises { addresses } => format!("on premises: {}", list(addresses)),
+        Reached::Internet { ip_version } => format!("internet over {ip_version}"),
         Reached::PublicIpAddress { name, address, private_address } => {
             let address = address.map_or("not assigned yet".into(), |address| address.to_string());
             let of = private_address.map(|private| format!(" for {private}")).unwrap_or_default();

@@ -147,8 +147,14 @@ fn ports(ranges: &[String]) -> String {
     shortened(&ranges.iter().map(short).collect::<Vec<_>>())
 }
 
+/// The address of a prefix that holds one alone.
+fn bare(prefix: &str) -> &str {
+    let single = if prefix.contains(':') { "/128" } else { "/32" };
+    prefix.strip_suffix(single).unwrap_or(prefix)
+}
+
 fn shortened(list: &[String]) -> String {
-    let shown: Vec<&str> = list.iter().take(SHOWN).map(|it| it.strip_suffix("/32").unwrap_or(it)).collect();
+    let shown: Vec<&str> = list.iter().take(SHOWN).map(|it| bare(it)).collect();
     match list.len().checked_sub(SHOWN) {
         Some(more) if more > 0 => format!("{} and {more} more", shown.join(", ")),
         _ => shown.join(", "),
@@ -262,4 +268,13 @@ fn place(id: &str) -> String {
 
 fn access(access: &str, look: &Look) -> String {
     look.verdict(access, access == "Allow")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn only_a_whole_address_goes_without_its_length() {
+        let list = ["10.0.0.4/32", "2001:db8::4/128", "2001:db8::/32"].map(str::to_owned);
+        assert_eq!(super::shortened(&list), "10.0.0.4, 2001:db8::4, 2001:db8::/32");
+    }
 }

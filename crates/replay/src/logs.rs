@@ -5,6 +5,7 @@ use explain::Arrivals;
 use flowlog::{Entry, Form, Mac, Record, Rule};
 use model::{Access, Direction, NicIndex};
 use packet::{Address, Protocol};
+use pipeline::DropReason;
 use policy::Tuple;
 use snapshot::{Gateway, Snapshot};
 use std::collections::HashMap;
@@ -95,8 +96,14 @@ impl Side {
             flowlog::Direction::Outbound => Direction::Outbound,
         };
         let verdict = self.snapshot.test_ip_flow(nic, direction, &tuple(entry)).ok_or(NOT_ITS_OWN)?;
-        let allow = verdict.access == Access::Allow;
-        let reason = match (&verdict.rule, allow) {
+        // No rule is asked about what the network does not carry.
+        let is_carried = Protocol(entry.tuple.protocol).is_carried(entry.tuple.source.is_ipv4());
+        let (allow, rule) = match is_carried {
+            true => (verdict.access == Access::Allow, verdict.rule),
+            false => (false, None),
+        };
+        let reason = match (&rule, allow) {
+            _ if !is_carried => Some(DropReason::UnsupportedProtocol.slug()),
             (Some(_), _) => None,
             (None, true) if verdict.is_guarded => Some(PLATFORM.0),
             (None, true) => Some("no-nsg"),
@@ -105,8 +112,8 @@ impl Side {
         let name = self.snapshot.network.network_interfaces.get(nic.0).map(|nic| nic.name.to_string());
         let verdict = Verdict {
             allow,
-            nsg: verdict.rule.as_ref().map(|rule| rule.nsg.to_string()),
-            rule: verdict.rule.as_ref().map(snapshot::RuleName::azure),
+            nsg: rule.as_ref().map(|rule| rule.nsg.to_string()),
+            rule: rule.as_ref().map(snapshot::RuleName::azure),
             reason,
         };
         Ok((name.unwrap_or_default(), verdict))

@@ -113,6 +113,29 @@ fn a_vnet_flow_log_names_its_nsg_and_its_network_interface() {
     assert_eq!(reasons, [("not-its-address", 1), ("platform", 1)]);
 }
 
+/// No rule is asked about what the network does not carry, as of a capture.
+#[test]
+fn what_the_network_does_not_carry_is_denied() {
+    let record = |protocol: u8, ends: &str| {
+        format!(
+            r#"{{"records":[{{"flowLogVersion":4,"macAddress":"0022480A0B0C","flowLogResourceID":"/F","flowRecords":{{"flows":[
+             {{"aclID":"/subscriptions/0/networkSecurityGroups/web-nsg","flowGroups":[{{"rule":"DefaultRule_AllowInternetOutBound",
+             "flowTuples":["1767607231000,{ends},0,0,{protocol},O,B,NX,0,0,0,0"]}}]}}]}}}}]}}"#
+        )
+    };
+    for (protocol, is_carried) in [(1, true), (50, true), (47, false), (58, false), (132, false)] {
+        let answer = run(&record(protocol, "10.0.1.5,198.51.100.7"), &policy(), None, 10);
+        let [one] = &answer.differences[..] else {
+            assert!(is_carried && answer.same == 1, "{protocol}: {answer:#?}");
+            continue;
+        };
+        let said = (one.now.access.as_str(), one.now.rule.as_deref(), one.now.reason.as_deref());
+        let allowed = ("Allow", Some("defaultSecurityRules/AllowInternetOutBound"), None);
+        let refused = ("Deny", None, Some("unsupported-protocol"));
+        assert_eq!(said, if is_carried { allowed } else { refused }, "{protocol}");
+    }
+}
+
 /// An NSG that no rule of had a say is not no NSG.
 #[test]
 fn what_goes_to_the_platform_is_the_platforms() {

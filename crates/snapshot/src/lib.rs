@@ -11,6 +11,7 @@
 //! | `snapshot`, `compile` | what stands in the tables, and how does it come there? |
 //! | `link` | what is behind an attachment, and who is asked there for the next hop? |
 //! | `reach` | whom do the private addresses mean that a network reaches, and what is VirtualNetwork to its rules? |
+//! | `internet` | who reaches the internet? |
 //! | `user_routes` | which packets does a route table lead elsewhere? |
 //! | `named_route` | which route is it, by name? |
 //! | `guards` | which NSGs stand before an address, in which order? |
@@ -20,6 +21,7 @@
 
 mod gateway;
 mod guards;
+mod internet;
 mod link;
 mod named_route;
 mod names;
@@ -33,6 +35,7 @@ mod verify;
 
 pub use gateway::{Attachment, AttachmentKind, Gateway};
 pub use guards::{Guards, Level};
+pub use internet::internet;
 pub use link::{Behind, Link, Outside, holds};
 pub use named_route::UserRoute;
 pub use names::{Names, RuleId, RuleName};

@@ -21,6 +21,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use compile::may_share;
+
 /// 168.63.129.16, the platform's own address in every virtual network.
 pub const PLATFORM: Address = Address::from_v4_bits(0xa83f_8110);
 

@@ -9,11 +9,16 @@ use control::answer::{
 use control::{Diagnostic, Verbosity};
 use ipnet::IpNet;
 use model::{
-    Access, AddressMatch, Direction, IpConfiguration, Network, NetworkInterface, NicIndex, ServiceTag,
+    Access, AddressMatch, Direction, IpConfiguration, Network, NetworkInterface, NicIndex, RuleProtocol,
+    ServiceTag,
 };
 use policy::{Fates, FieldMatches, GroupId, IPV4, Match, PLATFORM, Question, Ranges, Spoken, Traffic, Tuple};
 use snapshot::{Guards, Level, Snapshot};
 use std::net::IpAddr;
+
+/// What ICMP is over IPv6.
+const ICMPV6_NOTE: &str =
+    "over IPv6 this is ICMPv6, which only rules about any protocol hold, not those about Icmp";
 
 /// Asks the NSGs before a network interface about all packets of a question at once, as Azure's network configuration
 /// diagnostic does: rules only, no live flows, no routes.
@@ -62,6 +67,7 @@ pub fn diagnose(snapshot: &Snapshot, asked: &Diagnostic) -> Result<Diagnosis, St
     let mut result =
         if guards.is_none() { asking.without_rules(&question)? } else { asking.rules(guards, &question)? };
     result.notes.splice(0..0, note);
+    result.notes.extend(is_icmpv6(&question).then(|| ICMPV6_NOTE.to_owned()));
     Ok(Diagnosis { profile: canonical(profile, direction), network_security_group_result: result })
 }
 
@@ -81,6 +87,12 @@ fn canonical(profile: &Profile, direction: Direction) -> Profile {
         protocol => protocol.to_owned(),
     };
     Profile { direction, protocol, ..profile.clone() }
+}
+
+/// Whether a question about ICMP has only IPv6 packets.
+fn is_icmpv6(question: &Question) -> bool {
+    let is_v6 = |side: &AddressMatch| matches!(side, AddressMatch::Prefixes(list) if list.iter().all(|it| it.addr().is_ipv6()));
+    question.protocol == RuleProtocol::Icmp && (is_v6(&question.source) || is_v6(&question.destination))
 }
 
 /// Two sides of prefixes of different families have no packet between them.

@@ -13,9 +13,15 @@ use std::net::{IpAddr, SocketAddr};
 /// One sentence for whoever asked; so with everything that is read here.
 pub(crate) fn target(network: &Network, nic: Option<&str>, vm: Option<&str>) -> Result<NicIndex, String> {
     match (nic, vm) {
-        (Some(nic), Some(vm)) if last_word(nic) == last_word(vm) => network
-            .find_nic(nic)
-            .or_else(|missing| network.find_nic_of_machine(vm).map_err(|_| missing.sentence())),
+        (Some(nic), Some(vm)) if last_word(nic) == last_word(vm) => {
+            let is_machines = |nth| network.is_of_machine(NicIndex(nth), vm) == Some(true);
+            network.find_nic(nic).or_else(|missing| {
+                match (0..network.network_interfaces.len()).any(is_machines) {
+                    true => network.find_nic_of_machine(vm),
+                    false => Err(missing.sentence()),
+                }
+            })
+        }
         (Some(nic), Some(vm)) => {
             let found = network.find_nic(nic).map_err(|missing| missing.sentence())?;
             match network.is_of_machine(found, vm) {

@@ -52,11 +52,11 @@ const PORTS: [u16; 11] = [0, 53, 54, 79, 80, 81, 82, 443, 444, 1024, 1688];
 const SOURCE_PORTS: [u16; 3] = [53, 80, 1024];
 const RANGES: [&str; 7] = ["53-53", "79-81", "80-80", "443-443", "0-1023", "81-65535", "0-65535"];
 
-/// Every packet.
+/// Every packet that Azure's network carries.
 pub(crate) fn packets() -> Vec<Tuple> {
     let addresses: Vec<IpAddr> = ADDRESSES.map(|text| text.parse().unwrap()).to_vec();
     let protocols =
-        [Protocol::TCP, Protocol::UDP, Protocol::ICMP, Protocol::ESP, Protocol::AH, Protocol(132)];
+        [Protocol::TCP, Protocol::UDP, Protocol::ICMP, Protocol::ESP, Protocol::AH, Protocol::ICMPV6];
     let mut packets = Vec::new();
     for protocol in protocols {
         let (ports, source_ports) = if protocol.has_ports() {
@@ -65,7 +65,12 @@ pub(crate) fn packets() -> Vec<Tuple> {
             (vec![None], vec![None])
         };
         for (source, destination) in addresses.iter().flat_map(|a| addresses.iter().map(move |b| (*a, *b))) {
-            if source.is_ipv4() != destination.is_ipv4() {
+            let is_carried = match protocol {
+                Protocol::ICMP => source.is_ipv4(),
+                Protocol::ICMPV6 => source.is_ipv6(),
+                _ => true,
+            };
+            if source.is_ipv4() != destination.is_ipv4() || !is_carried {
                 continue;
             }
             for (&source_port, &destination_port) in

@@ -59,6 +59,11 @@ pub enum Reached {
         /// The addresses, as a list of prefixes.
         addresses: String,
     },
+    /// The internet, under whatever address.
+    Internet {
+        /// `IPv4` or `IPv6`.
+        ip_version: String,
+    },
     /// The internet, under a public address of its own.
     PublicIpAddress {
         /// The name of the public address.

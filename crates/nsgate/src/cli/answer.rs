@@ -15,7 +15,7 @@ pub enum Output {
 }
 
 /// Reads `--output`, which knows the words of Azure's CLI.
-pub(super) fn output(word: &str) -> Result<Output, String> {
+pub(crate) fn output(word: &str) -> Result<Output, String> {
     match word.to_ascii_lowercase().as_str() {
         "text" | "table" => Ok(Output::Text),
         "json" | "jsonc" => Ok(Output::Json),

@@ -14,6 +14,7 @@ mod packets;
 mod running;
 mod views;
 
+pub(crate) use answer::output;
 pub use answer::{LogFormat, Output};
 pub use documents::{Check, Diff, Expand, Given};
 pub use packets::{Explain, Replay};

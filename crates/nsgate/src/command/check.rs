@@ -123,8 +123,12 @@ fn check_documents(files: &[PathBuf], given: &Given<'_>) -> (Vec<Diagnostic>, Ab
 /// Warnings of rules that change nothing. A policy that is too large for an answer is refused elsewhere.
 fn idle_rules(network: &Network, attachments: &[Attachment]) -> Vec<Diagnostic> {
     let virtual_networks = snapshot::virtual_network_tags(network, attachments);
-    let found =
-        analysis::lint(&analysis::Network { network, virtual_networks: &virtual_networks, on_premises: &[] });
+    let found = analysis::lint(&analysis::Network {
+        network,
+        virtual_networks: &virtual_networks,
+        on_premises: &[],
+        internet: &[],
+    });
     found.map(|found| analysis::diagnostics(network, &found)).unwrap_or_default()
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use ipnet::IpNet;
 use model::Vantage;
 use offline::Files;
-use snapshot::{Attachment, on_premises, virtual_network_tags};
+use snapshot::{Gateway, internet, on_premises, virtual_network_tags};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
@@ -58,6 +58,7 @@ struct Side {
     network: Arc<model::Network>,
     virtual_networks: BTreeMap<Vantage, Vec<IpNet>>,
     on_premises: Vec<Vec<IpNet>>,
+    internet: Vec<Vec<bool>>,
     is_attached: bool,
 }
 
@@ -70,23 +71,22 @@ impl Side {
         output: Output,
     ) -> anyhow::Result<Self> {
         match files {
-            Files::Gateway(file) => {
-                let gateway = offline::load(file, output)?;
-                Ok(Self::new(gateway.network, &gateway.attachments))
-            }
+            Files::Gateway(file) => Ok(Self::new(offline::load(file, output)?)),
             Files::Documents(files) => {
-                let network = offline::load_network(files, given, output);
-                Ok(Self::new(Arc::new(network.with_context(|| name.to_owned())?), &[]))
+                let gateway = offline::load_documents(files, given, output);
+                Ok(Self::new(gateway.with_context(|| name.to_owned())?))
             }
         }
     }
 
-    fn new(network: Arc<model::Network>, attachments: &[Attachment]) -> Self {
+    fn new(gateway: Gateway) -> Self {
+        let Gateway { network, attachments, .. } = &gateway;
         Self {
-            virtual_networks: virtual_network_tags(&network, attachments),
-            on_premises: on_premises(&network, attachments),
+            virtual_networks: virtual_network_tags(network, attachments),
+            on_premises: on_premises(network, attachments),
             is_attached: !attachments.is_empty(),
-            network,
+            network: Arc::clone(network),
+            internet: internet(&offline::attached(gateway)),
         }
     }
 
@@ -95,6 +95,7 @@ impl Side {
             network: &self.network,
             virtual_networks: &self.virtual_networks,
             on_premises: &self.on_premises,
+            internet: &self.internet,
         }
     }
 }

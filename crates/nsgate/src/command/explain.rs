@@ -54,11 +54,14 @@ fn told(args: &Explain, walks: &[Walk], more: u64, out: &mut impl Write) -> anyh
     Ok(())
 }
 
-/// The documents, and the words of the packet. Behind `--file` one follows the other, and the protocol tells them apart.
+/// The documents, and the words of the packet. Behind `--file` one follows the other, and the protocol tells them apart; a
+/// protocol that nobody knows is no file, and has no ending.
 fn parted(args: &Explain) -> (Vec<PathBuf>, Vec<String>) {
     let is_packet = |file: &PathBuf| file.to_str().is_some_and(Words::begin);
     let files = &args.policy.documents;
-    let (files, words) = files.split_at(files.iter().position(is_packet).unwrap_or(files.len()));
+    let is_no_file = |file: &PathBuf| file.extension().is_none() && !file.exists();
+    let begin = files.iter().position(is_packet).or_else(|| files.iter().position(is_no_file));
+    let (files, words) = files.split_at(begin.unwrap_or(files.len()));
     let words = words.iter().map(|word| word.display().to_string()).chain(args.words.iter().cloned());
     (files.to_vec(), words.collect())
 }
@@ -167,7 +170,7 @@ impl Asker {
                 trial.advance(record.time);
                 let ready = match from {
                     Some(from) => trial.ready_at(from, record),
-                    None => trial.ready(record).map_err(|(_, text)| text.into()),
+                    None => trial.ready(record).map_err(|(slug, text)| format!("{slug}: {text}")),
                 };
                 let ready = match ready {
                     Ok(ready) => ready,

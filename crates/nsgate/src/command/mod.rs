@@ -32,7 +32,10 @@ const UNUSABLE: u8 = 2;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| usage::without_far_tips(error).exit());
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::report(error),
+    };
     let output = cli.command.output();
     let mut out = Reader::new(io::stdout().lock());
     let done = run(&cli.command, &mut out).and_then(|code| Ok(out.flush().map(|()| code)?));

@@ -23,10 +23,17 @@ const CAPACITY: usize = 1_000_000;
 /// A gateway whose packets can be asked about: every network interface has an attachment, and leaves for the internet as
 /// Azure lets it.
 pub(super) fn complete(gateway: Gateway, output: Output) -> Gateway {
+    if gateway.attachments.is_empty() {
+        tell_assumptions(&gateway.network, output);
+    }
+    attached(gateway)
+}
+
+/// The same, where its assumptions are told elsewhere.
+pub(super) fn attached(gateway: Gateway) -> Gateway {
     if !gateway.attachments.is_empty() {
         return gateway;
     }
-    tell_assumptions(&gateway.network, output);
     let attachments = imagined(&gateway);
     let default_outbound_access = gateway.default_public_ips.is_empty();
     let default_public_ips = match default_outbound_access {
@@ -235,9 +242,9 @@ pub(super) fn compile(gateway: &Gateway) -> anyhow::Result<Arc<Snapshot>> {
 /// For a file without attachments: every network interface, and an internet.
 fn imagined(gateway: &Gateway) -> Vec<Attachment> {
     let internet = AttachmentKind::Internet {
-        // TEST-NET-1 (RFC 5737): nobody's addresses.
-        addresses: "192.0.2.1/24".parse().into_iter().collect(),
-        next_hops: vec![[192, 0, 2, 254].into()],
+        // TEST-NET-1 (RFC 5737), and the last of what RFC 9637 keeps for documentation: nobody's addresses.
+        addresses: ["192.0.2.1/24", "3fff:fff:ffff:ffff::1/64"].into_iter().flat_map(str::parse).collect(),
+        next_hops: ["192.0.2.254", "3fff:fff:ffff:ffff::2"].into_iter().flat_map(str::parse).collect(),
         host_addresses: Vec::new(),
     };
     let nics = gateway.network.network_interfaces.iter().enumerate().map(|(nth, nic)| {

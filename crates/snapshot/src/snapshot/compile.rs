@@ -58,12 +58,9 @@ impl Snapshot {
                 }
                 private.insert((scope, Address::from(address)), entry);
             }
-            let stand_in = gateway.default_outbound_access.then(|| stand_in(&network, nic));
-            let shared_public = match stand_in {
-                Some(None) => None,
-                _ => one_of(&shared, &nic.id),
-            };
-            let (name, stand_in) = (Arc::clone(&nic.name), stand_in.flatten());
+            let shared_public = if may_share(gateway, nic) { one_of(&shared, &nic.id) } else { None };
+            let stand_in = gateway.default_outbound_access.then(|| stand_in(&network, nic)).flatten();
+            let name = Arc::clone(&nic.name);
             snapshot_nics.push(Nic { name, owner, shared_public, stand_in, attached, guards });
         }
         for address in &shared {
@@ -105,6 +102,11 @@ impl Snapshot {
             network,
         })
     }
+}
+
+/// Whether a network interface may leave under a shared public address, where there is one.
+pub(crate) fn may_share(gateway: &Gateway, nic: &NetworkInterface) -> bool {
+    !gateway.default_outbound_access || stand_in(&gateway.network, nic).is_some()
 }
 
 /// For what an imagined public address stands at a network interface; `None` where its subnet keeps it from the internet.
