@@ -116,6 +116,34 @@ fn what_a_subnet_of_terraforms_holds_may_stand_in_it() {
 }
 
 #[test]
+fn what_only_its_network_says_of_a_subnet_counts() {
+    // The associations stand in another state; the network says what Azure has, and the subnet says nothing of it.
+    let mut state = without_associations();
+    let resources = resources_of(&mut state);
+    resources[0]["values"]["subnet"][0]["security_group"] = format!("{GROUP}/networkSecurityGroups/n").into();
+    resources[0]["values"]["subnet"][0]["route_table_id"] = format!("{GROUP}/routeTables/t").into();
+    let (found, network) = read(&state);
+    let told: Vec<_> = found.diagnostics.iter().map(|it| (it.severity, it.code)).collect();
+    assert_eq!(told, [(model::Severity::Warning, arm::codes::ASSOCIATION_MISSING); 2]);
+    assert!(found.diagnostics[0].message.contains("subnet 's' this network security group"), "{told:?}");
+    let subnet = &network.unwrap().virtual_networks[0].subnets[0];
+    assert_eq!((subnet.security_group.map(|it| it.0), subnet.route_table.map(|it| it.0)), (Some(0), Some(0)));
+    // One that is in none of the documents is the error that it is everywhere.
+    resources_of(&mut state)[0]["values"]["subnet"][0]["security_group"] =
+        format!("{GROUP}/networkSecurityGroups/elsewhere").into();
+    let (found, more) = model::validate(read(&state).0.network, std::sync::Arc::default());
+    assert!(found.is_none());
+    assert!(more.iter().any(|it| it.code == model::codes::INVALID_RESOURCE_REFERENCE), "{more:?}");
+    // An association is newer than the network, which nobody has read since.
+    let mut state = of_terraform();
+    resources_of(&mut state)[0]["values"]["subnet"][0]["security_group"] =
+        format!("{GROUP}/networkSecurityGroups/old").into();
+    let (found, network) = read(&state);
+    assert_eq!(found.diagnostics, Vec::new());
+    assert_eq!(network.unwrap().virtual_networks[0].subnets[0].security_group.map(|it| it.0), Some(0));
+}
+
+#[test]
 fn what_a_plan_of_terraforms_does_not_know_is_told() {
     let mut plan = of_terraform();
     plan["planned_values"] = plan["values"].take();

@@ -2,6 +2,7 @@
 
 use super::fields::{IP_CONFIGURATION, NETWORK_INTERFACE, SUBNET, entry, fields, reference};
 use super::{KNOWN_AFTER, items, part, text};
+use crate::codes;
 use document::{Entry, Node, Value};
 use model::Diagnostic;
 use std::collections::HashMap;
@@ -53,7 +54,48 @@ impl Belongs {
                 belongs.security_group.insert(holder, held.clone());
             }
         }
+        belongs.take_from_networks(all, found);
         belongs
+    }
+
+    /// Lets a subnet that no association names have what its virtual network says: that was read from Azure, and what associates
+    /// the two may stand in another state, or in none.
+    fn take_from_networks(&mut self, all: &[&Node], found: &mut Vec<Diagnostic>) {
+        let of = |kind: &'static str| all.iter().filter(move |it| text(it, "type") == Some(kind));
+        let listed = of("azurerm_virtual_network")
+            .flat_map(|it| items(it.get("values").and_then(|it| it.get("subnet"))));
+        let listed: HashMap<String, &Node> =
+            listed.filter_map(|it| Some((text(it, "id")?.to_ascii_lowercase(), it))).collect();
+        for subnet in of("azurerm_subnet").filter_map(|it| it.get("values")) {
+            let Some(id) = text(subnet, "id").map(str::to_ascii_lowercase) else { continue };
+            let Some(listed) = listed.get(&id) else { continue };
+            for (what, of_network, own, associated) in [
+                (
+                    "network security group",
+                    "security_group",
+                    "network_security_group_id",
+                    &mut self.security_group,
+                ),
+                ("route table", "route_table_id", "route_table_id", &mut self.route_table),
+            ] {
+                let held = text(listed, of_network).and(listed.get(of_network));
+                let Some(held) =
+                    held.filter(|_| text(subnet, own).is_none() && !associated.contains_key(&id))
+                else {
+                    continue;
+                };
+                let name = text(subnet, "name").unwrap_or(&id);
+                let message = format!(
+                    "no association gives subnet '{name}' this {what}, which its virtual network says it has"
+                );
+                let warning = Diagnostic::warning(codes::ASSOCIATION_MISSING, &held.at, message);
+                found.push(warning.help(
+                    "it is taken to have it; where that has just been taken away, `terraform apply -refresh-only` lets the network \
+                     say so",
+                ));
+                associated.insert(id.clone(), held.clone());
+            }
+        }
     }
 
     pub(super) fn subnet(&self, values: &Node) -> Vec<Entry> {
