@@ -27,10 +27,16 @@ pub(super) fn plain(resource: &Node, values: &Node) -> Option<Node> {
     });
     entries.extend(own.map(|own| at("name", Value::String(own.to_owned()))));
     entries.extend(id.map(|id| at("id", Value::String(id))));
-    let body = [values.get("body"), values.get("output")].into_iter().flatten().map(read).find(says_more);
-    // What is said of it beside the body says nothing of packets.
-    let kept = ["properties", "sku"].iter().filter_map(|key| body.as_ref()?.entry(key).cloned());
-    entries.extend(kept);
+    let said = || [values.get("body"), values.get("output")].into_iter().flatten();
+    // A plan may not know what is written, and then it does not matter what Azure answered before.
+    if let Some(unknown) = said().find(|it| matches!(it.value, Value::Unknown(_))) {
+        entries.push(at("properties", unknown.value.clone()));
+    } else {
+        let body = said().map(read).find(says_more);
+        // What is said of it beside the body says nothing of packets.
+        let kept = ["properties", "sku"].iter().filter_map(|key| body.as_ref()?.entry(key).cloned());
+        entries.extend(kept);
+    }
     Some(Node::new(Value::Object(entries), resource.at.clone()))
 }
 

@@ -3,7 +3,7 @@
 
 mod associations;
 mod fields;
-mod late;
+mod plan;
 mod updates;
 
 use super::azapi;
@@ -32,18 +32,16 @@ const AZAPI: &str = "azapi_resource";
 /// The resources of the document and what is wrong with it; `None` where it is none of Terraform's.
 pub(super) fn plain(document: &Node) -> Option<(Node, Vec<Diagnostic>)> {
     document.get("terraform_version")?;
-    let mut all = Vec::new();
+    let (mut all, mut found) = (Vec::new(), Vec::new());
     let planned: Vec<Node>;
     match document.get("values") {
         Some(values) => collect(values.get("root_module")?, &mut all),
         None => {
-            collect(document.get("planned_values")?.get("root_module")?, &mut all);
-            planned = all.iter().map(|it| late::with_unknown(it)).collect();
-            all = planned.iter().collect();
+            planned = plan::resources(document, &mut found)?;
+            all.extend(&planned);
         }
     }
     leave_managed(&mut all);
-    let mut found = Vec::new();
     let belongs = Belongs::read(&all, &mut found);
     let mut plain: Vec<Node> = all.iter().filter_map(|it| one(it, &belongs)).collect();
     updates::apply(&all, &mut plain, &mut found);
@@ -90,8 +88,7 @@ fn one(resource: &Node, belongs: &Belongs) -> Option<Node> {
     let (kind, values) = text(resource, "type").zip(resource.get("values"))?;
     let (full, properties) = match kind {
         "azurerm_network_security_group" => {
-            let rules = items(values.get("security_rule")).iter().map(|it| part(it, fields(it, RULE)));
-            let rules = entry(values, "securityRules", Value::Array(rules.collect()));
+            let rules = parts(values, "security_rule", "securityRules", |it| fields(it, RULE));
             ("Microsoft.Network/networkSecurityGroups", vec![rules])
         }
         "azurerm_network_security_rule" => {
@@ -99,8 +96,7 @@ fn one(resource: &Node, belongs: &Belongs) -> Option<Node> {
         }
         "azurerm_virtual_network" => {
             let prefixes = fields(values, &[("address_space", "addressPrefixes", Itself)]);
-            let subnets = items(values.get("subnet")).iter().map(|it| part(it, belongs.subnet(it)));
-            let subnets = entry(values, "subnets", Value::Array(subnets.collect()));
+            let subnets = parts(values, "subnet", "subnets", |it| belongs.subnet(it));
             let space = entry(values, "addressSpace", Value::Object(prefixes));
             ("Microsoft.Network/virtualNetworks", vec![space, subnets])
         }
@@ -109,8 +105,7 @@ fn one(resource: &Node, belongs: &Belongs) -> Option<Node> {
             ("Microsoft.Network/virtualNetworks/virtualNetworkPeerings", fields(values, PEERING))
         }
         "azurerm_route_table" => {
-            let routes = items(values.get("route")).iter().map(|it| part(it, fields(it, ROUTE)));
-            let routes = entry(values, "routes", Value::Array(routes.collect()));
+            let routes = parts(values, "route", "routes", |it| fields(it, ROUTE));
             let more = fields(values, ROUTE_TABLE);
             ("Microsoft.Network/routeTables", more.into_iter().chain([routes]).collect())
         }
@@ -139,16 +134,35 @@ fn one(resource: &Node, belongs: &Belongs) -> Option<Node> {
     Some(Node::new(plain.value, resource.at.clone()))
 }
 
+/// A list of parts of a resource under the name that it has in the REST interface; a plan may not know it, or one of them.
+fn parts(values: &Node, key: &str, name: &str, properties: impl Fn(&Node) -> Vec<Entry>) -> Entry {
+    let one = |it: &Node| match &it.value {
+        Value::Unknown(_) => it.clone(),
+        _ => part(it, properties(it)),
+    };
+    let list = match values.get(key) {
+        Some(Node { value: value @ Value::Unknown(_), .. }) => value.clone(),
+        written => Value::Array(items(written).iter().map(one).collect()),
+    };
+    entry(values, name, list)
+}
+
 /// A resource or a part of one: its name, with that of its parent, its id and its properties.
 fn part(values: &Node, properties: Vec<Entry>) -> Node {
     let parent = ["network_security_group_name", "virtual_network_name", "route_table_name"]
         .iter()
-        .find_map(|key| text(values, key));
+        .find_map(|key| values.get(key).filter(|it| it.as_str() != Some("")));
     let mut entries = vec![entry(values, "properties", Value::Object(properties))];
     if let Some(name) = values.get("name") {
-        let own = name.as_str().unwrap_or_default();
-        let full = parent.map_or_else(|| own.to_owned(), |parent| format!("{parent}/{own}"));
-        entries.push(entry(name, "name", Value::String(full)));
+        let is_unknown = |it: &&Node| matches!(it.value, Value::Unknown(_));
+        let full = match [Some(name), parent].into_iter().flatten().find(is_unknown) {
+            Some(unknown) => unknown.value.clone(),
+            None => {
+                let words = [parent, Some(name)].into_iter().flatten().filter_map(Node::as_str);
+                Value::String(words.collect::<Vec<_>>().join("/"))
+            }
+        };
+        entries.push(entry(name, "name", full));
     }
     if let Some(id) = values.get("id").filter(|it| it.as_str() != Some("")) {
         entries.push(entry(id, "id", id.value.clone()));

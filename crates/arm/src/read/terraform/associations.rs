@@ -1,7 +1,7 @@
 //! Resources of Terraform's that only say what belongs to which other one.
 
 use super::fields::{IP_CONFIGURATION, NETWORK_INTERFACE, SUBNET, entry, fields, reference};
-use super::{KNOWN_AFTER, items, part, text};
+use super::{KNOWN_AFTER, items, parts, text};
 use crate::codes;
 use document::{Entry, Node, Value};
 use model::Diagnostic;
@@ -111,12 +111,11 @@ impl Belongs {
         let groups = self.application_security_groups.get(&id).map(Vec::as_slice).unwrap_or_default();
         let groups =
             || groups.iter().take(MOST_GROUPS).map(|it| Node::new(reference(it), it.at.clone())).collect();
-        let configurations = items(values.get("ip_configuration")).iter().map(|it| {
+        let configurations = parts(values, "ip_configuration", "ipConfigurations", |it| {
             let mut properties = fields(it, IP_CONFIGURATION);
             properties.push(entry(it, "applicationSecurityGroups", Value::Array(groups())));
-            part(it, properties)
+            properties
         });
-        let configurations = entry(values, "ipConfigurations", Value::Array(configurations.collect()));
         let mut properties = fields(values, NETWORK_INTERFACE);
         properties.push(configurations);
         put(&mut properties, "networkSecurityGroup", self.security_group.get(&id));

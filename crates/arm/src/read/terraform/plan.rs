@@ -1,0 +1,223 @@
+//! What a plan comes to, and what it does not know of it.
+//!
+//! # Source
+//! Terraform "JSON Output Format", *Plan Representation* and *Change Representation*: of `planned_values`, what is not known is
+//! left out, and is a null in a list; what is not set is a null.
+
+use super::{AZAPI, KNOWN_AFTER, collect, items, text, updates::UPDATE};
+use document::{Entry, Node, Unknown, Value};
+use model::{At, Diagnostic};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+const OF_A_RULE: &[&str] = &[
+    "priority",
+    "direction",
+    "access",
+    "protocol",
+    "source_port_range",
+    "source_port_ranges",
+    "source_address_prefix",
+    "source_address_prefixes",
+    "source_application_security_group_ids",
+    "destination_port_range",
+    "destination_port_ranges",
+    "destination_address_prefix",
+    "destination_address_prefixes",
+    "destination_application_security_group_ids",
+];
+/// Attributes that every plan has which knows them: the type of the resource, the block that they stand in, and their names.
+/// Others are missing from most plans because Azure chooses them, such as a private address.
+const KNOWN: [(&str, Option<&str>, &[&str]); 15] = [
+    ("azurerm_network_security_group", None, &["name"]),
+    ("azurerm_network_security_group", Some("security_rule"), OF_A_RULE),
+    ("azurerm_network_security_rule", None, &["name", "network_security_group_name"]),
+    ("azurerm_network_security_rule", None, OF_A_RULE),
+    ("azurerm_virtual_network", None, &["name"]),
+    ("azurerm_virtual_network", Some("subnet"), &["security_group"]),
+    ("azurerm_subnet", None, &["name", "virtual_network_name"]),
+    ("azurerm_virtual_network_peering", None, &["name", "virtual_network_name", "remote_virtual_network_id"]),
+    ("azurerm_route_table", None, &["name"]),
+    ("azurerm_route", None, &["name", "route_table_name"]),
+    ("azurerm_network_interface", None, &["name", "ip_configuration"]),
+    ("azurerm_network_interface", Some("ip_configuration"), &["subnet_id", "public_ip_address_id"]),
+    ("azurerm_public_ip", None, &["name"]),
+    // The body is what is written, to the last part.
+    (AZAPI, None, &["body"]),
+    (UPDATE, None, &["body"]),
+];
+/// Lists that stand in a resource or are made of others, and then are known only once Azure has them.
+const LISTS: [(&str, &str); 3] = [
+    ("azurerm_network_security_group", "security_rule"),
+    ("azurerm_virtual_network", "subnet"),
+    ("azurerm_route_table", "route"),
+];
+/// The resources that a plan comes to, with a value that is not known for each that it does not know; `None` of what is no plan.
+pub(super) fn resources(document: &Node, found: &mut Vec<Diagnostic>) -> Option<Vec<Node>> {
+    let mut planned = Vec::new();
+    collect(document.get("planned_values")?.get("root_module")?, &mut planned);
+    let plan = Plan::of(document, &planned);
+    Some(planned.into_iter().map(|it| plan.with_unknown(it, found)).collect())
+}
+
+/// What a plan says beside the values.
+#[derive(Default)]
+struct Plan<'n> {
+    /// What is not known of a resource, by its address.
+    unknown: HashMap<&'n str, &'n Node>,
+    /// What is written for a resource, by its address without the keys of count and for_each.
+    written: HashMap<String, &'n Node>,
+    /// The groups, in small letters, that have rules as resources of their own.
+    with_rules: HashSet<String>,
+}
+
+impl<'n> Plan<'n> {
+    fn of(document: &'n Node, planned: &[&Node]) -> Self {
+        let changes = items(document.get("resource_changes")).iter();
+        let unknown =
+            changes.filter_map(|it| Some((text(it, "address")?, it.get("change")?.get("after_unknown")?)));
+        let rules = planned.iter().filter(|it| text(it, "type") == Some("azurerm_network_security_rule"));
+        let groups = rules.filter_map(|it| text(it.get("values")?, "network_security_group_name"));
+        let with_rules = groups.map(str::to_ascii_lowercase).collect();
+        let mut plan = Self { unknown: unknown.collect(), with_rules, ..Self::default() };
+        let configuration = document.get("configuration").and_then(|it| it.get("root_module"));
+        configuration.into_iter().for_each(|it| plan.take_written(it, ""));
+        plan
+    }
+
+    fn take_written(&mut self, module: &'n Node, path: &str) {
+        for resource in items(module.get("resources")) {
+            if let (Some(address), Some(written)) = (text(resource, "address"), resource.get("expressions")) {
+                self.written.insert(format!("{path}{address}"), written);
+            }
+        }
+        for call in module.get("module_calls").map(Node::entries).unwrap_or_default() {
+            let path = format!("{path}module.{}.", call.key.value);
+            call.value.get("module").into_iter().for_each(|it| self.take_written(it, &path));
+        }
+    }
+
+    fn with_unknown(&self, resource: &Node, found: &mut Vec<Diagnostic>) -> Node {
+        let mut resource = resource.clone();
+        let kind = text(&resource, "type").unwrap_or_default().to_owned();
+        let address = text(&resource, "address").unwrap_or(&kind).to_owned();
+        let Some(values) = inner(&mut resource, "values") else { return resource };
+        replace_nulls(values, &address, "");
+        let body = self.unknown.get(&*address).and_then(|it| it.get("body"));
+        if let (Some(body), Some(unknown)) = (inner(values, "body"), body) {
+            mark(body, unknown, &address);
+        }
+        for (_, block, names) in KNOWN.iter().filter(|(it, ..)| *it == kind) {
+            match block.map(|block| inner(values, block)) {
+                None => add(values, &address, names),
+                Some(Some(Node { value: Value::Array(items), .. })) => {
+                    items.iter_mut().for_each(|it| add(it, &address, names));
+                }
+                Some(_) => {}
+            }
+        }
+        let lists = LISTS.iter().filter(|(it, list)| *it == kind && values.entry(list).is_none());
+        let missing: Vec<&str> = lists.map(|(_, list)| *list).collect();
+        for list in missing {
+            if self.written.get(&without_keys(&address)).is_some_and(|it| it.get(list).is_some()) {
+                add(values, &address, &[list]);
+            } else if list == "security_rule" {
+                found.extend(self.without_rules(values, &address));
+            }
+        }
+        resource
+    }
+
+    /// The warning for a group that has no rules as far as a plan tells. Its configuration does not show what `dynamic` blocks make,
+    /// and any list that is not written is known only once Azure has it.
+    ///
+    /// # Source
+    /// Terraform `internal/command/jsonconfig`: the expressions are those of the attributes and blocks, without `dynamic` ones.
+    fn without_rules(&self, group: &Node, address: &str) -> Option<Diagnostic> {
+        let name = text(group, "name")?;
+        if self.with_rules.contains(&name.to_ascii_lowercase()) {
+            return None;
+        }
+        let message = format!(
+            "{address}: the plan shows no rules of network security group '{name}', and may not know them"
+        );
+        let warning = Diagnostic::warning(document::codes::VALUE_NOT_KNOWN, &group.at, message);
+        Some(warning.help(format!("it is taken to have none; if it has, {KNOWN_AFTER}")))
+    }
+}
+
+/// An address without the keys of count and for_each, which stand in brackets and may be quoted.
+fn without_keys(address: &str) -> String {
+    let (mut plain, mut in_key, mut is_quoted) = (String::new(), false, false);
+    let mut letters = address.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' if is_quoted => drop(letters.next()),
+            '"' if in_key => is_quoted = !is_quoted,
+            '[' if !in_key => in_key = true,
+            ']' if in_key && !is_quoted => in_key = false,
+            _ if !in_key => plain.push(letter),
+            _ => {}
+        }
+    }
+    plain
+}
+
+fn inner<'n>(node: &'n mut Node, key: &str) -> Option<&'n mut Node> {
+    let Value::Object(entries) = &mut node.value else { return None };
+    entries.iter_mut().find(|it| it.key.value == key).map(|it| &mut it.value)
+}
+
+fn unknown(address: &str, name: &str) -> Value {
+    let what = format!("{address}: {name}");
+    Value::Unknown(Arc::new(Unknown::new(what, "is known only after it is applied", KNOWN_AFTER)))
+}
+
+fn add(values: &mut Node, address: &str, names: &[&str]) {
+    let at = values.at.clone();
+    let Value::Object(entries) = &mut values.value else { return };
+    for name in names {
+        if entries.iter().all(|it| it.key.value != *name) {
+            let value = Node::new(unknown(address, name), at.clone());
+            entries.push(Entry { key: At::new(*name, &at), value });
+        }
+    }
+}
+
+/// Puts a value that is not known in the place of each null in a list; `name` is the attribute that the value is of.
+fn replace_nulls(value: &mut Node, address: &str, name: &str) {
+    match &mut value.value {
+        Value::Object(entries) => {
+            entries.iter_mut().for_each(|it| replace_nulls(&mut it.value, address, &it.key.value));
+        }
+        Value::Array(items) => {
+            for item in items {
+                match item.value {
+                    Value::Null => item.value = unknown(address, name),
+                    _ => replace_nulls(item, address, name),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Puts in the parts of a value of any shape that are not known, which are true in a value of the same shape.
+fn mark(value: &mut Node, not_known: &Node, address: &str) {
+    let (entries, marks) = match (&mut value.value, &not_known.value) {
+        (Value::Object(entries), Value::Object(marks)) => (entries, marks),
+        (Value::Array(items), Value::Array(marks)) => {
+            return items.iter_mut().zip(marks).for_each(|(item, not_known)| mark(item, not_known, address));
+        }
+        _ => return,
+    };
+    let mut rest: HashMap<&str, &Node> = marks.iter().map(|it| (&*it.key.value, &it.value)).collect();
+    for entry in entries.iter_mut() {
+        rest.remove(&*entry.key.value).into_iter().for_each(|it| mark(&mut entry.value, it, address));
+    }
+    let is_left = |it: &&Entry| rest.contains_key(&*it.key.value) && it.value.value == Value::Bool(true);
+    entries.extend(marks.iter().filter(is_left).map(|it| {
+        let value = Node::new(unknown(address, &it.key.value), value.at.clone());
+        Entry { key: At::new(it.key.value.as_str(), &value.at), value }
+    }));
+}
