@@ -1,8 +1,10 @@
-//! What `terraform show -json` prints of plans.
+//! What `terraform show -json` prints of plans: what they do not know, and what they have read.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use model::Severity;
 use serde_json::{Value, json};
+
+const GROUP: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network";
 
 fn resource(mode: &str, kind: &str, values: Value) -> Value {
     let prefix = if mode == "data" { "data." } else { "" };
@@ -140,6 +142,79 @@ fn a_part_of_a_list_that_a_plan_does_not_know_is_told() {
         group.contains("name' is known only") && child.contains("network_security_group_name' is known only"),
         "{errors:#?}"
     );
+}
+
+#[test]
+fn what_a_plan_has_read_stands_beside_what_it_makes() {
+    let id = |what: &str| format!("{GROUP}/{what}");
+    let mut alone = rule();
+    alone["network_security_group_name"] = "n".into();
+    alone["priority"] = 200.into();
+    alone["name"] = "more".into();
+    let mut document = plan(&[
+        resource("managed", "azurerm_network_security_rule", alone),
+        resource(
+            "managed",
+            "azurerm_network_interface",
+            json!({"name": "nic", "ip_configuration": [{"name": "c", "primary": true,
+            "private_ip_address_allocation": "Dynamic", "subnet_id": id("virtualNetworks/v/subnets/s"), "public_ip_address_id": null}]}),
+        ),
+    ]);
+    let group = json!({"id": id("networkSecurityGroups/n"), "name": "n", "security_rule": [rule()]});
+    let mut before = rule();
+    before["network_security_group_name"] = "n".into();
+    before["id"] = id("networkSecurityGroups/n/securityRules/in").into();
+    before["destination_port_range"] = "23".into();
+    document["prior_state"] = json!({"terraform_version": "1.9.0", "values": {"root_module": {"resources": [
+        resource("data", "azurerm_network_security_group", group),
+        resource("data", "azurerm_virtual_network", json!({"id": id("virtualNetworks/v"), "name": "v", "address_space": ["10.0.0.0/16"]})),
+        resource("data", "azurerm_subnet", json!({"id": id("virtualNetworks/v/subnets/s"), "name": "s", "virtual_network_name": "v",
+            "address_prefixes": ["10.0.1.0/24"], "network_security_group_id": id("networkSecurityGroups/n"), "route_table_id": ""})),
+        // What is managed was so before the plan.
+        resource("managed", "azurerm_network_security_rule", before),
+    ]}}});
+    let (network, errors, _) = read(&document);
+    assert_eq!(errors, Vec::<String>::new());
+    let network = network.unwrap();
+    let rules =
+        network.security_groups[0].rules.iter().map(|it| (&*it.name, it.destination_ports.to_string()));
+    assert_eq!(rules.collect::<Vec<_>>(), [("in", "22".to_owned()), ("more", "22".to_owned())]);
+    assert_eq!(network.virtual_networks[0].subnets[0].security_group.map(|it| it.0), Some(0));
+    assert_eq!(network.network_interfaces.len(), 1);
+}
+
+#[test]
+fn what_a_plan_reads_only_when_it_is_applied_is_not_known() {
+    let subnet = json!({"name": "s", "virtual_network_name": "v", "address_prefixes": ["10.0.1.0/24"], "route_table_id": ""});
+    let vnet = json!({"name": "v", "address_space": ["10.0.0.0/16"], "subnet": []});
+    for (kind, values, name) in [
+        ("azurerm_network_security_group", json!({"name": "n"}), "security_rule"),
+        ("azurerm_subnet", subnet, "network_security_group_id"),
+        ("azurerm_public_ip", json!({"name": "p", "sku": "Standard"}), "ip_address"),
+        (
+            "azapi_resource",
+            json!({"type": "Microsoft.Network/networkSecurityGroups@2024-05-01", "name": "n"}),
+            "output",
+        ),
+    ] {
+        let mut document = plan(&[
+            resource("data", kind, values),
+            resource("managed", "azurerm_virtual_network", vnet.clone()),
+        ]);
+        let of_module =
+            document["planned_values"]["root_module"]["child_modules"][0]["child_modules"][0]["resources"][0]
+                .clone();
+        let told = error(&document);
+        assert!(
+            told.contains(&format!("data.{kind}.x: {name}' is known only after it is applied")),
+            "{told}"
+        );
+        // What an earlier plan has read of it is no longer true.
+        let mut earlier = of_module;
+        earlier["values"][name] = if name == "security_rule" { json!([rule()]) } else { json!("") };
+        document["prior_state"] = json!({"values": {"root_module": {"resources": [earlier]}}});
+        assert_eq!(error(&document), told);
+    }
 }
 
 #[test]

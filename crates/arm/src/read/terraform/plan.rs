@@ -1,10 +1,10 @@
-//! What a plan comes to, and what it does not know of it.
+//! What a plan comes to: what it makes of the resources, and what it has read before.
 //!
 //! # Source
 //! Terraform "JSON Output Format", *Plan Representation* and *Change Representation*: of `planned_values`, what is not known is
 //! left out, and is a null in a list; what is not set is a null.
 
-use super::{AZAPI, KNOWN_AFTER, collect, items, text, updates::UPDATE};
+use super::{AZAPI, KNOWN_AFTER, collect, is_read, items, text, updates::UPDATE};
 use document::{Entry, Node, Unknown, Value};
 use model::{At, Diagnostic};
 use std::collections::{HashMap, HashSet};
@@ -52,12 +52,29 @@ const LISTS: [(&str, &str); 3] = [
     ("azurerm_virtual_network", "subnet"),
     ("azurerm_route_table", "route"),
 ];
+/// What a data source says once it is read.
+const READ: [(&str, &[&str]); 7] = [
+    ("azurerm_network_security_group", &["security_rule"]),
+    ("azurerm_virtual_network", &["address_space"]),
+    ("azurerm_subnet", &["address_prefixes", "network_security_group_id", "route_table_id"]),
+    ("azurerm_network_interface", &["ip_configuration", "network_security_group_id"]),
+    ("azurerm_route_table", &["route"]),
+    ("azurerm_public_ip", &["ip_address"]),
+    (AZAPI, &["output"]),
+];
+
 /// The resources that a plan comes to, with a value that is not known for each that it does not know; `None` of what is no plan.
 pub(super) fn resources(document: &Node, found: &mut Vec<Diagnostic>) -> Option<Vec<Node>> {
-    let mut planned = Vec::new();
+    let (mut planned, mut read) = (Vec::new(), Vec::new());
     collect(document.get("planned_values")?.get("root_module")?, &mut planned);
+    let prior = document.get("prior_state").and_then(|it| it.get("values"));
+    prior.and_then(|it| it.get("root_module")).into_iter().for_each(|it| collect(it, &mut read));
+    // What the plan has not read yet stands among what it makes, and what it manages stands there as it will be.
+    let again: HashSet<&str> = planned.iter().filter_map(|it| text(it, "address")).collect();
+    read.retain(|it| is_read(it) && text(it, "address").is_none_or(|it| !again.contains(it)));
     let plan = Plan::of(document, &planned);
-    Some(planned.into_iter().map(|it| plan.with_unknown(it, found)).collect())
+    let planned = planned.into_iter().map(|it| plan.with_unknown(it, found));
+    Some(planned.chain(read.into_iter().cloned()).collect())
 }
 
 /// What a plan says beside the values.
@@ -101,8 +118,14 @@ impl<'n> Plan<'n> {
         let mut resource = resource.clone();
         let kind = text(&resource, "type").unwrap_or_default().to_owned();
         let address = text(&resource, "address").unwrap_or(&kind).to_owned();
+        let is_read = is_read(&resource);
         let Some(values) = inner(&mut resource, "values") else { return resource };
         replace_nulls(values, &address, "");
+        if is_read {
+            let of_kind = READ.iter().filter(|(it, ..)| *it == kind);
+            of_kind.for_each(|(_, names)| add(values, &address, names));
+            return resource;
+        }
         let body = self.unknown.get(&*address).and_then(|it| it.get("body"));
         if let (Some(body), Some(unknown)) = (inner(values, "body"), body) {
             mark(body, unknown, &address);
