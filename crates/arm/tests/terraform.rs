@@ -188,6 +188,71 @@ fn what_azapi_manages_is_azures_own_already() {
     assert_eq!(network.virtual_networks[0].subnets[0].security_group.map(|it| it.0), Some(0));
 }
 
+#[test]
+fn what_a_data_source_of_azapi_does_not_export_is_not_known() {
+    let errors = |kind: &str, values: serde_json::Value| {
+        let mut values = values;
+        values["type"] = format!("Microsoft.Network/{kind}@2024-05-01").into();
+        values["id"] = format!("{GROUP}/{kind}/x").into();
+        values["name"] = "x".into();
+        let read_only = serde_json::json!({"address": "data.azapi_resource.x", "mode": "data", "type": "azapi_resource", "name": "x",
+            "values": values});
+        let mut state = of_terraform();
+        resources_of(&mut state).push(read_only);
+        let found = read(&state).0.diagnostics;
+        assert!(found.iter().all(|it| it.code == document::codes::VALUE_NOT_KNOWN), "{found:?}");
+        found.iter().map(|it| it.message.rsplit("x: ").next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let group = |output: serde_json::Value, exported: serde_json::Value| {
+        errors(
+            "networkSecurityGroups",
+            serde_json::json!({"output": output, "response_export_values": exported}),
+        )
+    };
+    let rules = serde_json::json!({"securityRules": []});
+    let read_only = serde_json::json!({"provisioningState": "Succeeded"});
+    // Nothing; a text of nothing; what is read-only, as later versions have it where nothing is asked for.
+    for (output, exported) in [
+        (serde_json::json!({}), serde_json::json!(["properties"])),
+        (serde_json::json!("{}"), serde_json::json!([])),
+        (
+            serde_json::json!({"state": "Succeeded"}),
+            serde_json::json!({"state": "properties.provisioningState"}),
+        ),
+    ] {
+        assert_eq!(group(output, exported), ["properties' is not exported"]);
+    }
+    for exported in [serde_json::json!(["properties.provisioningState"]), serde_json::Value::Null] {
+        let told = group(serde_json::json!({"properties": read_only}), exported);
+        assert_eq!(told, ["properties.securityRules' is not exported"]);
+    }
+    for exported in
+        [serde_json::json!(["properties.securityRules"]), serde_json::json!({"properties": "properties"})]
+    {
+        assert_eq!(group(serde_json::json!({"properties": rules}), exported), Vec::<String>::new());
+    }
+    // Without a group, an answer does not name one; it has to be asked for all the same.
+    let nic = |exported: &[&str]| {
+        let subnet = format!("{GROUP}/virtualNetworks/v/subnets/s");
+        let output = serde_json::json!({"properties": {"ipConfigurations": [{"name": "c", "properties": {"subnet": {"id": subnet}}}]}});
+        errors("networkInterfaces", serde_json::json!({"output": output, "response_export_values": exported}))
+    };
+    assert_eq!(nic(&["properties.ipConfigurations"]), ["properties.networkSecurityGroup' is not exported"]);
+    let both = ["properties.ipConfigurations", "properties.networkSecurityGroup.id"];
+    for exported in [&both[..], &["properties"], &["*"]] {
+        assert_eq!(nic(exported), Vec::<String>::new(), "{exported:?}");
+    }
+    // What lets a public address in without a group is its SKU.
+    let address = serde_json::json!({"output": {"properties": {"ipAddress": "203.0.113.9"}}, "response_export_values": ["properties"]});
+    assert_eq!(errors("publicIPAddresses", address), ["sku' is not exported"]);
+    // What is not there at all, and what says nothing about packets.
+    let gone = serde_json::json!({"output": null, "exists": false, "response_export_values": ["*"]});
+    assert_eq!(errors("networkSecurityGroups", gone), Vec::<String>::new());
+    let nothing = serde_json::json!({"output": {}, "response_export_values": []});
+    assert_eq!(errors("applicationSecurityGroups", nothing.clone()), Vec::<String>::new());
+    assert_eq!(errors("loadBalancers", nothing), Vec::<String>::new());
+}
+
 /// The state without the resources that only say what belongs together.
 fn without_associations() -> serde_json::Value {
     let mut state = of_terraform();
