@@ -327,6 +327,37 @@ fn what_terraform_manages_counts_more_than_what_it_reads() {
     assert_eq!(network.unwrap().virtual_networks[0].subnets[0].security_group.map(|it| it.0), Some(0));
 }
 
+#[test]
+fn what_stands_in_several_states_is_one_network() {
+    // One state manages the network, one associates, and one has the network interface, and reads the network.
+    let mut network = of_terraform();
+    let (mut associations, mut machines) = (without_associations(), without_associations());
+    let all = std::mem::take(resources_of(&mut network));
+    let (associated, mut all): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|it| it["type"].as_str().unwrap().ends_with("_association"));
+    let nic = all.pop().unwrap();
+    let mut subnet = all[1].clone();
+    subnet["mode"] = "data".into();
+    subnet["values"]["network_security_group_id"] = "".into();
+    let vnet = serde_json::json!({"mode": "data", "type": "azurerm_virtual_network", "name": "v", "values":
+        {"id": format!("{GROUP}/virtualNetworks/v"), "name": "v", "address_space": ["10.0.0.0/16"], "subnets": ["s"]}});
+    *resources_of(&mut network) = all;
+    for (state, resources) in [(&mut associations, associated), (&mut machines, vec![subnet, vnet, nic])] {
+        state["values"]["root_module"]["resources"] = serde_json::json!([]);
+        *resources_of(state) = resources;
+    }
+    let documents =
+        [machines, associations, network].map(|it| document::read_json("net.json", &text(&it)).unwrap());
+    let found = arm::read_resources(&documents);
+    assert_eq!(found.diagnostics, Vec::new());
+    let (network, more) = model::validate(found.network, std::sync::Arc::default());
+    let errors: Vec<_> = more.iter().filter(|it| it.severity == model::Severity::Error).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    let network = network.unwrap();
+    let (subnet, nic) = (&network.virtual_networks[0].subnets[0], &network.network_interfaces[0]);
+    assert_eq!((subnet.security_group.map(|it| it.0), nic.security_group.map(|it| it.0)), (Some(0), Some(0)));
+}
+
 /// What azapi changes of a resource that something else manages.
 fn update(target: serde_json::Value, properties: serde_json::Value) -> serde_json::Value {
     let mut values = target;

@@ -68,13 +68,15 @@ pub fn read_documents(documents: &[Node], deployment: &Deployment) -> Resources 
     let (expanded, found) = deployment.expand_all(documents);
     found.into_iter().for_each(|it| reader.report.push(it));
     let mut expanded = expanded.into_iter();
-    for document in documents {
+    let mut found = Vec::new();
+    let shown = terraform::plain(documents, &mut found);
+    found.into_iter().for_each(|it| reader.report.push(it));
+    for (document, shown) in documents.iter().zip(shown) {
         if template::template_of(document).is_some() {
             expanded.next().into_iter().for_each(|it| reader.template(it));
             continue;
         }
-        if let Some((plain, found)) = terraform::plain(document) {
-            found.into_iter().for_each(|it| reader.report.push(it));
+        if let Some(plain) = shown {
             reader.document(&Place::root(&plain));
             continue;
         }

@@ -29,23 +29,31 @@ const KNOWN_AFTER: &str = "apply it, and give what `terraform show -json` prints
 /// A resource of any type.
 const AZAPI: &str = "azapi_resource";
 
-/// The resources of the document and what is wrong with it; `None` where it is none of Terraform's.
-pub(super) fn plain(document: &Node) -> Option<(Node, Vec<Diagnostic>)> {
+/// The resources of each document, and `None` where it is none of Terraform's. What a network has may stand in several states: what
+/// one of them says belongs together does so in all, and what one manages the others only read.
+pub(super) fn plain(documents: &[Node], found: &mut Vec<Diagnostic>) -> Vec<Option<Node>> {
+    let planned: Vec<_> = documents.iter().map(|it| plan::resources(it, found)).collect();
+    let mut each: Vec<Option<Vec<&Node>>> = documents
+        .iter()
+        .zip(&planned)
+        .map(|(it, planned)| planned.as_ref().map_or_else(|| of_state(it), |it| Some(it.iter().collect())))
+        .collect();
+    leave_managed(&mut each);
+    let all: Vec<&Node> = each.iter().flatten().flatten().copied().collect();
+    let belongs = Belongs::read(&all, found);
+    let one = |all: &Vec<&Node>| all.iter().filter_map(|it| one(it, &belongs)).collect();
+    let mut plain: Vec<Option<Vec<Node>>> = each.iter().map(|it| it.as_ref().map(one)).collect();
+    updates::apply(&all, &mut plain.iter_mut().flatten().flatten().collect::<Vec<_>>(), found);
+    let at = documents.iter().map(|it| it.at.clone());
+    plain.into_iter().zip(at).map(|(it, at)| Some(Node::new(Value::Array(it?), at))).collect()
+}
+
+/// The resources of a state; `None` of what is none.
+fn of_state(document: &Node) -> Option<Vec<&Node>> {
     document.get("terraform_version")?;
-    let (mut all, mut found) = (Vec::new(), Vec::new());
-    let planned: Vec<Node>;
-    match document.get("values") {
-        Some(values) => collect(values.get("root_module")?, &mut all),
-        None => {
-            planned = plan::resources(document, &mut found)?;
-            all.extend(&planned);
-        }
-    }
-    leave_managed(&mut all);
-    let belongs = Belongs::read(&all, &mut found);
-    let mut plain: Vec<Node> = all.iter().filter_map(|it| one(it, &belongs)).collect();
-    updates::apply(&all, &mut plain, &mut found);
-    Some((Node::new(Value::Array(plain), document.at.clone()), found))
+    let mut all = Vec::new();
+    collect(document.get("values")?.get("root_module")?, &mut all);
+    Some(all)
 }
 
 fn collect<'n>(module: &'n Node, all: &mut Vec<&'n Node>) {
@@ -53,18 +61,18 @@ fn collect<'n>(module: &'n Node, all: &mut Vec<&'n Node>) {
     items(module.get("child_modules")).iter().for_each(|it| collect(it, all));
 }
 
-/// Takes away what the document only reads and manages as well: that was read before it was changed.
-fn leave_managed(all: &mut Vec<&Node>) {
+/// Takes away what is managed and only read as well, because that was read before it was changed.
+fn leave_managed(each: &mut [Option<Vec<&Node>>]) {
     // An association has the id of what it is about, so that the type counts, too.
     let key =
         |it: &Node, kind: &str| Some((kind.to_owned(), text(it.get("values")?, "id")?.to_ascii_lowercase()));
-    let managed = all.iter().filter(|it| !is_read(it));
+    let managed = each.iter().flatten().flatten().filter(|it| !is_read(it));
     let managed: HashSet<(String, String)> = managed.filter_map(|it| key(it, text(it, "type")?)).collect();
     let is_managed = |it: &Node| {
         let kinds = text(it, "type").into_iter().chain([AZAPI]);
         kinds.filter_map(|kind| key(it, kind)).any(|key| managed.contains(&key))
     };
-    all.retain(|it| !is_read(it) || !is_managed(it));
+    each.iter_mut().flatten().for_each(|all| all.retain(|it| !is_read(it) || !is_managed(it)));
 }
 
 /// Whether it stands in a `data` block.

@@ -65,6 +65,7 @@ const READ: [(&str, &[&str]); 7] = [
 
 /// The resources that a plan comes to, with a value that is not known for each that it does not know; `None` of what is no plan.
 pub(super) fn resources(document: &Node, found: &mut Vec<Diagnostic>) -> Option<Vec<Node>> {
+    document.get("terraform_version")?;
     let (mut planned, mut read) = (Vec::new(), Vec::new());
     collect(document.get("planned_values")?.get("root_module")?, &mut planned);
     let prior = document.get("prior_state").and_then(|it| it.get("values"));
