@@ -238,3 +238,63 @@ fn the_body_of_azapi_in_a_plan_is_known_or_told() {
     let told = error(&document);
     assert!(told.contains("azapi_resource.x: securityRules' is known only after it is applied"), "{told}");
 }
+
+#[test]
+fn what_a_plan_deletes_is_not_left_in_the_lists_of_others() {
+    let id = |what: &str| format!("{GROUP}/{what}");
+    let (subnet, group) = (id("virtualNetworks/v/subnets/s"), id("networkSecurityGroups/n"));
+    let mut other = rule();
+    other["name"] = "other".into();
+    other["priority"] = 200.into();
+    let route = |name: &str, prefix: &str| json!({"name": name, "address_prefix": prefix, "next_hop_type": "None", "next_hop_in_ip_address": ""});
+    let mut document = plan(&[
+        resource(
+            "managed",
+            "azurerm_network_security_group",
+            json!({"id": group, "name": "n", "security_rule": [rule(), other]}),
+        ),
+        resource(
+            "managed",
+            "azurerm_route_table",
+            json!({"id": id("routeTables/t"), "name": "t",
+            "route": [route("one", "192.0.2.0/24"), route("two", "198.51.100.0/24")]}),
+        ),
+        resource(
+            "managed",
+            "azurerm_virtual_network",
+            json!({"id": id("virtualNetworks/v"), "name": "v", "address_space": ["10.0.0.0/16"],
+            "subnet": [{"id": subnet, "name": "s", "address_prefixes": ["10.0.1.0/24"], "security_group": group, "route_table_id": ""},
+                {"id": id("virtualNetworks/v/subnets/old"), "name": "old", "address_prefixes": ["10.0.2.0/24"], "security_group": "",
+                    "route_table_id": ""}]}),
+        ),
+        resource(
+            "managed",
+            "azurerm_subnet",
+            json!({"id": subnet, "name": "s", "virtual_network_name": "v",
+            "address_prefixes": ["10.0.1.0/24"]}),
+        ),
+    ]);
+    let rules = |network: &model::Network| network.security_groups[0].rules.len();
+    let (network, errors, warnings) = read(&document);
+    let network = network.unwrap();
+    assert_eq!((rules(&network), network.virtual_networks[0].subnets.len(), errors), (2, 2, Vec::new()));
+    assert_eq!(network.virtual_networks[0].subnets[0].security_group.map(|it| it.0), Some(0));
+    assert!(warnings[0].contains("AssociationMissing"), "{warnings:?}");
+    let change = |kind: &str, id: &str, actions: &[&str]| json!({"address": format!("{kind}.gone"), "type": kind, "change": {"actions": actions, "before": {"id": id}, "after": null}});
+    document["resource_changes"] = json!([
+        change("azurerm_network_security_rule", &format!("{group}/securityRules/IN"), &["delete"]),
+        // Kept, and no longer managed.
+        change("azurerm_network_security_rule", &format!("{group}/securityRules/other"), &["forget"]),
+        change("azurerm_route", &id("routeTables/t/routes/one"), &["delete"]),
+        // Made again under another name.
+        change("azurerm_subnet", &id("virtualNetworks/v/subnets/old"), &["create", "delete"]),
+        change("azurerm_subnet_network_security_group_association", &subnet, &["delete"]),
+    ]);
+    let (network, errors, warnings) = read(&document);
+    let network = network.unwrap();
+    assert_eq!((rules(&network), network.virtual_networks[0].subnets.len(), errors), (1, 1, Vec::new()));
+    assert_eq!(&*network.security_groups[0].rules[0].name, "other");
+    assert_eq!(&*network.route_tables[0].routes[0].name, "two");
+    assert_eq!(network.virtual_networks[0].subnets[0].security_group, None);
+    assert!(warnings.iter().all(|it| !it.contains("AssociationMissing")), "{warnings:?}");
+}

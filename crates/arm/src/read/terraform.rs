@@ -3,6 +3,7 @@
 
 mod associations;
 mod fields;
+mod gone;
 mod plan;
 mod updates;
 

@@ -4,6 +4,7 @@
 //! Terraform "JSON Output Format", *Plan Representation* and *Change Representation*: of `planned_values`, what is not known is
 //! left out, and is a null in a list; what is not set is a null.
 
+use super::gone::Gone;
 use super::{AZAPI, KNOWN_AFTER, collect, is_read, items, text, updates::UPDATE};
 use document::{Entry, Node, Unknown, Value};
 use model::{At, Diagnostic};
@@ -79,7 +80,6 @@ pub(super) fn resources(document: &Node, found: &mut Vec<Diagnostic>) -> Option<
 }
 
 /// What a plan says beside the values.
-#[derive(Default)]
 struct Plan<'n> {
     /// What is not known of a resource, by its address.
     unknown: HashMap<&'n str, &'n Node>,
@@ -87,6 +87,7 @@ struct Plan<'n> {
     written: HashMap<String, &'n Node>,
     /// The groups, in small letters, that have rules as resources of their own.
     with_rules: HashSet<String>,
+    gone: Gone,
 }
 
 impl<'n> Plan<'n> {
@@ -97,7 +98,8 @@ impl<'n> Plan<'n> {
         let rules = planned.iter().filter(|it| text(it, "type") == Some("azurerm_network_security_rule"));
         let groups = rules.filter_map(|it| text(it.get("values")?, "network_security_group_name"));
         let with_rules = groups.map(str::to_ascii_lowercase).collect();
-        let mut plan = Self { unknown: unknown.collect(), with_rules, ..Self::default() };
+        let gone = Gone::of(document);
+        let mut plan = Self { unknown: unknown.collect(), written: HashMap::new(), with_rules, gone };
         let configuration = document.get("configuration").and_then(|it| it.get("root_module"));
         configuration.into_iter().for_each(|it| plan.take_written(it, ""));
         plan
@@ -122,6 +124,7 @@ impl<'n> Plan<'n> {
         let is_read = is_read(&resource);
         let Some(values) = inner(&mut resource, "values") else { return resource };
         replace_nulls(values, &address, "");
+        self.gone.leave_out(&kind, values);
         if is_read {
             let of_kind = READ.iter().filter(|(it, ..)| *it == kind);
             of_kind.for_each(|(_, names)| add(values, &address, names));
@@ -187,7 +190,7 @@ fn without_keys(address: &str) -> String {
     plain
 }
 
-fn inner<'n>(node: &'n mut Node, key: &str) -> Option<&'n mut Node> {
+pub(super) fn inner<'n>(node: &'n mut Node, key: &str) -> Option<&'n mut Node> {
     let Value::Object(entries) = &mut node.value else { return None };
     entries.iter_mut().find(|it| it.key.value == key).map(|it| &mut it.value)
 }
