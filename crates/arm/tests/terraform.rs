@@ -358,6 +358,35 @@ fn what_stands_in_several_states_is_one_network() {
     assert_eq!((subnet.security_group.map(|it| it.0), nic.security_group.map(|it| it.0)), (Some(0), Some(0)));
 }
 
+#[test]
+fn what_is_deposed_is_older() {
+    let group = |name: &str| format!("{GROUP}/networkSecurityGroups/{name}");
+    for deposed_is_last in [false, true] {
+        let mut state = of_terraform();
+        let mut old = state["values"]["root_module"]["resources"][0].clone();
+        old["values"]["security_rule"] = serde_json::json!([]);
+        // Another resource, which Azure still has.
+        let mut other = old.clone();
+        (other["values"]["id"], other["values"]["name"]) = (group("other").into(), "other".into());
+        let resources = resources_of(&mut state);
+        let mut nic = resources.last().unwrap().clone();
+        assert_eq!(nic["type"], "azurerm_network_interface_security_group_association");
+        nic["values"]["network_security_group_id"] = group("other").into();
+        for mut it in [old, other, nic] {
+            it["deposed_key"] = "0a1b2c3d".into();
+            let place = if deposed_is_last { resources.len() } else { 0 };
+            resources.insert(place, it);
+        }
+        let (found, network) = read(&state);
+        assert_eq!(found.diagnostics, Vec::new());
+        let network = network.unwrap();
+        let nic = network.network_interfaces[0].security_group.unwrap();
+        let groups: Vec<_> = network.security_groups.iter().map(|it| (&*it.name, it.rules.len())).collect();
+        assert_eq!(groups.len(), 2, "{groups:?}");
+        assert_eq!(groups[nic.0], ("n", 2), "{groups:?}");
+    }
+}
+
 /// What azapi changes of a resource that something else manages.
 fn update(target: serde_json::Value, properties: serde_json::Value) -> serde_json::Value {
     let mut values = target;

@@ -62,23 +62,32 @@ fn collect<'n>(module: &'n Node, all: &mut Vec<&'n Node>) {
     items(module.get("child_modules")).iter().for_each(|it| collect(it, all));
 }
 
-/// Takes away what is managed and only read as well, because that was read before it was changed.
+/// Takes away what is managed as well as only read, or deposed: that was before it was changed.
 fn leave_managed(each: &mut [Option<Vec<&Node>>]) {
     // An association has the id of what it is about, so that the type counts, too.
     let key =
         |it: &Node, kind: &str| Some((kind.to_owned(), text(it.get("values")?, "id")?.to_ascii_lowercase()));
-    let managed = each.iter().flatten().flatten().filter(|it| !is_read(it));
+    let managed = each.iter().flatten().flatten().filter(|it| is_current(it));
     let managed: HashSet<(String, String)> = managed.filter_map(|it| key(it, text(it, "type")?)).collect();
     let is_managed = |it: &Node| {
         let kinds = text(it, "type").into_iter().chain([AZAPI]);
         kinds.filter_map(|kind| key(it, kind)).any(|key| managed.contains(&key))
     };
-    each.iter_mut().flatten().for_each(|all| all.retain(|it| !is_read(it) || !is_managed(it)));
+    each.iter_mut().flatten().for_each(|all| all.retain(|it| is_current(it) || !is_managed(it)));
 }
 
 /// Whether it stands in a `data` block.
 fn is_read(resource: &Node) -> bool {
     text(resource, "mode") == Some("data")
+}
+
+/// Whether something else has taken its place, and Terraform has yet to delete it.
+fn is_deposed(resource: &Node) -> bool {
+    resource.get("deposed_key").is_some()
+}
+
+fn is_current(resource: &Node) -> bool {
+    !is_read(resource) && !is_deposed(resource)
 }
 
 fn items(node: Option<&Node>) -> &[Node] {

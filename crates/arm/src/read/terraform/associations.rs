@@ -1,7 +1,7 @@
 //! Resources of Terraform's that only say what belongs to which other one.
 
 use super::fields::{IP_CONFIGURATION, NETWORK_INTERFACE, SUBNET, entry, fields, reference};
-use super::{KNOWN_AFTER, items, parts, text};
+use super::{KNOWN_AFTER, is_deposed, items, parts, text};
 use crate::codes;
 use document::{Entry, Node, Value};
 use model::Diagnostic;
@@ -36,7 +36,9 @@ pub(super) struct Belongs {
 impl Belongs {
     pub(super) fn read(all: &[&Node], found: &mut Vec<Diagnostic>) -> Self {
         let mut belongs = Self::default();
-        for resource in all {
+        // Of two that say it of one, the later counts, and what is deposed is older.
+        let (deposed, others): (Vec<&Node>, Vec<&Node>) = all.iter().partition(|it| is_deposed(it));
+        for resource in deposed.into_iter().chain(others) {
             let Some((kind, values)) = text(resource, "type").zip(resource.get("values")) else { continue };
             let Some((_, holder, held)) = ASSOCIATIONS.iter().find(|(it, ..)| *it == kind) else { continue };
             let (Some(holder), Some(held)) = (text(values, holder), values.get(held)) else {
