@@ -387,6 +387,32 @@ fn what_is_deposed_is_older() {
     }
 }
 
+#[test]
+fn rules_of_a_network_manager_of_terraforms_are_of_the_network() {
+    let mut state = of_terraform();
+    resources_of(&mut state)
+        .push(serde_json::json!({"mode": "managed", "type": "azurerm_network_manager_admin_rule",
+        "name": "r", "values": {"name": "deny-rdp", "action": "Deny"}}));
+    let listed = read(&state).0.ignored;
+    let listed: Vec<_> = listed.iter().map(|it| (it.what.as_str(), it.name.as_str())).collect();
+    assert!(listed.contains(&("azurerm_network_manager_admin_rule", "deny-rdp")), "{listed:?}");
+}
+
+#[test]
+fn a_peering_of_some_subnets_of_terraforms_is_listed() {
+    let mut state = of_terraform();
+    let peering = serde_json::json!({"id": format!("{GROUP}/virtualNetworks/v/virtualNetworkPeerings/p"), "name": "p",
+        "virtual_network_name": "v", "remote_virtual_network_id": format!("{GROUP}/virtualNetworks/hub"),
+        "local_subnet_names": ["s"], "remote_subnet_names": []});
+    resources_of(&mut state)
+        .push(serde_json::json!({"mode": "managed", "type": "azurerm_virtual_network_peering",
+        "name": "p", "values": peering}));
+    let listed = read(&state).0.ignored;
+    let listed: Vec<_> = listed.iter().map(|it| (it.what.as_str(), it.name.as_str())).collect();
+    assert!(listed.contains(&("localSubnetNames", "p")), "{listed:?}");
+    assert!(listed.iter().all(|(what, _)| *what != "remoteSubnetNames"), "{listed:?}");
+}
+
 /// What azapi changes of a resource that something else manages.
 fn update(target: serde_json::Value, properties: serde_json::Value) -> serde_json::Value {
     let mut values = target;

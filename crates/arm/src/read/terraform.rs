@@ -16,7 +16,11 @@ use std::collections::HashSet;
 use updates::UPDATE;
 
 /// Parts of the network that are not modelled.
-const NETWORK: [&str; 6] = [
+const NETWORK: [&str; 9] = [
+    // Its rules come before those of security groups.
+    "azurerm_network_manager_admin_rule",
+    "azurerm_application_gateway",
+    "azurerm_private_endpoint",
     "azurerm_lb",
     "azurerm_nat_gateway",
     "azurerm_firewall",

@@ -75,6 +75,8 @@ pub(super) const PEERING: &[Field] = &[
     ("allow_forwarded_traffic", "allowForwardedTraffic", Itself),
     ("allow_gateway_transit", "allowGatewayTransit", Itself),
     ("use_remote_gateways", "useRemoteGateways", Itself),
+    ("local_subnet_names", "localSubnetNames", Itself),
+    ("remote_subnet_names", "remoteSubnetNames", Itself),
 ];
 
 pub(super) fn entry(at: &Node, key: &str, value: Value) -> Entry {
