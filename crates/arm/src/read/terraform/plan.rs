@@ -64,6 +64,9 @@ const READ: [(&str, &[&str]); 7] = [
     (AZAPI, &["output"]),
 ];
 
+/// So many letters of an address are told, however often it is.
+const MOST_LETTERS: usize = 300;
+
 /// The resources that a plan comes to, with a value that is not known for each that it does not know; `None` of what is no plan.
 pub(super) fn resources(document: &Node, found: &mut Vec<Diagnostic>) -> Option<Vec<Node>> {
     document.get("terraform_version")?;
@@ -83,8 +86,10 @@ pub(super) fn resources(document: &Node, found: &mut Vec<Diagnostic>) -> Option<
 struct Plan<'n> {
     /// What is not known of a resource, by its address.
     unknown: HashMap<&'n str, &'n Node>,
-    /// What is written for a resource, by its address without the keys of count and for_each.
-    written: HashMap<String, &'n Node>,
+    /// What is written for a resource, by the number of its module and its address in it. The root is the first module.
+    written: HashMap<(usize, &'n str), &'n Node>,
+    /// The number of a module, by that of the one that calls it, and its name there.
+    modules: HashMap<(usize, &'n str), usize>,
     /// The groups, in small letters, that have rules as resources of their own.
     with_rules: HashSet<String>,
     gone: Gone,
@@ -99,22 +104,35 @@ impl<'n> Plan<'n> {
         let groups = rules.filter_map(|it| text(it.get("values")?, "network_security_group_name"));
         let with_rules = groups.map(str::to_ascii_lowercase).collect();
         let gone = Gone::of(document);
-        let mut plan = Self { unknown: unknown.collect(), written: HashMap::new(), with_rules, gone };
+        let (written, modules) = (HashMap::new(), HashMap::new());
+        let mut plan = Self { unknown: unknown.collect(), written, modules, with_rules, gone };
         let configuration = document.get("configuration").and_then(|it| it.get("root_module"));
-        configuration.into_iter().for_each(|it| plan.take_written(it, ""));
+        configuration.into_iter().for_each(|it| plan.take_written(it, 0));
         plan
     }
 
-    fn take_written(&mut self, module: &'n Node, path: &str) {
+    fn take_written(&mut self, module: &'n Node, nth: usize) {
         for resource in items(module.get("resources")) {
             if let (Some(address), Some(written)) = (text(resource, "address"), resource.get("expressions")) {
-                self.written.insert(format!("{path}{address}"), written);
+                self.written.insert((nth, address), written);
             }
         }
         for call in module.get("module_calls").map(Node::entries).unwrap_or_default() {
-            let path = format!("{path}module.{}.", call.key.value);
-            call.value.get("module").into_iter().for_each(|it| self.take_written(it, &path));
+            let called = self.modules.len() + 1;
+            self.modules.insert((nth, &call.key.value), called);
+            call.value.get("module").into_iter().for_each(|it| self.take_written(it, called));
         }
+    }
+
+    fn is_written(&self, address: &str, attribute: &str) -> bool {
+        let address = without_keys(address);
+        let (mut module, mut rest) = (Some(0), address.as_str());
+        while let Some((name, inner)) = rest.strip_prefix("module.").and_then(|it| it.split_once('.')) {
+            module = module.and_then(|it| self.modules.get(&(it, name)).copied());
+            rest = inner;
+        }
+        let written = module.and_then(|it| self.written.get(&(it, rest)));
+        written.is_some_and(|it| it.get(attribute).is_some())
     }
 
     fn with_unknown(&self, resource: &Node, found: &mut Vec<Diagnostic>) -> Node {
@@ -137,16 +155,14 @@ impl<'n> Plan<'n> {
         for (_, block, names) in KNOWN.iter().filter(|(it, ..)| *it == kind) {
             match block.map(|block| inner(values, block)) {
                 None => add(values, &address, names),
-                Some(Some(Node { value: Value::Array(items), .. })) => {
-                    items.iter_mut().for_each(|it| add(it, &address, names));
-                }
+                Some(Some(Node { value: Value::Array(items), .. })) => add_to_each(items, &address, names),
                 Some(_) => {}
             }
         }
         let lists = LISTS.iter().filter(|(it, list)| *it == kind && values.entry(list).is_none());
         let missing: Vec<&str> = lists.map(|(_, list)| *list).collect();
         for list in missing {
-            if self.written.get(&without_keys(&address)).is_some_and(|it| it.get(list).is_some()) {
+            if self.is_written(&address, list) {
                 add(values, &address, &[list]);
             } else if list == "security_rule" {
                 found.extend(self.without_rules(values, &address));
@@ -196,17 +212,24 @@ pub(super) fn inner<'n>(node: &'n mut Node, key: &str) -> Option<&'n mut Node> {
 }
 
 fn unknown(address: &str, name: &str) -> Value {
+    let address: String = address.chars().take(MOST_LETTERS).collect();
     let what = format!("{address}: {name}");
     Value::Unknown(Arc::new(Unknown::new(what, "is known only after it is applied", KNOWN_AFTER)))
 }
 
 fn add(values: &mut Node, address: &str, names: &[&str]) {
-    let at = values.at.clone();
-    let Value::Object(entries) = &mut values.value else { return };
+    add_to_each(std::slice::from_mut(values), address, names);
+}
+
+fn add_to_each(all: &mut [Node], address: &str, names: &[&str]) {
     for name in names {
-        if entries.iter().all(|it| it.key.value != *name) {
-            let value = Node::new(unknown(address, name), at.clone());
-            entries.push(Entry { key: At::new(*name, &at), value });
+        let unknown = unknown(address, name);
+        for values in all.iter_mut() {
+            let at = values.at.clone();
+            let Value::Object(entries) = &mut values.value else { continue };
+            if entries.iter().all(|it| it.key.value != *name) {
+                entries.push(Entry { key: At::new(*name, &at), value: Node::new(unknown.clone(), at) });
+            }
         }
     }
 }
