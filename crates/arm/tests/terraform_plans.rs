@@ -237,6 +237,11 @@ fn the_body_of_azapi_in_a_plan_is_known_or_told() {
         "after_unknown": {"id": true, "output": true, "body": {"properties": {"securityRules": true}}}}}]);
     let told = error(&document);
     assert!(told.contains("azapi_resource.x: securityRules' is known only after it is applied"), "{told}");
+    // The name of an application security group says everything.
+    let kind = "Microsoft.Network/applicationSecurityGroups@2024-05-01";
+    let (network, errors, _) =
+        read(&plan(&[resource("managed", "azapi_resource", json!({"type": kind, "name": "a"}))]));
+    assert_eq!((network.unwrap().application_security_groups.len(), errors), (1, Vec::new()));
 }
 
 #[test]

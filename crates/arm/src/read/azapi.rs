@@ -38,7 +38,9 @@ pub(super) fn plain(resource: &Node, values: &Node) -> Option<Node> {
     let said = || [values.get("body"), values.get("output")].into_iter().flatten();
     // A plan may not know what is written, and then it does not matter what Azure answered before.
     if let Some(unknown) = said().find(|it| matches!(it.value, Value::Unknown(_))) {
-        entries.push(at("properties", unknown.value.clone()));
+        // The name of an application security group says everything.
+        let has_properties = Kind::named(kind) != Kind::ApplicationSecurityGroup;
+        entries.extend(has_properties.then(|| at("properties", unknown.value.clone())));
     } else {
         let body = said().map(read).find(says_more);
         // What is said of it beside the body says nothing of packets.
