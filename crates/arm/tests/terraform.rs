@@ -245,6 +245,13 @@ fn what_a_data_source_of_azapi_does_not_export_is_not_known() {
     // What lets a public address in without a group is its SKU.
     let address = serde_json::json!({"output": {"properties": {"ipAddress": "203.0.113.9"}}, "response_export_values": ["properties"]});
     assert_eq!(errors("publicIPAddresses", address), ["sku' is not exported"]);
+    // Of what the state manages nothing has to be exported.
+    let mut state = of_terraform();
+    let values = serde_json::json!({"type": "Microsoft.Network/networkSecurityGroups@2024-05-01", "name": "n",
+        "id": format!("{GROUP}/networkSecurityGroups/n"), "output": {}, "response_export_values": []});
+    resources_of(&mut state)
+        .push(serde_json::json!({"mode": "data", "type": "azapi_resource", "name": "x", "values": values}));
+    assert_eq!(read(&state).0.diagnostics, Vec::new());
     // What is not there at all, and what says nothing about packets.
     let gone = serde_json::json!({"output": null, "exists": false, "response_export_values": ["*"]});
     assert_eq!(errors("networkSecurityGroups", gone), Vec::<String>::new());

@@ -68,16 +68,18 @@ fn collect<'n>(module: &'n Node, all: &mut Vec<&'n Node>) {
 
 /// Takes away what is managed as well as only read, or deposed: that was before it was changed.
 fn leave_managed(each: &mut [Option<Vec<&Node>>]) {
-    // An association has the id of what it is about, so that the type counts, too.
-    let key =
-        |it: &Node, kind: &str| Some((kind.to_owned(), text(it.get("values")?, "id")?.to_ascii_lowercase()));
     let managed = each.iter().flatten().flatten().filter(|it| is_current(it));
-    let managed: HashSet<(String, String)> = managed.filter_map(|it| key(it, text(it, "type")?)).collect();
-    let is_managed = |it: &Node| {
-        let kinds = text(it, "type").into_iter().chain([AZAPI]);
-        kinds.filter_map(|kind| key(it, kind)).any(|key| managed.contains(&key))
-    };
+    let managed: HashSet<(&str, String)> = managed.filter_map(|it| place_of(it)).collect();
+    let is_managed = |it: &Node| place_of(it).is_some_and(|it| managed.contains(&it));
     each.iter_mut().flatten().for_each(|all| all.retain(|it| is_current(it) || !is_managed(it)));
+}
+
+/// What tells a resource from all others: its id, and the type of an association or of a change, which has the id of what it is about.
+fn place_of(resource: &Node) -> Option<(&str, String)> {
+    let kind = text(resource, "type")?;
+    let is_whole = kind == AZAPI || (kind.starts_with("azurerm_") && !kind.ends_with("_association"));
+    let id = text(resource.get("values")?, "id")?.to_ascii_lowercase();
+    Some((if is_whole { "" } else { kind }, id))
 }
 
 /// Whether it stands in a `data` block.
