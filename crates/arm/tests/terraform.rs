@@ -125,15 +125,34 @@ fn what_only_its_network_says_of_a_subnet_counts() {
     let (found, network) = read(&state);
     let told: Vec<_> = found.diagnostics.iter().map(|it| (it.severity, it.code)).collect();
     assert_eq!(told, [(model::Severity::Warning, arm::codes::ASSOCIATION_MISSING); 2]);
-    assert!(found.diagnostics[0].message.contains("subnet 's' this network security group"), "{told:?}");
+    assert!(found.diagnostics[0].message.contains("'s' this network security group"), "{told:?}");
     let subnet = &network.unwrap().virtual_networks[0].subnets[0];
     assert_eq!((subnet.security_group.map(|it| it.0), subnet.route_table.map(|it| it.0)), (Some(0), Some(0)));
+    // A data source that names none, which may have been read before.
+    resources_of(&mut state)[1]["mode"] = "data".into();
+    resources_of(&mut state)[1]["values"]["network_security_group_id"] = "".into();
+    assert_eq!(read(&state).1.unwrap().virtual_networks[0].subnets[0].security_group.map(|it| it.0), Some(0));
     // One that is in none of the documents is the error that it is everywhere.
     resources_of(&mut state)[0]["values"]["subnet"][0]["security_group"] =
         format!("{GROUP}/networkSecurityGroups/elsewhere").into();
     let (found, more) = model::validate(read(&state).0.network, std::sync::Arc::default());
     assert!(found.is_none());
     assert!(more.iter().any(|it| it.code == model::codes::INVALID_RESOURCE_REFERENCE), "{more:?}");
+    // Data sources say the same of what is managed, here or in another state.
+    let mut state = without_associations();
+    let resources = resources_of(&mut state);
+    for nth in [1, 2] {
+        let mut read = resources[nth].clone();
+        read["mode"] = "data".into();
+        read["values"]["network_security_group_id"] = format!("{GROUP}/networkSecurityGroups/n").into();
+        resources.push(read);
+    }
+    let (found, network) = read(&state);
+    let told: Vec<_> = found.diagnostics.iter().map(|it| (it.severity, it.code)).collect();
+    assert_eq!(told, [(model::Severity::Warning, arm::codes::ASSOCIATION_MISSING); 2]);
+    let network = network.unwrap();
+    let (subnet, nic) = (&network.virtual_networks[0].subnets[0], &network.network_interfaces[0]);
+    assert_eq!((subnet.security_group.map(|it| it.0), nic.security_group.map(|it| it.0)), (Some(0), Some(0)));
     // An association is newer than the network, which nobody has read since.
     let mut state = of_terraform();
     resources_of(&mut state)[0]["values"]["subnet"][0]["security_group"] =

@@ -43,14 +43,17 @@ pub(super) fn plain(documents: &[Node], found: &mut Vec<Diagnostic>) -> Vec<Opti
         .zip(&planned)
         .map(|(it, planned)| planned.as_ref().map_or_else(|| of_state(it), |it| Some(it.iter().collect())))
         .collect();
+    let belongs = Belongs::read(&flat(&each), found);
     leave_managed(&mut each);
-    let all: Vec<&Node> = each.iter().flatten().flatten().copied().collect();
-    let belongs = Belongs::read(&all, found);
     let one = |all: &Vec<&Node>| all.iter().filter_map(|it| one(it, &belongs)).collect();
     let mut plain: Vec<Option<Vec<Node>>> = each.iter().map(|it| it.as_ref().map(one)).collect();
-    updates::apply(&all, &mut plain.iter_mut().flatten().flatten().collect::<Vec<_>>(), found);
+    updates::apply(&flat(&each), &mut plain.iter_mut().flatten().flatten().collect::<Vec<_>>(), found);
     let at = documents.iter().map(|it| it.at.clone());
     plain.into_iter().zip(at).map(|(it, at)| Some(Node::new(Value::Array(it?), at))).collect()
+}
+
+fn flat<'n>(each: &[Option<Vec<&'n Node>>]) -> Vec<&'n Node> {
+    each.iter().flatten().flatten().copied().collect()
 }
 
 /// The resources of a state; `None` of what is none.

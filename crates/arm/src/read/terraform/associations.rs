@@ -56,46 +56,41 @@ impl Belongs {
                 belongs.security_group.insert(holder, held.clone());
             }
         }
-        belongs.take_from_networks(all, found);
+        belongs.take_read(all, found);
         belongs
     }
 
-    /// Lets a subnet that no association names have what its virtual network says: that was read from Azure, and what associates
-    /// the two may stand in another state, or in none.
-    fn take_from_networks(&mut self, all: &[&Node], found: &mut Vec<Diagnostic>) {
-        let of = |kind: &'static str| all.iter().filter(move |it| text(it, "type") == Some(kind));
-        let listed = of("azurerm_virtual_network")
-            .flat_map(|it| items(it.get("values").and_then(|it| it.get("subnet"))));
-        let listed: HashMap<String, &Node> =
-            listed.filter_map(|it| Some((text(it, "id")?.to_ascii_lowercase(), it))).collect();
-        for subnet in of("azurerm_subnet").filter_map(|it| it.get("values")) {
-            let Some(id) = text(subnet, "id").map(str::to_ascii_lowercase) else { continue };
-            let Some(listed) = listed.get(&id) else { continue };
-            for (what, of_network, own, associated) in [
-                (
-                    "network security group",
-                    "security_group",
-                    "network_security_group_id",
-                    &mut self.security_group,
-                ),
-                ("route table", "route_table_id", "route_table_id", &mut self.route_table),
-            ] {
-                let held = text(listed, of_network).and(listed.get(of_network));
-                let Some(held) =
-                    held.filter(|_| text(subnet, own).is_none() && !associated.contains_key(&id))
-                else {
-                    continue;
-                };
-                let name = text(subnet, "name").unwrap_or(&id);
-                let message = format!(
-                    "no association gives subnet '{name}' this {what}, which its virtual network says it has"
-                );
+    /// Lets what no association names have what else was read of it from Azure, by its virtual network or by a data source: what
+    /// associates the two may stand in another state, or in none.
+    fn take_read(&mut self, all: &[&Node], found: &mut Vec<Diagnostic>) {
+        let of = |kinds: &'static [&str]| {
+            let of_kind = all.iter().filter(move |it| text(it, "type").is_some_and(|it| kinds.contains(&it)));
+            of_kind.filter_map(|it| it.get("values"))
+        };
+        let listed = || of(&["azurerm_virtual_network"]).flat_map(|it| items(it.get("subnet")));
+        let holders = || of(&["azurerm_subnet", "azurerm_network_interface"]);
+        let id_of = |it: &Node| text(it, "id").map(str::to_ascii_lowercase);
+        let groups: &[&str] = &["security_group", "network_security_group_id"];
+        for (what, keys, associated) in [
+            ("network security group", groups, &mut self.security_group),
+            ("route table", &["route_table_id"], &mut self.route_table),
+        ] {
+            let held_by = |it: &Node| {
+                let held = keys.iter().find_map(|key| it.get(key).filter(|it| it.as_str() != Some("")))?;
+                Some(held.clone())
+            };
+            let read = listed().chain(holders()).filter_map(|it| Some((id_of(it)?, held_by(it)?)));
+            let read: HashMap<String, Node> = read.collect();
+            for holder in holders().filter(|it| held_by(it).is_none()) {
+                let Some(id) = id_of(holder).filter(|it| !associated.contains_key(it)) else { continue };
+                let Some(held) = read.get(&id) else { continue };
+                let name = text(holder, "name").unwrap_or(&id);
+                let message = format!("no association gives '{name}' this {what}, which Azure said it has");
                 let warning = Diagnostic::warning(codes::ASSOCIATION_MISSING, &held.at, message);
                 found.push(warning.help(
-                    "it is taken to have it; where that has just been taken away, `terraform apply -refresh-only` lets the network \
-                     say so",
+                    "it is taken to have it; where that has just been taken away, `terraform apply -refresh-only` reads it again",
                 ));
-                associated.insert(id.clone(), held.clone());
+                associated.insert(id, held.clone());
             }
         }
     }
