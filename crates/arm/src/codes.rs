@@ -26,3 +26,5 @@ pub const ANOTHER_RESOURCE_GROUP: &str = "AnotherResourceGroup";
 pub const UNUSED_VALUE: &str = "UnusedValue";
 /// Parameters without a template that they are for.
 pub const NO_TEMPLATE: &str = "ParametersWithoutTemplate";
+/// What a subnet of Terraform's has by its virtual network alone.
+pub const ASSOCIATION_MISSING: &str = "AssociationMissing";

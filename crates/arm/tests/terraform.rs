@@ -116,6 +116,53 @@ fn what_a_subnet_of_terraforms_holds_may_stand_in_it() {
 }
 
 #[test]
+fn what_only_its_network_says_of_a_subnet_counts() {
+    // The associations stand in another state; the network says what Azure has, and the subnet says nothing of it.
+    let mut state = without_associations();
+    let resources = resources_of(&mut state);
+    resources[0]["values"]["subnet"][0]["security_group"] = format!("{GROUP}/networkSecurityGroups/n").into();
+    resources[0]["values"]["subnet"][0]["route_table_id"] = format!("{GROUP}/routeTables/t").into();
+    let (found, network) = read(&state);
+    let told: Vec<_> = found.diagnostics.iter().map(|it| (it.severity, it.code)).collect();
+    assert_eq!(told, [(model::Severity::Warning, arm::codes::ASSOCIATION_MISSING); 2]);
+    assert!(found.diagnostics[0].message.contains("'s' this network security group"), "{told:?}");
+    let subnet = &network.unwrap().virtual_networks[0].subnets[0];
+    assert_eq!((subnet.security_group.map(|it| it.0), subnet.route_table.map(|it| it.0)), (Some(0), Some(0)));
+    // A data source that names none, which may have been read before.
+    resources_of(&mut state)[1]["mode"] = "data".into();
+    resources_of(&mut state)[1]["values"]["network_security_group_id"] = "".into();
+    assert_eq!(read(&state).1.unwrap().virtual_networks[0].subnets[0].security_group.map(|it| it.0), Some(0));
+    // One that is in none of the documents is the error that it is everywhere.
+    resources_of(&mut state)[0]["values"]["subnet"][0]["security_group"] =
+        format!("{GROUP}/networkSecurityGroups/elsewhere").into();
+    let (found, more) = model::validate(read(&state).0.network, std::sync::Arc::default());
+    assert!(found.is_none());
+    assert!(more.iter().any(|it| it.code == model::codes::INVALID_RESOURCE_REFERENCE), "{more:?}");
+    // Data sources say the same of what is managed, here or in another state.
+    let mut state = without_associations();
+    let resources = resources_of(&mut state);
+    for nth in [1, 2] {
+        let mut read = resources[nth].clone();
+        read["mode"] = "data".into();
+        read["values"]["network_security_group_id"] = format!("{GROUP}/networkSecurityGroups/n").into();
+        resources.push(read);
+    }
+    let (found, network) = read(&state);
+    let told: Vec<_> = found.diagnostics.iter().map(|it| (it.severity, it.code)).collect();
+    assert_eq!(told, [(model::Severity::Warning, arm::codes::ASSOCIATION_MISSING); 2]);
+    let network = network.unwrap();
+    let (subnet, nic) = (&network.virtual_networks[0].subnets[0], &network.network_interfaces[0]);
+    assert_eq!((subnet.security_group.map(|it| it.0), nic.security_group.map(|it| it.0)), (Some(0), Some(0)));
+    // An association is newer than the network, which nobody has read since.
+    let mut state = of_terraform();
+    resources_of(&mut state)[0]["values"]["subnet"][0]["security_group"] =
+        format!("{GROUP}/networkSecurityGroups/old").into();
+    let (found, network) = read(&state);
+    assert_eq!(found.diagnostics, Vec::new());
+    assert_eq!(network.unwrap().virtual_networks[0].subnets[0].security_group.map(|it| it.0), Some(0));
+}
+
+#[test]
 fn what_a_plan_of_terraforms_does_not_know_is_told() {
     let mut plan = of_terraform();
     plan["planned_values"] = plan["values"].take();
@@ -158,6 +205,78 @@ fn what_azapi_manages_is_azures_own_already() {
     let network = network.unwrap();
     assert_eq!(network.security_groups[0].rules[0].destination_ports.to_string(), "22");
     assert_eq!(network.virtual_networks[0].subnets[0].security_group.map(|it| it.0), Some(0));
+}
+
+#[test]
+fn what_a_data_source_of_azapi_does_not_export_is_not_known() {
+    let errors = |kind: &str, values: serde_json::Value| {
+        let mut values = values;
+        values["type"] = format!("Microsoft.Network/{kind}@2024-05-01").into();
+        values["id"] = format!("{GROUP}/{kind}/x").into();
+        values["name"] = "x".into();
+        let read_only = serde_json::json!({"address": "data.azapi_resource.x", "mode": "data", "type": "azapi_resource", "name": "x",
+            "values": values});
+        let mut state = of_terraform();
+        resources_of(&mut state).push(read_only);
+        let found = read(&state).0.diagnostics;
+        assert!(found.iter().all(|it| it.code == document::codes::VALUE_NOT_KNOWN), "{found:?}");
+        found.iter().map(|it| it.message.rsplit("x: ").next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let group = |output: serde_json::Value, exported: serde_json::Value| {
+        errors(
+            "networkSecurityGroups",
+            serde_json::json!({"output": output, "response_export_values": exported}),
+        )
+    };
+    let rules = serde_json::json!({"securityRules": []});
+    let read_only = serde_json::json!({"provisioningState": "Succeeded"});
+    // Nothing; a text of nothing; what is read-only, as later versions have it where nothing is asked for.
+    for (output, exported) in [
+        (serde_json::json!({}), serde_json::json!(["properties"])),
+        (serde_json::json!("{}"), serde_json::json!([])),
+        (
+            serde_json::json!({"state": "Succeeded"}),
+            serde_json::json!({"state": "properties.provisioningState"}),
+        ),
+    ] {
+        assert_eq!(group(output, exported), ["properties' is not exported"]);
+    }
+    for exported in [serde_json::json!(["properties.provisioningState"]), serde_json::Value::Null] {
+        let told = group(serde_json::json!({"properties": read_only}), exported);
+        assert_eq!(told, ["properties.securityRules' is not exported"]);
+    }
+    for exported in
+        [serde_json::json!(["properties.securityRules"]), serde_json::json!({"properties": "properties"})]
+    {
+        assert_eq!(group(serde_json::json!({"properties": rules}), exported), Vec::<String>::new());
+    }
+    // Without a group, an answer does not name one; it has to be asked for all the same.
+    let nic = |exported: &[&str]| {
+        let subnet = format!("{GROUP}/virtualNetworks/v/subnets/s");
+        let output = serde_json::json!({"properties": {"ipConfigurations": [{"name": "c", "properties": {"subnet": {"id": subnet}}}]}});
+        errors("networkInterfaces", serde_json::json!({"output": output, "response_export_values": exported}))
+    };
+    assert_eq!(nic(&["properties.ipConfigurations"]), ["properties.networkSecurityGroup' is not exported"]);
+    let both = ["properties.ipConfigurations", "properties.networkSecurityGroup.id"];
+    for exported in [&both[..], &["properties"], &["*"]] {
+        assert_eq!(nic(exported), Vec::<String>::new(), "{exported:?}");
+    }
+    // What lets a public address in without a group is its SKU.
+    let address = serde_json::json!({"output": {"properties": {"ipAddress": "203.0.113.9"}}, "response_export_values": ["properties"]});
+    assert_eq!(errors("publicIPAddresses", address), ["sku' is not exported"]);
+    // Of what the state manages nothing has to be exported.
+    let mut state = of_terraform();
+    let values = serde_json::json!({"type": "Microsoft.Network/networkSecurityGroups@2024-05-01", "name": "n",
+        "id": format!("{GROUP}/networkSecurityGroups/n"), "output": {}, "response_export_values": []});
+    resources_of(&mut state)
+        .push(serde_json::json!({"mode": "data", "type": "azapi_resource", "name": "x", "values": values}));
+    assert_eq!(read(&state).0.diagnostics, Vec::new());
+    // What is not there at all, and what says nothing about packets.
+    let gone = serde_json::json!({"output": null, "exists": false, "response_export_values": ["*"]});
+    assert_eq!(errors("networkSecurityGroups", gone), Vec::<String>::new());
+    let nothing = serde_json::json!({"output": {}, "response_export_values": []});
+    assert_eq!(errors("applicationSecurityGroups", nothing.clone()), Vec::<String>::new());
+    assert_eq!(errors("loadBalancers", nothing), Vec::<String>::new());
 }
 
 /// The state without the resources that only say what belongs together.
@@ -232,6 +351,92 @@ fn what_terraform_manages_counts_more_than_what_it_reads() {
     let (found, network) = read(&state);
     assert_eq!(found.diagnostics, Vec::new());
     assert_eq!(network.unwrap().virtual_networks[0].subnets[0].security_group.map(|it| it.0), Some(0));
+}
+
+#[test]
+fn what_stands_in_several_states_is_one_network() {
+    // One state manages the network, one associates, and one has the network interface, and reads the network.
+    let mut network = of_terraform();
+    let (mut associations, mut machines) = (without_associations(), without_associations());
+    let all = std::mem::take(resources_of(&mut network));
+    let (associated, mut all): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|it| it["type"].as_str().unwrap().ends_with("_association"));
+    let nic = all.pop().unwrap();
+    let mut subnet = all[1].clone();
+    subnet["mode"] = "data".into();
+    subnet["values"]["network_security_group_id"] = "".into();
+    let vnet = serde_json::json!({"mode": "data", "type": "azurerm_virtual_network", "name": "v", "values":
+        {"id": format!("{GROUP}/virtualNetworks/v"), "name": "v", "address_space": ["10.0.0.0/16"], "subnets": ["s"]}});
+    *resources_of(&mut network) = all;
+    for (state, resources) in [(&mut associations, associated), (&mut machines, vec![subnet, vnet, nic])] {
+        state["values"]["root_module"]["resources"] = serde_json::json!([]);
+        *resources_of(state) = resources;
+    }
+    let documents =
+        [machines, associations, network].map(|it| document::read_json("net.json", &text(&it)).unwrap());
+    let found = arm::read_resources(&documents);
+    assert_eq!(found.diagnostics, Vec::new());
+    let (network, more) = model::validate(found.network, std::sync::Arc::default());
+    let errors: Vec<_> = more.iter().filter(|it| it.severity == model::Severity::Error).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    let network = network.unwrap();
+    let (subnet, nic) = (&network.virtual_networks[0].subnets[0], &network.network_interfaces[0]);
+    assert_eq!((subnet.security_group.map(|it| it.0), nic.security_group.map(|it| it.0)), (Some(0), Some(0)));
+}
+
+#[test]
+fn what_is_deposed_is_older() {
+    let group = |name: &str| format!("{GROUP}/networkSecurityGroups/{name}");
+    for deposed_is_last in [false, true] {
+        let mut state = of_terraform();
+        let mut old = state["values"]["root_module"]["resources"][0].clone();
+        old["values"]["security_rule"] = serde_json::json!([]);
+        // Another resource, which Azure still has.
+        let mut other = old.clone();
+        (other["values"]["id"], other["values"]["name"]) = (group("other").into(), "other".into());
+        let resources = resources_of(&mut state);
+        let mut nic = resources.last().unwrap().clone();
+        assert_eq!(nic["type"], "azurerm_network_interface_security_group_association");
+        nic["values"]["network_security_group_id"] = group("other").into();
+        for mut it in [old, other, nic] {
+            it["deposed_key"] = "0a1b2c3d".into();
+            let place = if deposed_is_last { resources.len() } else { 0 };
+            resources.insert(place, it);
+        }
+        let (found, network) = read(&state);
+        assert_eq!(found.diagnostics, Vec::new());
+        let network = network.unwrap();
+        let nic = network.network_interfaces[0].security_group.unwrap();
+        let groups: Vec<_> = network.security_groups.iter().map(|it| (&*it.name, it.rules.len())).collect();
+        assert_eq!(groups.len(), 2, "{groups:?}");
+        assert_eq!(groups[nic.0], ("n", 2), "{groups:?}");
+    }
+}
+
+#[test]
+fn rules_of_a_network_manager_of_terraforms_are_of_the_network() {
+    let mut state = of_terraform();
+    resources_of(&mut state)
+        .push(serde_json::json!({"mode": "managed", "type": "azurerm_network_manager_admin_rule",
+        "name": "r", "values": {"name": "deny-rdp", "action": "Deny"}}));
+    let listed = read(&state).0.ignored;
+    let listed: Vec<_> = listed.iter().map(|it| (it.what.as_str(), it.name.as_str())).collect();
+    assert!(listed.contains(&("azurerm_network_manager_admin_rule", "deny-rdp")), "{listed:?}");
+}
+
+#[test]
+fn a_peering_of_some_subnets_of_terraforms_is_listed() {
+    let mut state = of_terraform();
+    let peering = serde_json::json!({"id": format!("{GROUP}/virtualNetworks/v/virtualNetworkPeerings/p"), "name": "p",
+        "virtual_network_name": "v", "remote_virtual_network_id": format!("{GROUP}/virtualNetworks/hub"),
+        "local_subnet_names": ["s"], "remote_subnet_names": []});
+    resources_of(&mut state)
+        .push(serde_json::json!({"mode": "managed", "type": "azurerm_virtual_network_peering",
+        "name": "p", "values": peering}));
+    let listed = read(&state).0.ignored;
+    let listed: Vec<_> = listed.iter().map(|it| (it.what.as_str(), it.name.as_str())).collect();
+    assert!(listed.contains(&("localSubnetNames", "p")), "{listed:?}");
+    assert!(listed.iter().all(|(what, _)| *what != "remoteSubnetNames"), "{listed:?}");
 }
 
 /// What azapi changes of a resource that something else manages.

@@ -69,14 +69,17 @@ pub fn read_documents(documents: &[Node], deployment: &Deployment) -> Resources 
     let (expanded, found) = deployment.expand_all(documents);
     found.into_iter().for_each(|it| reader.report.push(it));
     let mut expanded = expanded.into_iter();
+    let mut found = Vec::new();
+    let shown = terraform::plain(documents, &mut found);
+    found.into_iter().for_each(|it| reader.report.push(it));
     let mut others = Vec::new();
-    for document in documents {
+    for (document, shown) in documents.iter().zip(shown) {
         if template::template_of(document).is_some() {
             let found = shape::not_exported(&Place::root(document));
             found.into_iter().for_each(|it| reader.report.push(it));
             others.extend(expanded.next().map(Other::Template));
-        } else if let Some((plain, found)) = terraform::plain(document) {
-            others.push(Other::Terraform(plain, found));
+        } else if let Some(plain) = shown {
+            others.push(Other::Terraform(plain));
         } else {
             match powershell::plain(document) {
                 None => reader.document(&Place::root(document)),
@@ -90,8 +93,7 @@ pub fn read_documents(documents: &[Node], deployment: &Deployment) -> Resources 
     for other in others {
         match other {
             Other::Template(expanded) => reader.template(expanded),
-            Other::Terraform(plain, found) => {
-                found.into_iter().for_each(|it| reader.report.push(it));
+            Other::Terraform(plain) => {
                 Place::root(&plain).elements().for_each(|it| reader.resource(&it, None));
             }
         }
@@ -103,7 +105,7 @@ pub fn read_documents(documents: &[Node], deployment: &Deployment) -> Resources 
 /// What is no answer of Azure's.
 enum Other {
     Template(::template::Expanded),
-    Terraform(Node, Vec<Diagnostic>),
+    Terraform(Node),
 }
 
 #[derive(Default)]

@@ -3,7 +3,8 @@
 
 mod associations;
 mod fields;
-mod late;
+mod gone;
+mod plan;
 mod updates;
 
 use super::azapi;
@@ -15,7 +16,11 @@ use std::collections::HashSet;
 use updates::UPDATE;
 
 /// Parts of the network that are not modelled.
-const NETWORK: [&str; 6] = [
+const NETWORK: [&str; 9] = [
+    // Its rules come before those of security groups.
+    "azurerm_network_manager_admin_rule",
+    "azurerm_application_gateway",
+    "azurerm_private_endpoint",
     "azurerm_lb",
     "azurerm_nat_gateway",
     "azurerm_firewall",
@@ -29,25 +34,34 @@ const KNOWN_AFTER: &str = "apply it, and give what `terraform show -json` prints
 /// A resource of any type.
 const AZAPI: &str = "azapi_resource";
 
-/// The resources of the document and what is wrong with it; `None` where it is none of Terraform's.
-pub(super) fn plain(document: &Node) -> Option<(Node, Vec<Diagnostic>)> {
+/// The resources of each document, and `None` where it is none of Terraform's. What a network has may stand in several states: what
+/// one of them says belongs together does so in all, and what one manages the others only read.
+pub(super) fn plain(documents: &[Node], found: &mut Vec<Diagnostic>) -> Vec<Option<Node>> {
+    let planned: Vec<_> = documents.iter().map(|it| plan::resources(it, found)).collect();
+    let mut each: Vec<Option<Vec<&Node>>> = documents
+        .iter()
+        .zip(&planned)
+        .map(|(it, planned)| planned.as_ref().map_or_else(|| of_state(it), |it| Some(it.iter().collect())))
+        .collect();
+    let belongs = Belongs::read(&flat(&each), found);
+    leave_managed(&mut each);
+    let one = |all: &Vec<&Node>| all.iter().filter_map(|it| one(it, &belongs)).collect();
+    let mut plain: Vec<Option<Vec<Node>>> = each.iter().map(|it| it.as_ref().map(one)).collect();
+    updates::apply(&flat(&each), &mut plain.iter_mut().flatten().flatten().collect::<Vec<_>>(), found);
+    let at = documents.iter().map(|it| it.at.clone());
+    plain.into_iter().zip(at).map(|(it, at)| Some(Node::new(Value::Array(it?), at))).collect()
+}
+
+fn flat<'n>(each: &[Option<Vec<&'n Node>>]) -> Vec<&'n Node> {
+    each.iter().flatten().flatten().copied().collect()
+}
+
+/// The resources of a state; `None` of what is none.
+fn of_state(document: &Node) -> Option<Vec<&Node>> {
     document.get("terraform_version")?;
     let mut all = Vec::new();
-    let planned: Vec<Node>;
-    match document.get("values") {
-        Some(values) => collect(values.get("root_module")?, &mut all),
-        None => {
-            collect(document.get("planned_values")?.get("root_module")?, &mut all);
-            planned = all.iter().map(|it| late::with_unknown(it)).collect();
-            all = planned.iter().collect();
-        }
-    }
-    leave_managed(&mut all);
-    let mut found = Vec::new();
-    let belongs = Belongs::read(&all, &mut found);
-    let mut plain: Vec<Node> = all.iter().filter_map(|it| one(it, &belongs)).collect();
-    updates::apply(&all, &mut plain, &mut found);
-    Some((Node::new(Value::Array(plain), document.at.clone()), found))
+    collect(document.get("values")?.get("root_module")?, &mut all);
+    Some(all)
 }
 
 fn collect<'n>(module: &'n Node, all: &mut Vec<&'n Node>) {
@@ -55,23 +69,34 @@ fn collect<'n>(module: &'n Node, all: &mut Vec<&'n Node>) {
     items(module.get("child_modules")).iter().for_each(|it| collect(it, all));
 }
 
-/// Takes away what the document only reads and manages as well: that was read before it was changed.
-fn leave_managed(all: &mut Vec<&Node>) {
-    // An association has the id of what it is about, so that the type counts, too.
-    let key =
-        |it: &Node, kind: &str| Some((kind.to_owned(), text(it.get("values")?, "id")?.to_ascii_lowercase()));
-    let managed = all.iter().filter(|it| !is_read(it));
-    let managed: HashSet<(String, String)> = managed.filter_map(|it| key(it, text(it, "type")?)).collect();
-    let is_managed = |it: &Node| {
-        let kinds = text(it, "type").into_iter().chain([AZAPI]);
-        kinds.filter_map(|kind| key(it, kind)).any(|key| managed.contains(&key))
-    };
-    all.retain(|it| !is_read(it) || !is_managed(it));
+/// Takes away what is managed as well as only read, or deposed: that was before it was changed.
+fn leave_managed(each: &mut [Option<Vec<&Node>>]) {
+    let managed = each.iter().flatten().flatten().filter(|it| is_current(it));
+    let managed: HashSet<(&str, String)> = managed.filter_map(|it| place_of(it)).collect();
+    let is_managed = |it: &Node| place_of(it).is_some_and(|it| managed.contains(&it));
+    each.iter_mut().flatten().for_each(|all| all.retain(|it| is_current(it) || !is_managed(it)));
+}
+
+/// What tells a resource from all others: its id, and the type of an association or of a change, which has the id of what it is about.
+fn place_of(resource: &Node) -> Option<(&str, String)> {
+    let kind = text(resource, "type")?;
+    let is_whole = kind == AZAPI || (kind.starts_with("azurerm_") && !kind.ends_with("_association"));
+    let id = text(resource.get("values")?, "id")?.to_ascii_lowercase();
+    Some((if is_whole { "" } else { kind }, id))
 }
 
 /// Whether it stands in a `data` block.
 fn is_read(resource: &Node) -> bool {
     text(resource, "mode") == Some("data")
+}
+
+/// Whether something else has taken its place, and Terraform has yet to delete it.
+fn is_deposed(resource: &Node) -> bool {
+    resource.get("deposed_key").is_some()
+}
+
+fn is_current(resource: &Node) -> bool {
+    !is_read(resource) && !is_deposed(resource)
 }
 
 fn items(node: Option<&Node>) -> &[Node] {
@@ -90,8 +115,7 @@ fn one(resource: &Node, belongs: &Belongs) -> Option<Node> {
     let (kind, values) = text(resource, "type").zip(resource.get("values"))?;
     let (full, properties) = match kind {
         "azurerm_network_security_group" => {
-            let rules = items(values.get("security_rule")).iter().map(|it| part(it, fields(it, RULE)));
-            let rules = entry(values, "securityRules", Value::Array(rules.collect()));
+            let rules = parts(values, "security_rule", "securityRules", |it| fields(it, RULE));
             ("Microsoft.Network/networkSecurityGroups", vec![rules])
         }
         "azurerm_network_security_rule" => {
@@ -99,8 +123,7 @@ fn one(resource: &Node, belongs: &Belongs) -> Option<Node> {
         }
         "azurerm_virtual_network" => {
             let prefixes = fields(values, &[("address_space", "addressPrefixes", Itself)]);
-            let subnets = items(values.get("subnet")).iter().map(|it| part(it, belongs.subnet(it)));
-            let subnets = entry(values, "subnets", Value::Array(subnets.collect()));
+            let subnets = parts(values, "subnet", "subnets", |it| belongs.subnet(it));
             let space = entry(values, "addressSpace", Value::Object(prefixes));
             ("Microsoft.Network/virtualNetworks", vec![space, subnets])
         }
@@ -109,8 +132,7 @@ fn one(resource: &Node, belongs: &Belongs) -> Option<Node> {
             ("Microsoft.Network/virtualNetworks/virtualNetworkPeerings", fields(values, PEERING))
         }
         "azurerm_route_table" => {
-            let routes = items(values.get("route")).iter().map(|it| part(it, fields(it, ROUTE)));
-            let routes = entry(values, "routes", Value::Array(routes.collect()));
+            let routes = parts(values, "route", "routes", |it| fields(it, ROUTE));
             let more = fields(values, ROUTE_TABLE);
             ("Microsoft.Network/routeTables", more.into_iter().chain([routes]).collect())
         }
@@ -139,16 +161,35 @@ fn one(resource: &Node, belongs: &Belongs) -> Option<Node> {
     Some(Node::new(plain.value, resource.at.clone()))
 }
 
+/// A list of parts of a resource under the name that it has in the REST interface; a plan may not know it, or one of them.
+fn parts(values: &Node, key: &str, name: &str, properties: impl Fn(&Node) -> Vec<Entry>) -> Entry {
+    let one = |it: &Node| match &it.value {
+        Value::Unknown(_) => it.clone(),
+        _ => part(it, properties(it)),
+    };
+    let list = match values.get(key) {
+        Some(Node { value: value @ Value::Unknown(_), .. }) => value.clone(),
+        written => Value::Array(items(written).iter().map(one).collect()),
+    };
+    entry(values, name, list)
+}
+
 /// A resource or a part of one: its name, with that of its parent, its id and its properties.
 fn part(values: &Node, properties: Vec<Entry>) -> Node {
     let parent = ["network_security_group_name", "virtual_network_name", "route_table_name"]
         .iter()
-        .find_map(|key| text(values, key));
+        .find_map(|key| values.get(key).filter(|it| it.as_str() != Some("")));
     let mut entries = vec![entry(values, "properties", Value::Object(properties))];
     if let Some(name) = values.get("name") {
-        let own = name.as_str().unwrap_or_default();
-        let full = parent.map_or_else(|| own.to_owned(), |parent| format!("{parent}/{own}"));
-        entries.push(entry(name, "name", Value::String(full)));
+        let is_unknown = |it: &&Node| matches!(it.value, Value::Unknown(_));
+        let full = match [Some(name), parent].into_iter().flatten().find(is_unknown) {
+            Some(unknown) => unknown.value.clone(),
+            None => {
+                let words = [parent, Some(name)].into_iter().flatten().filter_map(Node::as_str);
+                Value::String(words.collect::<Vec<_>>().join("/"))
+            }
+        };
+        entries.push(entry(name, "name", full));
     }
     if let Some(id) = values.get("id").filter(|it| it.as_str() != Some("")) {
         entries.push(entry(id, "id", id.value.clone()));

@@ -1,7 +1,8 @@
 //! Resources of Terraform's that only say what belongs to which other one.
 
 use super::fields::{IP_CONFIGURATION, NETWORK_INTERFACE, SUBNET, entry, fields, reference};
-use super::{KNOWN_AFTER, items, part, text};
+use super::{KNOWN_AFTER, is_deposed, items, parts, text};
+use crate::codes;
 use document::{Entry, Node, Value};
 use model::Diagnostic;
 use std::collections::HashMap;
@@ -35,7 +36,9 @@ pub(super) struct Belongs {
 impl Belongs {
     pub(super) fn read(all: &[&Node], found: &mut Vec<Diagnostic>) -> Self {
         let mut belongs = Self::default();
-        for resource in all {
+        // Of two that say it of one, the later counts, and what is deposed is older.
+        let (deposed, others): (Vec<&Node>, Vec<&Node>) = all.iter().partition(|it| is_deposed(it));
+        for resource in deposed.into_iter().chain(others) {
             let Some((kind, values)) = text(resource, "type").zip(resource.get("values")) else { continue };
             let Some((_, holder, held)) = ASSOCIATIONS.iter().find(|(it, ..)| *it == kind) else { continue };
             let (Some(holder), Some(held)) = (text(values, holder), values.get(held)) else {
@@ -53,7 +56,43 @@ impl Belongs {
                 belongs.security_group.insert(holder, held.clone());
             }
         }
+        belongs.take_read(all, found);
         belongs
+    }
+
+    /// Lets what no association names have what else was read of it from Azure, by its virtual network or by a data source: what
+    /// associates the two may stand in another state, or in none.
+    fn take_read(&mut self, all: &[&Node], found: &mut Vec<Diagnostic>) {
+        let of = |kinds: &'static [&str]| {
+            let of_kind = all.iter().filter(move |it| text(it, "type").is_some_and(|it| kinds.contains(&it)));
+            of_kind.filter_map(|it| it.get("values"))
+        };
+        let listed = || of(&["azurerm_virtual_network"]).flat_map(|it| items(it.get("subnet")));
+        let holders = || of(&["azurerm_subnet", "azurerm_network_interface"]);
+        let id_of = |it: &Node| text(it, "id").map(str::to_ascii_lowercase);
+        let groups: &[&str] = &["security_group", "network_security_group_id"];
+        for (what, keys, associated) in [
+            ("network security group", groups, &mut self.security_group),
+            ("route table", &["route_table_id"], &mut self.route_table),
+        ] {
+            let held_by = |it: &Node| {
+                let held = keys.iter().find_map(|key| it.get(key).filter(|it| it.as_str() != Some("")))?;
+                Some(held.clone())
+            };
+            let read = listed().chain(holders()).filter_map(|it| Some((id_of(it)?, held_by(it)?)));
+            let read: HashMap<String, Node> = read.collect();
+            for holder in holders().filter(|it| held_by(it).is_none()) {
+                let Some(id) = id_of(holder).filter(|it| !associated.contains_key(it)) else { continue };
+                let Some(held) = read.get(&id) else { continue };
+                let name = text(holder, "name").unwrap_or(&id);
+                let message = format!("no association gives '{name}' this {what}, which Azure said it has");
+                let warning = Diagnostic::warning(codes::ASSOCIATION_MISSING, &held.at, message);
+                found.push(warning.help(
+                    "it is taken to have it; where that has just been taken away, `terraform apply -refresh-only` reads it again",
+                ));
+                associated.insert(id, held.clone());
+            }
+        }
     }
 
     pub(super) fn subnet(&self, values: &Node) -> Vec<Entry> {
@@ -69,12 +108,11 @@ impl Belongs {
         let groups = self.application_security_groups.get(&id).map(Vec::as_slice).unwrap_or_default();
         let groups =
             || groups.iter().take(MOST_GROUPS).map(|it| Node::new(reference(it), it.at.clone())).collect();
-        let configurations = items(values.get("ip_configuration")).iter().map(|it| {
+        let configurations = parts(values, "ip_configuration", "ipConfigurations", |it| {
             let mut properties = fields(it, IP_CONFIGURATION);
             properties.push(entry(it, "applicationSecurityGroups", Value::Array(groups())));
-            part(it, properties)
+            properties
         });
-        let configurations = entry(values, "ipConfigurations", Value::Array(configurations.collect()));
         let mut properties = fields(values, NETWORK_INTERFACE);
         properties.push(configurations);
         put(&mut properties, "networkSecurityGroup", self.security_group.get(&id));

@@ -16,7 +16,7 @@ pub(super) fn is_update(kind: &str, values: &Node) -> bool {
 }
 
 /// Puts the changes among `all` into the resources, and reports those that belong to none.
-pub(super) fn apply(all: &[&Node], resources: &mut [Node], found: &mut Vec<Diagnostic>) {
+pub(super) fn apply(all: &[&Node], resources: &mut [&mut Node], found: &mut Vec<Diagnostic>) {
     for written in all {
         let Some((kind, values)) = text(written, "type").zip(written.get("values")) else { continue };
         let update = is_update(kind, values).then(|| azapi::plain(written, values)).flatten();
@@ -32,7 +32,7 @@ pub(super) fn apply(all: &[&Node], resources: &mut [Node], found: &mut Vec<Diagn
         match target(resources, id) {
             Some(target) => merge(target, &change),
             None => {
-                let message = format!("this changes '{id}', which is not in this document");
+                let message = format!("this changes '{id}', which is in none of the documents");
                 let warning = Diagnostic::warning(codes::NOT_HONOURED, &written.at, message);
                 found.push(warning.help("give the resource as Azure has it, with the change"));
             }
@@ -41,10 +41,10 @@ pub(super) fn apply(all: &[&Node], resources: &mut [Node], found: &mut Vec<Diagn
 }
 
 /// The resource of that id, which may stand in a list of another one: a subnet in its network.
-fn target<'n>(resources: &'n mut [Node], id: &str) -> Option<&'n mut Node> {
+fn target<'n>(resources: &'n mut [&mut Node], id: &str) -> Option<&'n mut Node> {
     let is_it = |it: &Node, id: &str| text(it, "id").is_some_and(|own| own.eq_ignore_ascii_case(id));
     if let Some(nth) = resources.iter().position(|it| is_it(it, id)) {
-        return resources.get_mut(nth);
+        return resources.get_mut(nth).map(|it| &mut **it);
     }
     let mut words = id.rsplitn(3, '/');
     let (name, list, parent) = (words.next()?, words.next()?, words.next()?);
