@@ -97,7 +97,12 @@ impl Inside<'_, '_> {
             depth: self.deployment.start.depth + 1,
             supplied,
             linked,
-            outer: (inline.is_some() && !is_inner).then(|| self.place()),
+            // A deployment around that is evaluated elsewhere is so with all that stands in it.
+            outer: match (inline.is_some(), is_inner) {
+                (true, true) => self.outer().map(|it| it.place()),
+                (true, false) => Some(self.place()),
+                (false, _) => None,
+            },
             template,
         }))
     }
