@@ -18,6 +18,7 @@
 //! | `depends` | which resources wait for which |
 //! | `order` | which of the resources that several deployments write is there in the end |
 //! | `unordered` | whether anything says so |
+//! | `found` | which resource a name means |
 //! | `reference` | what one resource may ask about another |
 
 mod declare;
@@ -27,6 +28,7 @@ mod deployment;
 mod expansion;
 mod facts;
 mod findings;
+mod found;
 mod given;
 mod inside;
 mod instance;

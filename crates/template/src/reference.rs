@@ -1,6 +1,5 @@
 //! What `reference` and its kin can say offline: what the template itself writes of its resources.
 
-use crate::deployment::Deployment;
 use crate::facts::Made;
 use crate::inside::Inside;
 use crate::instance::Instance;
@@ -23,34 +22,41 @@ impl Inside<'_, '_> {
         };
         let full =
             arguments.iter().skip(1).any(|it| it.as_str().is_some_and(|it| it.eq_ignore_ascii_case("full")));
-        match question {
-            Question::References => self.all_of(name, full),
-            Question::Reference | Question::ResourceInfo => {
-                let Some((inside, nth)) = self.find(name) else {
-                    if let Some(inline) = self.inline(name, full)? {
-                        return Ok(inline);
-                    }
-                    return Ok(self.unknown(question, name));
-                };
-                let Some(instance) = inside.instances().get(nth) else {
-                    return Ok(self.unknown(question, name));
-                };
-                match question {
-                    Question::ResourceInfo => Ok(information(instance)),
-                    _ if instance.existing && full => Ok(information(instance)),
-                    _ if instance.existing => Ok(self.unknown(question, name)),
-                    // A resource that asks about itself means what is there before it is written.
-                    _ if inside.is_under_way(instance) => match inside.written_before(instance) {
-                        Some((inside, nth)) => match inside.instances().get(nth) {
-                            Some(instance) => inside.said_of(instance, full),
-                            None => Ok(self.unknown(question, name)),
-                        },
-                        None => Ok(self.inline(name, full)?.unwrap_or_else(|| self.unknown(question, name))),
-                    },
-                    _ => inside.said_of(instance, full),
-                }
-            }
+        if question == Question::References {
+            return self.all_of(name, full);
         }
+        let found = self.find(name);
+        let found = found.as_ref().and_then(|(inside, nth)| Some((inside, inside.instances().get(*nth)?)));
+        let said = match (question, found) {
+            (Question::ResourceInfo, Some((_, instance))) => Some(information(instance)),
+            (_, Some((inside, instance))) => inside.said(instance, full)?,
+            (_, None) => self.inline(name, full)?,
+        };
+        Ok(said.unwrap_or_else(|| self.unknown(question, name)))
+    }
+
+    /// What a resource says of itself, or who writes it where it is there already; `None` where that is not in the template.
+    fn said(&self, instance: &Instance, full: bool) -> Result<Option<Node>, Fault> {
+        let id = instance.id.as_key();
+        if instance.existing {
+            let written = id.and_then(|id| self.find_written(id));
+            if let Some((inside, nth)) = &written
+                && let Some(written) = inside.instances().get(*nth)
+            {
+                return inside.said(written, full);
+            }
+        } else if self.is_under_way(instance) {
+            // A resource that asks about itself means what is there before it is written.
+            if let Some((inside, nth)) = self.written_before(instance)
+                && let Some(before) = inside.instances().get(nth)
+            {
+                return inside.said_of(before, full).map(Some);
+            }
+        } else {
+            return self.said_of(instance, full).map(Some);
+        }
+        let part = id.map(|id| self.inline(id, full)).transpose()?.flatten();
+        Ok(part.or_else(|| (instance.existing && full).then(|| information(instance))))
     }
 
     /// The place of the expression is the evaluator's to say, and so is its text.
@@ -170,92 +176,11 @@ impl Inside<'_, '_> {
             symbol_of.is_some_and(|it| it.eq_ignore_ascii_case(symbol))
         };
         let turns = self.instances().iter().filter(is_turn);
-        let turns = turns.map(|it| match it.existing {
-            true => Ok(self.unknown(Question::References, symbol)),
-            false => self.said_of(it, full),
-        });
-        let turns = turns.collect::<Result<Vec<_>, _>>()?;
+        let turns = turns
+            .map(|it| Ok(self.said(it, full)?.unwrap_or_else(|| self.unknown(Question::References, symbol))));
+        let turns = turns.collect::<Result<Vec<_>, Fault>>()?;
         Ok(Node::new(Value::Array(turns), self.deployment.start.template.node().at.clone()))
     }
-
-    /// The resource that a symbolic name, an id or a name means: here, then in the deployments around, then anywhere.
-    fn find(&self, name: &str) -> Option<(Self, usize)> {
-        let mut around = Some(self.clone());
-        while let Some(inside) = around {
-            if let Some(nth) = found_in(inside.instances(), name) {
-                return Some((inside, nth));
-            }
-            around = inside.outer();
-        }
-        if !name.starts_with('/') {
-            return None;
-        }
-        let mut number = 0;
-        while let Some(deployment) = self.all.deployment(number) {
-            let instances = deployment.instances.get().map(Vec::as_slice).unwrap_or_default();
-            if let Some(nth) = found_in(instances, name) {
-                return Some((self.of(deployment), nth));
-            }
-            number += 1;
-        }
-        None
-    }
-
-    /// The same resource as the last deployment before this one writes it.
-    fn written_before(&self, instance: &Instance) -> Option<(Self, usize)> {
-        let id = instance.id.as_key()?;
-        let is_it = |it: &Instance| {
-            it.is_deployed() && it.id.as_key().is_some_and(|other| other.eq_ignore_ascii_case(id))
-        };
-        (0..self.deployment.number).rev().find_map(|number| {
-            let deployment = self.all.deployment(number)?;
-            let nth = deployment.instances.get()?.iter().position(is_it)?;
-            Some((self.of(deployment), nth))
-        })
-    }
-
-    fn of(&self, deployment: Rc<Deployment>) -> Self {
-        Inside { all: self.all, deployment, loops: Rc::new([]), own: false }
-    }
-
-    /// A part that its resource has in a list, such as a subnet in its virtual network.
-    fn inline(&self, id: &str, full: bool) -> Result<Option<Node>, Fault> {
-        let mut words = id.trim_end_matches('/').rsplitn(3, '/');
-        let (Some(name), Some(list), Some(parent)) = (words.next(), words.next(), words.next()) else {
-            return Ok(None);
-        };
-        let Some((inside, nth)) = self.find(parent) else { return Ok(None) };
-        let is_told = |it: &&Instance| !it.existing && !it.is_deployment() && !inside.is_under_way(it);
-        let Some(instance) = inside.instances().get(nth).filter(is_told) else { return Ok(None) };
-        let body = inside.body(instance)?;
-        let Some(list) = body.get("properties").and_then(|it| it.get(list)) else { return Ok(None) };
-        let Value::Array(items) = &list.value else { return Ok(None) };
-        let is_it = |it: &&Node| {
-            it.get("name").and_then(Node::as_str).is_some_and(|it| it.eq_ignore_ascii_case(name))
-        };
-        let Some(item) = items.iter().find(is_it) else { return Ok(None) };
-        let node = if full { Some(item) } else { item.get("properties") };
-        node.map(|node| self.all.budget.copy(node)).transpose()
-    }
-}
-
-fn found_in(instances: &[Instance], name: &str) -> Option<usize> {
-    let same = |it: Option<&str>| it.is_some_and(|it| it.eq_ignore_ascii_case(name));
-    let symbol = instances.iter().position(|it| same(it.symbol.as_deref()));
-    let id = || instances.iter().position(|it| same(it.id.as_key()));
-    let own = || instances.iter().position(|it| same(it.name.as_key()));
-    // `Microsoft.Network/publicIPAddresses/ip`: an id without what is before the provider.
-    let tail = || {
-        let tail = format!("/providers/{}", name.trim_start_matches('/'));
-        let ends = |id: &str| {
-            id.len()
-                .checked_sub(tail.len())
-                .and_then(|at| id.get(at..))
-                .is_some_and(|it| it.eq_ignore_ascii_case(&tail))
-        };
-        instances.iter().position(|it| it.id.as_key().is_some_and(ends))
-    };
-    symbol.or_else(id).or_else(own).or_else(tail)
 }
 
 fn information(instance: &Instance) -> Node {
