@@ -26,6 +26,8 @@ pub(crate) struct Expansion<'g> {
     values: HashMap<String, (usize, &'g Node)>,
     /// The numbers of the given values that something asked for.
     pub(crate) used: RefCell<HashSet<usize>>,
+    /// The ids of resources that something asked about and nobody knows.
+    pub(crate) asked: RefCell<HashSet<String>>,
     /// The linked templates that have been read, by their paths.
     pub(crate) linked: RefCell<HashMap<String, Option<Rc<Node>>>>,
     limited: Cell<bool>,
@@ -46,6 +48,7 @@ impl<'g> Expansion<'g> {
                 .map(|(nth, it)| (plain(&it.key.value), (nth, &it.value)))
                 .collect(),
             used: RefCell::default(),
+            asked: RefCell::default(),
             linked: RefCell::default(),
             limited: Cell::new(false),
         }

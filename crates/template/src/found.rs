@@ -66,23 +66,31 @@ impl Inside<'_, '_> {
 
     /// A part that its resource has in a list, such as a subnet in its virtual network.
     pub(crate) fn inline(&self, id: &str, full: bool) -> Result<Option<Node>, Fault> {
-        let mut words = id.trim_end_matches('/').rsplitn(3, '/');
-        let (Some(name), Some(list), Some(parent)) = (words.next(), words.next(), words.next()) else {
-            return Ok(None);
-        };
+        let Some((parent, list, name)) = parted(id) else { return Ok(None) };
         let Some((inside, nth)) = self.find_written(parent) else { return Ok(None) };
         let is_told = |it: &&Instance| !it.existing && !it.is_deployment() && !inside.is_under_way(it);
         let Some(instance) = inside.instances().get(nth).filter(is_told) else { return Ok(None) };
         let body = inside.body(instance)?;
-        let Some(list) = body.get("properties").and_then(|it| it.get(list)) else { return Ok(None) };
-        let Value::Array(items) = &list.value else { return Ok(None) };
-        let is_it = |it: &&Node| {
-            it.get("name").and_then(Node::as_str).is_some_and(|it| it.eq_ignore_ascii_case(name))
-        };
-        let Some(item) = items.iter().find(is_it) else { return Ok(None) };
+        let Some(item) = part_of(body, list, name) else { return Ok(None) };
         let node = if full { Some(item) } else { item.get("properties") };
         node.map(|node| self.all.budget.copy(node)).transpose()
     }
+}
+
+/// The id of a resource, the list in it and the name of the part there that an id means.
+pub(crate) fn parted(id: &str) -> Option<(&str, &str, &str)> {
+    let mut words = id.trim_end_matches('/').rsplitn(3, '/');
+    let (name, list, parent) = (words.next()?, words.next()?, words.next()?);
+    Some((parent, list, name))
+}
+
+/// A part that a resource has in a list.
+pub(crate) fn part_of<'n>(resource: &'n Node, list: &str, name: &str) -> Option<&'n Node> {
+    let list = resource.get("properties").unwrap_or(resource).get(list)?;
+    let Value::Array(items) = &list.value else { return None };
+    items
+        .iter()
+        .find(|it| it.get("name").and_then(Node::as_str).is_some_and(|it| it.eq_ignore_ascii_case(name)))
 }
 
 fn found_in(instances: &[Instance], name: &str) -> Option<usize> {

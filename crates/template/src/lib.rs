@@ -48,7 +48,7 @@ mod way;
 
 pub use expression::{Budget, Limits, codes, from_json};
 pub use facts::Facts;
-pub use given::Given;
+pub use given::{Given, Others};
 pub use links::{FOLDER_URI, Folder, Links, NoLinks};
 pub use supplied::parameter_names;
 
@@ -74,6 +74,8 @@ pub struct Expanded {
     pub not_known: HashSet<(Arc<str>, String)>,
     /// The numbers of the given values that something asked for.
     pub used_values: HashSet<usize>,
+    /// The ids of resources that something asked about and nobody knows.
+    pub asked: HashSet<String>,
 }
 
 /// A resource that a template deploys.
@@ -140,6 +142,7 @@ pub fn expand(template: &Node, given: &Given<'_>) -> Expanded {
         });
     });
     expanded.used_values = all.used.take();
+    expanded.asked = all.asked.take();
     (expanded.diagnostics, expanded.not_known) = all.found.into_inner().into_parts();
     expanded
 }

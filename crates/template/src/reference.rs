@@ -1,6 +1,7 @@
 //! What `reference` and its kin can say offline: what the template itself writes of its resources.
 
 use crate::facts::Made;
+use crate::found::{part_of, parted};
 use crate::inside::Inside;
 use crate::instance::Instance;
 use document::{Entry, Node, Unknown, Value};
@@ -30,7 +31,7 @@ impl Inside<'_, '_> {
         let said = match (question, found) {
             (Question::ResourceInfo, Some((_, instance))) => Some(information(instance)),
             (_, Some((inside, instance))) => inside.said(instance, full)?,
-            (_, None) => self.inline(name, full)?,
+            (_, None) => self.part_or_other(name, full)?,
         };
         Ok(said.unwrap_or_else(|| self.unknown(question, name)))
     }
@@ -55,8 +56,29 @@ impl Inside<'_, '_> {
         } else {
             return self.said_of(instance, full).map(Some);
         }
-        let part = id.map(|id| self.inline(id, full)).transpose()?.flatten();
-        Ok(part.or_else(|| (instance.existing && full).then(|| information(instance))))
+        let said = id.map(|id| self.part_or_other(id, full)).transpose()?.flatten();
+        Ok(said.or_else(|| (instance.existing && full).then(|| information(instance))))
+    }
+
+    /// What a resource says in whose lists a part stands, or else another document.
+    fn part_or_other(&self, id: &str, full: bool) -> Result<Option<Node>, Fault> {
+        if let Some(part) = self.inline(id, full)? {
+            return Ok(Some(part));
+        }
+        let said = |id: &str| self.all.given.others.resource(id).filter(|_| id.starts_with('/'));
+        if let Some(resource) = said(id) {
+            let node = if full { resource } else { resource.get("properties").unwrap_or(resource) };
+            let mut node = self.all.budget.copy(node)?;
+            self.name_all_parts(&mut node, id, full)?;
+            return Ok(Some(node));
+        }
+        let part = parted(id).and_then(|(parent, list, name)| part_of(said(parent)?, list, name));
+        let Some(part) = part else {
+            self.all.asked.borrow_mut().insert(id.to_owned());
+            return Ok(None);
+        };
+        let node = if full { part } else { part.get("properties").unwrap_or(part) };
+        self.all.budget.copy(node).map(Some)
     }
 
     /// The place of the expression is the evaluator's to say, and so is its text.
@@ -86,19 +108,25 @@ impl Inside<'_, '_> {
             let more: Vec<Entry> = more.collect();
             entries.extend(more);
         }
-        let is_network = instance.kind.value.to_ascii_lowercase().starts_with(NETWORK);
-        if let Some(id) = instance.id.as_str().filter(|_| is_network) {
-            let parts = match &mut said.value {
-                Value::Object(entries) if full => {
-                    let properties =
-                        entries.iter_mut().find(|it| it.key.value.eq_ignore_ascii_case("properties"));
-                    properties.map(|it| &mut it.value)
-                }
-                _ => Some(&mut said),
-            };
-            parts.map_or(Ok(()), |parts| self.name_parts(parts, id))?;
+        if let Some(id) = instance.id.as_str() {
+            self.name_all_parts(&mut said, id, full)?;
         }
         Ok(said)
+    }
+
+    /// Names the parts of a resource, in its properties or in the whole of it.
+    fn name_all_parts(&self, said: &mut Node, id: &str, full: bool) -> Result<(), Fault> {
+        let provider = id.rsplit_once("/providers/").map_or("", |(_, tail)| tail);
+        if !provider.to_ascii_lowercase().starts_with(NETWORK) {
+            return Ok(());
+        }
+        let parts = match &mut said.value {
+            Value::Object(entries) if full => {
+                entries.iter_mut().find(|it| it.key.value.eq_ignore_ascii_case("properties"))
+            }
+            _ => return self.name_parts(said, id),
+        };
+        parts.map_or(Ok(()), |parts| self.name_parts(&mut parts.value, id))
     }
 
     /// What a full answer says besides the resource: where it is, and its id without that.

@@ -4,6 +4,7 @@
 
 mod apart;
 mod azapi;
+mod beside;
 mod default_rules;
 mod group;
 mod ignored;
