@@ -1,11 +1,12 @@
 //! What `reference` and its kin can say offline: what the template itself writes of its resources.
 
+use crate::declare::Turn;
 use crate::facts::Made;
 use crate::found::{part_of, parted};
 use crate::inside::Inside;
 use crate::instance::Instance;
 use document::{Entry, Node, Unknown, Value};
-use expression::{AFTER_DEPLOYMENT, Fault, Question, SUPPLY};
+use expression::{AFTER_DEPLOYMENT, Fault, IN_THE_RESOURCE, Question, SUPPLY, WRITE_IT};
 use model::At;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,10 +31,17 @@ impl Inside<'_, '_> {
         let found = found.as_ref().and_then(|(inside, nth)| Some((inside, inside.instances().get(*nth)?)));
         let said = match (question, found) {
             (Question::ResourceInfo, Some((_, instance))) => Some(information(instance)),
+            (Question::SecureOutputs, Some((inside, instance))) => inside.output_values(instance)?,
+            (Question::ResourceInfo, None) => self.left_out(name),
+            (Question::SecureOutputs, None) => None,
             (_, Some((inside, instance))) => inside.said(instance, full)?,
             (_, None) => self.part_or_other(name, full)?,
         };
-        Ok(said.unwrap_or_else(|| self.unknown(question, name)))
+        Ok(match (said, found) {
+            (Some(said), _) => said,
+            (None, None) if !name.contains('/') => self.no_resource(question, name),
+            (None, _) => self.unknown(question, name),
+        })
     }
 
     /// What a resource says of itself, or who writes it where it is there already; `None` where that is not in the template.
@@ -83,13 +91,45 @@ impl Inside<'_, '_> {
 
     /// The place of the expression is the evaluator's to say, and so is its text.
     fn unknown(&self, question: Question, name: &str) -> Node {
-        let function = match question {
-            Question::Reference => "reference",
-            Question::References => "references",
-            Question::ResourceInfo => "resourceInfo",
+        let unknown = match question {
+            Question::Reference | Question::References | Question::ResourceInfo => {
+                Unknown::new(name, AFTER_DEPLOYMENT, SUPPLY)
+            }
+            Question::SecureOutputs => Unknown::new(name, IN_THE_RESOURCE, WRITE_IT),
         };
-        let unknown = Unknown::new(format!("{function}('{name}')"), AFTER_DEPLOYMENT, SUPPLY);
         Node::new(Value::Unknown(Arc::new(unknown)), self.deployment.start.template.node().at.clone())
+    }
+
+    /// The same of a name that no resource has, as far as the names of all are known.
+    fn no_resource(&self, question: Question, name: &str) -> Node {
+        let around: Vec<Self> = std::iter::successors(Some(self.clone()), Self::outer).collect();
+        let instances = || around.iter().flat_map(|it| it.instances());
+        let mut loops = instances().flat_map(|it| it.loops.iter());
+        if around.iter().any(|it| it.deployment.left_out.borrow().others)
+            || loops.any(|it| it.name.eq_ignore_ascii_case(name))
+        {
+            return self.unknown(question, name);
+        }
+        let names = instances().filter_map(|it| it.symbol.as_deref().or(it.name.as_str()));
+        let help = match model::nearest(name, names) {
+            Some(near) => format!("did you mean '{near}'?"),
+            None if around.iter().all(|it| it.deployment.left_out.borrow().turns.is_empty()) => {
+                "name one of its resources, or write the id of another one".to_owned()
+            }
+            None => "one whose condition is false is not deployed; name another one, or write the id of one that is there"
+                .to_owned(),
+        };
+        let why = format!("asks about '{name}', and the template deploys no resource of this name");
+        let unknown = Unknown::new(name, why, help);
+        Node::new(Value::Unknown(Arc::new(unknown)), self.deployment.start.template.node().at.clone())
+    }
+
+    /// What is written of a resource whose condition is false: its id is known all the same.
+    fn left_out(&self, symbol: &str) -> Option<Node> {
+        let is_it = |it: &&Turn| it.symbol.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(symbol));
+        let turn = self.deployment.left_out.borrow().turns.iter().find(is_it).cloned()?;
+        let here = Self { loops: turn.loops.clone(), ..self.clone() };
+        here.instance(&turn, 0).map(|(instance, _)| information(&instance))
     }
 
     fn said_of(&self, instance: &Instance, full: bool) -> Result<Node, Fault> {
@@ -195,6 +235,18 @@ impl Inside<'_, '_> {
             ("id", instance.id.clone()),
             ("properties", properties),
         ]))
+    }
+
+    /// The values of a deployment's outputs by their names.
+    fn output_values(&self, instance: &Instance) -> Result<Option<Node>, Fault> {
+        let Some(nested) = self.nested(instance) else { return Ok(None) };
+        let inside = Inside { all: self.all, deployment: nested, loops: Rc::new([]), own: false };
+        let mut values = Vec::new();
+        for output in inside.outputs()? {
+            let Some(value) = output.value.get("value") else { continue };
+            values.push(Entry { key: output.key.clone(), value: self.all.budget.copy(value)? });
+        }
+        Ok(Some(Node::new(Value::Object(values), instance.declared.at.clone())))
     }
 
     /// All turns of a loop with this symbolic name.

@@ -548,7 +548,7 @@ fn a_template_may_be_made_by_an_expression() {
     assert!(
         found[0].contains(
             "warning[LinkedTemplateNotFound]: resources[0].properties.template: the nested template is not known: \
-             'reference('policy').template' is known only after deployment"
+             'reference('policy').template' asks about 'policy', and the template deploys no resource"
         ),
         "{found:#?}"
     );
