@@ -81,7 +81,8 @@ pub struct Expanded {
 /// A resource that a template deploys.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Resource {
-    /// The JSON path in its template, such as `resources[3]`; of the second turn of a loop, `resources[3][1]`.
+    /// The way from the first template, such as `resources[3]`; of the second turn of a loop, `resources[3][1]`; in a linked
+    /// template, `resources[3].properties.templateLink.resources[0]`.
     pub path: String,
     /// The full type.
     pub kind: String,

@@ -64,7 +64,7 @@ impl Inside<'_, '_> {
             }
             (None, None) => {
                 let (node, file) = self.linked(written, &properties)?;
-                (Template::Whole(node), String::new(), file)
+                (Template::Whole(node), format!("{}.properties.templateLink", instance.path), file)
             }
         };
         let mut linked = self.deployment.start.linked.clone();

@@ -63,7 +63,9 @@ fn linked_templates_are_files_below_the_folder() {
         [r#""relativePath": "nested/child.json""#, r#""uri": "https://nsgate.invalid/nested/child.json?sas""#]
     {
         let expanded = linked(link);
-        assert_eq!(ids(&expanded), [("resources[0]", &*one), ("resources[0]", &*leaf)]);
+        let link = "resources[0].properties.templateLink.resources";
+        let deeper = format!("{link}[1].properties.templateLink.resources[0]");
+        assert_eq!(ids(&expanded), [(&*format!("{link}[0]"), &*one), (&*deeper, &*leaf)]);
         assert_eq!(&*expanded.resources[1].node.at.file, "nested/leaf.json");
     }
     let found = said(&linked(r#""uri": "https://example.com/nested/other.json""#));
