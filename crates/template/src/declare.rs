@@ -199,7 +199,6 @@ impl Inside<'_, '_> {
 
     /// Reports that something is not known which decides whether a resource is there, if the resource matters.
     fn matters(&self, declared: &Node, parent: Option<&Parent>, value: &Node, way: &Way<'_>) {
-        let Value::Unknown(unknown) = &value.value else { return };
         // The parent's loop may be what is not known, so the name of a child's type is enough here.
         let kind = |node: &Node, parent: Option<&str>| match (node.get("type").and_then(Node::as_str), parent)
         {
@@ -213,10 +212,17 @@ impl Inside<'_, '_> {
         let does = (self.all.given.is_modelled)(&own)
             || any_modelled(declared.get("resources"), Some(&own), self.all.given.is_modelled)
             || any_modelled(inside, None, self.all.given.is_modelled);
-        if !does || unknown.help.is_empty() {
-            return;
+        if does {
+            self.not_known(value, way);
         }
-        if !self.all.found.borrow_mut().is_news(&value.at.file, &unknown.expression) {
+    }
+
+    /// Reports that something is not known, unless that has been said.
+    pub(crate) fn not_known(&self, value: &Node, way: &Way<'_>) {
+        let Value::Unknown(unknown) = &value.value else { return };
+        if unknown.help.is_empty()
+            || !self.all.found.borrow_mut().is_news(&value.at.file, &unknown.expression)
+        {
             return;
         }
         let (code, severity) = (codes::VALUE_NOT_KNOWN, Severity::Error);

@@ -133,7 +133,11 @@ impl Inside<'_, '_> {
                 Some(At { value: own.to_owned(), at: value.at })
             }
             (Value::String(own), _) if is_foreign(declared) => Some(At { value: own, at: value.at }),
-            (Value::Unknown(_), _) => None,
+            // Whatever it is, the network may need it.
+            (unknown @ Value::Unknown(_), _) => {
+                self.not_known(&Node::new(unknown, value.at), &way.key("type"));
+                None
+            }
             (Value::String(own), _) => {
                 let message = format!("the type '{own}' has no provider");
                 self.invalid(

@@ -577,3 +577,18 @@ fn an_extension_is_of_its_own_provider() {
         ]
     );
 }
+
+#[test]
+fn a_type_that_nobody_knows_is_told() {
+    let expanded = expanded(
+        r#""parameters": {"t": {"type": "string"}}, "resources": [{"type": "[parameters('t')]", "name": "a"}]"#,
+    );
+    let found = said(&expanded);
+    assert!(
+        found.len() == 1
+            && found[0].contains(
+                "error[ValueNotKnown]: resources[0].type: 'parameters('t')' has neither a value nor a default"
+            ),
+        "{found:#?}"
+    );
+}
