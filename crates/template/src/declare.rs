@@ -60,6 +60,7 @@ impl Inside<'_, '_> {
         if let Some(resources) = self.deployment.start.template.node().get("resources") {
             self.declare_all(resources, &path, None, &mut found);
         }
+        self.check_once(&found);
         self.all.keep(&self.deployment.instances, found).map_or(&[], Vec::as_slice)
     }
 

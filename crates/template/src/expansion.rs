@@ -1,5 +1,6 @@
 //! One expansion: all deployments of it, what it may cost, and what has been found.
 
+use crate::depends::Key;
 use crate::deployment::{Deployment, Place, Start, Supplied, Template, level_of};
 use crate::findings::{Findings, Found};
 use crate::given::Given;
@@ -30,6 +31,8 @@ pub(crate) struct Expansion<'g> {
     pub(crate) asked: RefCell<HashSet<String>>,
     /// The linked templates that have been read, by their paths.
     pub(crate) linked: RefCell<HashMap<String, Option<Rc<Node>>>>,
+    /// The resources that their templates make a second time.
+    pub(crate) again: RefCell<HashSet<Key>>,
     limited: Cell<bool>,
 }
 
@@ -50,6 +53,7 @@ impl<'g> Expansion<'g> {
             used: RefCell::default(),
             asked: RefCell::default(),
             linked: RefCell::default(),
+            again: RefCell::default(),
             limited: Cell::new(false),
         }
     }

@@ -14,6 +14,7 @@
 //! | `declared`, `parts` | whether a parameter's value is one that its declaration allows |
 //! | `declare` | which resources there will be |
 //! | `instance` | what each of them is |
+//! | `once` | whether it makes one of them twice |
 //! | `nested`, `linked` | deployments in deployments, and where their templates are |
 //! | `depends` | which resources wait for which |
 //! | `order` | which of the resources that several deployments write is there in the end |
@@ -36,6 +37,7 @@ mod linked;
 mod links;
 mod members;
 mod nested;
+mod once;
 mod order;
 mod parameters;
 mod parts;
@@ -131,7 +133,7 @@ pub fn expand(template: &Node, given: &Given<'_>) -> Expanded {
     all.each_instance(|inside, instance| {
         let key = (inside.deployment.number, instance.number);
         let Some(body) = instance.body.get().filter(|_| instance.is_deployed()) else { return };
-        if settled.gone.contains(&key) {
+        if settled.gone.contains(&key) || all.again.borrow().contains(&key) {
             return;
         }
         let mut node = body.clone();

@@ -450,7 +450,7 @@ fn values_stand_in_for_what_cannot_be_known() {
 fn ten_mistakes_are_ten_messages_and_each_is_said_once() {
     let resource = |nth: usize| {
         format!(
-            "{{\"type\": \"Microsoft.Network/x\", \"name\": \"[concat('x', copyIndex())]\",\n\"copy\": {{\"name\": \"c\", \"count\": 5}}, \
+            "{{\"type\": \"Microsoft.Network/x\", \"name\": \"[concat('x{nth}-', copyIndex())]\",\n\"copy\": {{\"name\": \"c\", \"count\": 5}}, \
              \"properties\": {{\"a\": \"[nothing{nth}()]\"}}}}"
         )
     };

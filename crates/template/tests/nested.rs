@@ -89,7 +89,7 @@ fn linked_templates_are_files_below_the_folder() {
 
 #[test]
 fn a_template_that_links_to_itself_ends() {
-    let itself = r#"{"resources": [{"type": "Microsoft.Resources/deployments", "name": "d", "copy": {"name": "c", "count": 800},
+    let itself = r#"{"resources": [{"type": "Microsoft.Resources/deployments", "name": "[concat('d', copyIndex())]", "copy": {"name": "c", "count": 800},
         "properties": {"templateLink": {"relativePath": "a.json"}}}]}"#;
     let shelf = Shelf(HashMap::from([("a.json", itself)]));
     let expanded = With::default().expand_with(&read_json("a.json", itself).unwrap(), &shelf);
@@ -104,7 +104,8 @@ fn a_template_that_links_to_itself_ends() {
         said(&expanded)
     );
     assert!(found[0].contains("error[TemplateLimitExceeded]"), "{found:#?}");
-    let once = itself.replace(r#""copy": {"name": "c", "count": 800},"#, "");
+    let once =
+        itself.replace(r#""[concat('d', copyIndex())]", "copy": {"name": "c", "count": 800},"#, r#""d","#);
     let shelf = Shelf(HashMap::from([("a.json", once.as_str())]));
     let found = said(&With::default().expand_with(&read_json("a.json", &once).unwrap(), &shelf));
     assert_eq!(found.len(), 1, "{found:#?}");
@@ -395,9 +396,12 @@ fn of_a_resource_that_several_deployments_write_the_last_is_there() {
     let deeper = deployment("outer", "", &nested("inner", ""));
     assert_eq!(says(&[group("own", ""), deeper.clone()]), r#""inner""#);
     assert_eq!(says(&[group("own", r#""outer""#), deeper]), r#""own""#);
-    // Two in one deployment are a mistake, and whoever reads them says so.
-    assert_eq!(says(&[group("a", ""), group("b", "")]), r#""a" "b""#);
-    assert_eq!(says(&[group("a", ""), group("b", ""), nested("x", "")]), r#""a" "b" "x""#);
+    // Two in one deployment are a mistake.
+    let twice = expanded(&format!(r#""resources": [{}, {}]"#, group("a", ""), group("b", "")));
+    let found = said(&twice);
+    assert!(found.len() == 1 && found[0].contains("is defined multiple times in a template"), "{found:#?}");
+    assert_eq!(json(get(&twice.resources[0].node, "properties.says")), r#""a""#);
+    assert_eq!(twice.resources.len(), 1);
 }
 
 const UNORDERED: &str = "warning[DeploymentOrderNotGiven]";

@@ -1,7 +1,7 @@
 //! Templates among the documents: expanded, and then read as what they come to.
 
 use super::Reader;
-use super::apart::{Made, apart, name_of, tops, twin};
+use super::apart::{apart, name_of, tops, twin};
 use super::beside::{self, Beside};
 use super::kind::Kind;
 use crate::codes;
@@ -187,7 +187,6 @@ impl Reader {
     pub(super) fn template(&mut self, expanded: Expanded) {
         expanded.diagnostics.into_iter().for_each(|it| self.report.push(it));
         self.report.told(expanded.not_known);
-        let mut made = Made::default();
         for resource in expanded.resources {
             if let Kind::Other(kind) = Kind::named(&resource.kind) {
                 let name = match resource.node.get("name").map(|it| &it.value) {
@@ -203,10 +202,6 @@ impl Reader {
                 self.virtual_machine(&kind, &resource.node);
                 self.described_interfaces(&resource.node, &name);
                 self.ignore(kind, &name, &resource.node.at);
-                continue;
-            }
-            if let Some(repeated) = made.again(&resource) {
-                self.report.push(repeated);
                 continue;
             }
             let mut node = resource.node;
