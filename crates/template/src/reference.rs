@@ -198,7 +198,8 @@ impl Inside<'_, '_> {
         for Entry { key, value } in lists {
             let Value::Array(items) = &mut value.value else { continue };
             for item in items {
-                let is_part = item.get("properties").is_some() && item.get("id").is_none();
+                let says_nothing_else = item.get("properties").is_some() || item.entries().len() == 1;
+                let is_part = says_nothing_else && item.get("id").is_none();
                 let Some(name) = item.get("name").and_then(Node::as_str).filter(|_| is_part) else {
                     continue;
                 };

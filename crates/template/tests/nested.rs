@@ -278,20 +278,23 @@ fn the_parts_of_a_network_resource_have_ids() {
     let expanded = expanded(
         r#""resources": [
             {"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {
-                "subnets": [{"name": "a", "properties": {"addressPrefix": "10.0.0.0/24"}}, {"name": "b", "properties": {}, "id": "own"}]}},
+                "subnets": [{"name": "a", "properties": {"addressPrefix": "10.0.0.0/24"}}, {"name": "b", "properties": {}, "id": "own"}],
+                "pools": [{"name": "bare"}], "others": [{"name": "o", "of": "another"}]}},
             {"type": "Microsoft.Other/things", "name": "t", "properties": {"parts": [{"name": "a", "properties": {}}]}},
             {"type": "Microsoft.Network/x", "name": "x", "properties": {
                 "first": "[reference('v').subnets[0].id]",
                 "full": "[reference(resourceId('Microsoft.Network/virtualNetworks', 'v'), '2020-05-01', 'Full').properties.subnets[0].id]",
                 "own": "[reference('v').subnets[1].id]", "other": "[reference('t').parts[0].id]",
+                "bare": "[reference('v').pools[0].id]", "not": "[reference('v').others[0].id]",
                 "where": "[concat(reference('v', '2020-05-01', 'full').resourceGroupName, ' ', reference('v', '2020-05-01', 'full').resourceId)]"}}
         ]"#,
     );
-    let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/a";
+    let vnet = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v";
+    let id = format!("{vnet}/subnets/a");
     assert_eq!(
         json(get(&expanded.resources[2].node, "properties")),
         format!(
-            r#"{{"first":"{id}","full":"{id}","own":"own","other":?reference('t').parts[0].id,"where":"g Microsoft.Network/virtualNetworks/v"}}"#
+            r#"{{"first":"{id}","full":"{id}","own":"own","other":?reference('t').parts[0].id,"bare":"{vnet}/pools/bare","not":?reference('v').others[0].id,"where":"g Microsoft.Network/virtualNetworks/v"}}"#
         )
     );
 }
