@@ -64,6 +64,7 @@ impl Inside<'_, '_> {
             }
             (None, None) => {
                 let (node, file) = self.linked(written, &properties)?;
+                self.check_version(written, &node, &properties);
                 (Template::Whole(node), format!("{}.properties.templateLink", instance.path), file)
             }
         };
@@ -78,6 +79,16 @@ impl Inside<'_, '_> {
             scope.as_ref().and_then(Node::as_str).is_some_and(|it| it.eq_ignore_ascii_case("inner"));
         let (facts, level) = self.target(instance, template.node(), &way);
         let mut supplied = HashMap::new();
+        let inline_parameters = written.get("parameters").filter(|it| !it.entries().is_empty());
+        if let (Some(link), Some(_)) = (written.entry("parametersLink"), inline_parameters) {
+            let message = "the deployment has both parameters and parametersLink".to_owned();
+            self.invalid(
+                &link.key.at,
+                message,
+                "leave one of the two out",
+                &properties.key("parametersLink"),
+            );
+        }
         if let Some(link) = written.get("parametersLink").and_then(|it| it.get("uri")) {
             let link = self.value(link, &properties.key("parametersLink").key("uri"));
             self.linked_parameters(&link, &properties, &mut supplied);

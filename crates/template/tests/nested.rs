@@ -88,6 +88,40 @@ fn linked_templates_are_files_below_the_folder() {
 }
 
 #[test]
+fn a_link_asks_for_the_version_that_there_is_and_parameters_stand_in_one_place() {
+    let child = r#"{"contentVersion": "1.0.0.0", "parameters": {"n": {"type": "string", "defaultValue": "x"}}, "resources": []}"#;
+    let values = r#"{"parameters": {"n": {"value": "y"}}}"#;
+    let shelf = Shelf(HashMap::from([("child.json", child), ("values.json", values)]));
+    let of = |version: &str, more: &str| {
+        let sections = format!(
+            r#""resources": [{{"type": "Microsoft.Resources/deployments", "name": "d", "properties": {{
+                "templateLink": {{"relativePath": "child.json", "contentVersion": "{version}"}} {more}}}}}]"#
+        );
+        said(&With::default().expand_with(&template(&sections), &shelf))
+    };
+    let (link, inline) =
+        (r#", "parametersLink": {"uri": "values.json"}"#, r#", "parameters": {"n": {"value": "z"}}"#);
+    for good in ["", link, inline] {
+        assert_eq!(of("1.0.0.0", good), Vec::<String>::new(), "{good}");
+    }
+    let found = of("9.9.9.9", "");
+    assert!(
+        found.len() == 1
+            && found[0].contains(
+                "error[InvalidTemplate]: resources[0].properties.templateLink.contentVersion: the link asks for version \
+                 '9.9.9.9' of the template 'child.json', which is '1.0.0.0'"
+            ),
+        "{found:#?}"
+    );
+    let found = of("1.0.0.0", &format!("{link}{inline}"));
+    assert!(
+        found.len() == 1
+            && found[0].contains("resources[0].properties.parametersLink: the deployment has both parameters and parametersLink"),
+        "{found:#?}"
+    );
+}
+
+#[test]
 fn a_template_that_links_to_itself_ends() {
     let itself = r#"{"resources": [{"type": "Microsoft.Resources/deployments", "name": "[concat('d', copyIndex())]", "copy": {"name": "c", "count": 800},
         "properties": {"templateLink": {"relativePath": "a.json"}}}]}"#;
