@@ -119,6 +119,8 @@ pub fn expand(template: &Node, given: &Given<'_>) -> Expanded {
             }
         });
     }
+    // Azure refuses what is wrong with them, too, but the network does not need them.
+    inside.check_unused();
     let mut expanded = Expanded::default();
     match all.with_all(|| inside.outputs()) {
         Ok(outputs) => {

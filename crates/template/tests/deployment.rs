@@ -15,7 +15,7 @@ fn parameters_and_variables_make_a_resource() {
             "prefix": {"type": "string"}, "ports": {"type": "array"},
             "location": {"type": "string", "defaultValue": "[resourceGroup().location]"}
         },
-        "variables": {"name": "[concat(parameters('prefix'), '-', variables('suffix'))]", "suffix": "nsg", "unused": "[nothing()]"},
+        "variables": {"name": "[concat(parameters('prefix'), '-', variables('suffix'))]", "suffix": "nsg"},
         "resources": [{
             "type": "Microsoft.Network/networkSecurityGroups", "apiVersion": "2020-05-01",
             "name": "[variables('name')]", "location": "[parameters('location')]",
@@ -591,4 +591,28 @@ fn a_type_that_nobody_knows_is_told() {
             ),
         "{found:#?}"
     );
+}
+
+#[test]
+fn what_nothing_uses_is_looked_at_too() {
+    let found = said(&expanded(
+        r##""definitions": {"loop": {"$ref": "#/definitions/loop"}},
+        "parameters": {
+            "b": {"type": "int", "defaultValue": "b"}, "good": {"type": "array", "defaultValue": "[variables('good')]"},
+            "none": {"defaultValue": 1}, "word": {"type": "text"}, "nope": {"$ref": "#/definitions/nope"},
+            "loop": {"$ref": "#/definitions/loop"}},
+        "variables": {"v": "[parameters('nosuch')]", "copy": [{"name": "good", "count": 1, "input": "a"}]}, "resources": []"##,
+    ));
+    let expected = [
+        "error[InvalidTemplate]: parameters.none: the parameter 'none' has no type",
+        "error[InvalidTemplate]: parameters.word: the parameter 'word' has the type 'text', and there is none",
+        "error[InvalidTemplate]: parameters.nope: the parameter 'nope' refers to '#/definitions/nope', which leads to no definition",
+        "error[InvalidTemplate]: parameters.loop: the parameter 'loop' refers to '#/definitions/loop', which leads to no definition",
+        "warning[InvalidTemplate]: parameters.b: the parameter 'b' is a string, and the template expects a whole number",
+        "warning[InvalidTemplate]: variables.v: the template has no parameter 'nosuch'",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for one in expected {
+        assert!(found.iter().any(|it| it.contains(one)), "{one}: {found:#?}");
+    }
 }
