@@ -616,3 +616,16 @@ fn what_nothing_uses_is_looked_at_too() {
         assert!(found.iter().any(|it| it.contains(one)), "{one}: {found:#?}");
     }
 }
+
+#[test]
+fn a_list_ends_where_its_type_does() {
+    let of = |items: &str, value: &str| {
+        said(&With::default().parameters(&format!(r#"{{"parameters": {{"p": {{"value": {value}}}}}}}"#)).expand(&format!(
+            r#""parameters": {{"p": {{"type": "array", "prefixItems": [{{"type": "string"}}, {{"type": "int"}}] {items}}}}}, "resources": []"#
+        )))
+    };
+    let found = of(r#", "items": false"#, r#"["a", 1, 2]"#);
+    assert!(found.len() == 1 && found[0].contains("'p' has 3 elements, and its type has 2"), "{found:#?}");
+    assert_eq!(of(r#", "items": false"#, r#"["a", 1]"#), Vec::<String>::new());
+    assert_eq!(of("", r#"["a", 1, 2]"#), Vec::<String>::new());
+}
