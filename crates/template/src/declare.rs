@@ -8,6 +8,7 @@ use crate::instance::Instance;
 use crate::waiting::Wanted;
 use crate::way::Way;
 use document::{Entry, Node, Value, codes};
+use expression::{Level, codes as template_codes};
 use model::Severity;
 use std::rc::Rc;
 
@@ -61,7 +62,30 @@ impl Inside<'_, '_> {
             self.declare_all(resources, &path, None, &mut found);
         }
         self.check_once(&found);
+        self.check_level(&found);
         self.all.keep(&self.deployment.instances, found).map_or(&[], Vec::as_slice)
+    }
+
+    /// Warns of what of the network stands in a template that is deployed to no resource group.
+    fn check_level(&self, instances: &[Instance]) {
+        if self.deployment.start.level == Level::ResourceGroup {
+            return;
+        }
+        let is_misplaced = |it: &&Instance| {
+            it.is_deployed()
+                && it.declared.get("scope").is_none()
+                && (self.all.given.is_modelled)(&it.kind.value)
+        };
+        for instance in instances.iter().filter(is_misplaced) {
+            let (kind, at) = (&instance.kind.value, &instance.kind.at);
+            let message = format!(
+                "a resource of the type {kind} is in a resource group, and this deployment is to none"
+            );
+            let help = "Azure refuses this; put it into a nested deployment with a resourceGroup".to_owned();
+            let (severity, code, help) = (Severity::Warning, template_codes::INVALID_TEMPLATE, Some(help));
+            let found = Found { severity, code, at, message, help };
+            self.all.found.borrow_mut().push(found, &Way::Root(&instance.path));
+        }
     }
 
     fn declare_all(&self, resources: &Node, path: &str, parent: Option<&Parent>, found: &mut Vec<Instance>) {

@@ -126,15 +126,17 @@ impl Inside<'_, '_> {
         }
         let text = |key: &str| {
             let value = self.value(instance.declared.get(key)?, &way.key(key));
-            value.as_str().map(str::to_owned)
+            value.as_str().filter(|it| !it.is_empty()).map(str::to_owned)
         };
         let mut level = level_of(template).unwrap_or(self.deployment.start.level);
         if let Some(subscription) = text("subscriptionId") {
             facts.subscription = subscription;
             level = if level == Level::ResourceGroup { level } else { Level::Subscription };
         }
-        if let Some(group) = text("resourceGroup") {
-            facts.resource_group = group;
+        let group = instance.declared.get("resourceGroup").filter(|it| it.as_str() != Some(""));
+        if group.is_some() {
+            // One that is not known is one all the same.
+            facts.resource_group = text("resourceGroup").unwrap_or(facts.resource_group);
             level = Level::ResourceGroup;
         } else if level == Level::ResourceGroup && self.deployment.start.level != Level::ResourceGroup {
             // A template of the old schema, deployed where there is no resource group.

@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{expanded, get, json, said};
+use common::{With, expanded, get, json, said};
+use document::read_json;
+use template::NoLinks;
 
 /// A deployment with `"expressionEvaluationOptions": {"scope": …}` whose template has a parameter `p` of its own.
 fn nested(name: &str, scope: &str, resource: &str) -> String {
@@ -43,4 +45,37 @@ fn what_a_deployment_unescapes_the_next_one_inwards_evaluates() {
         of("inner", "inner"),
         r#"{"one":"low","two":"[parameters('p')]","three":"[[parameters('p')]","four":"[[[parameters('p')]"}"#
     );
+}
+
+#[test]
+fn the_network_is_in_resource_groups() {
+    let x = r#"{"type": "Microsoft.Network/x", "name": "x"}"#;
+    let nested = |name: &str, group: &str| {
+        format!(
+            r#"{{"type": "Microsoft.Resources/deployments", "name": "{name}" {group}, "location": "w", "properties": {{"mode": "Incremental",
+                "template": {{"resources": [{x}]}}}}}}"#
+        )
+    };
+    let resources = [
+        x.to_owned(),
+        nested("none", ""),
+        nested("empty", r#", "resourceGroup": """#),
+        nested("given", r#", "resourceGroup": "g""#),
+        nested(
+            "open",
+            r#", "resourceGroup": "[reference('/subscriptions/s/providers/Microsoft.Network/x/y', '2020-01-01').g]""#,
+        ),
+    ];
+    let text = format!(
+        r#"{{"$schema": "https://schema.management.azure.com/schemas/2018-05-01/subscriptionDeploymentTemplate.json#",
+            "contentVersion": "1.0.0.0", "resources": [{}]}}"#,
+        resources.join(",")
+    );
+    let found = said(&With::default().expand_with(&read_json("t.json", &text).unwrap(), &NoLinks));
+    assert_eq!(found.len(), 3, "{found:#?}");
+    for (found, nth) in found.iter().zip(["resources[0]", "resources[1].", "resources[2]."]) {
+        let told = found.contains(&format!("warning[InvalidTemplate]: {nth}"))
+            && found.contains("a resource of the type Microsoft.Network/x is in a resource group, and this deployment is to none");
+        assert!(told, "{found:#?}");
+    }
 }
