@@ -67,7 +67,7 @@ fn what_azure_answers_of_a_remote_gateway_is_known() {
     let gateway = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworkGateways/gw";
     let answered = format!(r#"{asked}, "remoteGateways": [{{"id": "{gateway}"}}], "routeServiceVips": {{}}"#);
     let (_, outcome) = SOUND.changed(asked, &answered);
-    assert_eq!(outcome.clean().served_by_gateway_of(HUB), [HUB, EAST]);
+    assert_eq!(served(&outcome.clean(), HUB), [HUB, EAST]);
 }
 
 #[test]

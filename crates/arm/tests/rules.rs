@@ -446,6 +446,12 @@ fn what_is_refused_is_refused_for_a_reason() {
         ("sourceAddressPrefix", "\"10.0.0.0/08\"", prefix, "whose length begins with 0"),
         ("sourceAddressPrefix", "\"10.0.0.0/0/16\"", prefix, "whose length is no number"),
         ("sourceAddressPrefix", "\"10.0.0.1,10.0.0.2\"", prefix, "which is a list"),
+        (
+            "sourceAddressPrefix",
+            "\"[[concat('10.0.0.0', '/8')]\"",
+            prefix,
+            "which is an expression that nothing evaluates there",
+        ),
         ("sourceAddressPrefix", "\"Bogus\"", prefix, "which is no known service tag"),
         (
             "sourceAddressPrefix",

@@ -256,4 +256,34 @@ fn no_resource_is_made_twice_by_one_template() {
         assert!(said[0].contains("net.json:1:"), "{said:#?}");
     }
     assert_eq!(found(&[looped("[concat('n', copyIndex())]"), group("n", "")]), Vec::<String>::new());
+    // What the network does not need, and deployments, Azure refuses just so.
+    let of_type = |kind: &str, more: &str| format!(r#"{{"type": "{kind}", "name": "n"{more}}}"#);
+    let storage = of_type("Microsoft.Storage/storageAccounts", "");
+    let said = found(&[storage.clone(), storage]);
+    assert!(
+        said.len() == 1
+            && said[0].contains(
+                "error[InvalidTemplate]: resources[1]: the resource Microsoft.Storage/storageAccounts/n is"
+            ),
+        "{said:#?}"
+    );
+    let deployment = |more: &str| {
+        of_type(
+            "Microsoft.Resources/deployments",
+            &format!(r#"{more}, "properties": {{"mode": "Incremental", "template": {{"resources": []}}}}"#),
+        )
+    };
+    let said = found(&[deployment(r#", "copy": {"name": "c", "count": 2}"#)]);
+    assert!(
+        said.len() == 1
+            && said[0].contains(
+                "resources[0][1]: the resource Microsoft.Resources/deployments/n is defined multiple"
+            ),
+        "{said:#?}"
+    );
+    // One in each resource group, and where nobody knows which that is.
+    let group = |name: &str| deployment(&format!(r#", "resourceGroup": "{name}""#));
+    assert_eq!(found(&[deployment(""), group("a"), group("b")]), Vec::<String>::new());
+    let open = group("[reference('/subscriptions/s/providers/Microsoft.Network/x/y', '2020-01-01').group]");
+    assert_eq!(found(&[open.clone(), open]), Vec::<String>::new());
 }

@@ -16,6 +16,11 @@ pub const AFTER_DEPLOYMENT: &str = "is known only after deployment";
 /// What to do about it.
 pub const SUPPLY: &str = "give its value by the text of the expression: as a key under network.values, or with --parameters \"EXPRESSION=VALUE\"";
 
+/// Why what a resource tells only whoever may ask it is not known.
+pub const IN_THE_RESOURCE: &str = "is known only to the deployed resource";
+/// What to do about that.
+pub const WRITE_IT: &str = "write the value itself in its place";
+
 /// How many characters of an expression that is not known are told.
 const MOST_SAID: usize = 1000;
 
@@ -106,7 +111,7 @@ impl<'e> Evaluator<'e> {
                     None => (0, self.value(base, frame)?),
                 };
                 let ends = std::iter::once(base.to).chain(steps.iter().map(|step| step.to));
-                for (step, end) in steps.iter().zip(ends).skip(gone) {
+                for (nth, (step, end)) in steps.iter().zip(ends).enumerate().skip(gone) {
                     if let Value::Unknown(unknown) = &value.value {
                         // An answer may be supplied from here on by the text; a parameter is given whole.
                         let is_asked = unknown.expression == self.said(expr.from, end);
@@ -122,7 +127,13 @@ impl<'e> Evaluator<'e> {
                     match self.step(value, step, frame) {
                         Ok(Some(next)) => value = next,
                         Ok(None) => return Ok(made(Value::Null)),
-                        // The template says only a part of what a resource will be.
+                        // The template says only a part of what a resource will be, but all outputs of a deployment.
+                        Err(fault) if is_an_output(base, steps, nth) && !fault.is_limit() => {
+                            let said = shortened(self.text.get(base.from..base.to).unwrap_or_default());
+                            let message = format!("{said} has no such output: {}", fault.message);
+                            let fault = Fault { message, ..fault };
+                            return Err(self.placed(fault, step.from, step.to));
+                        }
                         Err(fault) if asks_a_resource(base) && !fault.is_limit() => {
                             let said = self.said(expr.from, expr.to);
                             let unknown = Unknown::new(said, AFTER_DEPLOYMENT, SUPPLY);
@@ -331,6 +342,12 @@ fn asks_a_resource(expr: &Expr) -> bool {
     is_call_of(expr, "reference")
 }
 
+/// Whether a step leads to an output of a deployment: `reference(…).outputs.name`.
+fn is_an_output(base: &Expr, steps: &[Step], nth: usize) -> bool {
+    let before = nth.checked_sub(1).and_then(|nth| steps.get(nth));
+    asks_a_resource(base) && before.is_some_and(|it| it.is_named("outputs"))
+}
+
 /// Whether an expression is a call of one of Azure's own functions.
 fn is_call_of(expr: &Expr, name: &str) -> bool {
     matches!(&expr.kind, Kind::Call(call) if call.namespace.is_none() && call.name.eq_ignore_ascii_case(name))
@@ -338,7 +355,7 @@ fn is_call_of(expr: &Expr, name: &str) -> bool {
 
 /// Whether a way begins with `deployment().properties.template`, and goes on.
 fn asks_the_template(base: &Expr, steps: &[Step]) -> bool {
-    let is_named = |nth: usize, name: &str| matches!(steps.get(nth), Some(Step { key: Key::Name(key), .. }) if key.eq_ignore_ascii_case(name));
+    let is_named = |nth: usize, name: &str| steps.get(nth).is_some_and(|it| it.is_named(name));
     is_call_of(base, "deployment") && steps.len() > 2 && is_named(0, "properties") && is_named(1, "template")
 }
 

@@ -54,7 +54,7 @@ mod time;
 mod value;
 
 pub use budget::{Budget, Limits};
-pub use evaluate::{AFTER_DEPLOYMENT, SUPPLY, evaluate_text, shortened};
+pub use evaluate::{AFTER_DEPLOYMENT, IN_THE_RESOURCE, SUPPLY, WRITE_IT, evaluate_text, shortened};
 pub use fault::Fault;
 pub use functions::DEFAULT_OF;
 pub use scope::{Fact, Level, Question, Scope};

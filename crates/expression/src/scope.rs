@@ -102,4 +102,6 @@ pub enum Question {
     References,
     /// `resourceInfo(symbolic name)`
     ResourceInfo,
+    /// `listOutputsWithSecureValues(name or id of a deployment, API version)`
+    SecureOutputs,
 }

@@ -58,6 +58,13 @@ pub(crate) struct Step {
     pub(crate) key: Key,
 }
 
+impl Step {
+    /// Whether it is `.name`, in whatever case.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        matches!(&self.key, Key::Name(key) if key.eq_ignore_ascii_case(name))
+    }
+}
+
 /// Where a step leads.
 #[derive(Clone, Debug)]
 pub(crate) enum Key {

@@ -125,6 +125,7 @@ fn expanded(template: &Node, parameters: &[Node]) -> Expanded {
         values: &[],
         now: Some(1_767_225_600),
         hint: None,
+        others: &(),
         links: &NoLinks,
         is_modelled: &|kind| kind.to_ascii_lowercase().starts_with("microsoft.network/"),
     };

@@ -29,7 +29,7 @@ pub use network::{
     VnetIndex,
 };
 pub use ports::PortSet;
-pub use reference::{NO_RESOURCE_GROUP, NO_SUBSCRIPTION, NotFound, another_resource_group};
+pub use reference::{NO_RESOURCE_GROUP, NO_SUBSCRIPTION, NotFound, another_resource_group, may_be_within};
 pub use routes::{Everything, NextHop, Route, RouteDestination, RouteTable, Vantage};
 pub use tags::{NamedTag, ServiceTags, TagUse};
 pub use validate::{retag, validate};

@@ -299,7 +299,7 @@ fn is_invented(id: &str) -> bool {
 
 /// Whether what has an id may be where another id says: in its subscription and its resource group, as far as either id
 /// says them.
-pub(crate) fn may_be_within(id: &str, place_of: &str) -> bool {
+pub fn may_be_within(id: &str, place_of: &str) -> bool {
     let part = |id: &str, key: &str| {
         let mut words = id.split('/').skip_while(|word| !word.eq_ignore_ascii_case(key));
         words.nth(1).map(str::to_ascii_lowercase)

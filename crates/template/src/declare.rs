@@ -8,6 +8,7 @@ use crate::instance::Instance;
 use crate::waiting::Wanted;
 use crate::way::Way;
 use document::{Entry, Node, Value, codes};
+use expression::{Level, codes as template_codes};
 use model::Severity;
 use std::rc::Rc;
 
@@ -60,7 +61,31 @@ impl Inside<'_, '_> {
         if let Some(resources) = self.deployment.start.template.node().get("resources") {
             self.declare_all(resources, &path, None, &mut found);
         }
+        self.check_once(&found);
+        self.check_level(&found);
         self.all.keep(&self.deployment.instances, found).map_or(&[], Vec::as_slice)
+    }
+
+    /// Warns of what of the network stands in a template that is deployed to no resource group.
+    fn check_level(&self, instances: &[Instance]) {
+        if self.deployment.start.level == Level::ResourceGroup {
+            return;
+        }
+        let is_misplaced = |it: &&Instance| {
+            it.is_deployed()
+                && it.declared.get("scope").is_none()
+                && (self.all.given.is_modelled)(&it.kind.value)
+        };
+        for instance in instances.iter().filter(is_misplaced) {
+            let (kind, at) = (&instance.kind.value, &instance.kind.at);
+            let message = format!(
+                "a resource of the type {kind} is in a resource group, and this deployment is to none"
+            );
+            let help = "Azure refuses this; put it into a nested deployment with a resourceGroup".to_owned();
+            let (severity, code, help) = (Severity::Warning, template_codes::INVALID_TEMPLATE, Some(help));
+            let found = Found { severity, code, at, message, help };
+            self.all.found.borrow_mut().push(found, &Way::Root(&instance.path));
+        }
     }
 
     fn declare_all(&self, resources: &Node, path: &str, parent: Option<&Parent>, found: &mut Vec<Instance>) {
@@ -199,7 +224,6 @@ impl Inside<'_, '_> {
 
     /// Reports that something is not known which decides whether a resource is there, if the resource matters.
     fn matters(&self, declared: &Node, parent: Option<&Parent>, value: &Node, way: &Way<'_>) {
-        let Value::Unknown(unknown) = &value.value else { return };
         // The parent's loop may be what is not known, so the name of a child's type is enough here.
         let kind = |node: &Node, parent: Option<&str>| match (node.get("type").and_then(Node::as_str), parent)
         {
@@ -213,10 +237,17 @@ impl Inside<'_, '_> {
         let does = (self.all.given.is_modelled)(&own)
             || any_modelled(declared.get("resources"), Some(&own), self.all.given.is_modelled)
             || any_modelled(inside, None, self.all.given.is_modelled);
-        if !does || unknown.help.is_empty() {
-            return;
+        if does {
+            self.not_known(value, way);
         }
-        if !self.all.found.borrow_mut().is_news(&value.at.file, &unknown.expression) {
+    }
+
+    /// Reports that something is not known, unless that has been said.
+    pub(crate) fn not_known(&self, value: &Node, way: &Way<'_>) {
+        let Value::Unknown(unknown) = &value.value else { return };
+        if unknown.help.is_empty()
+            || !self.all.found.borrow_mut().is_news(&value.at.file, &unknown.expression)
+        {
             return;
         }
         let (code, severity) = (codes::VALUE_NOT_KNOWN, Severity::Error);

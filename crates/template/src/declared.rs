@@ -20,6 +20,23 @@ enum Type {
     Object,
 }
 
+/// Which types there are.
+const TYPES: &str = "the types are string, securestring, int, bool, object, secureObject and array";
+
+impl Type {
+    /// The type of a name, whatever its case.
+    fn named(word: &str) -> Option<Self> {
+        Some(match word.to_ascii_lowercase().as_str() {
+            "string" | "securestring" => Self::String,
+            "int" => Self::Int,
+            "bool" => Self::Bool,
+            "array" => Self::Array,
+            "object" | "secureobject" => Self::Object,
+            _ => return None,
+        })
+    }
+}
+
 /// The declaration's own words, or those of the type it refers to (`"$ref": "#/definitions/…"`), which may be a part of another.
 pub(crate) fn resolved<'n>(template: &'n Node, declaration: &'n Node) -> &'n Node {
     let mut resolved = declaration;
@@ -51,21 +68,10 @@ impl Inside<'_, '_> {
             return value;
         }
         let Some(word) = rules.get("type").and_then(Node::as_str) else { return value };
-        let word = word.to_ascii_lowercase();
-        let secret = word.starts_with("secure");
-        let expected = match word.as_str() {
-            "string" | "securestring" => Type::String,
-            "int" => Type::Int,
-            "bool" => Type::Bool,
-            "array" => Type::Array,
-            "object" | "secureobject" => Type::Object,
-            _ => {
-                let at = rules.get("type").map_or(&declaration.at, |it| &it.at);
-                let message = format!("the parameter '{name}' has the type '{word}', and there is none");
-                let help = "the types are string, securestring, int, bool, object, secureObject and array";
-                self.invalid(at, message, help, way);
-                return value;
-            }
+        let secret = word.get(..6).is_some_and(|it| it.eq_ignore_ascii_case("secure"));
+        let Some(expected) = Type::named(word) else {
+            self.check_type(name, declaration, way);
+            return value;
         };
         let Some(value) = self.of_type(name, expected, value, way) else {
             return self.hole(&declaration.at, name);
@@ -75,6 +81,28 @@ impl Inside<'_, '_> {
         self.check_bounds(name, rules, &value, way);
         self.check_parts(name, rules, &value, way);
         value
+    }
+
+    /// Reports a declaration that says no type, or one that there is not.
+    pub(crate) fn check_type(&self, name: &str, declaration: &Node, way: &Way<'_>) {
+        let rules = resolved(self.deployment.start.template.node(), declaration);
+        let (at, message) = match (rules.get("$ref"), rules.get("type")) {
+            (Some(reference), _) => {
+                let way = reference.as_str().unwrap_or_default();
+                (
+                    &reference.at,
+                    format!("the parameter '{name}' refers to '{way}', which leads to no definition"),
+                )
+            }
+            (None, None) => (&declaration.at, format!("the parameter '{name}' has no type")),
+            (None, Some(kind)) => match kind.as_str() {
+                Some(word) if Type::named(word).is_none() => {
+                    (&kind.at, format!("the parameter '{name}' has the type '{word}', and there is none"))
+                }
+                _ => return,
+            },
+        };
+        self.invalid(at, message, TYPES, way);
     }
 
     fn of_type(&self, name: &str, expected: Type, value: Node, way: &Way<'_>) -> Option<Node> {

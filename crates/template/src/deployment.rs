@@ -83,7 +83,7 @@ pub(crate) struct Deployment {
 /// How a deployment begins.
 pub(crate) struct Start {
     pub(crate) template: Template,
-    /// The JSON path of the template in its file.
+    /// The way to the template from the first one, through the links.
     pub(crate) path: String,
     /// The path of that file below the first one's folder.
     pub(crate) file: String,

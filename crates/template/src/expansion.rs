@@ -1,5 +1,6 @@
 //! One expansion: all deployments of it, what it may cost, and what has been found.
 
+use crate::depends::Key;
 use crate::deployment::{Deployment, Place, Start, Supplied, Template, level_of};
 use crate::findings::{Findings, Found};
 use crate::given::Given;
@@ -26,8 +27,12 @@ pub(crate) struct Expansion<'g> {
     values: HashMap<String, (usize, &'g Node)>,
     /// The numbers of the given values that something asked for.
     pub(crate) used: RefCell<HashSet<usize>>,
+    /// The ids of resources that something asked about and nobody knows.
+    pub(crate) asked: RefCell<HashSet<String>>,
     /// The linked templates that have been read, by their paths.
     pub(crate) linked: RefCell<HashMap<String, Option<Rc<Node>>>>,
+    /// The resources that their templates make a second time.
+    pub(crate) again: RefCell<HashSet<Key>>,
     limited: Cell<bool>,
 }
 
@@ -46,7 +51,9 @@ impl<'g> Expansion<'g> {
                 .map(|(nth, it)| (plain(&it.key.value), (nth, &it.value)))
                 .collect(),
             used: RefCell::default(),
+            asked: RefCell::default(),
             linked: RefCell::default(),
+            again: RefCell::default(),
             limited: Cell::new(false),
         }
     }

@@ -4,6 +4,19 @@ use crate::facts::Facts;
 use crate::links::Links;
 use document::{Entry, Node};
 
+/// What documents beside a template say.
+pub trait Others {
+    /// The whole of the resource that an id means, where one of them has it.
+    fn resource(&self, id: &str) -> Option<&Node>;
+}
+
+/// There are none.
+impl Others for () {
+    fn resource(&self, _: &str) -> Option<&Node> {
+        None
+    }
+}
+
 /// What a template is expanded with.
 pub struct Given<'a> {
     /// Parameter files, read: a later one wins over an earlier one. Either Azure's shape, `{"parameters": {"name": {"value": …}}}`, or
@@ -20,6 +33,8 @@ pub struct Given<'a> {
     pub now: Option<i64>,
     /// What else to say of a parameter that nobody gave a value, such as where there is a parameter file.
     pub hint: Option<String>,
+    /// The resources of the documents beside the template.
+    pub others: &'a dyn Others,
     /// The templates that this one may link to.
     pub links: &'a dyn Links,
     /// Whether a resource of this type matters: what cannot be known about any other is no error.

@@ -133,7 +133,11 @@ impl Inside<'_, '_> {
                 Some(At { value: own.to_owned(), at: value.at })
             }
             (Value::String(own), _) if is_foreign(declared) => Some(At { value: own, at: value.at }),
-            (Value::Unknown(_), _) => None,
+            // Whatever it is, the network may need it.
+            (unknown @ Value::Unknown(_), _) => {
+                self.not_known(&Node::new(unknown, value.at), &way.key("type"));
+                None
+            }
             (Value::String(own), _) => {
                 let message = format!("the type '{own}' has no provider");
                 self.invalid(
@@ -183,7 +187,10 @@ impl Inside<'_, '_> {
             self.invalid(&name.at, message, "a child's name is parent/child", &way.key("name"));
             return self.hole(&name.at, text);
         }
-        let (facts, level) = self.place_of(declared, way);
+        let (facts, level) = match self.place_of(declared, way) {
+            Ok(place) => place,
+            Err(hole) => return hole,
+        };
         let prefix = match declared.get("scope").map(|it| self.value(it, &way.key("scope"))) {
             Some(Node { value: Value::String(scope), .. }) if scope.starts_with('/') => {
                 scope.trim_end_matches('/').to_owned()
@@ -203,20 +210,26 @@ impl Inside<'_, '_> {
     }
 
     /// Where a resource is: elsewhere, if it is a deployment or one that is there already and says so.
-    fn place_of(&self, declared: &Node, way: &Way<'_>) -> (Facts, Level) {
+    ///
+    /// # Errors
+    /// A hole, where that is not known.
+    fn place_of(&self, declared: &Node, way: &Way<'_>) -> Result<(Facts, Level), Node> {
         let mut facts = self.deployment.start.facts.clone();
         let mut level = self.deployment.start.level;
         let text = |key: &str| {
-            let value = self.value(declared.get(key)?, &way.key(key));
-            value.as_str().map(str::to_owned)
+            let value = declared.get(key).map(|it| self.value(it, &way.key(key)));
+            match value {
+                Some(node @ Node { value: Value::Unknown(_), .. }) => Err(node),
+                value => Ok(value.as_ref().and_then(Node::as_str).map(str::to_owned)),
+            }
         };
-        if let Some(subscription) = text("subscriptionId") {
+        if let Some(subscription) = text("subscriptionId")? {
             (facts.subscription, level) = (subscription, Level::Subscription);
         }
-        if let Some(group) = text("resourceGroup") {
+        if let Some(group) = text("resourceGroup")? {
             (facts.resource_group, level) = (group, Level::ResourceGroup);
         }
-        (facts, level)
+        Ok((facts, level))
     }
 
     /// Whether the whole resource is being evaluated right now.

@@ -14,10 +14,12 @@
 //! | `declared`, `parts` | whether a parameter's value is one that its declaration allows |
 //! | `declare` | which resources there will be |
 //! | `instance` | what each of them is |
+//! | `once` | whether it makes one of them twice |
 //! | `nested`, `linked` | deployments in deployments, and where their templates are |
 //! | `depends` | which resources wait for which |
 //! | `order` | which of the resources that several deployments write is there in the end |
 //! | `unordered` | whether anything says so |
+//! | `found` | which resource a name means |
 //! | `reference` | what one resource may ask about another |
 
 mod declare;
@@ -27,6 +29,7 @@ mod deployment;
 mod expansion;
 mod facts;
 mod findings;
+mod found;
 mod given;
 mod inside;
 mod instance;
@@ -34,6 +37,7 @@ mod linked;
 mod links;
 mod members;
 mod nested;
+mod once;
 mod order;
 mod parameters;
 mod parts;
@@ -46,7 +50,7 @@ mod way;
 
 pub use expression::{Budget, Limits, codes, from_json};
 pub use facts::Facts;
-pub use given::Given;
+pub use given::{Given, Others};
 pub use links::{FOLDER_URI, Folder, Links, NoLinks};
 pub use supplied::parameter_names;
 
@@ -72,12 +76,15 @@ pub struct Expanded {
     pub not_known: HashSet<(Arc<str>, String)>,
     /// The numbers of the given values that something asked for.
     pub used_values: HashSet<usize>,
+    /// The ids of resources that something asked about and nobody knows.
+    pub asked: HashSet<String>,
 }
 
 /// A resource that a template deploys.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Resource {
-    /// The JSON path in its template, such as `resources[3]`; of the second turn of a loop, `resources[3][1]`.
+    /// The way from the first template, such as `resources[3]`; of the second turn of a loop, `resources[3][1]`; in a linked
+    /// template, `resources[3].properties.templateLink.resources[0]`.
     pub path: String,
     /// The full type.
     pub kind: String,
@@ -112,6 +119,8 @@ pub fn expand(template: &Node, given: &Given<'_>) -> Expanded {
             }
         });
     }
+    // Azure refuses what is wrong with them, too, but the network does not need them.
+    inside.check_unused();
     let mut expanded = Expanded::default();
     match all.with_all(|| inside.outputs()) {
         Ok(outputs) => {
@@ -126,7 +135,7 @@ pub fn expand(template: &Node, given: &Given<'_>) -> Expanded {
     all.each_instance(|inside, instance| {
         let key = (inside.deployment.number, instance.number);
         let Some(body) = instance.body.get().filter(|_| instance.is_deployed()) else { return };
-        if settled.gone.contains(&key) {
+        if settled.gone.contains(&key) || all.again.borrow().contains(&key) {
             return;
         }
         let mut node = body.clone();
@@ -138,6 +147,7 @@ pub fn expand(template: &Node, given: &Given<'_>) -> Expanded {
         });
     });
     expanded.used_values = all.used.take();
+    expanded.asked = all.asked.take();
     (expanded.diagnostics, expanded.not_known) = all.found.into_inner().into_parts();
     expanded
 }

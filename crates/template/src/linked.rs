@@ -91,6 +91,29 @@ impl Inside<'_, '_> {
         None
     }
 
+    /// Reports a link that asks for another version of the template than there is.
+    ///
+    /// # Source
+    /// Azure "Using linked and nested templates when deploying Azure resources", *contentVersion*: if you provide a value, it
+    /// must match the version in the linked template.
+    pub(crate) fn check_version(&self, written: &Node, template: &Node, way: &Way<'_>) {
+        let way = way.key("templateLink");
+        let Some(wanted) = written.get("templateLink").and_then(|it| it.get("contentVersion")) else {
+            return;
+        };
+        let value = self.value(wanted, &way.key("contentVersion"));
+        let own = template.get("contentVersion").and_then(Node::as_str);
+        let (Some(asked), Some(own)) = (value.as_str(), own) else { return };
+        if asked != own {
+            let message = format!(
+                "the link asks for version '{asked}' of the template '{}', which is '{own}'",
+                template.at.file
+            );
+            let help = "write that version, or leave contentVersion out";
+            self.invalid(&wanted.at, message, help, &way.key("contentVersion"));
+        }
+    }
+
     /// A file below the folder that is where the address of another place would have it: whoever has the template has mostly
     /// got the others with it.
     fn copy_of(&self, address: &str) -> Option<(Rc<Node>, String)> {

@@ -64,7 +64,8 @@ impl Inside<'_, '_> {
             }
             (None, None) => {
                 let (node, file) = self.linked(written, &properties)?;
-                (Template::Whole(node), String::new(), file)
+                self.check_version(written, &node, &properties);
+                (Template::Whole(node), format!("{}.properties.templateLink", instance.path), file)
             }
         };
         let mut linked = self.deployment.start.linked.clone();
@@ -78,6 +79,16 @@ impl Inside<'_, '_> {
             scope.as_ref().and_then(Node::as_str).is_some_and(|it| it.eq_ignore_ascii_case("inner"));
         let (facts, level) = self.target(instance, template.node(), &way);
         let mut supplied = HashMap::new();
+        let inline_parameters = written.get("parameters").filter(|it| !it.entries().is_empty());
+        if let (Some(link), Some(_)) = (written.entry("parametersLink"), inline_parameters) {
+            let message = "the deployment has both parameters and parametersLink".to_owned();
+            self.invalid(
+                &link.key.at,
+                message,
+                "leave one of the two out",
+                &properties.key("parametersLink"),
+            );
+        }
         if let Some(link) = written.get("parametersLink").and_then(|it| it.get("uri")) {
             let link = self.value(link, &properties.key("parametersLink").key("uri"));
             self.linked_parameters(&link, &properties, &mut supplied);
@@ -97,7 +108,12 @@ impl Inside<'_, '_> {
             depth: self.deployment.start.depth + 1,
             supplied,
             linked,
-            outer: (inline.is_some() && !is_inner).then(|| self.place()),
+            // A deployment around that is evaluated elsewhere is so with all that stands in it.
+            outer: match (inline.is_some(), is_inner) {
+                (true, true) => self.outer().map(|it| it.place()),
+                (true, false) => Some(self.place()),
+                (false, _) => None,
+            },
             template,
         }))
     }
@@ -110,15 +126,17 @@ impl Inside<'_, '_> {
         }
         let text = |key: &str| {
             let value = self.value(instance.declared.get(key)?, &way.key(key));
-            value.as_str().map(str::to_owned)
+            value.as_str().filter(|it| !it.is_empty()).map(str::to_owned)
         };
         let mut level = level_of(template).unwrap_or(self.deployment.start.level);
         if let Some(subscription) = text("subscriptionId") {
             facts.subscription = subscription;
             level = if level == Level::ResourceGroup { level } else { Level::Subscription };
         }
-        if let Some(group) = text("resourceGroup") {
-            facts.resource_group = group;
+        let group = instance.declared.get("resourceGroup").filter(|it| it.as_str() != Some(""));
+        if group.is_some() {
+            // One that is not known is one all the same.
+            facts.resource_group = text("resourceGroup").unwrap_or(facts.resource_group);
             level = Level::ResourceGroup;
         } else if level == Level::ResourceGroup && self.deployment.start.level != Level::ResourceGroup {
             // A template of the old schema, deployed where there is no resource group.

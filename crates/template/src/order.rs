@@ -33,7 +33,7 @@ struct Writing {
 }
 
 /// Finds what is left of resources that several deployments of the expansion write: as `dependsOn` orders them, else
-/// in the order of the templates. Twins in one deployment stay, for that is a mistake.
+/// in the order of the templates.
 ///
 /// # Cost
 /// Linear where nothing is written twice, else about linear in the resources and in what they depend on.

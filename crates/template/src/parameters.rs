@@ -72,13 +72,36 @@ impl Inside<'_, '_> {
 
     /// Holds every value that was given against its declaration, whether or not anything uses it.
     pub(crate) fn check_supplied(&self) {
+        let section = self.deployment.path_of("parameters");
         for entry in entries(self.deployment.start.template.node(), "parameters") {
-            let name = &entry.key.value;
+            let (name, way) = (&entry.key.value, Way::Root(&section));
+            let way = way.key(name);
+            self.check_type(name, &entry.value, &way);
             if self.deployment.start.supplied.contains_key(&name.to_lowercase())
                 && let Err(fault) = self.all.with_all(|| self.own_parameter(name))
             {
-                let path = self.deployment.path_of("parameters");
-                self.all.report(fault.or_at(&entry.key.at), &Way::Root(&path).key(name));
+                self.all.report(fault.or_at(&entry.key.at), &way);
+            }
+        }
+    }
+
+    /// Evaluates the defaults and variables that nothing uses, too.
+    pub(crate) fn check_unused(&self) {
+        for section in ["parameters", "variables"] {
+            let path = self.deployment.path_of(section);
+            for entry in entries(self.deployment.start.template.node(), section) {
+                let name = &entry.key.value;
+                let is_parameter = section == "parameters";
+                let result = self.all.with_all(|| match is_parameter {
+                    true if entry.value.get("defaultValue").is_some() => self.own_parameter(name).err(),
+                    false if self.deployment.variables.contains_key(&name.to_lowercase()) => {
+                        self.own_variable(name).err()
+                    }
+                    _ => None,
+                });
+                if let Some(fault) = result {
+                    self.all.report(fault.or_at(&entry.key.at), &Way::Root(&path).key(name));
+                }
             }
         }
     }

@@ -18,6 +18,12 @@ impl Inside<'_, '_> {
                     Some(Value::Array(rules)) => rules.as_slice(),
                     _ => &[],
                 };
+                let ends = matches!(rules.get("items"), Some(Node { value: Value::Bool(false), .. }));
+                if let Some(more) = items.get(first.len()).filter(|_| ends) {
+                    let (most, count) = (first.len(), items.len());
+                    let message = format!("'{name}' has {count} elements, and its type has {most}");
+                    self.misfit(more, message, "take the others away", way);
+                }
                 for (nth, item) in items.iter().enumerate() {
                     if let Some(rules) = first.get(nth).or_else(|| rules.get("items")) {
                         self.check_part(&format!("{name}[{nth}]"), rules, item, way);

@@ -1,11 +1,12 @@
 //! What `reference` and its kin can say offline: what the template itself writes of its resources.
 
-use crate::deployment::Deployment;
+use crate::declare::Turn;
 use crate::facts::Made;
+use crate::found::{part_of, parted};
 use crate::inside::Inside;
 use crate::instance::Instance;
 use document::{Entry, Node, Unknown, Value};
-use expression::{AFTER_DEPLOYMENT, Fault, Question, SUPPLY};
+use expression::{AFTER_DEPLOYMENT, Fault, IN_THE_RESOURCE, Question, SUPPLY, WRITE_IT};
 use model::At;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,45 +24,112 @@ impl Inside<'_, '_> {
         };
         let full =
             arguments.iter().skip(1).any(|it| it.as_str().is_some_and(|it| it.eq_ignore_ascii_case("full")));
-        match question {
-            Question::References => self.all_of(name, full),
-            Question::Reference | Question::ResourceInfo => {
-                let Some((inside, nth)) = self.find(name) else {
-                    if let Some(inline) = self.inline(name, full)? {
-                        return Ok(inline);
-                    }
-                    return Ok(self.unknown(question, name));
-                };
-                let Some(instance) = inside.instances().get(nth) else {
-                    return Ok(self.unknown(question, name));
-                };
-                match question {
-                    Question::ResourceInfo => Ok(information(instance)),
-                    _ if instance.existing && full => Ok(information(instance)),
-                    _ if instance.existing => Ok(self.unknown(question, name)),
-                    // A resource that asks about itself means what is there before it is written.
-                    _ if inside.is_under_way(instance) => match inside.written_before(instance) {
-                        Some((inside, nth)) => match inside.instances().get(nth) {
-                            Some(instance) => inside.said_of(instance, full),
-                            None => Ok(self.unknown(question, name)),
-                        },
-                        None => Ok(self.inline(name, full)?.unwrap_or_else(|| self.unknown(question, name))),
-                    },
-                    _ => inside.said_of(instance, full),
-                }
-            }
+        if question == Question::References {
+            return self.all_of(name, full);
         }
+        let found = self.find(name);
+        let found = found.as_ref().and_then(|(inside, nth)| Some((inside, inside.instances().get(*nth)?)));
+        let said = match (question, found) {
+            (Question::ResourceInfo, Some((_, instance))) => Some(information(instance)),
+            (Question::SecureOutputs, Some((inside, instance))) => inside.output_values(instance)?,
+            (Question::ResourceInfo, None) => self.left_out(name),
+            (Question::SecureOutputs, None) => None,
+            (_, Some((inside, instance))) => inside.said(instance, full)?,
+            (_, None) => self.part_or_other(name, full)?,
+        };
+        Ok(match (said, found) {
+            (Some(said), _) => said,
+            (None, None) if !name.contains('/') => self.no_resource(question, name),
+            (None, _) => self.unknown(question, name),
+        })
+    }
+
+    /// What a resource says of itself, or who writes it where it is there already; `None` where that is not in the template.
+    fn said(&self, instance: &Instance, full: bool) -> Result<Option<Node>, Fault> {
+        let id = instance.id.as_key();
+        if instance.existing {
+            let written = id.and_then(|id| self.find_written(id));
+            if let Some((inside, nth)) = &written
+                && let Some(written) = inside.instances().get(*nth)
+            {
+                return inside.said(written, full);
+            }
+        } else if self.is_under_way(instance) {
+            // A resource that asks about itself means what is there before it is written.
+            if let Some((inside, nth)) = self.written_before(instance)
+                && let Some(before) = inside.instances().get(nth)
+            {
+                return inside.said_of(before, full).map(Some);
+            }
+        } else {
+            return self.said_of(instance, full).map(Some);
+        }
+        let said = id.map(|id| self.part_or_other(id, full)).transpose()?.flatten();
+        Ok(said.or_else(|| (instance.existing && full).then(|| information(instance))))
+    }
+
+    /// What a resource says in whose lists a part stands, or else another document.
+    fn part_or_other(&self, id: &str, full: bool) -> Result<Option<Node>, Fault> {
+        if let Some(part) = self.inline(id, full)? {
+            return Ok(Some(part));
+        }
+        let said = |id: &str| self.all.given.others.resource(id).filter(|_| id.starts_with('/'));
+        if let Some(resource) = said(id) {
+            let node = if full { resource } else { resource.get("properties").unwrap_or(resource) };
+            let mut node = self.all.budget.copy(node)?;
+            self.name_all_parts(&mut node, id, full)?;
+            return Ok(Some(node));
+        }
+        let part = parted(id).and_then(|(parent, list, name)| part_of(said(parent)?, list, name));
+        let Some(part) = part else {
+            self.all.asked.borrow_mut().insert(id.to_owned());
+            return Ok(None);
+        };
+        let node = if full { part } else { part.get("properties").unwrap_or(part) };
+        self.all.budget.copy(node).map(Some)
     }
 
     /// The place of the expression is the evaluator's to say, and so is its text.
     fn unknown(&self, question: Question, name: &str) -> Node {
-        let function = match question {
-            Question::Reference => "reference",
-            Question::References => "references",
-            Question::ResourceInfo => "resourceInfo",
+        let unknown = match question {
+            Question::Reference | Question::References | Question::ResourceInfo => {
+                Unknown::new(name, AFTER_DEPLOYMENT, SUPPLY)
+            }
+            Question::SecureOutputs => Unknown::new(name, IN_THE_RESOURCE, WRITE_IT),
         };
-        let unknown = Unknown::new(format!("{function}('{name}')"), AFTER_DEPLOYMENT, SUPPLY);
         Node::new(Value::Unknown(Arc::new(unknown)), self.deployment.start.template.node().at.clone())
+    }
+
+    /// The same of a name that no resource has, as far as the names of all are known.
+    fn no_resource(&self, question: Question, name: &str) -> Node {
+        let around: Vec<Self> = std::iter::successors(Some(self.clone()), Self::outer).collect();
+        let instances = || around.iter().flat_map(|it| it.instances());
+        let mut loops = instances().flat_map(|it| it.loops.iter());
+        if around.iter().any(|it| it.deployment.left_out.borrow().others)
+            || loops.any(|it| it.name.eq_ignore_ascii_case(name))
+        {
+            return self.unknown(question, name);
+        }
+        let names = instances().filter_map(|it| it.symbol.as_deref().or(it.name.as_str()));
+        let help = match model::nearest(name, names) {
+            Some(near) => format!("did you mean '{near}'?"),
+            None if around.iter().all(|it| it.deployment.left_out.borrow().turns.is_empty()) => {
+                "name one of its resources, or write the id of another one".to_owned()
+            }
+            None => "one whose condition is false is not deployed; name another one, or write the id of one that is there"
+                .to_owned(),
+        };
+        let why = format!("asks about '{name}', and the template deploys no resource of this name");
+        let unknown = Unknown::new(name, why, help);
+        Node::new(Value::Unknown(Arc::new(unknown)), self.deployment.start.template.node().at.clone())
+    }
+
+    /// What is written of a resource whose condition is false: its id is known all the same.
+    fn left_out(&self, symbol: &str) -> Option<Node> {
+        let is_it = |it: &&Turn| it.symbol.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(symbol));
+        let turn = self.deployment.left_out.borrow().turns.iter().find(is_it).cloned()?;
+        let here = Self { loops: turn.loops.clone(), ..self.clone() };
+        here.instance(&turn, 0).map(|(instance, _)| information(&instance))
     }
 
     fn said_of(&self, instance: &Instance, full: bool) -> Result<Node, Fault> {
@@ -80,19 +148,25 @@ impl Inside<'_, '_> {
             let more: Vec<Entry> = more.collect();
             entries.extend(more);
         }
-        let is_network = instance.kind.value.to_ascii_lowercase().starts_with(NETWORK);
-        if let Some(id) = instance.id.as_str().filter(|_| is_network) {
-            let parts = match &mut said.value {
-                Value::Object(entries) if full => {
-                    let properties =
-                        entries.iter_mut().find(|it| it.key.value.eq_ignore_ascii_case("properties"));
-                    properties.map(|it| &mut it.value)
-                }
-                _ => Some(&mut said),
-            };
-            parts.map_or(Ok(()), |parts| self.name_parts(parts, id))?;
+        if let Some(id) = instance.id.as_str() {
+            self.name_all_parts(&mut said, id, full)?;
         }
         Ok(said)
+    }
+
+    /// Names the parts of a resource, in its properties or in the whole of it.
+    fn name_all_parts(&self, said: &mut Node, id: &str, full: bool) -> Result<(), Fault> {
+        let provider = id.rsplit_once("/providers/").map_or("", |(_, tail)| tail);
+        if !provider.to_ascii_lowercase().starts_with(NETWORK) {
+            return Ok(());
+        }
+        let parts = match &mut said.value {
+            Value::Object(entries) if full => {
+                entries.iter_mut().find(|it| it.key.value.eq_ignore_ascii_case("properties"))
+            }
+            _ => return self.name_parts(said, id),
+        };
+        parts.map_or(Ok(()), |parts| self.name_parts(&mut parts.value, id))
     }
 
     /// What a full answer says besides the resource: where it is, and its id without that.
@@ -124,7 +198,8 @@ impl Inside<'_, '_> {
         for Entry { key, value } in lists {
             let Value::Array(items) = &mut value.value else { continue };
             for item in items {
-                let is_part = item.get("properties").is_some() && item.get("id").is_none();
+                let says_nothing_else = item.get("properties").is_some() || item.entries().len() == 1;
+                let is_part = says_nothing_else && item.get("id").is_none();
                 let Some(name) = item.get("name").and_then(Node::as_str).filter(|_| is_part) else {
                     continue;
                 };
@@ -163,6 +238,18 @@ impl Inside<'_, '_> {
         ]))
     }
 
+    /// The values of a deployment's outputs by their names.
+    fn output_values(&self, instance: &Instance) -> Result<Option<Node>, Fault> {
+        let Some(nested) = self.nested(instance) else { return Ok(None) };
+        let inside = Inside { all: self.all, deployment: nested, loops: Rc::new([]), own: false };
+        let mut values = Vec::new();
+        for output in inside.outputs()? {
+            let Some(value) = output.value.get("value") else { continue };
+            values.push(Entry { key: output.key.clone(), value: self.all.budget.copy(value)? });
+        }
+        Ok(Some(Node::new(Value::Object(values), instance.declared.at.clone())))
+    }
+
     /// All turns of a loop with this symbolic name.
     fn all_of(&self, symbol: &str, full: bool) -> Result<Node, Fault> {
         let is_turn = |it: &&Instance| {
@@ -170,92 +257,11 @@ impl Inside<'_, '_> {
             symbol_of.is_some_and(|it| it.eq_ignore_ascii_case(symbol))
         };
         let turns = self.instances().iter().filter(is_turn);
-        let turns = turns.map(|it| match it.existing {
-            true => Ok(self.unknown(Question::References, symbol)),
-            false => self.said_of(it, full),
-        });
-        let turns = turns.collect::<Result<Vec<_>, _>>()?;
+        let turns = turns
+            .map(|it| Ok(self.said(it, full)?.unwrap_or_else(|| self.unknown(Question::References, symbol))));
+        let turns = turns.collect::<Result<Vec<_>, Fault>>()?;
         Ok(Node::new(Value::Array(turns), self.deployment.start.template.node().at.clone()))
     }
-
-    /// The resource that a symbolic name, an id or a name means: here, then in the deployments around, then anywhere.
-    fn find(&self, name: &str) -> Option<(Self, usize)> {
-        let mut around = Some(self.clone());
-        while let Some(inside) = around {
-            if let Some(nth) = found_in(inside.instances(), name) {
-                return Some((inside, nth));
-            }
-            around = inside.outer();
-        }
-        if !name.starts_with('/') {
-            return None;
-        }
-        let mut number = 0;
-        while let Some(deployment) = self.all.deployment(number) {
-            let instances = deployment.instances.get().map(Vec::as_slice).unwrap_or_default();
-            if let Some(nth) = found_in(instances, name) {
-                return Some((self.of(deployment), nth));
-            }
-            number += 1;
-        }
-        None
-    }
-
-    /// The same resource as the last deployment before this one writes it.
-    fn written_before(&self, instance: &Instance) -> Option<(Self, usize)> {
-        let id = instance.id.as_key()?;
-        let is_it = |it: &Instance| {
-            it.is_deployed() && it.id.as_key().is_some_and(|other| other.eq_ignore_ascii_case(id))
-        };
-        (0..self.deployment.number).rev().find_map(|number| {
-            let deployment = self.all.deployment(number)?;
-            let nth = deployment.instances.get()?.iter().position(is_it)?;
-            Some((self.of(deployment), nth))
-        })
-    }
-
-    fn of(&self, deployment: Rc<Deployment>) -> Self {
-        Inside { all: self.all, deployment, loops: Rc::new([]), own: false }
-    }
-
-    /// A part that its resource has in a list, such as a subnet in its virtual network.
-    fn inline(&self, id: &str, full: bool) -> Result<Option<Node>, Fault> {
-        let mut words = id.trim_end_matches('/').rsplitn(3, '/');
-        let (Some(name), Some(list), Some(parent)) = (words.next(), words.next(), words.next()) else {
-            return Ok(None);
-        };
-        let Some((inside, nth)) = self.find(parent) else { return Ok(None) };
-        let is_told = |it: &&Instance| !it.existing && !it.is_deployment() && !inside.is_under_way(it);
-        let Some(instance) = inside.instances().get(nth).filter(is_told) else { return Ok(None) };
-        let body = inside.body(instance)?;
-        let Some(list) = body.get("properties").and_then(|it| it.get(list)) else { return Ok(None) };
-        let Value::Array(items) = &list.value else { return Ok(None) };
-        let is_it = |it: &&Node| {
-            it.get("name").and_then(Node::as_str).is_some_and(|it| it.eq_ignore_ascii_case(name))
-        };
-        let Some(item) = items.iter().find(is_it) else { return Ok(None) };
-        let node = if full { Some(item) } else { item.get("properties") };
-        node.map(|node| self.all.budget.copy(node)).transpose()
-    }
-}
-
-fn found_in(instances: &[Instance], name: &str) -> Option<usize> {
-    let same = |it: Option<&str>| it.is_some_and(|it| it.eq_ignore_ascii_case(name));
-    let symbol = instances.iter().position(|it| same(it.symbol.as_deref()));
-    let id = || instances.iter().position(|it| same(it.id.as_key()));
-    let own = || instances.iter().position(|it| same(it.name.as_key()));
-    // `Microsoft.Network/publicIPAddresses/ip`: an id without what is before the provider.
-    let tail = || {
-        let tail = format!("/providers/{}", name.trim_start_matches('/'));
-        let ends = |id: &str| {
-            id.len()
-                .checked_sub(tail.len())
-                .and_then(|at| id.get(at..))
-                .is_some_and(|it| it.eq_ignore_ascii_case(&tail))
-        };
-        instances.iter().position(|it| it.id.as_key().is_some_and(ends))
-    };
-    symbol.or_else(id).or_else(own).or_else(tail)
 }
 
 fn information(instance: &Instance) -> Node {

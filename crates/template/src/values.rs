@@ -63,14 +63,25 @@ impl Inside<'_, '_> {
     }
 
     fn text(&self, text: &str, node: &Node, scope: &dyn Scope, budget: &Budget) -> Result<Node, Fault> {
-        let value = evaluate_text(text, &node.at, scope, budget)?;
-        match &value.value {
-            // What the deployment around has unescaped, the nested one evaluates.
-            Value::String(inner) if self.deployment.start.outer.is_some() && text.starts_with("[[") => {
-                evaluate_text(inner, &node.at, &Self { own: true, ..self.clone() }, budget)
+        let mut value = evaluate_text(text, &node.at, scope, budget)?;
+        let inwards = if text.starts_with("[[") { self.scopes() } else { Vec::new() };
+        let mut text = text.to_owned();
+        // What one deployment has unescaped, the next one inwards evaluates.
+        for next in inwards.iter().rev().skip(1) {
+            let Value::String(inner) = &value.value else { break };
+            if !text.starts_with("[[") {
+                break;
             }
-            _ => Ok(value),
+            text.clone_from(inner);
+            value = evaluate_text(&text, &node.at, next, budget)?;
         }
+        Ok(value)
+    }
+
+    /// The deployments that evaluate the expressions here one after another, the last one first.
+    fn scopes(&self) -> Vec<Self> {
+        let around = std::iter::successors(Some(self.clone()), Self::outer);
+        around.map(|it| Self { own: true, ..it }).collect()
     }
 
     /// A key, which may be an expression; `None` where it is not known, which is reported.

@@ -15,7 +15,7 @@ fn parameters_and_variables_make_a_resource() {
             "prefix": {"type": "string"}, "ports": {"type": "array"},
             "location": {"type": "string", "defaultValue": "[resourceGroup().location]"}
         },
-        "variables": {"name": "[concat(parameters('prefix'), '-', variables('suffix'))]", "suffix": "nsg", "unused": "[nothing()]"},
+        "variables": {"name": "[concat(parameters('prefix'), '-', variables('suffix'))]", "suffix": "nsg"},
         "resources": [{
             "type": "Microsoft.Network/networkSecurityGroups", "apiVersion": "2020-05-01",
             "name": "[variables('name')]", "location": "[parameters('location')]",
@@ -450,7 +450,7 @@ fn values_stand_in_for_what_cannot_be_known() {
 fn ten_mistakes_are_ten_messages_and_each_is_said_once() {
     let resource = |nth: usize| {
         format!(
-            "{{\"type\": \"Microsoft.Network/x\", \"name\": \"[concat('x', copyIndex())]\",\n\"copy\": {{\"name\": \"c\", \"count\": 5}}, \
+            "{{\"type\": \"Microsoft.Network/x\", \"name\": \"[concat('x{nth}-', copyIndex())]\",\n\"copy\": {{\"name\": \"c\", \"count\": 5}}, \
              \"properties\": {{\"a\": \"[nothing{nth}()]\"}}}}"
         )
     };
@@ -576,4 +576,56 @@ fn an_extension_is_of_its_own_provider() {
             ),
         ]
     );
+}
+
+#[test]
+fn a_type_that_nobody_knows_is_told() {
+    let expanded = expanded(
+        r#""parameters": {"t": {"type": "string"}}, "resources": [{"type": "[parameters('t')]", "name": "a"}]"#,
+    );
+    let found = said(&expanded);
+    assert!(
+        found.len() == 1
+            && found[0].contains(
+                "error[ValueNotKnown]: resources[0].type: 'parameters('t')' has neither a value nor a default"
+            ),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn what_nothing_uses_is_looked_at_too() {
+    let found = said(&expanded(
+        r##""definitions": {"loop": {"$ref": "#/definitions/loop"}},
+        "parameters": {
+            "b": {"type": "int", "defaultValue": "b"}, "good": {"type": "array", "defaultValue": "[variables('good')]"},
+            "none": {"defaultValue": 1}, "word": {"type": "text"}, "nope": {"$ref": "#/definitions/nope"},
+            "loop": {"$ref": "#/definitions/loop"}},
+        "variables": {"v": "[parameters('nosuch')]", "copy": [{"name": "good", "count": 1, "input": "a"}]}, "resources": []"##,
+    ));
+    let expected = [
+        "error[InvalidTemplate]: parameters.none: the parameter 'none' has no type",
+        "error[InvalidTemplate]: parameters.word: the parameter 'word' has the type 'text', and there is none",
+        "error[InvalidTemplate]: parameters.nope: the parameter 'nope' refers to '#/definitions/nope', which leads to no definition",
+        "error[InvalidTemplate]: parameters.loop: the parameter 'loop' refers to '#/definitions/loop', which leads to no definition",
+        "warning[InvalidTemplate]: parameters.b: the parameter 'b' is a string, and the template expects a whole number",
+        "warning[InvalidTemplate]: variables.v: the template has no parameter 'nosuch'",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for one in expected {
+        assert!(found.iter().any(|it| it.contains(one)), "{one}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_list_ends_where_its_type_does() {
+    let of = |items: &str, value: &str| {
+        said(&With::default().parameters(&format!(r#"{{"parameters": {{"p": {{"value": {value}}}}}}}"#)).expand(&format!(
+            r#""parameters": {{"p": {{"type": "array", "prefixItems": [{{"type": "string"}}, {{"type": "int"}}] {items}}}}}, "resources": []"#
+        )))
+    };
+    let found = of(r#", "items": false"#, r#"["a", 1, 2]"#);
+    assert!(found.len() == 1 && found[0].contains("'p' has 3 elements, and its type has 2"), "{found:#?}");
+    assert_eq!(of(r#", "items": false"#, r#"["a", 1]"#), Vec::<String>::new());
+    assert_eq!(of("", r#"["a", 1, 2]"#), Vec::<String>::new());
 }

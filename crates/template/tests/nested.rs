@@ -67,7 +67,9 @@ fn linked_templates_are_files_below_the_folder() {
         [r#""relativePath": "nested/child.json""#, r#""uri": "https://nsgate.invalid/nested/child.json?sas""#]
     {
         let expanded = linked(link);
-        assert_eq!(ids(&expanded), [("resources[0]", &*one), ("resources[0]", &*leaf)]);
+        let link = "resources[0].properties.templateLink.resources";
+        let deeper = format!("{link}[1].properties.templateLink.resources[0]");
+        assert_eq!(ids(&expanded), [(&*format!("{link}[0]"), &*one), (&*deeper, &*leaf)]);
         assert_eq!(&*expanded.resources[1].node.at.file, "nested/leaf.json");
     }
     let found = said(&linked(r#""uri": "https://example.com/nested/other.json""#));
@@ -90,8 +92,42 @@ fn linked_templates_are_files_below_the_folder() {
 }
 
 #[test]
+fn a_link_asks_for_the_version_that_there_is_and_parameters_stand_in_one_place() {
+    let child = r#"{"contentVersion": "1.0.0.0", "parameters": {"n": {"type": "string", "defaultValue": "x"}}, "resources": []}"#;
+    let values = r#"{"parameters": {"n": {"value": "y"}}}"#;
+    let shelf = Shelf(HashMap::from([("child.json", child), ("values.json", values)]));
+    let of = |version: &str, more: &str| {
+        let sections = format!(
+            r#""resources": [{{"type": "Microsoft.Resources/deployments", "name": "d", "properties": {{
+                "templateLink": {{"relativePath": "child.json", "contentVersion": "{version}"}} {more}}}}}]"#
+        );
+        said(&With::default().expand_with(&template(&sections), &shelf))
+    };
+    let (link, inline) =
+        (r#", "parametersLink": {"uri": "values.json"}"#, r#", "parameters": {"n": {"value": "z"}}"#);
+    for good in ["", link, inline] {
+        assert_eq!(of("1.0.0.0", good), Vec::<String>::new(), "{good}");
+    }
+    let found = of("9.9.9.9", "");
+    assert!(
+        found.len() == 1
+            && found[0].contains(
+                "error[InvalidTemplate]: resources[0].properties.templateLink.contentVersion: the link asks for version \
+                 '9.9.9.9' of the template 'child.json', which is '1.0.0.0'"
+            ),
+        "{found:#?}"
+    );
+    let found = of("1.0.0.0", &format!("{link}{inline}"));
+    assert!(
+        found.len() == 1
+            && found[0].contains("resources[0].properties.parametersLink: the deployment has both parameters and parametersLink"),
+        "{found:#?}"
+    );
+}
+
+#[test]
 fn a_template_that_links_to_itself_ends() {
-    let itself = r#"{"resources": [{"type": "Microsoft.Resources/deployments", "name": "d", "copy": {"name": "c", "count": 800},
+    let itself = r#"{"resources": [{"type": "Microsoft.Resources/deployments", "name": "[concat('d', copyIndex())]", "copy": {"name": "c", "count": 800},
         "properties": {"templateLink": {"relativePath": "a.json"}}}]}"#;
     let shelf = Shelf(HashMap::from([("a.json", itself)]));
     let expanded = With::default().expand_with(&read_json("a.json", itself).unwrap(), &shelf);
@@ -106,7 +142,8 @@ fn a_template_that_links_to_itself_ends() {
         said(&expanded)
     );
     assert!(found[0].contains("error[TemplateLimitExceeded]"), "{found:#?}");
-    let once = itself.replace(r#""copy": {"name": "c", "count": 800},"#, "");
+    let once =
+        itself.replace(r#""[concat('d', copyIndex())]", "copy": {"name": "c", "count": 800},"#, r#""d","#);
     let shelf = Shelf(HashMap::from([("a.json", once.as_str())]));
     let found = said(&With::default().expand_with(&read_json("a.json", &once).unwrap(), &shelf));
     assert_eq!(found.len(), 1, "{found:#?}");
@@ -279,20 +316,23 @@ fn the_parts_of_a_network_resource_have_ids() {
     let expanded = expanded(
         r#""resources": [
             {"type": "Microsoft.Network/virtualNetworks", "name": "v", "properties": {
-                "subnets": [{"name": "a", "properties": {"addressPrefix": "10.0.0.0/24"}}, {"name": "b", "properties": {}, "id": "own"}]}},
+                "subnets": [{"name": "a", "properties": {"addressPrefix": "10.0.0.0/24"}}, {"name": "b", "properties": {}, "id": "own"}],
+                "pools": [{"name": "bare"}], "others": [{"name": "o", "of": "another"}]}},
             {"type": "Microsoft.Other/things", "name": "t", "properties": {"parts": [{"name": "a", "properties": {}}]}},
             {"type": "Microsoft.Network/x", "name": "x", "properties": {
                 "first": "[reference('v').subnets[0].id]",
                 "full": "[reference(resourceId('Microsoft.Network/virtualNetworks', 'v'), '2020-05-01', 'Full').properties.subnets[0].id]",
                 "own": "[reference('v').subnets[1].id]", "other": "[reference('t').parts[0].id]",
+                "bare": "[reference('v').pools[0].id]", "not": "[reference('v').others[0].id]",
                 "where": "[concat(reference('v', '2020-05-01', 'full').resourceGroupName, ' ', reference('v', '2020-05-01', 'full').resourceId)]"}}
         ]"#,
     );
-    let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/a";
+    let vnet = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v";
+    let id = format!("{vnet}/subnets/a");
     assert_eq!(
         json(get(&expanded.resources[2].node, "properties")),
         format!(
-            r#"{{"first":"{id}","full":"{id}","own":"own","other":?reference('t').parts[0].id,"where":"g Microsoft.Network/virtualNetworks/v"}}"#
+            r#"{{"first":"{id}","full":"{id}","own":"own","other":?reference('t').parts[0].id,"bare":"{vnet}/pools/bare","not":?reference('v').others[0].id,"where":"g Microsoft.Network/virtualNetworks/v"}}"#
         )
     );
 }
@@ -397,9 +437,12 @@ fn of_a_resource_that_several_deployments_write_the_last_is_there() {
     let deeper = deployment("outer", "", &nested("inner", ""));
     assert_eq!(says(&[group("own", ""), deeper.clone()]), r#""inner""#);
     assert_eq!(says(&[group("own", r#""outer""#), deeper]), r#""own""#);
-    // Two in one deployment are a mistake, and whoever reads them says so.
-    assert_eq!(says(&[group("a", ""), group("b", "")]), r#""a" "b""#);
-    assert_eq!(says(&[group("a", ""), group("b", ""), nested("x", "")]), r#""a" "b" "x""#);
+    // Two in one deployment are a mistake.
+    let twice = expanded(&format!(r#""resources": [{}, {}]"#, group("a", ""), group("b", "")));
+    let found = said(&twice);
+    assert!(found.len() == 1 && found[0].contains("is defined multiple times in a template"), "{found:#?}");
+    assert_eq!(json(get(&twice.resources[0].node, "properties.says")), r#""a""#);
+    assert_eq!(twice.resources.len(), 1);
 }
 
 const UNORDERED: &str = "warning[DeploymentOrderNotGiven]";
@@ -552,7 +595,7 @@ fn a_template_may_be_made_by_an_expression() {
     assert!(
         found[0].contains(
             "warning[LinkedTemplateNotFound]: resources[0].properties.template: the nested template is not known: \
-             'reference('policy').template' is known only after deployment"
+             'reference('policy').template' asks about 'policy', and the template deploys no resource"
         ),
         "{found:#?}"
     );

@@ -5,7 +5,6 @@ use crate::codes;
 use document::Node;
 use model::{Diagnostic, Location};
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use template::{Expanded, Resource};
 
 /// The resources of the network that stand in no other, each by its id.
@@ -25,39 +24,6 @@ pub(super) fn name_of(resource: &Resource) -> (String, Location) {
     let name = resource.node.get("name");
     let text = name.and_then(Node::as_str).unwrap_or_default().to_owned();
     (text, name.map_or(&resource.node.at, |it| &it.at).clone())
-}
-
-/// What one template has made so far.
-#[derive(Default)]
-pub(super) struct Made(HashMap<String, Location>);
-
-impl Made {
-    /// The error of a resource that the template makes more than once. Of what several deployments of it write, one is left.
-    ///
-    /// # Source
-    /// Azure "Resolve errors for invalid template": "The resource … is defined multiple times in a template".
-    pub(super) fn again(&mut self, resource: &Resource) -> Option<Diagnostic> {
-        let id = resource.node.get("id").and_then(Node::as_str)?.to_ascii_lowercase();
-        let (name, at) = name_of(resource);
-        let first = match self.0.entry(id) {
-            Entry::Occupied(first) => first.get().clone(),
-            Entry::Vacant(place) => {
-                place.insert(at);
-                return None;
-            }
-        };
-        let message = format!(
-            "{}: the resource {}/{name} is defined multiple times in a template",
-            resource.path, resource.kind
-        );
-        let error = Diagnostic::error(template::codes::INVALID_TEMPLATE, &at, message);
-        Some(match first == at {
-            true => error.help("give each turn of the loop a name of its own, with copyIndex()"),
-            false => {
-                error.help("give each a name of its own, or take one away").related(&first, "the other one")
-            }
-        })
-    }
 }
 
 /// A resource that two templates make.

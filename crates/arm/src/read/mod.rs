@@ -4,6 +4,7 @@
 
 mod apart;
 mod azapi;
+mod beside;
 mod contradiction;
 mod default_rules;
 mod group;

@@ -1,6 +1,7 @@
 //! Templates among the documents: expanded, and then read as what they come to.
 
-use super::apart::{Made, apart, name_of, tops, twin};
+use super::apart::{apart, name_of, tops, twin};
+use super::beside::{self, Beside};
 use super::kind::Kind;
 use super::{Reader, shape};
 use crate::codes;
@@ -8,7 +9,7 @@ use document::{Entry, Node, Place, Value, is_expression};
 use model::{Diagnostic, Location};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use template::{Expanded, Facts, Folder, Given, parameter_names};
+use template::{Expanded, Facts, Folder, Given, Others, parameter_names};
 
 /// What templates are expanded with.
 #[derive(Clone, Debug, Default)]
@@ -60,21 +61,29 @@ impl Deployment {
         let templates = self.allotted(documents);
         let mut found = self.left_over(&templates);
         let mut made: HashMap<String, Location> = HashMap::new();
-        let mut all: Vec<Expanded> = Vec::new();
+        let mut all: Vec<(Facts, Expanded)> = Vec::new();
+        let known = if templates.is_empty() { Beside::default() } else { Beside::of(documents) };
+        let others = known.except(None);
         for (nth, (template, files)) in templates.iter().enumerate() {
-            let mut expanded = self.expand_one(template, files, self.facts.clone());
+            let mut facts = self.facts.clone();
+            let mut expanded = self.expand_one(template, files, &facts, &others);
             if let Some(other) = twin(&made, &expanded).filter(|_| self.is_nowhere()) {
-                let facts =
-                    Facts { resource_group: model::another_resource_group(nth + 1), ..self.facts.clone() };
-                let elsewhere = self.expand_one(template, files, facts);
+                let another =
+                    Facts { resource_group: model::another_resource_group(nth + 1), ..facts.clone() };
+                let elsewhere = self.expand_one(template, files, &another, &others);
                 if twin(&made, &elsewhere).is_none() {
                     found.push(apart(&other));
-                    expanded = elsewhere;
+                    (facts, expanded) = (another, elsewhere);
                 }
             }
             made.extend(tops(&expanded).map(|(id, it)| (id, name_of(it).1)));
-            all.push(expanded);
+            all.push((facts, expanded));
         }
+        let (facts, all): (Vec<Facts>, Vec<Expanded>) = all.into_iter().unzip();
+        let all = beside::settled(&known, all, |nth, others| {
+            let ((template, files), facts) = (templates.get(nth)?, facts.get(nth)?);
+            Some(self.expand_one(template, files, facts, others))
+        });
         found.extend(self.unused(&all));
         (all, found)
     }
@@ -117,7 +126,7 @@ impl Deployment {
         templates
     }
 
-    fn expand_one(&self, document: &Node, files: &[Node], facts: Facts) -> Expanded {
+    fn expand_one(&self, document: &Node, files: &[Node], facts: &Facts, others: &dyn Others) -> Expanded {
         let path = Path::new(&*document.at.file);
         let declared = |entry: &&Entry| {
             let parameters = document.get("parameters").map(Node::entries).unwrap_or_default();
@@ -129,10 +138,11 @@ impl Deployment {
             &Given {
                 parameters: files,
                 overrides: &overrides,
-                facts,
+                facts: facts.clone(),
                 values: &self.values,
                 now: self.now,
-                hint: if files.is_empty() { beside(path) } else { None },
+                hint: if files.is_empty() { lies_beside(path) } else { None },
+                others,
                 links: &Folder::of(path),
                 is_modelled: &|kind| !matches!(Kind::named(kind), Kind::Other(_)),
             },
@@ -177,7 +187,6 @@ impl Reader {
     pub(super) fn template(&mut self, expanded: Expanded) {
         expanded.diagnostics.into_iter().for_each(|it| self.report.push(it));
         self.report.told(expanded.not_known);
-        let mut made = Made::default();
         for resource in expanded.resources {
             if let Kind::Other(kind) = Kind::named(&resource.kind) {
                 let name = match resource.node.get("name").map(|it| &it.value) {
@@ -193,10 +202,6 @@ impl Reader {
                 self.virtual_machine(&kind, &resource.node);
                 self.described_interfaces(&resource.node, &name);
                 self.ignore(kind, &name, &resource.node.at);
-                continue;
-            }
-            if let Some(repeated) = made.again(&resource) {
-                self.report.push(repeated);
                 continue;
             }
             let mut node = resource.node;
@@ -277,7 +282,7 @@ fn fitting(file: &Node, templates: &[(&Node, Vec<Node>)]) -> Vec<usize> {
 }
 
 /// A word about a parameter file that lies beside the template and was not named.
-fn beside(template: &Path) -> Option<String> {
+fn lies_beside(template: &Path) -> Option<String> {
     let stem = template.file_stem()?.to_str()?;
     let file = template.with_file_name(format!("{stem}.parameters.json"));
     file.is_file()

@@ -1,7 +1,7 @@
 //! Functions on resources.
 
 use super::{ANY, Call, Function, Written, lazy, plain, unknown};
-use crate::evaluate::{Frame, Lent, own};
+use crate::evaluate::{Frame, IN_THE_RESOURCE, Lent, WRITE_IT, own};
 use crate::fault::Stop;
 use crate::scope::{Fact, Level, Question};
 use document::{Node, Unknown, Value};
@@ -20,6 +20,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     lazy("reference", 1, 3, |call, frame| ask(call, frame, Question::Reference)),
     lazy("references", 1, 2, |call, frame| ask(call, frame, Question::References)),
     lazy("resourceInfo", 1, 1, |call, frame| ask(call, frame, Question::ResourceInfo)),
+    lazy("listOutputsWithSecureValues", 1, 3, |call, frame| ask(call, frame, Question::SecureOutputs)),
     lazy("providers", 1, 2, |call, _| {
         unknown(
             call,
@@ -46,7 +47,7 @@ fn zones<'v>(call: Written<'v>, _: &'v Frame<'v>) -> Result<Lent<'v>, Stop> {
 }
 
 fn secret(call: Written<'_>) -> Result<Lent<'_>, Stop> {
-    unknown(call, "is known only to the deployed resource", "write the value itself in its place")
+    unknown(call, IN_THE_RESOURCE, WRITE_IT)
 }
 
 fn ask<'v>(call: Written<'v>, frame: &'v Frame<'v>, question: Question) -> Result<Lent<'v>, Stop> {

@@ -103,6 +103,9 @@ fn single<'a>(
         let error = tag::unknown(&side, text, &written.at, scope.tags);
         let near_tag = error.help.as_ref().is_some_and(|help| help.starts_with("did you mean"));
         report.push(match not_a_tag(text, near_tag, side, scope) {
+            _ if tag::is_expression(text) => {
+                error.help("write what it comes to, or the expression itself in the template")
+            }
             _ if text.contains(',') => {
                 error.help(format!("write the prefixes one by one in {}", side.field("AddressPrefixes")))
             }

@@ -94,10 +94,16 @@ pub(super) fn unknown(by: &dyn Display, text: &str, at: &Location, tags: &Servic
     error.help(unknown_help(text, tags))
 }
 
+/// Whether a text is written as an expression of a template: where it is not evaluated, as in a parameter file, it stays.
+pub(super) fn is_expression(text: &str) -> bool {
+    text.starts_with('[') && text.ends_with(']')
+}
+
 /// Why a text is no address prefix, as the end of a sentence.
 pub(super) fn no_prefix(text: &str) -> &'static str {
     let length = text.split_once('/').filter(|(address, _)| address.parse::<IpAddr>().is_ok());
     match length {
+        _ if is_expression(text) => "which is an expression that nothing evaluates there",
         _ if text.contains(',') => "which is a list",
         Some((address, length)) if length.bytes().all(|b| b.is_ascii_digit()) && !length.is_empty() => {
             if length.starts_with('0') && length.len() > 1 {

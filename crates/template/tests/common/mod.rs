@@ -53,6 +53,7 @@ impl With {
                 values: &self.values,
                 now: None,
                 hint: None,
+                others: &(),
                 links,
                 is_modelled: &|kind| kind.to_lowercase().starts_with("microsoft.network/"),
             },

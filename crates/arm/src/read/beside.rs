@@ -1,0 +1,126 @@
+//! What the documents say of resources that the templates beside them ask about.
+
+use super::template::template_of;
+use document::{Node, Value};
+use model::may_be_within;
+use std::collections::HashMap;
+use template::{Expanded, Others};
+
+/// How often templates that ask about each other's resources are expanded again.
+const MOST_ROUNDS: usize = 8;
+
+/// Resources by what stands behind the last `/providers/` in their ids, in small letters.
+#[derive(Clone, Default)]
+pub(super) struct Beside<'d>(HashMap<String, Vec<Told<'d>>>);
+
+#[derive(Clone, Copy)]
+struct Told<'d> {
+    /// The number of the template that makes it.
+    by: Option<usize>,
+    id: Option<&'d str>,
+    node: &'d Node,
+}
+
+impl<'d> Beside<'d> {
+    /// Those of the documents that are no templates.
+    pub(super) fn of(documents: &'d [Node]) -> Self {
+        let mut beside = Self::default();
+        for document in documents.iter().filter(|it| template_of(it).is_none()) {
+            match &document.get("value").unwrap_or(document).value {
+                Value::Array(items) => items.iter().for_each(|it| beside.add(None, it)),
+                _ => beside.add(None, document),
+            }
+        }
+        beside
+    }
+
+    /// The same with those that templates make.
+    fn with(&self, all: &'d [Expanded]) -> Self {
+        let mut beside = self.clone();
+        for (nth, expanded) in all.iter().enumerate() {
+            expanded.resources.iter().for_each(|it| beside.add(Some(nth), &it.node));
+        }
+        beside
+    }
+
+    fn add(&mut self, by: Option<usize>, node: &'d Node) {
+        let text = |key: &str| node.get(key).and_then(Node::as_str);
+        let id = text("id").filter(|id| id.contains("/providers/"));
+        let tail = match (id, text("type"), text("name")) {
+            (Some(id), ..) => tail(id).to_owned(),
+            (None, Some(kind), Some(name)) => format!("{kind}/{name}"),
+            _ => return,
+        };
+        self.0.entry(tail.to_ascii_lowercase()).or_default().push(Told { by, id, node });
+    }
+
+    /// Those that a template has not made itself.
+    pub(super) fn except(&self, by: Option<usize>) -> Except<'_> {
+        Except { beside: self, by }
+    }
+}
+
+/// The resources of all but one of the documents.
+pub(super) struct Except<'b> {
+    beside: &'b Beside<'b>,
+    by: Option<usize>,
+}
+
+impl Others for Except<'_> {
+    /// The one with this id, or the only one that it may mean.
+    fn resource(&self, id: &str) -> Option<&Node> {
+        let told = self.beside.0.get(&tail(id).to_ascii_lowercase())?;
+        let only = |is_it: &dyn Fn(&str) -> bool, is_without: bool| {
+            let others = told.iter().filter(|it| it.by.is_none() || it.by != self.by);
+            let mut found = others.filter(|it| it.id.map_or(is_without, is_it));
+            found.next().filter(|_| found.next().is_none()).map(|it| it.node)
+        };
+        only(&|it| it.eq_ignore_ascii_case(id), false).or_else(|| only(&|it| may_be_within(it, id), true))
+    }
+}
+
+fn tail(id: &str) -> &str {
+    id.rsplit_once("/providers/").map_or(id, |(_, tail)| tail)
+}
+
+/// Expands the templates that ask about resources of the others again, each time with what the others have come to, until
+/// nothing changes. So the order of the documents has no meaning, and what needs itself stays unknown.
+///
+/// # Cost
+/// At most [`MOST_ROUNDS`] times that of the templates that ask.
+pub(super) fn settled(
+    known: &Beside<'_>,
+    mut all: Vec<Expanded>,
+    expand: impl Fn(usize, &dyn Others) -> Option<Expanded>,
+) -> Vec<Expanded> {
+    let mut asking = vec![false; all.len()];
+    for _ in 0..MOST_ROUNDS {
+        let beside = known.with(&all);
+        let mut again = Vec::new();
+        for (nth, (expanded, asks)) in all.iter().zip(&mut asking).enumerate() {
+            let others = beside.except(Some(nth));
+            // A part is told by the resource whose list it is in.
+            let is_told = |id: &String| {
+                [Some(id.as_str()), id.rsplitn(3, '/').nth(2)]
+                    .into_iter()
+                    .flatten()
+                    .any(|it| others.resource(it).is_some())
+            };
+            *asks |= expanded.asked.iter().any(is_told);
+            if *asks {
+                again.extend(expand(nth, &others).map(|it| (nth, it)));
+            }
+        }
+        let mut is_changed = false;
+        for (nth, expanded) in again {
+            if let Some(before) = all.get_mut(nth) {
+                is_changed |= before.resources != expanded.resources;
+                *before = expanded;
+            }
+        }
+        if !is_changed {
+            break;
+        }
+    }
+    all
+}
