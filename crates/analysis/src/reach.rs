@@ -252,9 +252,7 @@ fn internet(nics: [&NetworkInterface; 2], reach: [&[bool]; 2]) -> [Vec<Reached>;
     let [olds, mut news] = [0, 1].map(|side| {
         let reaches = reach[side].iter().copied().chain(std::iter::repeat(false));
         let own = nics[side].ip_configurations.iter();
-        let told = |own: &model::IpConfiguration| {
-            (own.private_address.map_or(own.is_ipv6, |it| it.is_ipv6()), own.private_address)
-        };
+        let told = |own: &model::IpConfiguration| (own.is_over_ipv6(), own.private_address);
         own.map(told).zip(reaches).collect::<Vec<_>>()
     });
     let mut changes = [Vec::new(), Vec::new()];

@@ -370,7 +370,7 @@ fn of_powershell() -> serde_json::Value {
         "ApplicationSecurityGroups": [{"Id": id("applicationSecurityGroups/web")}], "ApplicationSecurityGroupsText": "[]",
         "PublicIpAddress": {"IpTags": [], "Id": id("publicIPAddresses/ip")}, "Name": "one", "Etag": "x",
         "Id": id("networkInterfaces/web/ipConfigurations/one")}], "IpConfigurationsText": "[]", "NetworkSecurityGroup": null});
-    let ip = serde_json::json!({"PublicIpAllocationMethod": "Dynamic", "PublicIpAddressVersion": "IPv4",
+    let ip = serde_json::json!({"PublicIpAllocationMethod": "Static", "PublicIpAddressVersion": "IPv4",
         "IpAddress": "Not Assigned", "IpConfigurationText": "null", "Sku": {"Name": "Standard", "Tier": "Regional"}});
     serde_json::json!([
         head(group, "n", "networkSecurityGroups/n"),

@@ -110,7 +110,7 @@ fn the_command_line_gives_files_and_single_parameters() {
 #[test]
 fn the_command_line_gives_what_expressions_come_to() {
     let folder = folder("");
-    let text = TEMPLATE.replace("concat(resourceGroup().name)", "reference('a=b').list[0].ipAddress");
+    let text = TEMPLATE.replace("concat(resourceGroup().name)", "reference('a/b=c').list[0].ipAddress");
     std::fs::write(folder.path().join("t.json"), text).unwrap();
     let files = [folder.path().join("t.json")];
     let loaded = |given: &[&str]| {
@@ -121,10 +121,10 @@ fn the_command_line_gives_what_expressions_come_to() {
     let help = found[0].help.as_deref().unwrap();
     assert!(help.contains("network.values") && help.contains("--parameters \"EXPRESSION=VALUE\""), "{help}");
     for given in [
-        "reference('a=b').list[0].ipAddress=10.0.0.1",
-        "[Reference( 'a=b' ).list[0].ipAddress]=10.0.0.1",
-        r#"reference('a=b')={"list": [{"ipAddress": "10.0.0.1"}]}"#,
-        r#"reference('a=b').list=[{"ipAddress": "10.0.0.1"}]"#,
+        "reference('a/b=c').list[0].ipAddress=10.0.0.1",
+        "[Reference( 'a/b=c' ).list[0].ipAddress]=10.0.0.1",
+        r#"reference('a/b=c')={"list": [{"ipAddress": "10.0.0.1"}]}"#,
+        r#"reference('a/b=c').list=[{"ipAddress": "10.0.0.1"}]"#,
     ] {
         let (documents, found) = loaded(&[given]);
         assert_eq!(shown(&found), Vec::<String>::new(), "{given}");
@@ -133,7 +133,7 @@ fn the_command_line_gives_what_expressions_come_to() {
         assert_eq!(rule.source, one, "{given}");
     }
     // What is no expression is a file.
-    for given in ["reference('a=b'=1", "a b=1", "reference('a)=1", ")=1", "'=1"] {
+    for given in ["reference('a/b=c'=1", "a b=1", "reference('a)=1", ")=1", "'=1"] {
         let (_, found) = loaded(&[given]);
         assert!(found.iter().any(|it| it.code == "UnreadableFile"), "{given}: {:#?}", shown(&found));
     }

@@ -169,6 +169,13 @@ pub struct IpConfiguration {
     pub primary: bool,
 }
 
+impl IpConfiguration {
+    /// Whether its private address is one of IPv6, or will be.
+    pub fn is_over_ipv6(&self) -> bool {
+        self.private_address.map_or(self.is_ipv6, |address| address.is_ipv6())
+    }
+}
+
 /// An application security group (ASG); membership stands at the IP configurations.
 #[derive(Clone, Debug)]
 pub struct ApplicationSecurityGroup {

@@ -964,12 +964,16 @@ fn two_families(default_outbound: bool) -> String {
 fn documents_alone_lead_both_families_out() {
     let directory = tempfile::tempdir().unwrap();
     let file = written(&directory, "net.json", &two_families(true)).display().to_string();
-    for (packet, verdict) in [
-        ("tcp 10.0.0.5:5 8.8.8.8:443", "forwarded"),
-        ("tcp [fd00::4]:5 [2001:4860::1]:443", "forwarded"),
-        ("tcp [fd00::5]:5 [2001:4860::1]:443", "no-ipv6-snat"),
+    // A public address of IPv6 leads nobody out of a private subnet over IPv4.
+    let private = written(&directory, "private.json", &two_families(false)).display().to_string();
+    for (file, packet, verdict) in [
+        (&file, "tcp 10.0.0.5:5 8.8.8.8:443", "forwarded"),
+        (&file, "tcp [fd00::4]:5 [2001:4860::1]:443", "forwarded"),
+        (&file, "tcp [fd00::5]:5 [2001:4860::1]:443", "no-ipv6-snat"),
+        (&private, "tcp 10.0.0.4:5 8.8.8.8:443", "no-public-address"),
+        (&private, "tcp [fd00::4]:5 [2001:4860::1]:443", "forwarded"),
     ] {
-        let said = nsgate(&["explain", "--file", &file, packet, "--output", "json"]);
+        let said = nsgate(&["explain", "--file", file, packet, "--output", "json"]);
         assert_eq!(json_of(&said)["verdict"], verdict, "{packet}: {}{}", out(&said), err(&said));
     }
 }
@@ -1029,7 +1033,7 @@ fn the_internet_is_part_of_what_is_reached() {
         (
             &open,
             &closed,
-            "network interface m, whatever the rules say\n  lost   internet over IPv4\ndifferent: 1 change of reach\n".to_owned(),
+            format!("{all}\n  lost   internet over IPv4\ndifferent: 2 changes of reach\n"),
         ),
         (
             &whole,

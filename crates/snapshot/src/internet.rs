@@ -16,7 +16,7 @@ pub fn internet(gateway: &Gateway) -> Vec<Vec<bool>> {
     let nics = gateway.network.network_interfaces.iter().map(|nic| {
         let shares = !gateway.default_public_ips.is_empty() && may_share(gateway, nic);
         let own = nic.ip_configurations.iter();
-        let reaches = own.map(|own| match own.private_address.map_or(own.is_ipv6, |it| it.is_ipv6()) {
+        let reaches = own.map(|own| match own.is_over_ipv6() {
             true => out_v6 && own.public_ip.is_some(),
             false => out_v4 && (own.public_ip.is_some() || shares),
         });

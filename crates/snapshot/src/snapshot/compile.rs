@@ -110,16 +110,17 @@ pub(crate) fn may_share(gateway: &Gateway, nic: &NetworkInterface) -> bool {
 }
 
 /// For what an imagined public address stands at a network interface; `None` where its subnet keeps it from the internet.
+/// All of this is about IPv4: an address of IPv6 is nobody's but its own.
 ///
 /// # Source
 /// Azure "Default outbound access in Azure": a subnet is private where its `defaultOutboundAccess` is false.
 fn stand_in(network: &Network, nic: &NetworkInterface) -> Option<StandIn> {
-    let own = nic.ip_configurations.as_slice();
-    if own.iter().any(|it| it.public_ip.is_some()) {
+    let mut own = nic.ip_configurations.iter().filter(|it| !it.is_over_ipv6());
+    if own.clone().any(|it| it.public_ip.is_some()) {
         return Some(StandIn::PublicIpAddress);
     }
     let gives = |it: &IpConfiguration| network.subnet(it.subnet).is_some_and(|it| it.default_outbound_access);
-    own.iter().all(gives).then_some(StandIn::DefaultOutboundAccess)
+    own.all(gives).then_some(StandIn::DefaultOutboundAccess)
 }
 
 /// The shared address that is a network interface's: the one that with its name makes the greatest hash.
