@@ -68,6 +68,16 @@ impl<'a> Fields<'a> {
         if self.name.is_empty() { key.into() } else { format!("{}.{key}", self.name) }
     }
 
+    /// Whether a key is not there, nor one that nobody knows and that was meant as this one.
+    pub(crate) fn is_missing(&self, key: &str, known: &[Known]) -> bool {
+        let names = || known.iter().map(|known| known.name());
+        let is_meant = |entry: &Entry| {
+            let written = entry.key.value.as_str();
+            names().all(|name| name != written) && model::nearest(written, names()) == Some(key)
+        };
+        self.get(key).is_none() && !self.entries.iter().any(is_meant)
+    }
+
     /// The value of a key, `None` where it is absent or null.
     pub(crate) fn get(&self, key: &str) -> Option<&'a Node> {
         let entry = self.entries.iter().find(|entry| entry.key.value == key)?;

@@ -24,6 +24,21 @@ impl Desk<'_> {
             let help = "nsgate would answer for the router: give one of the two another address";
             self.error(codes::INTERNET, at, message, help);
         }
+        for At { value: prefix, at } in addresses {
+            for edge in [prefix.network(), prefix.broadcast()].into_iter().filter(|it| is_edge(prefix, *it)) {
+                let Some(nic) = self.owner(edge) else { continue };
+                let message = format!(
+                    "{edge}, the public address of {nic}, is the first or the last one of {}",
+                    prefix.trunc()
+                );
+                self.error(
+                    codes::INTERNET,
+                    at,
+                    message,
+                    "these are nobody's: give one of the two another address",
+                );
+            }
+        }
         AttachmentKind::Internet {
             addresses: addresses.iter().map(|own| own.value).collect(),
             next_hops: next_hops.iter().map(|hop| hop.value).collect(),
@@ -51,6 +66,9 @@ impl Desk<'_> {
                     at,
                     format!("nextHop {hop} is the gateway's own address"),
                 ));
+            } else if addresses.iter().any(|own| is_edge(&own.value, *hop)) {
+                let message = format!("nextHop {hop} is the first or the last address of the link");
+                self.error(code, at, message, "these are nobody's: give the router's own address");
             } else if !addresses.is_empty() && !addresses.iter().any(|own| is_near(&own.value, *hop)) {
                 let prefixes: Vec<_> = addresses.iter().map(|own| own.value.trunc().to_string()).collect();
                 let message = format!("nextHop {hop} is outside {}", prefixes.join(" and "));

@@ -619,6 +619,13 @@ fn what_cannot_work_is_refused_and_told_once() {
         (link, "address: 224.0.0.2/24", "\"224.0.0.2/24\" is not a host's address"),
         (link, "address: 127.0.0.2/24", "\"127.0.0.2/24\" is not a host's address"),
         (link, "address: 203.0.113.02/24", "\"203.0.113.02/24\" is not a host's address"),
+        (link, "address: 203.0.113.2/024", "\"203.0.113.2/024\" is not a host's address"),
+        ("nextHop: 203.0.113.1", "nextHop: 203.0.113.255", "203.0.113.255 is the first or the last address"),
+        (
+            "{ ipAddress: 203.0.113.20 }",
+            "{ ipAddress: 203.0.113.255 }",
+            "203.0.113.255, the public address of web1-nic",
+        ),
         ("socket: run/control.sock", &long, "has 108 bytes"),
         ("address: 10.0.1.5", "address: x", "attachments[1].address: \"x\" is not an IP address"),
         ("address: 10.0.1.5", "address: [10.0.1.5]", "attachments[1].address: expected one value"),
@@ -643,6 +650,13 @@ fn what_cannot_work_is_refused_and_told_once() {
         assert!(found.len() == 1 && found[0].to_string().contains(words), "{to}: {found:#?}");
     }
     read(&SOUND.replacen("socket: run/control.sock", &long[..long.len() - 1], 1)).unwrap();
+    // What is no misspelling hides nothing that is missing.
+    let found =
+        read(&SOUND.replacen("internet: { address: 203.0.113.2/24", "internet: { zone: 1", 1)).unwrap_err();
+    let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+    for words in ["has no key \"zone\"", "has no \"address\""] {
+        assert!(told.iter().any(|it| it.contains(words)), "{words}: {told:#?}");
+    }
 }
 
 #[test]

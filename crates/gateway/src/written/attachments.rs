@@ -156,15 +156,12 @@ fn read_attachment(node: &Node, name: &str, out: &mut Vec<Diagnostic>) -> Option
 fn read_on_premises(node: Option<&Node>, at: &Location, name: &str, out: &mut Vec<Diagnostic>) -> Behind {
     let name = format!("{name}.onPremises");
     let keys = [Built("address"), Built("prefixes"), Built("nextHop"), Built("virtualNetwork")];
-    let before = out.len();
     let fields = Fields::read(node, &name, &keys, out);
-    // A key that is misspelt is not missing.
-    let are_known = out.len() == before;
     for (key, help) in [
         ("address", "give the gateway's own address with its prefix, such as 192.168.100.1/24"),
         ("prefixes", "give the addresses of the sites, such as [192.168.0.0/16]"),
     ] {
-        if fields.get(key).is_none() && are_known {
+        if fields.is_missing(key, &keys) {
             let error = Diagnostic::error(codes::MISSING_KEY, at, format!("{name} has no \"{key}\""));
             out.push(error.help(help));
         }
@@ -180,16 +177,16 @@ fn read_on_premises(node: Option<&Node>, at: &Location, name: &str, out: &mut Ve
 
 fn read_internet(node: Option<&Node>, at: &Location, name: &str, out: &mut Vec<Diagnostic>) -> Behind {
     let name = format!("{name}.internet");
-    let before = out.len();
-    let fields = Fields::read(node, &name, &[Built("address"), Built("nextHop")], out);
-    if fields.get("address").is_none() && out.len() == before {
+    let keys = [Built("address"), Built("nextHop")];
+    let fields = Fields::read(node, &name, &keys, out);
+    if fields.is_missing("address", &keys) {
         let error = Diagnostic::error(codes::MISSING_KEY, at, format!("{name} has no \"address\""));
         out.push(error.help("give the gateway's own address with its prefix, such as 203.0.113.2/24"));
     }
     let expected = "a host's address with its prefix, such as 203.0.113.2/24";
     let addresses = fields.parsed_list("address", expected, own_address, out);
     let next_hops = fields.parsed_list("nextHop", "an IP address", |text| text.parse().ok(), out);
-    if next_hops.is_empty() && out.len() == before {
+    if fields.is_missing("nextHop", &keys) {
         let warning = Diagnostic::warning(codes::INTERNET, at, "the internet has no nextHop");
         out.push(warning.help("only addresses of the link's own prefix can be reached"));
     }
@@ -201,10 +198,11 @@ fn own_address(text: &str) -> Option<IpNet> {
     prefix(text).filter(|own| usable(own.addr()))
 }
 
-/// An address and a length. The numbers of an address have no leading zeros, which some would read as octal.
+/// An address and a length. Numbers have no leading zeros, which some would read as octal.
 fn prefix(text: &str) -> Option<IpNet> {
     let (address, length) = text.split_once('/')?;
-    IpNet::new(address.parse().ok()?, length.parse().ok()?).ok()
+    let is_plain = length == "0" || !length.starts_with(['0', '+']);
+    IpNet::new(address.parse().ok()?, length.parse().ok()?).ok().filter(|_| is_plain)
 }
 
 /// What the kernel takes as an interface's name (`dev_valid_name`).
