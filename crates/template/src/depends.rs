@@ -19,7 +19,7 @@ pub(crate) type Key = (usize, usize);
 /// How many are named of a long circle.
 const NAMED_OF_A_CIRCLE: usize = 10;
 /// For so many names that are not defined the nearest one is looked for, in all.
-const MOST_NEAREST: usize = 100;
+pub(crate) const MOST_NEAREST: usize = 100;
 
 /// Which instances of its own deployment each one depends on.
 #[derive(Default)]

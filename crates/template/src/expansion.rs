@@ -29,6 +29,8 @@ pub(crate) struct Expansion<'g> {
     pub(crate) used: RefCell<HashSet<usize>>,
     /// The ids of resources that something asked about and nobody knows.
     pub(crate) asked: RefCell<HashSet<String>>,
+    /// How often a name was asked about that nothing has.
+    pub(crate) nameless: Cell<usize>,
     /// The linked templates that have been read, by their paths.
     pub(crate) linked: RefCell<HashMap<String, Option<Rc<Node>>>>,
     /// The resources that their templates make a second time.
@@ -52,6 +54,7 @@ impl<'g> Expansion<'g> {
                 .collect(),
             used: RefCell::default(),
             asked: RefCell::default(),
+            nameless: Cell::default(),
             linked: RefCell::default(),
             again: RefCell::default(),
             limited: Cell::new(false),

@@ -1,6 +1,7 @@
 //! What `reference` and its kin can say offline: what the template itself writes of its resources.
 
 use crate::declare::Turn;
+use crate::depends::MOST_NEAREST;
 use crate::facts::Made;
 use crate::found::{part_of, parted};
 use crate::inside::Inside;
@@ -110,8 +111,10 @@ impl Inside<'_, '_> {
         {
             return self.unknown(question, name);
         }
+        let asked = self.all.nameless.get();
+        self.all.nameless.set(asked + 1);
         let names = instances().filter_map(|it| it.symbol.as_deref().or(it.name.as_str()));
-        let help = match model::nearest(name, names) {
+        let help = match (asked < MOST_NEAREST).then(|| model::nearest(name, names)).flatten() {
             Some(near) => format!("did you mean '{near}'?"),
             None if around.iter().all(|it| it.deployment.left_out.borrow().turns.is_empty()) => {
                 "name one of its resources, or write the id of another one".to_owned()
