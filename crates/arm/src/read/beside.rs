@@ -1,5 +1,6 @@
 //! What the documents say of resources that the templates beside them ask about.
 
+use super::powershell;
 use super::template::template_of;
 use document::{Node, Value};
 use model::may_be_within;
@@ -8,10 +9,17 @@ use template::{Expanded, Others};
 
 /// How often templates that ask about each other's resources are expanded again.
 const MOST_ROUNDS: usize = 8;
+/// Among so many resources of one type and name the one is looked for that an id may mean; among more, a whole id alone counts.
+const MOST_ALIKE: usize = 64;
 
-/// Resources by what stands behind the last `/providers/` in their ids, in small letters.
+/// Resources, found in small letters.
 #[derive(Clone, Default)]
-pub(super) struct Beside<'d>(HashMap<String, Vec<Told<'d>>>);
+pub(super) struct Beside<'d> {
+    /// By their ids.
+    by_id: HashMap<String, Vec<Told<'d>>>,
+    /// By what stands behind the last `/providers/` in these.
+    by_tail: HashMap<String, Vec<Told<'d>>>,
+}
 
 #[derive(Clone, Copy)]
 struct Told<'d> {
@@ -22,10 +30,11 @@ struct Told<'d> {
 }
 
 impl<'d> Beside<'d> {
-    /// Those of the documents that are no templates.
+    /// Those of the documents that are neither templates nor what Terraform and PowerShell print.
     pub(super) fn of(documents: &'d [Node]) -> Self {
         let mut beside = Self::default();
-        for document in documents.iter().filter(|it| template_of(it).is_none()) {
+        let is_plain = |it: &&Node| template_of(it).is_none() && powershell::plain(it).is_none();
+        for document in documents.iter().filter(is_plain) {
             match &document.get("value").unwrap_or(document).value {
                 Value::Array(items) => items.iter().for_each(|it| beside.add(None, it)),
                 _ => beside.add(None, document),
@@ -51,7 +60,11 @@ impl<'d> Beside<'d> {
             (None, Some(kind), Some(name)) => format!("{kind}/{name}"),
             _ => return,
         };
-        self.0.entry(tail.to_ascii_lowercase()).or_default().push(Told { by, id, node });
+        let told = Told { by, id, node };
+        if let Some(id) = id {
+            self.by_id.entry(id.to_ascii_lowercase()).or_default().push(told);
+        }
+        self.by_tail.entry(tail.to_ascii_lowercase()).or_default().push(told);
     }
 
     /// Those that a template has not made itself.
@@ -69,13 +82,20 @@ pub(super) struct Except<'b> {
 impl Others for Except<'_> {
     /// The one with this id, or the only one that it may mean.
     fn resource(&self, id: &str) -> Option<&Node> {
-        let told = self.beside.0.get(&tail(id).to_ascii_lowercase())?;
-        let only = |is_it: &dyn Fn(&str) -> bool, is_without: bool| {
-            let others = told.iter().filter(|it| it.by.is_none() || it.by != self.by);
-            let mut found = others.filter(|it| it.id.map_or(is_without, is_it));
-            found.next().filter(|_| found.next().is_none()).map(|it| it.node)
-        };
-        only(&|it| it.eq_ignore_ascii_case(id), false).or_else(|| only(&|it| may_be_within(it, id), true))
+        let Beside { by_id, by_tail } = self.beside;
+        let named = by_id.get(&id.to_ascii_lowercase()).and_then(|told| self.only(told, |_| true));
+        named.or_else(|| {
+            let told = by_tail.get(&tail(id).to_ascii_lowercase()).filter(|told| told.len() <= MOST_ALIKE)?;
+            self.only(told, |it| it.id.is_none_or(|it| may_be_within(it, id)))
+        })
+    }
+}
+
+impl<'b> Except<'b> {
+    fn only(&self, told: &[Told<'b>], is_it: impl Fn(&Told<'b>) -> bool) -> Option<&'b Node> {
+        let others = told.iter().filter(|it| it.by.is_none() || it.by != self.by);
+        let mut found = others.filter(|it| is_it(it));
+        found.next().filter(|_| found.next().is_none()).map(|it| it.node)
     }
 }
 
@@ -84,7 +104,8 @@ fn tail(id: &str) -> &str {
 }
 
 /// Expands the templates that ask about resources of the others again, each time with what the others have come to, until
-/// nothing changes. So the order of the documents has no meaning, and what needs itself stays unknown.
+/// nothing changes or the rounds are over. So the order of the documents has no meaning; what needs itself stays unknown, and
+/// so does the end of a longer chain.
 ///
 /// # Cost
 /// At most [`MOST_ROUNDS`] times that of the templates that ask.
