@@ -469,6 +469,8 @@ fn ipv4_configurations_of_one_nic_are_in_the_same_groups() {
     // One that is not there says nothing of the others.
     let text = with(&["one"], &["three"], "");
     check(&text).one_error(&text, "\"three\"", codes::INVALID_RESOURCE_REFERENCE);
+    let text = with(&["one"], &["two"], "").replace(r#"[{"id": "two"}]"#, "7");
+    check(&text).one_error(&text, "7", codes::INVALID_REQUEST_FORMAT);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::vnet::truth;
 use super::{Reader, keys};
 use crate::codes;
 use document::Place;
-use model::raw;
+use model::{At, raw};
 
 impl Reader {
     pub(super) fn network_interface(&mut self, place: &Place<'_>, head: Head) {
@@ -25,7 +25,10 @@ impl Reader {
         if let Some(properties) = self.properties(place, keys::NETWORK_INTERFACE) {
             nic.security_group = self.report.reference(&properties, "networkSecurityGroup");
             nic.virtual_machine = self.report.reference(&properties, "virtualMachine");
-            nic.private_endpoint = self.report.reference(&properties, "privateEndpoint");
+            // It matters to a warning alone, so what cannot be read of it is nobody's concern.
+            let endpoint = properties.get("privateEndpoint");
+            let id = endpoint.as_ref().and_then(|it| it.node.get("id"));
+            nic.private_endpoint = id.and_then(|id| Some(At::new(id.as_str()?.to_owned(), &id.at)));
             let forwarding = self.report.boolean(&properties, "enableIPForwarding");
             nic.ip_forwarding = forwarding.is_some_and(|it| it.value);
             if let Some(place) = properties.get("enableIPForwarding").filter(|_| nic.ip_forwarding) {

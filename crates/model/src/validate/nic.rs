@@ -78,6 +78,7 @@ impl Builder<'_> {
         let primary = self.primary(raw);
         self.primary_is_ipv4(raw, primary);
         let before = self.report.tally.errors();
+        let is_whole = !raw.incomplete && raw.ip_configurations.iter().all(|it| !it.incomplete);
         let mut ip_configurations: Vec<IpConfiguration> = Vec::with_capacity(raw.ip_configurations.len());
         for (nth, configuration) in raw.ip_configurations.iter().enumerate() {
             let Some(built) = self.configuration(raw, configuration, nth == primary) else { continue };
@@ -89,7 +90,7 @@ impl Builder<'_> {
             }
             ip_configurations.push(built);
         }
-        if self.report.tally.errors() == before {
+        if is_whole && self.report.tally.errors() == before {
             self.same_groups(raw, &ip_configurations);
         }
         self.private_endpoint(raw, security_group, &ip_configurations);
