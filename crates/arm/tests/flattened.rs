@@ -322,6 +322,14 @@ fn answers_about_a_child_agree() {
     same[2] = serde_json::json!({"id": subnet["id"].as_str().unwrap().replace("/g/", "/G/"), "name": "S",
         "addressPrefixes": ["10.0.1.0/24"], "networkSecurityGroup": {"id": nsg.to_uppercase()}, "etag": "2"});
     check_all(&[&parents, &text(&same)]).clean();
+    // What an older answer about the parent does not say yet.
+    let mut newer = children.clone();
+    newer[2]["defaultOutboundAccess"] = false.into();
+    check_all(&[&parents, &text(&newer)]).clean();
+    // The other way round the child's silence would open what its parent closes.
+    let closed = parents.replace("\"peeringState\"", "\"enableOnlyIPv6Peering\": true, \"peeringState\"");
+    let outcome = check_all(&[&closed, &text(&children)]);
+    assert!(outcome.to_string().contains("'p' has another enableOnlyIPv6Peering here"), "{outcome}");
     for (nth, field, value) in [
         (0, "access", serde_json::json!("Allow")),
         (0, "destinationPortRanges", serde_json::json!(["22"])),

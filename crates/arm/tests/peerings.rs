@@ -204,29 +204,22 @@ fn peered_of_east(network: &Network) -> Vec<String> {
 }
 
 #[test]
-fn a_peering_in_force_for_a_part_holds_no_more() {
+fn a_peering_that_is_not_in_sync_is_told() {
     let space = r#""remoteAddressSpace": {"addressPrefixes": ["10.1.0.0/16"]}"#;
-    for (written, peered, told) in [
-        (
-            r#""10.1.3.0/24", "10.9.0.0/16""#,
-            vec!["10.1.3.0/24"],
-            "is in force for 10.1.3.0/24 of 'east' only",
-        ),
-        (r#""10.9.0.0/16""#, vec![], "is in force for nothing of 'east' only"),
-    ] {
-        let changed = format!(r#""remoteAddressSpace": {{"addressPrefixes": [{written}]}}"#);
-        let place = written.split(',').next().unwrap();
-        let (network, message) = SOUND.warning(space, &changed, place, codes::PEERING_NOT_IN_SYNC);
-        assert_eq!(peered_of_east(&network), peered);
-        assert!(message.contains(told), "{message}");
+    let written = |prefixes: &str| format!(r#""remoteAddressSpace": {{"addressPrefixes": [{prefixes}]}}"#);
+    for prefixes in [r#""10.1.3.0/24", "10.9.0.0/16""#, r#""10.9.0.0/16""#] {
+        let place = prefixes.split(',').next().unwrap();
+        let (network, message) = SOUND.warning(space, &written(prefixes), place, codes::PEERING_NOT_IN_SYNC);
+        assert_eq!(peered_of_east(&network), ["10.1.0.0/16"], "it is taken for all");
+        assert!(message.contains("is not in force for all of 'east'"), "{message}");
+        // Of some subnets alone it need not be.
+        let some = format!("{}, \"peerCompleteVnets\": false", written(prefixes));
+        SOUND.changed(space, &some).1.clean();
     }
-    // All of it, however it is written; and what the network has given up since is nobody's.
-    for written in [r#""10.1.0.0/17", "10.1.128.0/17""#, r#""10.0.0.0/8""#, ""] {
-        let changed = format!(r#""remoteAddressSpace": {{"addressPrefixes": [{written}]}}"#);
-        let network = SOUND.changed(space, &changed).1.clean();
-        let whole: Vec<ipnet::IpNet> =
-            peered_of_east(&network).iter().map(|net| net.parse().unwrap()).collect();
-        assert_eq!(ipnet::IpNet::aggregate(&whole), ["10.1.0.0/16".parse().unwrap()], "{written}");
+    // All of it, however it is written; what the network has given up since is nobody's, and a typing error no part.
+    for prefixes in [r#""10.1.0.0/17", "10.1.128.0/17""#, r#""10.0.0.0/8""#, "", r#""10.1.0.1/33""#] {
+        let network = SOUND.changed(space, &written(prefixes)).1.clean();
+        assert_eq!(peered_of_east(&network), ["10.1.0.0/16"], "{prefixes}");
     }
 }
 
@@ -252,6 +245,18 @@ fn an_ipv6_only_peering_leaves_ipv4_out() {
         );
     let network = check(&text).clean();
     assert_eq!(peered_of_east(&network), ["fd00:1::/48"]);
+    // One half is enough: nothing of IPv4 is to come in by the other one.
+    let half = text.replace(
+        r#""useRemoteGateways": true, "enableOnlyIPv6Peering": true"#,
+        r#""useRemoteGateways": true"#,
+    );
+    let half = half.replace("10.1.0.0/16\", \"fd00::/48", "10.0.0.0/16\", \"fd00::/48");
+    let outcome = check(&half);
+    assert_eq!(outcome.codes(), [codes::PEERING_NOT_IN_SYNC], "{outcome}");
+    let halved = outcome.network.unwrap();
+    assert_eq!(peered_of_east(&halved), ["fd00:1::/48"]);
+    let back = halved.peers(EAST).next().unwrap();
+    assert_eq!(back.address_space, ["fd00::/48".parse().unwrap()]);
     assert_eq!(network.served_by_gateway_of(HUB)[1].1, ["fd00:1::/48".parse().unwrap()]);
     let both = text.replace(r#""enableOnlyIPv6Peering": true"#, r#""enableOnlyIPv6Peering": false"#);
     assert_eq!(check(&both).codes(), [codes::ADDRESS_SPACES_OVERLAP; 2]);

@@ -576,6 +576,6 @@ fn what_a_peering_is_for_is_read() {
         "virtual_network_name": "v", "remote_virtual_network_id": format!("{GROUP}/virtualNetworks/w"),
         "only_ipv6_peering_enabled": true, "local_subnet_names": ["s"], "remote_subnet_names": []}}));
     let found = arm::read_resources(&[document::read_json("net.json", &text(&state)).unwrap()]);
-    assert!(found.network.peerings[0].value.only_ipv6);
+    assert_eq!(found.network.peerings[0].value.only_ipv6, Some(true));
     assert!(found.ignored.iter().any(|it| it.what == "localSubnetNames"), "{:?}", found.ignored);
 }

@@ -92,7 +92,8 @@ pub struct Peering {
     pub name: Arc<str>,
     /// The other virtual network.
     pub remote: VnetIndex,
-    /// What of the other's address space is peered; apart from this network's own and from what is peered of others.
+    /// What of the other's address space is peered: all of it, or its IPv6; none while it is not connected. It is apart from
+    /// this network's own and from what is peered of others.
     pub address_space: Vec<IpNet>,
     /// Whether the other network has its half too, and neither says otherwise by `peeringState`.
     pub connected: bool,

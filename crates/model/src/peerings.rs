@@ -35,7 +35,7 @@ impl Network {
             let back = self.peers(peering.remote).find(|back| back.remote == vnet);
             peering.gateway_transit && back.is_some_and(|back| back.remote_gateways)
         };
-        let users: Vec<VnetIndex> = self.peers(vnet).filter(uses).map(|peering| peering.remote).collect();
-        self.reached_from(vnet).filter(|(of, _)| *of == vnet || users.contains(of)).collect()
+        let users = self.peers(vnet).filter(uses).map(|user| (user.remote, user.address_space.as_slice()));
+        self.reached_from(vnet).take(1).chain(users).collect()
     }
 }

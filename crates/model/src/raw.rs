@@ -86,8 +86,8 @@ pub struct Subnet {
     pub security_group: Option<At<String>>,
     /// A reference to the route table.
     pub route_table: Option<At<String>>,
-    /// `defaultOutboundAccess`, which is true where it is not written.
-    pub default_outbound_access: bool,
+    /// `defaultOutboundAccess`, where it is written; it is true where it is not.
+    pub default_outbound_access: Option<bool>,
     /// Whether `privateEndpointNetworkPolicies` has NSGs judge the private endpoints in the subnet, which they do not where
     /// it is not written.
     pub judges_private_endpoints: bool,
@@ -113,8 +113,10 @@ pub struct Peering {
     /// The other's prefixes that the peering is in force for, which Azure answers: `remoteAddressSpace`, and where that is
     /// empty `remoteVirtualNetworkAddressSpace`.
     pub remote_address_space: Vec<At<String>>,
-    /// `enableOnlyIPv6Peering`: whether the IPv4 prefixes of both are left out.
-    pub only_ipv6: bool,
+    /// `enableOnlyIPv6Peering`, where it is written: whether the IPv4 prefixes of both are left out.
+    pub only_ipv6: Option<bool>,
+    /// `peerCompleteVnets`: whether it joins all of both, which is so where it is not written.
+    pub is_complete: bool,
     /// Something in it was unreadable and has been reported, so nothing is reported as missing.
     pub incomplete: bool,
 }

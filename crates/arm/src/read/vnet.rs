@@ -69,7 +69,7 @@ impl Reader {
         let before = self.report.errors();
         let Head { id, name } = head;
         let (mut prefixes, mut security_group, mut route_table) = (Vec::new(), None, None);
-        let (mut default_outbound_access, mut judges_private_endpoints) = (true, false);
+        let (mut default_outbound_access, mut judges_private_endpoints) = (None, false);
         if let Some(properties) = self.properties(place, keys::SUBNET) {
             prefixes = self.report.strings(&properties, "addressPrefixes");
             if let Some(one) = self.report.string(&properties, "addressPrefix") {
@@ -83,7 +83,7 @@ impl Reader {
             judges_private_endpoints =
                 ["Enabled", "NetworkSecurityGroupEnabled"].iter().any(|it| it.eq_ignore_ascii_case(policies));
             let outbound = properties.get("defaultOutboundAccess");
-            default_outbound_access = outbound.is_none_or(|place| truth(place.node) != Some(false));
+            default_outbound_access = outbound.and_then(|place| truth(place.node));
             let beyond = ["natGateway", "serviceEndpoints", "serviceEndpointPolicies"];
             self.ignore_properties(&properties, &beyond, &name.value);
         }
@@ -139,7 +139,8 @@ impl Reader {
             remote_gateways: None,
             state: None,
             remote_address_space: Vec::new(),
-            only_ipv6: false,
+            is_complete: true,
+            only_ipv6: None,
             incomplete: false,
         };
         if let Some(properties) = self.properties(place, keys::PEERING) {
@@ -154,7 +155,9 @@ impl Reader {
             peering.remote_gateways = report.boolean(&properties, "useRemoteGateways");
             peering.state = report.string(&properties, "peeringState");
             let only_ipv6 = report.boolean(&properties, "enableOnlyIPv6Peering");
-            peering.only_ipv6 = only_ipv6.is_some_and(|it| it.value);
+            peering.only_ipv6 = only_ipv6.map(|it| it.value);
+            let is_complete = report.boolean(&properties, "peerCompleteVnets");
+            peering.is_complete = is_complete.is_none_or(|it| it.value);
             // The first is what the peering is in force for; the second is ahead of it until the peering is synced.
             for key in ["remoteAddressSpace", "remoteVirtualNetworkAddressSpace"] {
                 let space = properties.get(key).filter(|it| report.object(it));

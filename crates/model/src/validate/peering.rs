@@ -32,7 +32,7 @@ pub(super) fn build_all(
                 vnets.get_mut(nth).into_iter().for_each(|vnet| vnet.peers_elsewhere.extend(&theirs));
                 continue;
             }
-            let Some(half) = half(nth, vnet, peering, (vnets, directories), report) else { continue };
+            let Some(half) = half(nth, vnet, peering, directories, report) else { continue };
             match places.entry((nth, half.peering.remote)) {
                 Entry::Occupied(other) => peered_twice(&half, &halves[*other.get()], report),
                 Entry::Vacant(place) => {
@@ -54,6 +54,12 @@ pub(super) fn build_all(
         let half = &halves[nth];
         let back = places.get(&(half.peering.remote.0, VnetIndex(half.vnet))).map(|&back| &halves[back]);
         let connected = connected(half, back, raw, report);
+        if let (true, Some(back), Some(remote)) = (connected, back, vnets.get(half.peering.remote.0)) {
+            in_sync(half, back, &raw[half.vnet], remote, report);
+            let only_ipv6 = is_for_ipv6(half.raw) || is_for_ipv6(back.raw);
+            let peered = remote.address_space.iter().filter(|net| is_peered(only_ipv6, net));
+            halves[nth].peering.address_space = peered.copied().collect();
+        }
         halves[nth].peering.connected = connected;
     }
     for half in halves {
@@ -87,7 +93,7 @@ fn elsewhere(
     text::name(&raw.name, "peering", report);
     let mut theirs = prefix::parse_all(&raw.remote_address_space, &owner, report);
     vnet::allowed(&theirs, &owner, report);
-    theirs.retain(|(net, _)| is_peered(raw, net));
+    theirs.retain(|(net, _)| is_peered(is_for_ipv6(raw), net));
     let is_up = raw.state.as_ref().is_some_and(|state| state.value.eq_ignore_ascii_case("Connected"));
     let counts = is_up && raw.virtual_network_access && !theirs.is_empty();
     let message = format!("{owner}: the virtual network '{}' is in none of the documents", remote.value);
@@ -107,7 +113,7 @@ fn half<'a>(
     nth: usize,
     vnet: &raw::VirtualNetwork,
     raw: &'a raw::Peering,
-    (vnets, directories): (&[VirtualNetwork], &Directories),
+    directories: &Directories,
     report: &mut Report,
 ) -> Option<Half<'a>> {
     let owner = owner(vnet, raw);
@@ -125,11 +131,10 @@ fn half<'a>(
         report.push(Diagnostic::error(codes::PEERED_WITH_ITSELF, &remote.at, message).help(help));
         return None;
     }
-    let address_space = peered(raw, &owner, vnets.get(index.0)?, report);
     let peering = Peering {
-        address_space,
         name: raw.name.value.as_str().into(),
         remote: index,
+        address_space: Vec::new(),
         connected: false,
         virtual_network_access: raw.virtual_network_access,
         gateway_transit: raw.gateway_transit,
@@ -138,34 +143,49 @@ fn half<'a>(
     Some(Half { raw, vnet: nth, remote, peering })
 }
 
-/// What is peered of the other network's address space: where Azure's answer says it, no more than that.
+/// Warns where the halves of a connected peering do not say what nsgate takes them for: in force for all of the other
+/// network, over the families that both take.
 ///
 /// # Source
 /// Azure REST API, *Virtual Network Peerings*, `remoteAddressSpace`, which lags behind the other's address space until the
 /// peering is synced; Azure "Configure IPv6-only virtual network peering".
-fn peered(raw: &raw::Peering, owner: &str, remote: &VirtualNetwork, report: &mut Report) -> Vec<IpNet> {
-    let mut theirs = remote.address_space.clone();
-    theirs.retain(|net| is_peered(raw, net));
-    let Some(At { at, .. }) = raw.remote_address_space.first() else { return theirs };
-    let written = prefix::parse_all(&raw.remote_address_space, owner, report);
-    let nets: Vec<IpNet> = theirs.iter().copied().chain(written.into_iter().map(|(net, _)| net)).collect();
-    let of_both = |&(wide, inner): &(usize, usize)| (wide < theirs.len()) != (inner < theirs.len());
-    let overlaps = prefix::overlaps(&nets);
-    let peered: Vec<IpNet> =
-        overlaps.iter().filter(|it| of_both(it)).map(|&(_, inner)| nets[inner]).collect();
-    if IpNet::aggregate(&peered) != IpNet::aggregate(&theirs) {
-        let listed: Vec<String> = peered.iter().map(IpNet::to_string).collect();
-        let some = if listed.is_empty() { "nothing".to_owned() } else { listed.join(", ") };
-        let message = format!("{owner} is in force for {some} of '{}' only", remote.name);
-        let warning = Diagnostic::warning(codes::PEERING_NOT_IN_SYNC, at, message);
+fn in_sync(
+    half: &Half<'_>,
+    back: &Half<'_>,
+    vnet: &raw::VirtualNetwork,
+    remote: &VirtualNetwork,
+    report: &mut Report,
+) {
+    let owner = owner(vnet, half.raw);
+    if is_for_ipv6(half.raw) && !is_for_ipv6(back.raw) {
+        let message =
+            format!("{owner} is for IPv6 only, and '{}' is not: IPv4 passes neither way", back.peering.name);
+        let warning = Diagnostic::warning(codes::PEERING_NOT_IN_SYNC, &half.raw.name.at, message);
+        report.push(warning.help("write the same enableOnlyIPv6Peering in both"));
+    }
+    // A peering of some subnets is not in force for the others, and need not be.
+    let Some(first) = half.raw.remote_address_space.first().filter(|_| half.raw.is_complete) else { return };
+    let written = half.raw.remote_address_space.iter().map(|it| it.value.trim().parse::<IpNet>());
+    let Ok(written) = written.collect::<Result<Vec<IpNet>, _>>() else { return };
+    let theirs = remote.address_space.iter().filter(|net| is_peered(is_for_ipv6(half.raw), net));
+    let both: Vec<IpNet> = written.iter().chain(theirs).copied().collect();
+    if IpNet::aggregate(&both) != IpNet::aggregate(&written) {
+        let message = format!(
+            "{owner} is not in force for all of '{}', as its remoteAddressSpace says; nsgate takes it for all",
+            remote.name
+        );
+        let warning = Diagnostic::warning(codes::PEERING_NOT_IN_SYNC, &first.at, message);
         report.push(warning.help("sync the peering in Azure and save the documents again"));
     }
-    peered
+}
+
+fn is_for_ipv6(raw: &raw::Peering) -> bool {
+    raw.only_ipv6 == Some(true)
 }
 
 /// Whether a peering takes prefixes of that family.
-fn is_peered(raw: &raw::Peering, net: &IpNet) -> bool {
-    !raw.only_ipv6 || matches!(net, IpNet::V6(_))
+fn is_peered(only_ipv6: bool, net: &IpNet) -> bool {
+    !only_ipv6 || matches!(net, IpNet::V6(_))
 }
 
 fn peered_twice(half: &Half<'_>, other: &Half<'_>, report: &mut Report) {
@@ -195,7 +215,9 @@ fn apart(vnets: &[VirtualNetwork], nth: usize, halves: &[Half<'_>], report: &mut
     // The network itself first, then each of its peers.
     let space = |index: usize| vnets.get(index).into_iter().flat_map(|vnet| &vnet.address_space);
     let theirs = halves.iter().map(|half| {
-        space(half.peering.remote.0).filter(|net| is_peered(half.raw, net)).collect::<Vec<&IpNet>>()
+        space(half.peering.remote.0)
+            .filter(|net| is_peered(is_for_ipv6(half.raw), net))
+            .collect::<Vec<&IpNet>>()
     });
     let spaces = std::iter::once(space(nth).collect()).chain(theirs);
     let (mut nets, mut owners): (Vec<IpNet>, Vec<usize>) = Default::default();

@@ -48,7 +48,7 @@ pub(super) fn build(
             prefixes: if readable { nets.iter().map(|(net, _)| *net).collect() } else { Vec::new() },
             security_group,
             route_table,
-            default_outbound_access: subnet.default_outbound_access,
+            default_outbound_access: subnet.default_outbound_access.unwrap_or(true),
         });
         ranges.extend(nets.into_iter().map(|(net, at)| (net, at, subnet)));
     }
