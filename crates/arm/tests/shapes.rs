@@ -385,7 +385,11 @@ fn an_answer_without_rules_is_no_policy() {
     for (told, list) in [
         (format!(r#"[{{{head}, "properties": {{"provisioningState": "Succeeded"}}}}]"#), "securityRules"),
         (format!(r#"{{"NewNSG": {{{head}, "provisioningState": "Succeeded"}}}}"#), "securityRules"),
-        (format!(r#"[{{{head}}}]"#).replace("networkSecurityGroups", "routeTables"), "routes"),
+        (
+            format!(r#"[{{{head}, "apiVersion": "2024-05-01", "provisioningState": "Succeeded"}}]"#),
+            "securityRules",
+        ),
+        (format!(r#"[{{{head}, "etag": "1"}}]"#).replace("networkSecurityGroups", "routeTables"), "routes"),
     ] {
         assert!(error(&told, "{\"id\"", codes::ANSWER_NOT_POLICY).contains(list), "{told}");
     }
@@ -395,7 +399,7 @@ fn an_answer_without_rules_is_no_policy() {
         format!(r#"[{{{head}, "properties": {{"securityRules": []}}}}]"#),
         format!(r#"[{{{typed}}}]"#),
         format!(r#"[{{{typed}, "properties": {{}}}}]"#),
-        format!(r#"[{{{head}, "apiVersion": "2024-05-01", "properties": {{}}}}]"#),
+        format!(r#"[{{{head}, "properties": {{}}}}]"#),
         format!(r#"{{"predictedResources": [{{{head}, "properties": {{}}}}]}}"#),
     ] {
         assert_eq!(group_names(check(&sound)), ["n"], "{sound}");

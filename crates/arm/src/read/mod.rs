@@ -121,7 +121,7 @@ struct Reader {
 impl Reader {
     fn document(&mut self, place: &Place<'_>) {
         match &place.node.value {
-            Value::Array(_) => self.list(place),
+            Value::Array(_) => self.list(place, false),
             Value::Object(_) => self.wrapped(place),
             other => {
                 let message = format_args!("{} stands where resources should", other.kind());
@@ -131,17 +131,18 @@ impl Reader {
         }
     }
 
-    fn list(&mut self, place: &Place<'_>) {
+    /// Resources one after the other, maybe in a list of Azure's own.
+    fn list(&mut self, place: &Place<'_>, is_azures: bool) {
         for item in place.elements() {
-            self.whole(&item);
+            self.whole(&item, is_azures);
         }
     }
 
     /// A resource as Azure answers it.
-    fn whole(&mut self, place: &Place<'_>) {
+    fn whole(&mut self, place: &Place<'_>, is_listed: bool) {
         let told = kind::of(place, None, &mut Report::default());
         let ours = told.filter(|it| !matches!(it, Kind::Other(_)));
-        match ours.and_then(|kind| shape::without_properties(place, &kind)) {
+        match ours.and_then(|kind| shape::without_properties(place, &kind, is_listed)) {
             Some(error) => self.report.push(error),
             None => self.resource(place, None),
         }
@@ -162,14 +163,14 @@ impl Reader {
             return list.elements().for_each(|it| self.resource(&it, None));
         }
         if typed {
-            return self.whole(place);
+            return self.whole(place, false);
         }
         if let Some(inner) = shape::unwrapped(place) {
-            return self.whole(&inner);
+            return self.whole(&inner, false);
         }
         let Some(value) = place.get("value") else { return self.resource(place, None) };
         if self.report.array(&value) {
-            self.list(&value);
+            self.list(&value, true);
         }
         if let Some(next) = place.get("nextLink").filter(|it| it.node.as_str() != Some("")) {
             let warning = next.warning(codes::INCOMPLETE_LIST, "the list goes on in another answer");
@@ -202,7 +203,7 @@ impl Reader {
             match body.node.value {
                 // Examples do not stand in each other.
                 Value::Object(_) if body.get("responses").is_none() => self.wrapped(&body),
-                _ => self.list(&body),
+                _ => self.list(&body, true),
             }
         }
     }

@@ -80,9 +80,12 @@ pub(super) fn predicted<'a>(place: &'a Place<'a>) -> Option<Place<'a>> {
 const ALWAYS_ANSWERED: [(Kind, &str); 2] =
     [(Kind::SecurityGroup, "securityRules"), (Kind::RouteTable, "routes")];
 
-/// The error for a resource of an answer that tells which resources there are, and not what is in them. What is written by
-/// hand has no full id, and what a deployment would make has an `apiVersion`.
-pub(super) fn without_properties(place: &Place<'_>, kind: &Kind) -> Option<Diagnostic> {
+/// What Azure writes into its resources, and nobody else.
+const MARKS_OF_ANSWERS: [&str; 3] = ["etag", "provisioningState", "resourceGuid"];
+
+/// The error for a resource of an answer that tells which resources there are, and not what is in them. An answer has full
+/// ids, and is a list of Azure's (`is_listed`) or bears a mark of its own.
+pub(super) fn without_properties(place: &Place<'_>, kind: &Kind, is_listed: bool) -> Option<Diagnostic> {
     let help = "`az resource list` prints no properties; give what `az network nsg list` and the like print, or \
                 `az group export`";
     if let Some(written) = place.node.entry("properties").filter(|it| it.value.value == Value::Null) {
@@ -90,9 +93,12 @@ pub(super) fn without_properties(place: &Place<'_>, kind: &Kind) -> Option<Diagn
         return Some(Diagnostic::error(codes::ANSWER_NOT_POLICY, &written.key.at, message).help(help));
     }
     let (_, list) = ALWAYS_ANSWERED.iter().find(|(it, _)| it == kind)?;
-    let id = place.get("id").filter(|_| place.get("apiVersion").is_none())?;
     let properties = place.get("properties");
-    if properties.as_ref().unwrap_or(place).get(list).is_some() || !id.node.as_str().is_some_and(is_full) {
+    let says =
+        |key: &str| place.get(key).is_some() || properties.as_ref().is_some_and(|it| it.get(key).is_some());
+    let has_id = place.get("id").is_some_and(|id| id.node.as_str().is_some_and(is_full));
+    let is_answer = has_id && (is_listed || MARKS_OF_ANSWERS.iter().any(|mark| says(mark)));
+    if says(list) || !is_answer {
         return None;
     }
     let message = format_args!("there are no '{list}', so that nothing says what is in it");
