@@ -165,7 +165,8 @@ fn in_sync(
     }
     // A peering of some subnets is not in force for the others, and need not be.
     let Some(first) = half.raw.remote_address_space.first().filter(|_| half.raw.is_complete) else { return };
-    let written = half.raw.remote_address_space.iter().map(|it| it.value.trim().parse::<IpNet>());
+    let written =
+        half.raw.remote_address_space.iter().map(|it| it.value.trim().parse().map(|net: IpNet| net.trunc()));
     let Ok(written) = written.collect::<Result<Vec<IpNet>, _>>() else { return };
     let theirs = remote.address_space.iter().filter(|net| is_peered(is_for_ipv6(half.raw), net));
     let both: Vec<IpNet> = written.iter().chain(theirs).copied().collect();
