@@ -303,3 +303,66 @@ fn what_a_plan_deletes_is_not_left_in_the_lists_of_others() {
     assert_eq!(network.virtual_networks[0].subnets[0].security_group, None);
     assert!(warnings.iter().all(|it| !it.contains("AssociationMissing")), "{warnings:?}");
 }
+
+#[test]
+fn an_association_that_a_plan_deletes_is_not_left_in_what_it_has_read() {
+    let id = |what: &str| format!("{GROUP}/{what}");
+    let (subnet, nic) = (id("virtualNetworks/v/subnets/s"), id("networkInterfaces/nic"));
+    let (group, table) = (id("networkSecurityGroups/n"), id("routeTables/t"));
+    let of_subnet =
+        json!({"id": subnet, "name": "s", "virtual_network_name": "v", "address_prefixes": ["10.0.1.0/24"]});
+    let of_nic = json!({"id": nic, "name": "nic", "ip_configuration": [{"name": "c", "primary": true,
+        "private_ip_address": "10.0.1.4", "private_ip_address_allocation": "Static", "subnet_id": subnet, "public_ip_address_id": ""}]});
+    let mut managed = vec![
+        resource(
+            "managed",
+            "azurerm_network_security_group",
+            json!({"id": group, "name": "n", "security_rule": [rule()]}),
+        ),
+        resource("managed", "azurerm_route_table", json!({"id": table, "name": "t", "route": []})),
+        resource(
+            "managed",
+            "azurerm_virtual_network",
+            json!({"id": id("virtualNetworks/v"), "name": "v", "address_space": ["10.0.0.0/16"], "subnet": []}),
+        ),
+    ];
+    let (mut read_subnet, mut read_nic) = (of_subnet.clone(), of_nic.clone());
+    read_subnet["network_security_group_id"] = group.as_str().into();
+    read_subnet["route_table_id"] = table.as_str().into();
+    read_nic["network_security_group_id"] = group.as_str().into();
+    let prior = json!({"terraform_version": "1.9.0", "values": {"root_module": {"resources": [
+        resource("data", "azurerm_subnet", read_subnet), resource("data", "azurerm_network_interface", read_nic)]}}});
+    let associations = [
+        ("azurerm_subnet_network_security_group_association", subnet.clone()),
+        ("azurerm_subnet_route_table_association", subnet.to_uppercase()),
+        ("azurerm_network_interface_security_group_association", format!("{nic}|{group}")),
+    ];
+    let held = |document: &Value| {
+        let (network, errors, warnings) = read(document);
+        assert_eq!(errors, Vec::<String>::new());
+        let network = network.unwrap();
+        let (subnet, nic) = (&network.virtual_networks[0].subnets[0], &network.network_interfaces[0]);
+        let held =
+            [subnet.security_group.is_some(), subnet.route_table.is_some(), nic.security_group.is_some()];
+        (held, warnings.iter().filter(|it| it.contains("AssociationMissing")).count())
+    };
+    // The data sources stand alone, and then beside what is managed here, which says nothing of the associations.
+    for is_managed in [false, true] {
+        if is_managed {
+            managed.push(resource("managed", "azurerm_subnet", of_subnet.clone()));
+            managed.push(resource("managed", "azurerm_network_interface", of_nic.clone()));
+        }
+        let mut document = plan(&managed);
+        document["prior_state"] = prior.clone();
+        let warned = if is_managed { 3 } else { 0 };
+        assert_eq!(held(&document), ([true; 3], warned));
+        for (action, left) in [("forget", ([true; 3], warned)), ("delete", ([false; 3], 0))] {
+            let changes = associations.iter().map(|(kind, id)| {
+                json!({"address": format!("{kind}.gone"), "type": kind,
+                "change": {"actions": [action], "before": {"id": id}, "after": null}})
+            });
+            document["resource_changes"] = changes.collect();
+            assert_eq!(held(&document), left, "{action}");
+        }
+    }
+}

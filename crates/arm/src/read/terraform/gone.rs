@@ -16,6 +16,16 @@ const ASSOCIATED: [(&str, &str); 2] = [
     ("azurerm_subnet_network_security_group_association", "security_group"),
     ("azurerm_subnet_route_table_association", "route_table_id"),
 ];
+/// What a data source has by an association: its type, that of the association, and the key.
+const READ: [(&str, &str, &str); 3] = [
+    ("azurerm_subnet", "azurerm_subnet_network_security_group_association", "network_security_group_id"),
+    ("azurerm_subnet", "azurerm_subnet_route_table_association", "route_table_id"),
+    (
+        "azurerm_network_interface",
+        "azurerm_network_interface_security_group_association",
+        "network_security_group_id",
+    ),
+];
 
 /// The types and ids, in small letters, of what a plan deletes, also where it makes it again.
 pub(super) struct Gone(HashSet<(String, String)>);
@@ -26,6 +36,8 @@ impl Gone {
             let change = it.get("change")?;
             let is_deleted = items(change.get("actions")).iter().any(|it| it.as_str() == Some("delete"));
             let id = text(change.get("before")?, "id").filter(|_| is_deleted)?;
+            // That of an association of a network interface is the two ids with a bar between them.
+            let id = id.split('|').next()?;
             Some((text(it, "type")?.to_owned(), id.to_ascii_lowercase()))
         };
         Self(items(plan.get("resource_changes")).iter().filter_map(deleted).collect())
@@ -49,6 +61,17 @@ impl Gone {
                     .iter_mut()
                     .filter(|it| gone.contains(&Some(&*it.key.value)))
                     .for_each(|it| it.value.value = Value::Null);
+            }
+        }
+    }
+
+    /// Leaves out of what a data source has read what it had by an association that the plan deletes. What is managed keeps it: there
+    /// it is written in the configuration.
+    pub(super) fn leave_out_associated(&self, kind: &str, values: &mut Node) {
+        let Some(id) = text(values, "id").map(str::to_ascii_lowercase) else { return };
+        for (_, own, key) in READ.iter().filter(|(it, ..)| *it == kind) {
+            if self.0.contains(&((*own).to_owned(), id.clone())) {
+                inner(values, key).into_iter().for_each(|it| it.value = Value::Null);
             }
         }
     }

@@ -28,7 +28,8 @@ const OF_A_RULE: &[&str] = &[
     "destination_application_security_group_ids",
 ];
 /// Attributes that every plan has which knows them: the type of the resource, the block that they stand in, and their names.
-/// Others are missing from most plans because Azure chooses them, such as a private address.
+/// Others are missing from most plans because Azure chooses them, such as a private address. Of types that are not here, no part of
+/// a list is read.
 const KNOWN: [(&str, Option<&str>, &[&str]); 15] = [
     ("azurerm_network_security_group", None, &["name"]),
     ("azurerm_network_security_group", Some("security_rule"), OF_A_RULE),
@@ -79,7 +80,7 @@ pub(super) fn resources(document: &Node, found: &mut Vec<Diagnostic>) -> Option<
     read.retain(|it| is_read(it) && text(it, "address").is_none_or(|it| !again.contains(it)));
     let plan = Plan::of(document, &planned);
     let planned = planned.into_iter().map(|it| plan.with_unknown(it, found));
-    Some(planned.chain(read.into_iter().cloned()).collect())
+    Some(planned.chain(read.into_iter().map(|it| plan.without_gone(it))).collect())
 }
 
 /// What a plan says beside the values.
@@ -140,8 +141,12 @@ impl<'n> Plan<'n> {
         let kind = text(&resource, "type").unwrap_or_default().to_owned();
         let address = text(&resource, "address").unwrap_or(&kind).to_owned();
         let is_read = is_read(&resource);
+        // Of other types, a plan may not know a million parts that nobody asks for.
+        if KNOWN.iter().all(|(it, ..)| *it != kind) {
+            return resource;
+        }
         let Some(values) = inner(&mut resource, "values") else { return resource };
-        replace_nulls(values, &address, "");
+        replace_nulls(values, &address, "", &mut None, &mut HashMap::new());
         self.gone.leave_out(&kind, values);
         if is_read {
             let of_kind = READ.iter().filter(|(it, ..)| *it == kind);
@@ -167,6 +172,17 @@ impl<'n> Plan<'n> {
             } else if list == "security_rule" {
                 found.extend(self.without_rules(values, &address));
             }
+        }
+        resource
+    }
+
+    /// What was read before the plan, without what the plan deletes.
+    fn without_gone(&self, resource: &Node) -> Node {
+        let mut resource = resource.clone();
+        let kind = text(&resource, "type").unwrap_or_default().to_owned();
+        if let Some(values) = inner(&mut resource, "values") {
+            self.gone.leave_out(&kind, values);
+            self.gone.leave_out_associated(&kind, values);
         }
         resource
     }
@@ -234,17 +250,28 @@ fn add_to_each(all: &mut [Node], address: &str, names: &[&str]) {
     }
 }
 
-/// Puts a value that is not known in the place of each null in a list; `name` is the attribute that the value is of.
-fn replace_nulls(value: &mut Node, address: &str, name: &str) {
+/// Puts a value that is not known in the place of each null in a list; `name` is the attribute that the value is of. A list may have
+/// a million of them, so that all of one name share what is told of them: `shared` has it by the name, and `own` that of this one.
+fn replace_nulls<'n>(
+    value: &'n mut Node,
+    address: &str,
+    name: &'n str,
+    own: &mut Option<Value>,
+    shared: &mut HashMap<&'n str, Value>,
+) {
     match &mut value.value {
         Value::Object(entries) => {
-            entries.iter_mut().for_each(|it| replace_nulls(&mut it.value, address, &it.key.value));
+            for Entry { key, value } in entries {
+                replace_nulls(value, address, &key.value, &mut None, shared);
+            }
         }
         Value::Array(items) => {
             for item in items {
-                match item.value {
-                    Value::Null => item.value = unknown(address, name),
-                    _ => replace_nulls(item, address, name),
+                if item.value == Value::Null {
+                    let of_name = || shared.entry(name).or_insert_with(|| unknown(address, name)).clone();
+                    item.value = own.get_or_insert_with(of_name).clone();
+                } else {
+                    replace_nulls(item, address, name, own, shared);
                 }
             }
         }
