@@ -8,7 +8,7 @@ use crate::port::Place;
 use crate::room::Room;
 use crate::sys::socket::BATCH;
 use crate::sys::wait::{Watch, wait};
-use crate::{Error, Event, Links, Port, Statistics, Unsent, Waker, af_packet, virtio};
+use crate::{Error, Event, Port, Statistics, Unsent, Waker, af_packet, virtio};
 use packet::{AttachmentId, Frame, MAX_FRAME, Offload};
 use std::io::{self, IoSlice};
 use std::time::{Duration, Instant};
@@ -115,7 +115,32 @@ impl Ports {
         })
     }
 
-    /// Learns what has gone wrong with ports without waiting for any of them, as [`Links::wait`] does: for whoever always
+    /// What has been counted on an attachment since it was attached; all zeros where there is no such attachment.
+    pub fn statistics(&self, attachment: AttachmentId) -> Statistics {
+        let port = self.ports.get(usize::from(attachment.0)).and_then(Option::as_ref);
+        port.map(Port::statistics).unwrap_or_default()
+    }
+
+    /// Waits until something can be received, somebody wakes us, or the time is over.
+    ///
+    /// # Errors
+    /// Where the system refuses to wait; never because one attachment has failed.
+    pub fn wait(&mut self, timeout: Duration) -> io::Result<()> {
+        let is_due = self.spin(SPIN.min(timeout))?;
+        let mut is_ringing = false;
+        if !is_due && self.waker.fall_asleep() {
+            let waited = wait(&mut self.watches, timeout);
+            is_ringing = self.watches[0].is_ready();
+            self.waker.answer(is_ringing);
+            waited?;
+        } else {
+            self.waker.answer(is_ringing);
+        }
+        self.look_at_errors();
+        Ok(())
+    }
+
+    /// Learns what has gone wrong with ports without waiting for any of them, as [`Self::wait`] does: for whoever always
     /// has frames and never waits.
     ///
     /// # Errors
@@ -145,6 +170,48 @@ impl Ports {
 
     fn port(&mut self, id: AttachmentId) -> Option<&mut Port> {
         self.ports.get_mut(usize::from(id.0))?.as_mut()
+    }
+
+    /// Takes up to `budget` frames received on `from`, asks `judge` about each, sends those for which it names an
+    /// attachment, and gives the others back.
+    ///
+    /// The judge may rewrite the bytes in place and change the offload; a frame keeps its length. Frames leave
+    /// before this returns, those of one receiver in the order in which they came. A frame that cannot be sent is
+    /// lost and counted; this never blocks.
+    ///
+    /// # Returns
+    /// The number of frames taken, those included that were broken and never judged; zero where nothing waits.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such attachment.
+    pub fn relay(
+        &mut self,
+        from: AttachmentId,
+        budget: usize,
+        mut judge: impl FnMut(&mut Frame<'_>) -> Option<AttachmentId>,
+    ) -> io::Result<usize> {
+        let mut total = 0;
+        while total < budget {
+            let taken = self.relay_batch(from, budget - total, &mut judge)?;
+            total += taken;
+            if taken == 0 {
+                break;
+            }
+        }
+        Ok(total)
+    }
+
+    /// Sends one frame that lies elsewhere; whether it has left. Where that fails, the frame is lost and counted.
+    pub fn send(&mut self, to: AttachmentId, frame: &[u8], offload: Offload) -> bool {
+        let Some(Some(port)) = self.ports.get_mut(usize::from(to.0)) else { return false };
+        if frame.len() > MAX_FRAME {
+            port.count_refused(1);
+            return false;
+        }
+        self.own.fill(frame);
+        let sent = port.transmit(&[IoSlice::new(self.own.sealed(offload))]);
+        port.count_sent(sent);
+        sent.sent == 1
     }
 
     /// Relays at most [`BATCH`] frames.
@@ -238,7 +305,7 @@ impl Ports {
         }
     }
 
-    /// What [`Links::relay`] and [`Self::send_all`] could not send since this was last asked, whatever became of the
+    /// What [`Self::relay`] and [`Self::send_all`] could not send since this was last asked, whatever became of the
     /// attachment.
     pub fn take_unsent(&mut self) -> Unsent {
         std::mem::take(&mut self.unsent)
@@ -292,55 +359,4 @@ impl Ports {
 fn nowhere(frames: &[IoSlice<'_>]) -> Unsent {
     let bytes = frames.iter().map(|frame| frame.len().saturating_sub(virtio::SIZE) as u64).sum();
     Unsent { frames: frames.len() as u64, bytes }
-}
-
-impl Links for Ports {
-    fn relay(
-        &mut self,
-        from: AttachmentId,
-        budget: usize,
-        mut judge: impl FnMut(&mut Frame<'_>) -> Option<AttachmentId>,
-    ) -> io::Result<usize> {
-        let mut total = 0;
-        while total < budget {
-            let taken = self.relay_batch(from, budget - total, &mut judge)?;
-            total += taken;
-            if taken == 0 {
-                break;
-            }
-        }
-        Ok(total)
-    }
-
-    fn send(&mut self, to: AttachmentId, frame: &[u8], offload: Offload) -> bool {
-        let Some(Some(port)) = self.ports.get_mut(usize::from(to.0)) else { return false };
-        if frame.len() > MAX_FRAME {
-            port.count_refused(1);
-            return false;
-        }
-        self.own.fill(frame);
-        let sent = port.transmit(&[IoSlice::new(self.own.sealed(offload))]);
-        port.count_sent(sent);
-        sent.sent == 1
-    }
-
-    fn wait(&mut self, timeout: Duration) -> io::Result<()> {
-        let is_due = self.spin(SPIN.min(timeout))?;
-        let mut is_ringing = false;
-        if !is_due && self.waker.fall_asleep() {
-            let waited = wait(&mut self.watches, timeout);
-            is_ringing = self.watches[0].is_ready();
-            self.waker.answer(is_ringing);
-            waited?;
-        } else {
-            self.waker.answer(is_ringing);
-        }
-        self.look_at_errors();
-        Ok(())
-    }
-
-    fn statistics(&self, attachment: AttachmentId) -> Statistics {
-        let port = self.ports.get(usize::from(attachment.0)).and_then(Option::as_ref);
-        port.map(Port::statistics).unwrap_or_default()
-    }
 }
