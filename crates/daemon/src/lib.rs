@@ -98,12 +98,12 @@ pub fn log_failure(failure: &anyhow::Error) {
     }
 }
 
-fn log_diagnostic(diagnostic: &model::Diagnostic) {
+fn log_diagnostic(diagnostic: &diagnostic::Diagnostic) {
     let at = diagnostic.at.as_ref().map(ToString::to_string).unwrap_or_default();
     let help = diagnostic.help.as_deref().unwrap_or_default();
     match diagnostic.severity {
-        model::Severity::Error => error!(code = diagnostic.code, at, help, "{}", diagnostic.message),
-        model::Severity::Warning => warn!(code = diagnostic.code, at, help, "{}", diagnostic.message),
+        diagnostic::Severity::Error => error!(code = diagnostic.code, at, help, "{}", diagnostic.message),
+        diagnostic::Severity::Warning => warn!(code = diagnostic.code, at, help, "{}", diagnostic.message),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::Clock;
 use crate::hand_over::{Handed, Others, Queue};
 use crate::link::{Command, Ends, Notice, Report};
 use crate::rest::Progress;
-use io::{Leaving, LinkState, Links as _, Port, Ports, Unsent};
+use io::{Leaving, LinkState, Port, Ports, Unsent};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use packet::{AttachmentId, Frame, Time};

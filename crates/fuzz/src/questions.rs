@@ -2,7 +2,8 @@
 
 use crate::script::Script;
 use control::Question;
-use model::{Diagnostic, Direction, Network, NicIndex, NsgIndex, RouteDestination, SecurityRule, Severity};
+use diagnostic::{Diagnostic, Severity};
+use model::{Direction, Network, NicIndex, NsgIndex, RouteDestination, SecurityRule};
 use packet::{Address, Protocol};
 use policy::{Builder, Match, Tuple, reference};
 use print::{Look, diagnostics_in, diagnostics_json};

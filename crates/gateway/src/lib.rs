@@ -76,7 +76,7 @@ pub use tags::{NotTaken, Retagged, retag, step_back};
 pub use templates::{Deployed, Given, expand_documents};
 
 use control::DEFAULT_SOCKET;
-use model::{Diagnostic, Location, Severity};
+use diagnostic::{Diagnostic, Location, Severity};
 use packet::AttachmentId;
 use std::collections::BTreeMap;
 use std::collections::HashMap;

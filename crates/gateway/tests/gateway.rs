@@ -1,9 +1,9 @@
 //! The gateway file: what is accepted, and what each mistake is told.
 #![expect(clippy::expect_used, reason = "tests")]
 
+use diagnostic::{Diagnostic, Severity};
 use gateway::{Host, Ids, Loaded, load, load_text};
 use io::Wanted;
-use model::{Diagnostic, Severity};
 use proptest::prelude::*;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};

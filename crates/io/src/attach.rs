@@ -45,7 +45,8 @@ pub enum Reception {
     /// Those for the interface's own Ethernet address, broadcasts and multicasts.
     #[default]
     Own,
-    /// All that can be heard; the interface is promiscuous while it is attached.
+    /// All that can be heard; the interface is promiscuous while it is attached. For whoever joins interfaces as a cable
+    /// would; a gateway, which has an address of its own, takes [`Self::Own`].
     All,
 }
 

@@ -1,12 +1,12 @@
 //! Attachments to Linux: where frames come from and go to, what keeps the host's own stack out of the way, and what
 //! tells that an interface has changed.
 //!
-//! Every backend is a [`Links`]: [`Ports`] for the interfaces of this host, whatever carries their frames ([`Backend`]),
-//! [`mem::Memory`] for tests. An attachment is opened at once for all workers, one
-//! [`Port`] each. A frame comes with the state of its offloads and leaves with it, so the pipeline is the same over all.
+//! [`Ports`] are the attachments of one worker, whatever carries their frames ([`Backend`]). An attachment is opened at
+//! once for all workers, one [`Port`] each. A frame comes with the state of its offloads and leaves with it, so the
+//! pipeline is the same over all.
 //!
 //! ```no_run
-//! use io::{Backend, Links, Ports, Reception, guard, interface, lock::Lock};
+//! use io::{Backend, Ports, Reception, guard, interface, lock::Lock};
 //! use packet::AttachmentId;
 //! use std::time::Duration;
 //!
@@ -37,15 +37,14 @@ mod attach;
 mod error;
 pub mod guard;
 pub mod interface;
-mod links;
 pub mod lock;
-pub mod mem;
 mod netlink;
 mod parcel;
 mod pnet;
 mod port;
 mod ports;
 mod room;
+mod statistics;
 mod steering;
 mod sys;
 pub mod tap;
@@ -56,9 +55,9 @@ pub mod watch;
 pub use attach::{Backend, Event, LinkState, Reception, UnknownBackend, Wire};
 pub use error::{Error, Workers};
 pub use interface::{Interface, Interfaces, Wanted};
-pub use links::{Links, Statistics, Unsent};
 pub use parcel::{Leaving, Parcel};
 pub use port::{Port, open};
 pub use ports::Ports;
+pub use statistics::{Statistics, Unsent};
 pub use sys::heap::trim_heap;
 pub use waker::Waker;

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Bridge, L, PATIENCE, R, Site, attach, number, numbered, relay_all, transfer};
-use io::{Interface, Links, Ports, Reception};
+use io::{Interface, Ports, Reception};
 use packet::{Checksum, Offload, SegmentKind, checksum};
 use std::net::UdpSocket;
 use std::sync::{Arc, Mutex};

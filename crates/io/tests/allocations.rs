@@ -3,7 +3,6 @@
 mod common;
 
 use common::{Bridge, L, R, Site, relay_all};
-use io::Links;
 use packet::Offload;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

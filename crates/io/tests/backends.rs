@@ -4,9 +4,7 @@
 mod common;
 
 use common::{Bridge, L, PATIENCE, R, Site, Wire, number, numbered, relay_all, relay_numbered, transfer};
-use io::{
-    Backend, Error, Event, Interface, Leaving, LinkState, Links, Parcel, Ports, Reception, Unsent, tap,
-};
+use io::{Backend, Error, Event, Interface, Leaving, LinkState, Parcel, Ports, Reception, Unsent, tap};
 use packet::{AttachmentId, Checksum, Offload, SegmentKind, Segments};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

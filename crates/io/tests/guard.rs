@@ -5,7 +5,7 @@ mod common;
 
 use common::{L, PATIENCE, Site, attach};
 use io::guard::{self, ADDRESS_LIMIT, HostAddresses};
-use io::{Error, Links, Ports, Reception};
+use io::{Error, Ports, Reception};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use testkit::netns::eventually;

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{L, PATIENCE, R, Site, Wire, number, numbered, relay_all};
-use io::{Backend, Error, Links, Ports, Reception};
+use io::{Backend, Error, Ports, Reception};
 use packet::home;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

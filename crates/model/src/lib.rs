@@ -1,14 +1,11 @@
 //! The network as Azure names it, validated.
 
 mod assume;
-mod bounded;
 pub mod codes;
 mod defaults;
-mod diagnostic;
 pub mod limits;
 mod lookup;
 mod near_tag;
-mod nearest;
 mod network;
 mod peerings;
 mod ports;
@@ -19,9 +16,6 @@ mod tags;
 mod validate;
 mod words;
 
-pub use bounded::bounded;
-pub use diagnostic::{At, Diagnostic, Location, Related, Severity, Tally};
-pub use nearest::{is_near, nearest};
 pub use network::{
     Access, AddressMatch, ApplicationSecurityGroup, AsgIndex, Direction, IpConfiguration, Network,
     NetworkInterface, NetworkSecurityGroup, NicIndex, NsgIndex, Peering, PublicIpAddress, PublicIpIndex,

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use gateway::{Host, Ids};
-use io::{Backend, Links as _, Ports, Reception};
+use io::{Backend, Ports, Reception};
 use packet::Time;
 use pipeline::{Engine, Settings, Shared};
 use snapshot::{Names, Snapshot};

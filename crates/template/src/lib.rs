@@ -54,10 +54,10 @@ pub use given::{Given, Others};
 pub use links::{FOLDER_URI, Folder, Links, NoLinks};
 pub use supplied::parameter_names;
 
+use diagnostic::{At, Diagnostic};
 use document::{Node, Value};
 use expansion::Expansion;
 use inside::Inside;
-use model::{At, Diagnostic};
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;

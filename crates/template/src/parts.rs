@@ -58,7 +58,8 @@ impl Inside<'_, '_> {
             match rules.get("additionalProperties") {
                 Some(Node { value: Value::Bool(false), .. }) => {
                     let message = format!("'{name}' has a '{key}', and its type has none");
-                    let help = match model::nearest(key, declared.iter().map(|it| it.key.value.as_str())) {
+                    let help = match diagnostic::nearest(key, declared.iter().map(|it| it.key.value.as_str()))
+                    {
                         Some(near) => format!("did you mean '{near}'?"),
                         None => "take it away".to_owned(),
                     };

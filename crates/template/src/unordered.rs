@@ -4,9 +4,9 @@ use crate::declared::same;
 use crate::depends::{Key, Needs};
 use crate::expansion::Expansion;
 use crate::instance::Instance;
+use diagnostic::{Diagnostic, Location};
 use document::{Node, Value};
 use expression::codes;
-use model::{Diagnostic, Location};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 

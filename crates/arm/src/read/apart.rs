@@ -2,8 +2,8 @@
 
 use super::kind::Kind;
 use crate::codes;
+use diagnostic::{Diagnostic, Location};
 use document::Node;
-use model::{Diagnostic, Location};
 use std::collections::HashMap;
 use template::{Expanded, Resource};
 

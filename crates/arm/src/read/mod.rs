@@ -22,11 +22,12 @@ mod twice;
 mod vnet;
 
 use crate::codes;
+use diagnostic::{Diagnostic, INVALID_REQUEST_FORMAT, Location};
 use document::{Node, Value};
 use document::{Place, Report};
 use ignored::Elsewhere;
 use kind::Kind;
-use model::{Diagnostic, Location, codes as azure, raw};
+use model::{codes as azure, raw};
 use resource::Head;
 
 pub use template::{Deployment, Plain};
@@ -126,7 +127,7 @@ impl Reader {
             other => {
                 let message = format_args!("{} stands where resources should", other.kind());
                 let help = "write a resource, an array of resources, or {\"value\": […]}";
-                self.report.push(place.error(azure::INVALID_REQUEST_FORMAT, message).help(help));
+                self.report.push(place.error(INVALID_REQUEST_FORMAT, message).help(help));
             }
         }
     }

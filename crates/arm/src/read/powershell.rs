@@ -4,8 +4,8 @@
 //! repeated as text.
 
 use crate::codes;
+use diagnostic::{At, Diagnostic};
 use document::{Entry, Node, Value};
-use model::{At, Diagnostic};
 
 /// What only PowerShell's resources have: its own have the first, and what stands in them, such as a rule, the others.
 const MARKS: [&[&str]; 2] = [&[RESOURCE_GROUP], &["Id", "Name", "Etag"]];

@@ -5,8 +5,8 @@ use super::beside::{self, Beside};
 use super::kind::Kind;
 use super::{Reader, shape};
 use crate::codes;
+use diagnostic::{Diagnostic, Location};
 use document::{Entry, Node, Place, Value, is_expression};
-use model::{Diagnostic, Location};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use template::{Expanded, Facts, Folder, Given, Others, parameter_names};
@@ -102,7 +102,7 @@ impl Deployment {
             let message = format!("no template asks for '{}'", entry.key.value);
             let warning = Diagnostic::warning(codes::UNUSED_VALUE, &entry.key.at, message);
             let asked = all.iter().flat_map(|it| &it.not_known).map(|(_, expression)| expression.as_str());
-            warning.help(match model::nearest(&entry.key.value, asked) {
+            warning.help(match diagnostic::nearest(&entry.key.value, asked) {
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => "write the expression as the template does, or take it away".to_owned(),
             })
@@ -173,7 +173,7 @@ impl Deployment {
                 .iter()
                 .flat_map(|(it, _)| it.get("parameters").map(Node::entries).unwrap_or_default());
             let error = Diagnostic::error(template::codes::INVALID_TEMPLATE, &entry.key.at, message);
-            found.push(match model::nearest(&entry.key.value, names.map(|it| it.key.value.as_str())) {
+            found.push(match diagnostic::nearest(&entry.key.value, names.map(|it| it.key.value.as_str())) {
                 Some(near) => error.help(format!("did you mean '{near}'?")),
                 None => error.help("take it away"),
             });

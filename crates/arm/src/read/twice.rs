@@ -1,7 +1,7 @@
 //! Objects that stand in two documents: where id and content are the same, they are one.
 
+use diagnostic::Location;
 use document::{Node, Value};
-use model::Location;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the caller is a test")]
 
-use io::{Backend, Interface, Links, Port, Ports, Reception, interface};
+use io::{Backend, Interface, Port, Ports, Reception, interface};
 use packet::{AttachmentId, Frame};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;

@@ -3,8 +3,9 @@
 use super::offline::{self, Files};
 use crate::cli::{Check, Output};
 use ::io::{Backend, Interfaces, Ports, Wanted, Wire};
+use diagnostic::{Diagnostic, Severity};
 use gateway::{Documents, Given, Host, Ids, Settings};
-use model::{Diagnostic, Network, Severity};
+use model::Network;
 use pipeline::Engine;
 use print::Look;
 use serde::Serialize;
@@ -31,7 +32,7 @@ pub(super) fn check(args: &Check, out: &mut impl Write) -> anyhow::Result<ExitCo
     let warnings = found.len() - errors;
     let About { text, ignored } = about;
     let ignored: BTreeMap<String, usize> =
-        ignored.into_iter().map(|(kind, count)| (model::bounded(kind), count)).collect();
+        ignored.into_iter().map(|(kind, count)| (diagnostic::bounded(kind), count)).collect();
     match args.output {
         Output::Json => {
             print::diagnostics_json(out, &found)?;
