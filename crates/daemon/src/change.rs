@@ -12,7 +12,7 @@ use crate::opening::{self, Opened, attached, note_opened, ports_of, put_in_force
 use crate::rest::Resting;
 use crate::stop::Stop;
 use crate::tags::Tags;
-use control::answer::{Confinement, Reloaded, Reloads};
+use answer::{Confinement, Reloaded, Reloads};
 use crossbeam::channel::Receiver;
 use gateway::{Ids, Loaded, Settings};
 use io::watch::Change;

@@ -1,7 +1,7 @@
 //! What a network that was accepted must be able to answer.
 
 use crate::script::Script;
-use control::Question;
+use answer::Question;
 use model::{Diagnostic, Direction, Network, NicIndex, NsgIndex, RouteDestination, SecurityRule, Severity};
 use packet::{Address, Protocol};
 use policy::{Builder, Match, Tuple, reference};
