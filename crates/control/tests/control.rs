@@ -1,7 +1,7 @@
 //! The control socket: who may use it, and what becomes of nonsense.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use control::answer::Reloaded;
+use answer::Reloaded;
 use control::{Answer, Listener, MAX_PEERS, MAX_REQUEST, Refusal, Refused, Request, ask, serve};
 use proptest::prelude::*;
 use serde_json::Value;

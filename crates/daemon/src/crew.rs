@@ -1,8 +1,8 @@
 //! The daemon's threads: each gives up what it does not need, and none begins before all have.
 
 use crate::{CannotStart, worker};
+use answer::Confinement;
 use confine::Role;
-use control::answer::Confinement;
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use nix::sys::signal::{SigSet, Signal};
 use std::path::PathBuf;

@@ -5,7 +5,7 @@ use crate::link::Workers;
 use crate::load::Job;
 use crate::opening::{Opened, put_in_force};
 use crate::tag_watch::{Target, Watched};
-use control::answer::{TagsInForce, TagsRefused};
+use answer::{TagsInForce, TagsRefused};
 use diagnostic::Diagnostic;
 use gateway::{Loaded, NotTaken, Retagged};
 use std::sync::Arc;

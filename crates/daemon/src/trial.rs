@@ -7,7 +7,7 @@ use crate::desk::Shown;
 use crate::link::{Command, Workers};
 use crate::views;
 use analysis::Limits;
-use control::answer::{Differences, FlowRule, NotAdmitted, Trial};
+use answer::{Differences, FlowRule, NotAdmitted, Trial};
 use explain::{Arrivals, Words};
 use packet::Offload;
 use packet::parse::SYN;

@@ -1,7 +1,7 @@
 //! From what the data path counts to what people read.
 
 use crate::link::Report;
-use control::answer::{AttachmentStatus, Drop, Ending, Flow, FlowRule, SnatPool, Tuple, Usage, WorkerStatus};
+use answer::{AttachmentStatus, Drop, Ending, Flow, FlowRule, SnatPool, Tuple, Usage, WorkerStatus};
 use explain::role;
 use flow::State;
 use io::Statistics;

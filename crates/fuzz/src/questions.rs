@@ -1,7 +1,7 @@
 //! What a network that was accepted must be able to answer.
 
 use crate::script::Script;
-use control::Question;
+use answer::Question;
 use diagnostic::{Diagnostic, Severity};
 use model::{Direction, Network, NicIndex, NsgIndex, RouteDestination, SecurityRule};
 use packet::{Address, Protocol};

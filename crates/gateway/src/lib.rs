@@ -101,16 +101,23 @@ pub struct Loaded {
     pub gateway: snapshot::Gateway,
     /// What the daemon itself is told.
     pub settings: Settings,
-    /// The Linux interfaces in the order of the gateway's attachments, as far as they were looked at.
-    pub interfaces: Vec<Option<io::Interface>>,
+    /// How each of the gateway's attachments comes by its interface.
+    pub links: BTreeMap<AttachmentId, Link>,
     /// The attachments that are segments, and where the file says so.
     pub segments: Vec<(AttachmentId, Location)>,
-    /// How each comes by its interface, in the same order.
-    pub wires: Vec<io::Wire>,
     /// How many resources of which types say nothing about packets, such as virtual machines.
     pub ignored: BTreeMap<String, usize>,
     /// What is worth a look.
     pub warnings: Vec<Diagnostic>,
+}
+
+/// The Linux interface of an attachment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Link {
+    /// How the attachment comes by it.
+    pub wire: io::Wire,
+    /// The interface itself, where it was looked at.
+    pub interface: Option<io::Interface>,
 }
 
 /// What the file tells the daemon itself.
@@ -195,9 +202,8 @@ pub fn load_text(path: &Path, text: &str, ids: &mut Ids, host: &Host<'_>) -> Res
             workers: workers(&written),
             hand_off_always: written.engine.hand_off,
         },
-        interfaces: attached.interfaces,
+        links: attached.links,
         segments: attached.segments,
-        wires: attached.wires,
         ignored: documents.ignored,
         warnings: found,
     })

@@ -35,10 +35,10 @@ impl Worker {
         let timeouts = flow::Timeouts::default();
         let settings = Settings { capacity: 1_000, timeouts, seed: [1, 2], worker: 0, workers: 1 };
         let mut links = Ports::new().unwrap();
-        for (attachment, interface) in loaded.gateway.attachments.iter().zip(&loaded.interfaces) {
-            let interface = interface.as_ref().unwrap();
+        for (id, link) in &loaded.links {
+            let interface = link.interface.as_ref().unwrap();
             let mut opened = io::open(interface, Backend::AfPacket, Reception::Own, 1).unwrap();
-            links.put(attachment.id, opened.pop().unwrap());
+            links.put(*id, opened.pop().unwrap());
         }
         let attached = loaded.gateway.attachments.iter().map(|attachment| attachment.id).collect();
         let engine = Engine::new(snapshot, settings, Shared::new(nat::Pools::new([3, 4]), [5, 6])).unwrap();

@@ -4,9 +4,8 @@
 
 mod common;
 
+use answer::{Diagnostic, EffectiveRule, Expansion, NsgResult, Profile, Question, Side, Verbosity};
 use common::*;
-use control::answer::{EffectiveRule, Expansion, NsgResult, Profile, Side};
-use control::{Diagnostic, Question, Verbosity};
 use ipnet::IpNet;
 use model::{Access, Direction, Network, NextHop, NicIndex};
 use packet::{AttachmentId, Frame, Protocol, Time};

@@ -1,6 +1,6 @@
 //! A real engine in the time of a capture, with everybody around it answering.
 
-use control::answer::Walk;
+use answer::Walk;
 use explain::{Arrivals, Asked, Captured, Nowhere};
 use flow::{Timeouts, TooLarge};
 use packet::make::neighbour_reply;

@@ -11,7 +11,7 @@
 //! | `words` | addresses, tags, ports and protocols as people write them |
 //! | `azure` | the answers in Azure's own shape |
 //!
-//! What is asked and answered is plain data of the crate [`control`], so that a daemon answers over its socket what a file
+//! What is asked and answered is plain data of the crate [`answer`], so that a daemon answers over its socket what a file
 //! alone answers.
 
 mod azure;

@@ -1,6 +1,6 @@
 //! Several questions of a diagnostic at once, as Azure's CLI takes them.
 
-use control::answer::Profile;
+use answer::Profile;
 use serde_json::Value;
 
 /// The most questions of one list.

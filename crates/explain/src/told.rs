@@ -2,7 +2,7 @@
 
 use crate::Asked;
 use crate::earlier::{access, earlier};
-use control::answer::{Deciding, FlowRule, Route, Stage, Walk};
+use answer::{Deciding, FlowRule, Route, Stage, Walk};
 use model::NextHop;
 use pipeline::{DropReason, Ending, Explanation, RouteFound};
 use snapshot::{Attachment, AttachmentKind, Gateway, RuleName, Snapshot};
