@@ -14,7 +14,7 @@ use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
 use explain::{Asked, Words};
 use gateway::Settings;
 use packet::AttachmentId;
-use pipeline::Shared;
+use pipeline::{Explanation, Shared};
 use snapshot::{Gateway, Snapshot};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ const POOLS: usize = 10_000;
 
 /// How far the numbers of one worker's flows lie from those of the next.
 const FLOWS_EACH: u64 = 1 << 40;
-/// The most times that a frame is handed over.
+/// The most times that a frame's way from worker to worker is followed: more than it takes while no flow moves meanwhile.
 const HAND_OVERS: usize = 4;
 
 /// What a peer wants of the main thread.
@@ -149,7 +149,7 @@ impl Desk {
         Ok(FlowPage { flows: flows.iter().map(views::flow).collect(), next })
     }
 
-    /// Asks the worker that would receive the packet, and whoever it would be handed over to.
+    /// Asks the first worker, which may receive the packet as well as any, and whoever it would be handed over to.
     fn explain(&self, from: Option<&str>, packet: &Packet) -> Result<Walk, String> {
         let shown = self.shown.load();
         let gateway = &shown.gateway;
@@ -165,11 +165,7 @@ impl Desk {
             let frame = asked.frame.clone();
             self.workers.ask(worker, |reply| Command::Explain { on, frame, offload, is_taken_over, reply })
         };
-        let (mut walk, mut snapshot) = ask(0, false)?;
-        for _ in 0..HAND_OVERS {
-            let Some(owner) = walk.hand_over else { break };
-            (walk, snapshot) = ask(owner, true)?;
-        }
+        let (walk, snapshot) = handed_over(ask)?;
         Ok(explain::answer(gateway, &snapshot, &asked, &walk))
     }
 
@@ -199,6 +195,24 @@ impl Desk {
     }
 }
 
+/// Has the first worker, and then whoever each hands the frame over to, say what becomes of it; whether it is taken over goes along.
+///
+/// # Errors
+/// Where the workers do not answer, or where the frame's way has no end.
+fn handed_over<T>(
+    mut ask: impl FnMut(usize, bool) -> Result<(Explanation, T), String>,
+) -> Result<(Explanation, T), String> {
+    let (mut walk, mut policy) = ask(0, false)?;
+    for _ in 0..HAND_OVERS {
+        let Some(owner) = walk.hand_over else { break };
+        (walk, policy) = ask(owner, true)?;
+    }
+    match walk.hand_over {
+        None => Ok((walk, policy)),
+        Some(_) => Err("the packet's flow goes from worker to worker at this moment; ask again".to_owned()),
+    }
+}
+
 /// The bytes that pairs of hexadecimal digits stand for.
 fn hexadecimal(digits: &str) -> Option<Vec<u8>> {
     let pair = |pair: &[u8]| {
@@ -207,4 +221,41 @@ fn hexadecimal(digits: &str) -> Option<Vec<u8>> {
         Some((digit(high)? << 4 | digit(low)?) as u8)
     };
     digits.as_bytes().chunks(2).map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pipeline::Ending;
+
+    fn walk(hand_over: Option<usize>) -> Explanation {
+        Explanation {
+            stages: Vec::new(),
+            ending: hand_over.is_none().then_some(Ending::Forwarded),
+            denied_by: None,
+            why: None,
+            egress: None,
+            told: None,
+            hand_over,
+        }
+    }
+
+    #[test]
+    fn a_frame_is_followed_to_the_worker_that_judges_it() {
+        let mut asked = Vec::new();
+        let ways = [Some(2), Some(1), None];
+        let (last, worker) = handed_over(|worker, is_taken_over| {
+            asked.push((worker, is_taken_over));
+            Ok((walk(ways[asked.len() - 1]), worker))
+        })
+        .unwrap();
+        assert_eq!((last.ending, worker), (Some(Ending::Forwarded), 1));
+        assert_eq!(asked, [(0, false), (2, true), (1, true)]);
+    }
+
+    #[test]
+    fn a_frame_that_goes_round_is_told_to_nobody_as_waiting() {
+        let round = handed_over(|worker, _| Ok((walk(Some(1 - worker)), ())));
+        assert!(round.is_err_and(|why| why.contains("ask again")));
+    }
 }
