@@ -1,4 +1,6 @@
-//! The main thread: it alone has rights, and so does whatever needs them, one thing at a time and none that takes long.
+//! The main thread: it alone has rights, and so does whatever needs them, one thing at a time.
+//!
+//! What it does may take long, as a reload does that opens many interfaces; `pause.rs` is for what cannot wait so long.
 
 use crate::change::State;
 use crate::desk::{Desk, Wish};

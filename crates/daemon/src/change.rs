@@ -1,6 +1,7 @@
 //! Changing what is in force: a reload here, a change of the host's interfaces in `follow.rs`.
 //!
-//! A reload does everything or nothing. The main thread alone comes here: it has the rights, and nobody else waits for it.
+//! A reload does everything or nothing. The main thread alone comes here: it has the rights. Of the other threads only a peer that
+//! has asked for the reload waits for it, and workers for no longer than it takes to hand them what is ready.
 
 use crate::desk::Shown;
 use crate::follow::look_anew;
