@@ -3,7 +3,7 @@
 //! What it does may take long, as a reload does that opens many interfaces; `pause.rs` is for what cannot wait so long.
 
 use crate::change::State;
-use crate::desk::{Desk, Wish};
+use crate::desk::Desk;
 use crate::errand::{Errand, Errands};
 use crate::follow::Looked;
 use crate::limits::Limits;
@@ -68,7 +68,8 @@ pub(crate) struct Main {
 pub(crate) struct Doors {
     pub(crate) signals: Receiver<i32>,
     pub(crate) notices: Receiver<Notice>,
-    pub(crate) wishes: Receiver<Wish>,
+    /// What the control socket's peers want.
+    pub(crate) errands: Receiver<Errand>,
     /// What the kernel tells of the host's interfaces.
     pub(crate) changes: Receiver<Change>,
     /// That the file of service tags may say something new.
@@ -127,10 +128,8 @@ impl Main {
                         std::thread::sleep(Duration::from_millis(100));
                     }
                 },
-                recv(doors.wishes) -> wish => match wish {
-                    Ok(Wish::Reload(reply)) => self.load(Errand::Reload(vec![reply])),
-                    Ok(Wish::Try(reply)) => self.load(Errand::Try(reply)),
-                    Err(_) => {}
+                recv(doors.errands) -> errand => if let Ok(errand) = errand {
+                    self.load(errand);
                 },
                 recv(self.errands.loader.done) -> done => {
                     if let Some(read) = done.ok().and_then(|done| self.errands.loader.take(done)) {

@@ -4,6 +4,7 @@
 //! the main thread. Nothing here waits for a lock.
 
 use crate::Clock;
+use crate::errand::Errand;
 use crate::link::{Command, Report, Workers};
 use crate::trial::{self, Candidate};
 use crate::views;
@@ -32,15 +33,6 @@ const FLOWS_EACH: u64 = 1 << 40;
 /// The most times that a frame's way from worker to worker is followed: more than it takes while no flow moves meanwhile.
 const HAND_OVERS: usize = 4;
 
-/// What a peer wants of the main thread.
-#[derive(Debug)]
-pub(crate) enum Wish {
-    /// Load the gateway file again.
-    Reload(Sender<Result<Reloaded, String>>),
-    /// Load it without putting it in force.
-    Try(Sender<Result<Box<Candidate>, String>>),
-}
-
 /// What is in force, for everybody to read; the main thread replaces it whole.
 #[derive(Debug)]
 pub(crate) struct Shown {
@@ -61,7 +53,8 @@ pub(crate) struct Desk {
     pub(crate) shared: Arc<Shared>,
     pub(crate) clock: Clock,
     pub(crate) workers: Workers,
-    pub(crate) wishes: Sender<Wish>,
+    /// What peers want of the main thread.
+    pub(crate) errands: Sender<Errand>,
 }
 
 impl Desk {
@@ -171,21 +164,21 @@ impl Desk {
 
     /// Has the gateway file loaded again. On an error nothing has changed.
     fn reload(&self) -> Result<Reloaded, String> {
-        self.wish(Wish::Reload)
+        self.run(|reply| Errand::Reload(vec![reply]))
     }
 
     /// Says what a reload would change, and changes nothing.
     fn try_reload(&self, limit: u32) -> Result<Trial, String> {
         let by = Instant::now() + TRYING;
-        let candidate: Box<Candidate> = self.wish(Wish::Try)?;
+        let candidate: Box<Candidate> = self.run(Errand::Try)?;
         trial::run(*candidate, &self.shown.load_full(), &self.workers, (limit as usize, by))
     }
 
-    /// Waits for what the main thread makes of a wish.
-    fn wish<T>(&self, wish: impl FnOnce(Sender<Result<T, String>>) -> Wish) -> Result<T, String> {
+    /// Waits for what the main thread makes of an errand.
+    fn run<T>(&self, errand: impl FnOnce(Sender<Result<T, String>>) -> Errand) -> Result<T, String> {
         let (reply, answer) = bounded(1);
         let stopping = || String::from("nsgate is stopping");
-        self.wishes.send(wish(reply)).map_err(|_| stopping())?;
+        self.errands.send(errand(reply)).map_err(|_| stopping())?;
         answer.recv_timeout(LOADING).unwrap_or_else(|error| match error {
             RecvTimeoutError::Timeout => Err(format!(
                 "the gateway file is still being loaded after {LOADING:?}; `nsgate status` and the log say what becomes of it"

@@ -54,7 +54,7 @@ const WATCHING: Duration = Duration::from_secs(3600);
 /// the main thread is changing many, until it has opened or closed one more.
 const BREATH: Duration = Duration::from_millis(10);
 /// Peers that may wait for the main thread: all of them.
-const WISHES: usize = control::MAX_PEERS;
+const ERRANDS: usize = control::MAX_PEERS;
 
 /// Why a sound gateway file does not make a daemon on this host.
 #[derive(Debug, thiserror::Error)]
@@ -163,9 +163,9 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
         told: changes_told.clone(),
         is_behind: false,
     };
-    let (wishes, wished) = bounded(WISHES);
+    let (errands, wanted) = bounded(ERRANDS);
     let shown = ArcSwap::from_pointee(state.shown());
-    let desk = Arc::new(Desk { shown, shared, clock, workers: to_workers.clone(), wishes });
+    let desk = Arc::new(Desk { shown, shared, clock, workers: to_workers.clone(), errands });
 
     let mut crew = Crew::new(state.loaded.settings.socket.clone());
     for (nth, work) in loops.into_iter().enumerate() {
@@ -189,7 +189,7 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
     main.look_at_interfaces();
     Ok(Started {
         main,
-        doors: Doors { signals, notices, wishes: wished, changes: changes_told, tags: tags_changed },
+        doors: Doors { signals, notices, errands: wanted, changes: changes_told, tags: tags_changed },
         stop,
     })
 }
