@@ -49,7 +49,7 @@ pub(crate) struct State {
     /// To be felt in the middle of a change, too.
     pub(crate) pulse: Pulse,
     /// What to do when the daemon is told to stop in the middle of a change.
-    pub(crate) stop: Option<Stop>,
+    pub(crate) stop: Stop,
     /// What the kernel tells of the host's interfaces.
     pub(crate) told: Receiver<Change>,
     /// Whether it told something in the middle of a change that nobody has followed yet.
@@ -266,7 +266,7 @@ impl State {
         taken: &mut Vec<(AttachmentId, Before)>,
     ) -> Result<(), String> {
         for one in attached(loaded) {
-            self.pause(&mut Opened::new());
+            self.pause(Vec::new);
             let id = one.attachment.id;
             let before = guard(&mut self.holds, &loaded.gateway, &one, step_of(steps, id))?;
             taken.extend(before.map(|before| (id, before)));
@@ -282,7 +282,7 @@ impl State {
         opened: &mut Opened,
     ) -> Result<(), String> {
         for one in attached(loaded).filter(|one| step_of(steps, one.attachment.id) == Step::Open) {
-            self.pause(opened);
+            self.pause(|| ports_of(std::mem::take(opened)));
             opened.push(opening::open(&one, workers)?);
         }
         Ok(())

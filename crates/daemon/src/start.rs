@@ -146,6 +146,8 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
     let (changed, changes_told) = bounded(CHANGES);
     let mut tags = Tags::new(watched, began);
     tags.loaded(&loaded, began);
+    let (hands, tasks) = bounded(control::MAX_PEERS);
+    let stop = Stop::new(to_workers.clone(), hands.clone(), Arc::clone(&listener));
     let mut state = State {
         tags,
         loaded,
@@ -159,7 +161,7 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
         reloads: Reloads::default(),
         confinement: Confinement::default(),
         pulse: Pulse::new(to_workers.clone(), clock),
-        stop: None,
+        stop: stop.clone(),
         told: changes_told.clone(),
         is_behind: false,
     };
@@ -177,9 +179,7 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
         watch.work();
         warn!("the file of service tags is no longer watched; a reload reads it");
     })?;
-    let hands = start_control(&mut crew, &listener, &desk)?;
-    let stop = Stop::new(to_workers.clone(), hands, listener);
-    state.stop = Some(stop.clone());
+    start_control(&mut crew, listener, &desk, (hands, tasks))?;
     let signals = start_signals(&mut crew, signals, stop.clone())?;
     state.confinement = crew.settle()?;
     desk.shown.store(Arc::new(state.shown()));
@@ -237,26 +237,26 @@ fn start_watch(crew: &mut Crew, mut changes: Changes, changed: Sender<Change>) -
     Ok(())
 }
 
-/// A thread for each peer that there may be, and one that hands them their peers: none makes another later on. Returns
-/// the way to those threads.
+/// A thread for each peer that there may be, and one that hands them their peers: none makes another later on. `hands` is the
+/// way to those threads.
 fn start_control(
     crew: &mut Crew,
-    listener: &Arc<Listener>,
+    listener: Arc<Listener>,
     desk: &Arc<Desk>,
-) -> anyhow::Result<Sender<control::Task>> {
-    let (peers, tasks) = bounded::<control::Task>(control::MAX_PEERS);
+    (hands, tasks): (Sender<control::Task>, Receiver<control::Task>),
+) -> anyhow::Result<()> {
     for number in 0..control::MAX_PEERS {
         let tasks = tasks.clone();
         crew.start(&format!("control-{number}"), Role::Control, None, move || {
             tasks.iter().for_each(|task| task())
         })?;
     }
-    let (listener, desk, hands) = (Arc::clone(listener), Arc::clone(desk), peers.clone());
-    let spawn = move |task| peers.try_send(task).map_err(|_| ErrorKind::WouldBlock.into());
+    let desk = Arc::clone(desk);
+    let spawn = move |task| hands.try_send(task).map_err(|_| ErrorKind::WouldBlock.into());
     crew.start("control", Role::Control, None, move || {
         control::serve(&listener, spawn, move |request| desk.answer(request));
     })?;
-    Ok(hands)
+    Ok(())
 }
 
 /// Everything that the workers need, ready to run on threads of their own.
