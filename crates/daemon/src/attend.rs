@@ -161,8 +161,9 @@ impl Main {
                 recv(watchdog) -> _ => self.state.pulse.beat(),
             }
             if std::mem::take(&mut self.state.is_behind) {
-                self.note_gone(&Interfaces::look());
-                self.look_at_interfaces();
+                let host = Interfaces::look();
+                self.note_gone(&host);
+                self.look_again(&host, |_| true);
             }
         }
     }
@@ -272,13 +273,13 @@ impl Main {
     fn look_for_missing(&mut self) {
         if !self.state.missing.is_empty() {
             let missing = self.state.missing.clone();
-            self.look_again(|id| missing.contains(&id));
+            self.look_again(&Interfaces::look(), |id| missing.contains(&id));
         }
     }
 
     /// Follows what the host has changed on the interfaces: hardware addresses, MTUs, its own addresses.
     pub(crate) fn look_at_interfaces(&mut self) {
-        self.look_again(|_| true);
+        self.look_again(&Interfaces::look(), |_| true);
     }
 
     /// Lets new interfaces have the numbers of those that are attached no more.
@@ -289,8 +290,8 @@ impl Main {
         self.lost.retain(|id, _| !rested.contains(id));
     }
 
-    fn look_again(&mut self, which: impl Fn(AttachmentId) -> bool) {
-        let Looked { is_changed, troubles } = self.state.look_again(&self.workers, which);
+    fn look_again(&mut self, host: &Interfaces, which: impl Fn(AttachmentId) -> bool) {
+        let Looked { is_changed, troubles } = self.state.look_again(&self.workers, host, which);
         if is_changed {
             self.show();
         }

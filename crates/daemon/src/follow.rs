@@ -56,11 +56,15 @@ struct Followed {
 
 impl State {
     /// Looks at the interfaces of some attachments again, and follows what has changed.
-    pub(crate) fn look_again(&mut self, workers: &Workers, which: impl Fn(AttachmentId) -> bool) -> Looked {
-        let host = Interfaces::look();
+    pub(crate) fn look_again(
+        &mut self,
+        workers: &Workers,
+        host: &Interfaces,
+        which: impl Fn(AttachmentId) -> bool,
+    ) -> Looked {
         let mut looked = Looked::default();
-        let changes = self.changes(&host, workers.count(), which, &mut looked);
-        let steps = self.steps(changes.iter().map(Changed::attached), &host, workers.count());
+        let changes = self.changes(host, workers.count(), which, &mut looked);
+        let steps = self.steps(changes.iter().map(Changed::attached), host, workers.count());
         let mut guarded = Vec::new();
         // First all doors are shut: to open one takes long, and until it is guarded the host has what comes by another.
         for changed in changes {
