@@ -7,7 +7,7 @@ use crate::desk::Shown;
 use crate::link::{Command, Workers};
 use crate::views;
 use analysis::Limits;
-use answer::{Differences, FlowRule, NotAdmitted, Trial};
+use answer::{Differences, NotAdmitted, Trial};
 use explain::{Arrivals, Words};
 use packet::Offload;
 use packet::parse::SYN;
@@ -150,8 +150,5 @@ fn judge(engine: &Engine, gateway: &Gateway, flow: &FlowView) -> Option<NotAdmit
         return None;
     };
     let rule = denied_by.and_then(|rule| engine.snapshot().rule_name(rule));
-    refused(
-        reason.slug(),
-        rule.map(|rule| FlowRule { nsg: rule.nsg.to_string(), rule: rule.rule.to_string() }),
-    )
+    refused(reason.slug(), rule.map(explain::flow_rule))
 }
