@@ -39,7 +39,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
     ("control", &["answer"]),
     ("gateway", &["packet", "model", "document", "arm", "nat", "snapshot", "io", "control"]),
     ("confine", &["answer"]),
-    ("views", &["packet", "model", "policy", "snapshot", "answer"]),
+    ("views", &["packet", "model", "policy", "analysis", "snapshot", "answer"]),
     ("print", &["model", "policy", "analysis", "answer"]),
     (
         "daemon",
