@@ -20,7 +20,7 @@ use answer::{Confinement, Reloads};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use confine::Role;
-use control::{Listener, Refused};
+use control::{CannotListen, Listener};
 use crossbeam::channel::{Receiver, Sender, bounded};
 use flow::Timeouts;
 use gateway::{Broken, Host, Ids, Loaded};
@@ -71,7 +71,7 @@ pub enum CannotStart {
     Interface(String),
     /// There is no control socket.
     #[error(transparent)]
-    Socket(#[from] Refused),
+    Socket(#[from] CannotListen),
     /// A thread would have kept rights that it does not need.
     #[error("{0}")]
     Confinement(confine::Error),
