@@ -3,14 +3,14 @@
 //! What it does may take long, as a reload does that opens many interfaces; `pause.rs` is for what cannot wait so long.
 
 use crate::change::State;
+use crate::commands::{Command, Notice, Workers};
 use crate::desk::Desk;
 use crate::errand::{Errand, Errands};
+use crate::figures;
 use crate::follow::Looked;
 use crate::limits::Limits;
-use crate::link::{Command, Notice, Workers};
 use crate::load::Loader;
 use crate::opening::attached;
-use crate::views;
 use crossbeam::channel::{Receiver, never, select, tick};
 use io::watch::Change;
 use io::{Interfaces, LinkState, Wire};
@@ -65,7 +65,7 @@ pub(crate) struct Main {
 
 /// What comes to the main thread.
 #[derive(Debug)]
-pub(crate) struct Doors {
+pub(crate) struct Inbox {
     pub(crate) signals: Receiver<i32>,
     pub(crate) notices: Receiver<Notice>,
     /// What the control socket's peers want.
@@ -104,13 +104,13 @@ impl Main {
     }
 
     /// Attends to whatever comes until a signal says to stop.
-    pub(crate) fn attend(&mut self, doors: &Doors) {
+    pub(crate) fn attend(&mut self, inbox: &Inbox) {
         let (missing, interfaces, rings) = (tick(MISSING), tick(INTERFACES), tick(RINGS));
         let watchdog = self.state.pulse.interval().map_or_else(never, tick);
-        let mut changes = doors.changes.clone();
+        let mut changes = inbox.changes.clone();
         loop {
             select! {
-                recv(doors.signals) -> signal => match signal {
+                recv(inbox.signals) -> signal => match signal {
                     Ok(SIGHUP) => {
                         info!("SIGHUP: loading the gateway file again");
                         self.load(Errand::Reload(Vec::new()));
@@ -121,14 +121,14 @@ impl Main {
                     }
                     Err(_) => return,
                 },
-                recv(doors.notices) -> notice => match notice {
+                recv(inbox.notices) -> notice => match notice {
                     Ok(notice) => self.note(notice),
                     Err(_) => {
                         // The workers are gone and take the process with them.
                         std::thread::sleep(Duration::from_millis(100));
                     }
                 },
-                recv(doors.errands) -> errand => if let Ok(errand) = errand {
+                recv(inbox.errands) -> errand => if let Ok(errand) = errand {
                     self.load(errand);
                 },
                 recv(self.errands.loader.done) -> done => {
@@ -139,7 +139,7 @@ impl Main {
                 recv(self.errands.loader.overdue) -> _ => if let Some(refused) = self.errands.loader.give_up() {
                     self.loaded(refused);
                 },
-                recv(doors.tags) -> _ => {
+                recv(inbox.tags) -> _ => {
                     self.state.tags.changed();
                     self.load(Errand::Tags);
                 }
@@ -148,7 +148,7 @@ impl Main {
                     self.load(Errand::Tags);
                 }
                 recv(changes) -> change => match change {
-                    Ok(change) => self.follow(change, &doors.changes),
+                    Ok(change) => self.follow(change, &inbox.changes),
                     // The watch has ended, and said so; the ticks go on.
                     Err(_) => changes = never(),
                 },
@@ -258,7 +258,7 @@ impl Main {
         let Ok(reports) = self.workers.ask_all_within(FIGURES, |_, reply| Command::Report(reply)) else {
             return;
         };
-        for (id, statistics) in views::links(&reports) {
+        for (id, statistics) in figures::links(&reports) {
             let before = self.lost.insert(id, statistics.ring_drops).unwrap_or_default();
             // A ring that was opened anew counts from zero.
             let frames = statistics.ring_drops.checked_sub(before).unwrap_or(statistics.ring_drops);

@@ -3,10 +3,10 @@
 //! A reload does everything or nothing. The main thread alone comes here: it has the rights. Of the other threads only a peer that
 //! has asked for the reload waits for it, and workers for no longer than it takes to hand them what is ready.
 
+use crate::commands::{Command, Workers};
 use crate::desk::Shown;
 use crate::follow::look_anew;
 use crate::hold::{Attached, Before, Holds};
-use crate::link::{Command, Workers};
 use crate::load::{FileJob, GatewayRead, Job};
 use crate::notify::Pulse;
 use crate::opening::{self, Opened, attached, note_opened, ports_of, put_in_force};

@@ -4,10 +4,10 @@
 //! the main thread. Nothing here waits for a lock.
 
 use crate::Clock;
+use crate::commands::{Command, Report, Workers};
 use crate::errand::Errand;
-use crate::link::{Command, Report, Workers};
+use crate::figures;
 use crate::trial::{self, Candidate};
-use crate::views;
 use answer::{Confinement, FlowPage, Reloaded, Reloads, Status, TagsInForce, Trial, Walk};
 use arc_swap::ArcSwap;
 use control::{Answer, PAGE, Packet, Request};
@@ -68,26 +68,26 @@ impl Desk {
             Request::Flows { from, limit } => self.flows(from, limit).map(Answer::Flows),
             Request::Snat {} => {
                 let usage = self.shared.pools().usage(POOLS);
-                Ok(Answer::Snat(usage.iter().map(views::pool).collect()))
+                Ok(Answer::Snat(usage.iter().map(figures::pool).collect()))
             }
             Request::Drops {} => {
-                let counters = views::sum(&self.reports()?);
+                let counters = figures::sum(&self.reports()?);
                 let shown = self.shown.load();
-                Ok(Answer::Drops(views::drops(&counters, &shown.snapshot)))
+                Ok(Answer::Drops(figures::drops(&counters, &shown.snapshot)))
             }
             Request::Reload {} => self.reload().map(Answer::Reload),
             Request::TryReload { limit } => self.try_reload(limit).map(Box::new).map(Answer::Trial),
             Request::TestIpFlow(question) => {
                 let shown = self.shown.load();
-                let snapshot = ::views::supposed_by_flow(&shown.gateway, &shown.snapshot, &question)?;
-                ::views::test_ip_flow(&snapshot, &question).map(Answer::IpFlow)
+                let snapshot = views::supposed_by_flow(&shown.gateway, &shown.snapshot, &question)?;
+                views::test_ip_flow(&snapshot, &question).map(Answer::IpFlow)
             }
             Request::ListEffectiveNsg { nic } => {
-                ::views::effective_nsgs(&self.shown.load().snapshot, &nic).map(Answer::EffectiveNsgs)
+                views::effective_nsgs(&self.shown.load().snapshot, &nic).map(Answer::EffectiveNsgs)
             }
             Request::RunConfigurationDiagnostic(asked) => {
                 let shown = self.shown.load();
-                let diagnosis = ::views::diagnose_supposing(&shown.gateway, &shown.snapshot, &asked)?;
+                let diagnosis = views::diagnose_supposing(&shown.gateway, &shown.snapshot, &asked)?;
                 Ok(Answer::Diagnosis(diagnosis.0))
             }
             Request::Explain { from, packet } => self.explain(from.as_deref(), &packet).map(Answer::Walk),
@@ -101,11 +101,16 @@ impl Desk {
 
     fn status(&self) -> Result<Status, String> {
         let reports = self.reports()?;
-        let links = views::links(&reports);
+        let links = figures::links(&reports);
         let shown = self.shown.load();
         let attachments = shown.gateway.attachments.iter().map(|attachment| {
             let statistics = links.get(&attachment.id).copied();
-            views::attachment(&shown.gateway, attachment, statistics, shown.missing.contains(&attachment.id))
+            figures::attachment(
+                &shown.gateway,
+                attachment,
+                statistics,
+                shown.missing.contains(&attachment.id),
+            )
         });
         let flows = reports.iter().fold((0, 0), |(used, most), one| (used + one.flows.0, most + one.flows.1));
         Ok(Status {
@@ -117,12 +122,16 @@ impl Desk {
             reloads: shown.reloads.clone(),
             service_tags: shown.tags.clone(),
             confinement: shown.confinement.clone(),
-            flows: views::usage(flows),
+            flows: figures::usage(flows),
             snat_ports_used: self.shared.pools().used_total() as u64,
             frames_waiting: self.shared.waiting() as u64,
             attachments: attachments.collect(),
-            endings: views::endings(&views::sum(&reports)),
-            each_worker: reports.iter().enumerate().map(|(nth, report)| views::worker(nth, report)).collect(),
+            endings: figures::endings(&figures::sum(&reports)),
+            each_worker: reports
+                .iter()
+                .enumerate()
+                .map(|(nth, report)| figures::worker(nth, report))
+                .collect(),
         })
     }
 
@@ -139,7 +148,7 @@ impl Desk {
         let base = worker as u64 * FLOWS_EACH;
         let next_worker = (worker + 1 < self.workers.count()).then_some(base + FLOWS_EACH);
         let next = next.map(|next| base + next as u64).or(next_worker);
-        Ok(FlowPage { flows: flows.iter().map(views::flow).collect(), next })
+        Ok(FlowPage { flows: flows.iter().map(figures::flow).collect(), next })
     }
 
     /// Asks the first worker, which may receive the packet as well as any, and whoever it would be handed over to.

@@ -3,8 +3,8 @@
 //! Each attachment is on its own: one whose change cannot be followed stays as it was, and holds up nobody.
 
 use crate::change::{State, Step, cannot_be_shared_yet, guard, step_of};
+use crate::commands::Workers;
 use crate::hold::{Attached, Before, Holds};
-use crate::link::Workers;
 use crate::opening::{self, Opened, note_opened, ports_of, put_in_force};
 use gateway::{Link, Loaded};
 use io::{Interface, Interfaces, Wanted, Wire};

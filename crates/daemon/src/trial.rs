@@ -3,9 +3,9 @@
 //! All of it happens on the thread of the peer that asked. The workers only tell their flows, a few at a time between two
 //! batches; each is judged here, on an engine of the candidate's own that has seen no packet.
 
+use crate::commands::{Command, Workers};
 use crate::desk::Shown;
-use crate::link::{Command, Workers};
-use crate::views;
+use crate::figures;
 use analysis::Limits;
 use answer::{NotAdmitted, Trial};
 use explain::{Arrivals, Words};
@@ -54,7 +54,7 @@ pub(crate) fn run(
     let snapshot = Snapshot::build(&gateway, &mut Names::default()).map_err(|errors| errors.join("; "))?;
     let engine = bystander(Arc::new(snapshot), &gateway)?;
     let judged = judge_all(&engine, &gateway, workers, (limit.min(MOST), by))?;
-    let policies = ::views::differences(&shown.gateway, &gateway, &Limits::default());
+    let policies = views::differences(&shown.gateway, &gateway, &Limits::default());
     let policies = policies.map_err(|error| error.to_string())?;
     Ok(Trial {
         policies,
@@ -107,7 +107,7 @@ fn judge_all(
 /// Why the first packet of a flow would be dropped; `None` where it would not.
 fn judge(engine: &Engine, gateway: &Gateway, flow: &FlowView) -> Option<NotAdmitted> {
     let refused = |reason: &str, denied_by| {
-        Some(NotAdmitted { flow: views::flow(flow), reason: reason.to_owned(), denied_by })
+        Some(NotAdmitted { flow: figures::flow(flow), reason: reason.to_owned(), denied_by })
     };
     let is_its = |attachment: &&Attachment| attachment.id == flow.on;
     let Some(attachment) = gateway.attachments.iter().find(is_its) else {

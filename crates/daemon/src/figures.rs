@@ -1,6 +1,6 @@
 //! From what the data path counts to what people read.
 
-use crate::link::Report;
+use crate::commands::Report;
 use answer::{AttachmentStatus, Drop, Ending, Flow, SnatPool, Tuple, Usage, WorkerStatus};
 use explain::{flow_rule, role};
 use flow::State;
