@@ -18,7 +18,7 @@ mod server;
 
 pub use client::{Refusal, ask};
 pub use line::Line;
-pub use server::{Listener, MAX_PEERS, Refused, Task, serve};
+pub use server::{CannotListen, Listener, MAX_PEERS, Task, serve};
 
 use answer::{
     Diagnosis, Diagnostic, EffectiveNsg, FlowPage, IpFlow, Question, Reloaded, SnatPool, Status, Trial, Walk,

@@ -1,11 +1,12 @@
 //! Changing what is in force: a reload here, a change of the host's interfaces in `follow.rs`.
 //!
-//! A reload does everything or nothing. The main thread alone comes here: it has the rights, and nobody else waits for it.
+//! A reload does everything or nothing. The main thread alone comes here: it has the rights. Of the other threads only a peer that
+//! has asked for the reload waits for it, and workers for no longer than it takes to hand them what is ready.
 
+use crate::commands::{Command, Workers};
 use crate::desk::Shown;
 use crate::follow::look_anew;
 use crate::hold::{Attached, Before, Holds};
-use crate::link::{Command, Workers};
 use crate::load::{FileJob, GatewayRead, Job};
 use crate::notify::Pulse;
 use crate::opening::{self, Opened, attached, note_opened, ports_of, put_in_force};
@@ -48,7 +49,7 @@ pub(crate) struct State {
     /// To be felt in the middle of a change, too.
     pub(crate) pulse: Pulse,
     /// What to do when the daemon is told to stop in the middle of a change.
-    pub(crate) stop: Option<Stop>,
+    pub(crate) stop: Stop,
     /// What the kernel tells of the host's interfaces.
     pub(crate) told: Receiver<Change>,
     /// Whether it told something in the middle of a change that nobody has followed yet.
@@ -265,7 +266,7 @@ impl State {
         taken: &mut Vec<(AttachmentId, Before)>,
     ) -> Result<(), String> {
         for one in attached(loaded) {
-            self.pause(&mut Opened::new());
+            self.pause(Vec::new);
             let id = one.attachment.id;
             let before = guard(&mut self.holds, &loaded.gateway, &one, step_of(steps, id))?;
             taken.extend(before.map(|before| (id, before)));
@@ -281,7 +282,7 @@ impl State {
         opened: &mut Opened,
     ) -> Result<(), String> {
         for one in attached(loaded).filter(|one| step_of(steps, one.attachment.id) == Step::Open) {
-            self.pause(opened);
+            self.pause(|| ports_of(std::mem::take(opened)));
             opened.push(opening::open(&one, workers)?);
         }
         Ok(())

@@ -3,8 +3,8 @@
 //! Each attachment is on its own: one whose change cannot be followed stays as it was, and holds up nobody.
 
 use crate::change::{State, Step, cannot_be_shared_yet, guard, step_of};
+use crate::commands::Workers;
 use crate::hold::{Attached, Before, Holds};
-use crate::link::Workers;
 use crate::opening::{self, Opened, note_opened, ports_of, put_in_force};
 use gateway::{Link, Loaded};
 use io::{Interface, Interfaces, Wanted, Wire};
@@ -56,23 +56,28 @@ struct Followed {
 
 impl State {
     /// Looks at the interfaces of some attachments again, and follows what has changed.
-    pub(crate) fn look_again(&mut self, workers: &Workers, which: impl Fn(AttachmentId) -> bool) -> Looked {
-        let host = Interfaces::look();
+    pub(crate) fn look_again(
+        &mut self,
+        workers: &Workers,
+        host: &Interfaces,
+        which: impl Fn(AttachmentId) -> bool,
+    ) -> Looked {
         let mut looked = Looked::default();
-        let changes = self.changes(&host, workers.count(), which, &mut looked);
-        let steps = self.steps(changes.iter().map(Changed::attached), &host, workers.count());
-        let (mut guarded, mut followed, mut opened) = (Vec::new(), Vec::new(), Opened::new());
+        let changes = self.changes(host, workers.count(), which, &mut looked);
+        let steps = self.steps(changes.iter().map(Changed::attached), host, workers.count());
+        let mut guarded = Vec::new();
         // First all doors are shut: to open one takes long, and until it is guarded the host has what comes by another.
         for changed in changes {
-            self.pause(&mut opened);
+            self.pause(Vec::new);
             let step = step_of(&steps, changed.attachment.id);
             match guard(&mut self.holds, &self.loaded.gateway, &changed.attached(), step) {
                 Ok(before) => guarded.push(Followed { changed, step, before }),
                 Err(why) => self.leave_as_it_was(&changed, why, &mut looked),
             }
         }
+        let (mut followed, mut opened) = (Vec::new(), Opened::new());
         for Followed { changed, step, before } in guarded {
-            self.pause(&mut opened);
+            self.pause(|| ports_of(std::mem::take(&mut opened)));
             let ports = match step {
                 Step::Open => opening::open(&changed.attached(), workers.count()).map(Some),
                 Step::Away | Step::Wait | Step::Keep => Ok(None),

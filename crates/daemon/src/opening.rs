@@ -1,7 +1,7 @@
 //! From attachments to ports, and from ports to workers.
 
+use crate::commands::{Command, Workers};
 use crate::hold::Attached;
-use crate::link::{Command, Workers};
 use gateway::Loaded;
 use io::{Interface, Port, Reception, Wire};
 use packet::AttachmentId;

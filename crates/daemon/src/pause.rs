@@ -2,16 +2,16 @@
 
 use crate::change::State;
 use crate::hold::{Attached, Holds};
-use crate::opening::{Opened, attached, ports_of};
+use crate::opening::attached;
 use io::{Interfaces, Port};
 use tracing::info;
 
 impl State {
     /// Between two interfaces, which can be many: shows that the daemon lives, shuts what has returned, and ends the daemon
     /// where it is told to stop, with these ports that no worker has. Then this does not return.
-    pub(crate) fn pause(&mut self, opened: &mut Opened) {
-        if let Some(stop) = self.stop.as_ref().filter(|stop| stop.is_asked()) {
-            stop.end(ports_of(std::mem::take(opened)));
+    pub(crate) fn pause(&mut self, ports: impl FnOnce() -> Vec<Port>) {
+        if self.stop.is_asked() {
+            self.stop.end(ports());
         }
         self.shut_what_has_returned();
         self.pulse.beat();
@@ -21,11 +21,7 @@ impl State {
     pub(crate) fn close(&mut self, mut parted: Vec<Port>) {
         while let Some(port) = parted.pop() {
             drop(port);
-            if let Some(stop) = self.stop.as_ref().filter(|stop| stop.is_asked()) {
-                stop.end(parted);
-            }
-            self.shut_what_has_returned();
-            self.pulse.beat();
+            self.pause(|| std::mem::take(&mut parted));
         }
     }
 

@@ -1,13 +1,12 @@
 //! From a gateway file to flowing packets: nothing is open to a packet before the guard is on every interface.
 
-use crate::attend::{Doors, Main};
+use crate::attend::{Inbox, Main};
 use crate::change::State;
-use crate::crew::{self, Crew};
+use crate::commands::{Ends, Notice, Workers};
 use crate::desk::Desk;
 use crate::follow::look_anew;
 use crate::hand_over::{Others, Queue};
 use crate::hold::Holds;
-use crate::link::{Ends, Notice, Workers};
 use crate::load::{self, LOADERS, Loader};
 use crate::notify::Pulse;
 use crate::opening::{self, Opened};
@@ -15,12 +14,13 @@ use crate::rest::Resting;
 use crate::stop::{self, Stop};
 use crate::tag_watch::TagWatch;
 use crate::tags::Tags;
+use crate::threads::{self, Threads};
 use crate::{Clock, worker};
 use answer::{Confinement, Reloads};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use confine::Role;
-use control::{Listener, Refused};
+use control::{CannotListen, Listener};
 use crossbeam::channel::{Receiver, Sender, bounded};
 use flow::Timeouts;
 use gateway::{Broken, Host, Ids, Loaded};
@@ -54,7 +54,7 @@ const WATCHING: Duration = Duration::from_secs(3600);
 /// the main thread is changing many, until it has opened or closed one more.
 const BREATH: Duration = Duration::from_millis(10);
 /// Peers that may wait for the main thread: all of them.
-const WISHES: usize = control::MAX_PEERS;
+const ERRANDS: usize = control::MAX_PEERS;
 
 /// Why a sound gateway file does not make a daemon on this host.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +71,7 @@ pub enum CannotStart {
     Interface(String),
     /// There is no control socket.
     #[error(transparent)]
-    Socket(#[from] Refused),
+    Socket(#[from] CannotListen),
     /// A thread would have kept rights that it does not need.
     #[error("{0}")]
     Confinement(confine::Error),
@@ -83,7 +83,7 @@ pub enum CannotStart {
 /// A daemon whose threads run.
 pub(crate) struct Started {
     pub(crate) main: Main,
-    pub(crate) doors: Doors,
+    pub(crate) inbox: Inbox,
     pub(crate) stop: Stop,
 }
 
@@ -146,6 +146,8 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
     let (changed, changes_told) = bounded(CHANGES);
     let mut tags = Tags::new(watched, began);
     tags.loaded(&loaded, began);
+    let (hands, tasks) = bounded(control::MAX_PEERS);
+    let stop = Stop::new(to_workers.clone(), hands.clone(), Arc::clone(&listener));
     let mut state = State {
         tags,
         loaded,
@@ -159,55 +161,54 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
         reloads: Reloads::default(),
         confinement: Confinement::default(),
         pulse: Pulse::new(to_workers.clone(), clock),
-        stop: None,
+        stop: stop.clone(),
         told: changes_told.clone(),
         is_behind: false,
     };
-    let (wishes, wished) = bounded(WISHES);
+    let (errands, wanted) = bounded(ERRANDS);
     let shown = ArcSwap::from_pointee(state.shown());
-    let desk = Arc::new(Desk { shown, shared, clock, workers: to_workers.clone(), wishes });
+    let desk = Arc::new(Desk { shown, shared, clock, workers: to_workers.clone(), errands });
 
-    let mut crew = Crew::new(state.loaded.settings.socket.clone());
+    let mut threads = Threads::new(state.loaded.settings.socket.clone());
     for (nth, work) in loops.into_iter().enumerate() {
-        crew.start(&format!("worker-{nth}"), Role::Worker, Some(nth), move || work.run_or_exit())?;
+        threads.start(&format!("worker-{nth}"), Role::Worker, Some(nth), move || work.run_or_exit())?;
     }
-    let loader = start_loader(&mut crew)?;
-    start_watch(&mut crew, changes, changed)?;
-    crew.start("tag-watch", Role::Watch, None, move || {
+    let loader = start_loader(&mut threads)?;
+    start_watch(&mut threads, changes, changed)?;
+    threads.start("tag-watch", Role::Watch, None, move || {
         watch.work();
         warn!("the file of service tags is no longer watched; a reload reads it");
     })?;
-    let hands = start_control(&mut crew, &listener, &desk)?;
-    let stop = Stop::new(to_workers.clone(), hands, listener);
-    state.stop = Some(stop.clone());
-    let signals = start_signals(&mut crew, signals, stop.clone())?;
-    state.confinement = crew.settle()?;
+    start_control(&mut threads, listener, &desk, (hands, tasks))?;
+    let signals = start_signals(&mut threads, signals, stop.clone())?;
+    state.confinement = threads.settle()?;
     desk.shown.store(Arc::new(state.shown()));
-    crew.begin();
+    threads.begin();
     let mut main = Main::new(state, desk, to_workers, loader);
     // Opening may have taken long, too.
     main.look_at_interfaces();
     Ok(Started {
         main,
-        doors: Doors { signals, notices, wishes: wished, changes: changes_told, tags: tags_changed },
+        inbox: Inbox { signals, notices, errands: wanted, changes: changes_told, tags: tags_changed },
         stop,
     })
 }
 
-fn start_loader(crew: &mut Crew) -> anyhow::Result<Loader> {
+fn start_loader(threads: &mut Threads) -> anyhow::Result<Loader> {
     let (loader, jobs, results) = Loader::channels();
     for number in 0..LOADERS {
         let (jobs, results) = (jobs.clone(), results.clone());
-        crew.start(&format!("loader-{number}"), Role::Loader, None, move || load::work(&jobs, &results))?;
+        threads
+            .start(&format!("loader-{number}"), Role::Loader, None, move || load::work(&jobs, &results))?;
     }
     Ok(loader)
 }
 
-fn start_signals(crew: &mut Crew, mut signals: Signals, stop: Stop) -> anyhow::Result<Receiver<i32>> {
+fn start_signals(threads: &mut Threads, mut signals: Signals, stop: Stop) -> anyhow::Result<Receiver<i32>> {
     let (sender, receiver) = bounded(SIGNALS);
-    crew.start("signals", Role::Control, None, move || {
+    threads.start("signals", Role::Control, None, move || {
         // What has come since the others stopped hearing waits for this one.
-        let _ = crew::heard().thread_unblock();
+        let _ = threads::heard().thread_unblock();
         for signal in signals.forever() {
             if signal != SIGHUP {
                 stop.ask();
@@ -223,8 +224,8 @@ fn start_signals(crew: &mut Crew, mut signals: Signals, stop: Stop) -> anyhow::R
 }
 
 /// Passes on what the kernel tells of the host's interfaces.
-fn start_watch(crew: &mut Crew, mut changes: Changes, changed: Sender<Change>) -> anyhow::Result<()> {
-    crew.start("watch", Role::Control, None, move || {
+fn start_watch(threads: &mut Threads, mut changes: Changes, changed: Sender<Change>) -> anyhow::Result<()> {
+    threads.start("watch", Role::Control, None, move || {
         while changes.wait(WATCHING).is_ok() {
             while let Some(change) = changes.next_change() {
                 // What does not fit is found when the main thread looks by itself.
@@ -237,26 +238,26 @@ fn start_watch(crew: &mut Crew, mut changes: Changes, changed: Sender<Change>) -
     Ok(())
 }
 
-/// A thread for each peer that there may be, and one that hands them their peers: none makes another later on. Returns
-/// the way to those threads.
+/// A thread for each peer that there may be, and one that hands them their peers: none makes another later on. `hands` is the
+/// way to those threads.
 fn start_control(
-    crew: &mut Crew,
-    listener: &Arc<Listener>,
+    threads: &mut Threads,
+    listener: Arc<Listener>,
     desk: &Arc<Desk>,
-) -> anyhow::Result<Sender<control::Task>> {
-    let (peers, tasks) = bounded::<control::Task>(control::MAX_PEERS);
+    (hands, tasks): (Sender<control::Task>, Receiver<control::Task>),
+) -> anyhow::Result<()> {
     for number in 0..control::MAX_PEERS {
         let tasks = tasks.clone();
-        crew.start(&format!("control-{number}"), Role::Control, None, move || {
+        threads.start(&format!("control-{number}"), Role::Control, None, move || {
             tasks.iter().for_each(|task| task())
         })?;
     }
-    let (listener, desk, hands) = (Arc::clone(listener), Arc::clone(desk), peers.clone());
-    let spawn = move |task| peers.try_send(task).map_err(|_| ErrorKind::WouldBlock.into());
-    crew.start("control", Role::Control, None, move || {
+    let desk = Arc::clone(desk);
+    let spawn = move |task| hands.try_send(task).map_err(|_| ErrorKind::WouldBlock.into());
+    threads.start("control", Role::Control, None, move || {
         control::serve(&listener, spawn, move |request| desk.answer(request));
     })?;
-    Ok(hands)
+    Ok(())
 }
 
 /// Everything that the workers need, ready to run on threads of their own.
@@ -265,29 +266,29 @@ fn make_workers(
     snapshot: &Arc<Snapshot>,
     shared: &Arc<Shared>,
     clock: Clock,
-    ports: Vec<Vec<(AttachmentId, Port)>>,
+    opened: Vec<Vec<(AttachmentId, Port)>>,
 ) -> anyhow::Result<(Workers, Receiver<Notice>, Vec<worker::Loop>)> {
     let workers = loaded.settings.workers;
-    let each_links = (0..workers).map(|_| Ports::new()).collect::<Result<Vec<_>, _>>();
-    let mut each_links = each_links.map_err(|error| CannotStart::Interface(error.to_string()))?;
-    for (links, ports) in each_links.iter_mut().zip(ports) {
-        ports.into_iter().for_each(|(id, port)| links.put(id, port));
+    let each = (0..workers).map(|_| Ports::new()).collect::<Result<Vec<_>, _>>();
+    let mut each = each.map_err(|error| CannotStart::Interface(error.to_string()))?;
+    for (ports, opened) in each.iter_mut().zip(opened) {
+        opened.into_iter().for_each(|(id, port)| ports.put(id, port));
     }
-    let queues: Vec<_> = each_links.iter().map(|links| (Arc::new(Queue::new()), links.waker())).collect();
-    let (to_workers, each_ends, notices) = Workers::channels(each_links.iter().map(Ports::waker).collect());
+    let queues: Vec<_> = each.iter().map(|ports| (Arc::new(Queue::new()), ports.waker())).collect();
+    let (to_workers, each_ends, notices) = Workers::channels(each.iter().map(Ports::waker).collect());
     let timeouts = Timeouts { idle: loaded.gateway.flow_idle, ..Timeouts::default() };
     let (capacity, seed) = (loaded.settings.flow_capacity, seed()?);
     let attached: Vec<_> = loaded.gateway.attachments.iter().map(|attachment| attachment.id).collect();
-    let make = |(worker, (links, ends)): (usize, (Ports, Ends))| {
+    let make = |(worker, (ports, ends)): (usize, (Ports, Ends))| {
         let settings = Settings { capacity, timeouts, seed, worker, workers };
         let engine = Engine::new(Arc::clone(snapshot), settings, Arc::clone(shared))?;
         let (attached, others) = (attached.clone(), Others::new(queues.clone()));
         let (queue, _) = &queues[worker];
         let detour = loaded.settings.hand_off_always.then_some((worker + 1) % workers);
         let (queue, leaving) = (Arc::clone(queue), Vec::with_capacity(Ports::BATCH));
-        Ok(worker::Loop { clock, links, engine, attached, queue, taken: 0, leaving, others, detour, ends })
+        Ok(worker::Loop { clock, ports, engine, attached, queue, taken: 0, leaving, others, detour, ends })
     };
-    let loops = each_links.into_iter().zip(each_ends).enumerate().map(make);
+    let loops = each.into_iter().zip(each_ends).enumerate().map(make);
     let loops = loops.collect::<Result<_, flow::TooLarge>>();
     let loops = loops.map_err(|error| CannotStart::Size(format!("flows.capacity: {error}")))?;
     Ok((to_workers, notices, loops))

@@ -1,7 +1,7 @@
 //! The service tags in force, and their file, which is taken whole when it is good.
 
 use crate::change::State;
-use crate::link::Workers;
+use crate::commands::Workers;
 use crate::load::Job;
 use crate::opening::{Opened, put_in_force};
 use crate::tag_watch::{Target, Watched};

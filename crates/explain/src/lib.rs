@@ -25,5 +25,5 @@ pub use arrivals::{Arrival, Arrivals, Nowhere};
 pub use asked::{Asked, named};
 pub use captured::{Captured, NotJudged};
 pub use earlier::{MAX_EARLIER, earlier};
-pub use told::{answer, role};
+pub use told::{answer, flow_rule, role};
 pub use words::Words;

@@ -42,10 +42,12 @@
 //! | `templates` | what the templates among them are given, and come to |
 //! | `attach`, `inside`, `outside`, `on_premises` | whether the attachments fit the network and the host |
 //! | `host` | what the host's interfaces are, as far as they count ([`Host`]) |
+//! | `narrow` | which links are too narrow for IPv6 |
 //! | `members` | which members of application security groups no rule sees |
 //! | `peek` | what a broken file still says: its socket, its interfaces |
 //! | `later` | what is found only once it has been loaded |
 //! | `tags` | whether a newer file of service tags will do ([`retag`]) |
+//! | `codes`, `broken` | what each error is called, and all of a file's as one ([`Broken`]) |
 //!
 //! An interface keeps its number ([`Ids`]) over reloads, so that flows of an unchanged attachment live on.
 
@@ -146,20 +148,6 @@ pub fn load(path: &Path, ids: &mut Ids, host: &Host<'_>) -> Result<Loaded, Vec<D
     load_text(path, &text, ids, host)
 }
 
-/// What a network alone comes to, as a gateway file would that names its documents and nothing else.
-pub fn without_file(network: model::Network) -> snapshot::Gateway {
-    snapshot::Gateway {
-        network: Arc::new(network),
-        attachments: Vec::new(),
-        default_public_ips: Vec::new(),
-        default_outbound_access: false,
-        snat_ports: nat::Ports::ALL,
-        ports_per_vm: nat::CAPACITY as u32,
-        flow_idle: IDLE,
-        snat_idle: IDLE,
-    }
-}
-
 /// The same from a text; `path` is what its relative paths are relative to.
 ///
 /// # Errors
@@ -207,6 +195,20 @@ pub fn load_text(path: &Path, text: &str, ids: &mut Ids, host: &Host<'_>) -> Res
         ignored: documents.ignored,
         warnings: found,
     })
+}
+
+/// What a network alone comes to, as a gateway file would that names its documents and nothing else.
+pub fn without_file(network: model::Network) -> snapshot::Gateway {
+    snapshot::Gateway {
+        network: Arc::new(network),
+        attachments: Vec::new(),
+        default_public_ips: Vec::new(),
+        default_outbound_access: false,
+        snat_ports: nat::Ports::ALL,
+        ports_per_vm: nat::CAPACITY as u32,
+        flow_idle: IDLE,
+        snat_idle: IDLE,
+    }
 }
 
 /// Those that the file says, or one fewer than the cores, because senders and receivers need one too; one where there are

@@ -40,7 +40,7 @@ const MAY_USE: [(&str, &[&str]); 27] = [
     ("control", &["answer"]),
     ("gateway", &["packet", "diagnostic", "model", "document", "arm", "nat", "snapshot", "io", "control"]),
     ("confine", &["answer"]),
-    ("views", &["packet", "diagnostic", "model", "policy", "snapshot", "answer"]),
+    ("views", &["packet", "diagnostic", "model", "policy", "analysis", "snapshot", "answer"]),
     ("print", &["diagnostic", "policy", "analysis", "answer"]),
     (
         "daemon",

@@ -1,4 +1,4 @@
-//! The checks that every packet passes before anybody asks what it is for.
+//! Checks of one packet by itself or beside what is known of its flow; `path.rs` says which packets pass which, and when.
 
 use crate::Action;
 use crate::DropReason;

@@ -205,4 +205,15 @@ impl Ending {
             Self::Dropped(reason) => reason.slug(),
         }
     }
+
+    /// One plain sentence for people.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Forwarded => "Sent on.",
+            Self::Answered => "Answered by the gateway itself.",
+            Self::Consumed => "Taken in by the gateway.",
+            Self::PassedToHost => "Left to this host's own network stack.",
+            Self::Dropped(reason) => reason.text(),
+        }
+    }
 }

@@ -21,6 +21,7 @@
 //! | `unordered` | whether anything says so |
 //! | `found` | which resource a name means |
 //! | `reference` | what one resource may ask about another |
+//! | `findings`, `way` | what is wrong, each fault once, and where it stands |
 
 mod declare;
 mod declared;

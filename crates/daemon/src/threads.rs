@@ -10,7 +10,7 @@ use std::thread::Builder;
 
 /// Threads that are starting.
 #[derive(Debug)]
-pub(crate) struct Crew {
+pub(crate) struct Threads {
     /// The control socket.
     socket: PathBuf,
     started: usize,
@@ -21,7 +21,7 @@ pub(crate) struct Crew {
     may_begin: Receiver<()>,
 }
 
-impl Crew {
+impl Threads {
     /// Nobody yet.
     pub(crate) fn new(socket: PathBuf) -> Self {
         let (report, reports) = unbounded();
@@ -90,23 +90,23 @@ mod tests {
     use super::*;
 
     /// Two threads that tell when they work.
-    fn two() -> (Crew, Receiver<usize>) {
-        let mut crew = Crew::new("/run/nsgate/control.sock".into());
+    fn two() -> (Threads, Receiver<usize>) {
+        let mut threads = Threads::new("/run/nsgate/control.sock".into());
         let (works, worked) = unbounded();
         for number in 0..2 {
             let works = works.clone();
             let work = move || works.send(number).unwrap();
-            crew.start(&format!("control-{number}"), Role::Control, None, work).unwrap();
+            threads.start(&format!("control-{number}"), Role::Control, None, work).unwrap();
         }
-        (crew, worked)
+        (threads, worked)
     }
 
     #[test]
     fn confined_threads_wait_until_all_begin() {
-        let (crew, worked) = two();
-        assert!(crew.reports.iter().take(2).all(|confined| confined.is_ok()));
+        let (threads, worked) = two();
+        assert!(threads.reports.iter().take(2).all(|confined| confined.is_ok()));
         assert!(worked.is_empty());
-        crew.begin();
+        threads.begin();
         let mut worked: Vec<_> = worked.iter().collect();
         worked.sort_unstable();
         assert_eq!(worked, [0, 1]);
@@ -114,8 +114,8 @@ mod tests {
 
     #[test]
     fn where_the_daemon_cannot_start_nobody_works() {
-        let (crew, worked) = two();
-        drop(crew);
+        let (threads, worked) = two();
+        drop(threads);
         assert_eq!(worked.iter().count(), 0);
     }
 }
