@@ -27,7 +27,7 @@ use tracing::{error, info, warn};
 const MISSING: Duration = Duration::from_secs(2);
 /// How often full rings and silent workers are looked for.
 const RINGS: Duration = Duration::from_secs(10);
-/// How often hardware addresses, MTUs and the host's own addresses are looked at, should nobody have told of a change.
+/// How often guards, hardware addresses, MTUs and the host's own addresses are looked at, should nobody have told of a change.
 const INTERFACES: Duration = Duration::from_secs(10);
 /// How long a worker may take to say what its rings have lost.
 const FIGURES: Duration = Duration::from_secs(1);
@@ -154,16 +154,16 @@ impl Main {
                 },
                 recv(missing) -> _ => self.look_for_missing(),
                 recv(interfaces) -> _ => {
-                    self.look_at_interfaces();
+                    self.look_at_everything();
                     self.give_back_numbers();
                 }
                 recv(rings) -> _ => self.look_at_rings(),
                 recv(watchdog) -> _ => self.state.pulse.beat(),
             }
             if std::mem::take(&mut self.state.is_behind) {
-                let host = Interfaces::look();
-                self.note_gone(&host);
-                self.look_again(&host, |_| true);
+                let gone = std::mem::take(&mut self.state.gone_meanwhile);
+                gone.into_iter().for_each(|index| self.gone(index));
+                self.look_at_everything();
             }
         }
     }
@@ -199,12 +199,26 @@ impl Main {
 
     /// Follows what the kernel has told of the host's interfaces, and whatever else it has told meanwhile.
     fn follow(&mut self, change: Change, more: &Receiver<Change>) {
+        let mut may_be_open = false;
         for change in std::iter::once(change).chain(more.try_iter()) {
-            if let Change::Gone { index, .. } = change {
-                self.gone(index);
+            match change {
+                Change::Gone { index, .. } => self.gone(index),
+                Change::Everything | Change::Opened { .. } => may_be_open = true,
+                Change::Link { .. } | Change::Address { .. } => {}
             }
         }
-        self.look_at_interfaces();
+        match may_be_open {
+            true => self.look_at_everything(),
+            false => self.look_at_interfaces(),
+        }
+    }
+
+    /// Looks whether interfaces are gone or have lost their guard without anybody's having told, and follows what has changed.
+    pub(crate) fn look_at_everything(&mut self) {
+        let host = Interfaces::look();
+        self.note_gone(&host);
+        self.state.shut_what_is_open(&host);
+        self.look_again(&host, |_| true);
     }
 
     /// Takes note of interfaces that are gone, should nobody have told of it yet.

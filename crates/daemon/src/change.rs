@@ -54,6 +54,9 @@ pub(crate) struct State {
     pub(crate) told: Receiver<Change>,
     /// Whether it told something in the middle of a change that nobody has followed yet.
     pub(crate) is_behind: bool,
+    /// The numbers of interfaces that it told gone then. One that is back by the time of a look may have kept its own, but
+    /// neither its guard nor the daemon's sockets.
+    pub(crate) gone_meanwhile: BTreeSet<u32>,
 }
 
 /// What a change means for one attachment.

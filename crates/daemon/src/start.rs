@@ -32,7 +32,7 @@ use pipeline::{Engine, Settings, Shared};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use snapshot::{Names, Snapshot};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -164,6 +164,7 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
         stop: stop.clone(),
         told: changes_told.clone(),
         is_behind: false,
+        gone_meanwhile: BTreeSet::new(),
     };
     let (errands, wanted) = bounded(ERRANDS);
     let shown = ArcSwap::from_pointee(state.shown());

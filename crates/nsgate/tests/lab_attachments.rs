@@ -209,6 +209,25 @@ fn a_renamed_interface_keeps_its_guard_under_its_new_name() {
 }
 
 #[test]
+fn a_guard_that_is_taken_off_is_back_at_once() {
+    let Some(site) = site() else { return };
+    let daemon =
+        start(&site, &file(&[nic("interface", "vm1", "vm1-nic"), nic("interface", "vm3", "vm3-nic")]));
+    let before = guard(&site.gateway, "vm3");
+    assert!(before.is_some());
+    for words in ["tc qdisc del dev vm3 clsact", "tc filter del dev vm3 ingress"] {
+        site.gateway.run(words);
+        assert!(soon(|| guard(&site.gateway, "vm3") == before), "{words}: {}", daemon.log());
+        assert!(
+            soon(|| daemon.log().contains("it was there without its guard: guarded")),
+            "{}",
+            daemon.log()
+        );
+    }
+    assert!(is_answered(&site, &site.vm3), "{}", daemon.log());
+}
+
+#[test]
 fn an_interface_that_vanishes_again_is_reported_again() {
     let Some(site) = site() else { return };
     let machines = ["vm1", "vm3"].map(|name| nic("interface", name, &format!("{name}-nic")));
