@@ -22,7 +22,6 @@ use confine::Role;
 use control::answer::{Confinement, Reloads};
 use control::{Listener, Refused};
 use crossbeam::channel::{Receiver, Sender, bounded};
-use flow::Timeouts;
 use gateway::{Broken, Host, Ids, Loaded};
 use io::watch::{Change, Changes};
 use io::{Interfaces, Port, Ports, Wanted};
@@ -275,11 +274,10 @@ fn make_workers(
     }
     let queues: Vec<_> = each_links.iter().map(|links| (Arc::new(Queue::new()), links.waker())).collect();
     let (to_workers, each_ends, notices) = Workers::channels(each_links.iter().map(Ports::waker).collect());
-    let timeouts = Timeouts { idle: loaded.gateway.flow_idle, ..Timeouts::default() };
     let (capacity, seed) = (loaded.settings.flow_capacity, seed()?);
     let attached: Vec<_> = loaded.gateway.attachments.iter().map(|attachment| attachment.id).collect();
     let make = |(worker, (links, ends)): (usize, (Ports, Ends))| {
-        let settings = Settings { capacity, timeouts, seed, worker, workers };
+        let settings = Settings { capacity, seed, worker, workers };
         let engine = Engine::new(Arc::clone(snapshot), settings, Arc::clone(shared))?;
         let (attached, others) = (attached.clone(), Others::new(queues.clone()));
         let (queue, _) = &queues[worker];
