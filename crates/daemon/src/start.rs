@@ -22,7 +22,6 @@ use arc_swap::ArcSwap;
 use confine::Role;
 use control::{CannotListen, Listener};
 use crossbeam::channel::{Receiver, Sender, bounded};
-use flow::Timeouts;
 use gateway::{Broken, Host, Ids, Loaded};
 use io::watch::{Change, Changes};
 use io::{Interfaces, Port, Ports, Wanted};
@@ -277,11 +276,10 @@ fn make_workers(
     }
     let queues: Vec<_> = each.iter().map(|ports| (Arc::new(Queue::new()), ports.waker())).collect();
     let (to_workers, each_ends, notices) = Workers::channels(each.iter().map(Ports::waker).collect());
-    let timeouts = Timeouts { idle: loaded.gateway.flow_idle, ..Timeouts::default() };
     let (capacity, seed) = (loaded.settings.flow_capacity, seed()?);
     let attached: Vec<_> = loaded.gateway.attachments.iter().map(|attachment| attachment.id).collect();
     let make = |(worker, (ports, ends)): (usize, (Ports, Ends))| {
-        let settings = Settings { capacity, timeouts, seed, worker, workers };
+        let settings = Settings { capacity, seed, worker, workers };
         let engine = Engine::new(Arc::clone(snapshot), settings, Arc::clone(shared))?;
         let (attached, others) = (attached.clone(), Others::new(queues.clone()));
         let (queue, _) = &queues[worker];

@@ -70,8 +70,7 @@ pub(crate) fn run(
 
 /// An engine that judges first packets and keeps nothing of them.
 fn bystander(snapshot: Arc<Snapshot>, gateway: &Gateway) -> Result<Engine, String> {
-    let timeouts = flow::Timeouts::default();
-    let settings = Settings { capacity: 1, timeouts, seed: [0; 2], worker: 0, workers: 1 };
+    let settings = Settings { capacity: 1, seed: [0; 2], worker: 0, workers: 1 };
     let shared = Shared::new(nat::Pools::of([0; 2], gateway.snat_ports), [0; 2]);
     Engine::new(snapshot, settings, shared).map_err(|error| error.to_string())
 }

@@ -12,7 +12,7 @@
 //!                               Closed  ◄── from every state: RST with the sequence number expected next
 //! ```
 //!
-//! The shape is that of RFC 6146, section 3.5.2, with the timers of [`Timeouts`](crate::Timeouts). A gateway
+//! The shape is that of RFC 6146, section 3.5.2, with the times of [`timeouts`](crate::timeouts). A gateway
 //! sees each packet before its receiver does and never knows whether it arrives, so every rule here errs on the side
 //! of keeping the record: a wrong belief costs an idle time, a lost record costs a connection.
 //!
@@ -34,7 +34,7 @@
 //! * A RST never prolongs a flow's life (RFC 7857, section 3.1, forbids it to one that answers an inbound packet).
 //!
 //! Deviates: RFC 6146 keeps a reset flow for 4 minutes and revives it by the next packet; here it lingers for
-//! `Timeouts::reset` and nothing prolongs that. RFC 7857, section 2.2, asks for the same 4 minutes.
+//! 15 seconds and nothing prolongs that. RFC 7857, section 2.2, asks for the same 4 minutes.
 //! Deviates: RFC 6146 starts no session in mid-stream; here the first packet of any kind makes a record, since the
 //! rules have judged it (a restart of the gateway breaks no connection).
 

@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::key;
-use flow::{NewFlow, Segment, Side, State, Table, Timeouts, Touched};
+use common::{IDLE, key};
+use flow::{NewFlow, Segment, Side, State, Table, Touched};
 use packet::parse::{ACK, FIN, RST, SYN};
 use packet::{Owner, Time};
 use std::time::Duration;
@@ -23,12 +23,12 @@ const ISN: [u32; 2] = [u32::MAX - 50, 5_000];
 
 impl Talk {
     fn begin(segment: Segment) -> Self {
-        let mut table = Table::new(1, Timeouts::default(), [5, 6]).unwrap();
+        let mut table = Table::new(1, [5, 6]).unwrap();
         let new = NewFlow {
             initiator: key(0),
             responder: key(0).reversed(),
             owner: Owner::default(),
-            idle: None,
+            idle: IDLE,
             action: (),
         };
         table.insert(new, Time::ZERO, segment, 1, 60).unwrap();

@@ -32,8 +32,7 @@ impl Worker {
         let find = |wanted: &io::Wanted<'_>| io::Interfaces::look().describe(wanted);
         let loaded = gateway::load(file, &mut Ids::default(), &Host::Needed(&find)).unwrap();
         let snapshot = Arc::new(Snapshot::build(&loaded.gateway, &mut Names::default()).unwrap());
-        let timeouts = flow::Timeouts::default();
-        let settings = Settings { capacity: 1_000, timeouts, seed: [1, 2], worker: 0, workers: 1 };
+        let settings = Settings { capacity: 1_000, seed: [1, 2], worker: 0, workers: 1 };
         let mut links = Ports::new().unwrap();
         for (id, link) in &loaded.links {
             let interface = link.interface.as_ref().unwrap();
