@@ -84,6 +84,8 @@ reasons! {
     // Whether the sender may use this address here.
     SpoofedMac, "spoofed-mac", "The sender's hardware address is not the one that the gateway file enforces.";
     SpoofedSource, "spoofed-source", "The source address does not belong to this attachment.";
+    SpoofedNeighbour, "spoofed-neighbour", "The ARP or IPv6 neighbour message claims an address that is not its sender's to have here.";
+    ContradictedNeighbour, "contradicted-neighbour", "A claim to the address of a neighbour that is known elsewhere: it is asked, and has the first word.";
     Land, "land", "The source address is the destination's too (LAND): nothing goes over the network to its sender.";
     Martian, "martian", "The source address can not be anybody's on this attachment.";
 

@@ -60,6 +60,11 @@ fn reached(reason: DropReason) -> Lab {
             with(lab, "vm1", udp(VM1, VM3).macs([4; 6], to))
         }
         SpoofedSource => with(build(), "vm1", udp(VM3, VM1)),
+        SpoofedNeighbour => with(build(), "vm1", arp_reply([2; 6], VM3, [2; 6], "10.0.1.1")),
+        ContradictedNeighbour => {
+            let lab = with(build(), "vm1", udp(VM1, VM3));
+            with(lab, "vm3", arp_reply([4; 6], VM3, [2; 6], "10.0.2.1"))
+        }
         Land => with(build(), "vm1", udp(VM1, VM1)),
         Martian => with(build(), "internet", udp("127.0.0.1", "203.0.113.10")),
         FragmentOverlap => {

@@ -87,6 +87,36 @@ fn every_address_is_answered_but_the_askers_own() {
 }
 
 #[test]
+fn who_claims_an_address_of_others_is_named() {
+    let mut lab = blueprint().build();
+    let (mac, own) = (lab.host_mac("vm1"), lab.gateway_mac("vm1"));
+    for claimed in [VM2, VM3, ROUTER, FAR] {
+        for frame in [
+            neighbour_solicitation(mac, claimed, ROUTER),
+            neighbour_solicitation(mac, claimed, VM2),
+            neighbour_advertisement(mac, claimed, own, ROUTER),
+        ] {
+            assert!(lab.send("vm1", frame).frames.is_empty(), "{claimed}");
+            lab.expect([("spoofed-neighbour", 1)]);
+        }
+    }
+    lab.send("vm1", neighbour_advertisement(mac, "fe80::4", own, ROUTER));
+    lab.expect([("consumed", 1)]);
+    for said in [
+        neighbour_solicitation(lab.host_mac("internet"), PUBLIC1, "2001:db8:ffff::1"),
+        neighbour_advertisement(
+            lab.host_mac("internet"),
+            PUBLIC1,
+            lab.gateway_mac("internet"),
+            "2001:db8:ffff::2",
+        ),
+    ] {
+        lab.send("internet", said);
+        lab.expect([("spoofed-neighbour", 1)]);
+    }
+}
+
+#[test]
 fn on_a_segment_neighbours_answer_for_their_own_link_local_addresses() {
     let mut lab = Blueprint::default().dual_stack().segment("web").build();
     let mac = lab.host_mac("vm1");
