@@ -77,7 +77,7 @@ fn walk_packet<O: Observer>(
     packet: Packet,
     seen: &mut O,
 ) -> Result<Step, Refusal> {
-    if checks::is_housekeeping(&packet) {
+    if checks::is_housekeeping(link, &packet)? {
         return Ok(Step::Ignore);
     }
     checks::hardware(link, frame.bytes, packet.destination)?;

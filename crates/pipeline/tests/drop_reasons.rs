@@ -54,6 +54,8 @@ fn reached(reason: DropReason) -> Lab {
         Multicast => with(build(), "vm1", udp(VM1, "224.0.0.1")),
         UnsupportedProtocol => with(build(), "vm1", ipv4(VM1, VM3).protocol(47).data(8)),
         UnsupportedIcmp => with(build(), "vm1", ipv4(VM1, VM3).icmp(5, 0, 0)),
+        RouterAdvertisement => with(build(), "vm1", ipv6("fe80::4", "ff02::1").icmp(134, 0, 0).data(8)),
+        Dhcp => with(build(), "vm1", ipv4(VM1, VM3).udp(67, 68)),
         SpoofedMac => {
             let lab = Blueprint::default().enforce_mac("vm1").build();
             let to = lab.gateway_mac("vm1");
