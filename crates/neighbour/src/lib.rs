@@ -30,7 +30,7 @@
 //! // Worker 1 hears the answer, and hands it on to worker 0.
 //! let said = Said { sender: router, mac: [2, 0, 0, 0, 0, 1], answers: true };
 //! assert_eq!(neighbours.learn(on, &said, 1, Time::ZERO).next, Some(0));
-//! let Learnt { waited, next: None } = neighbours.learn(on, &said, 0, Time::ZERO) else { panic!() };
+//! let Learnt { waited, next: None, .. } = neighbours.learn(on, &said, 0, Time::ZERO) else { panic!() };
 //! assert_eq!(waited[0].bytes, [7; 60]);
 //! ```
 //!
@@ -116,6 +116,8 @@ pub struct Learnt {
     pub waited: Vec<Waiting>,
     /// Another worker whose packets wait for it, to be told as well.
     pub next: Option<usize>,
+    /// Whether it was not believed: the neighbour is known elsewhere, and has the first word.
+    pub contradicted: bool,
 }
 
 /// What waited for a next hop that is known.

@@ -82,13 +82,14 @@ impl Neighbour {
         self.waiting.extract_if(.., |waiting| waiting.whose.worker == worker).collect()
     }
 
-    /// Somebody says that it is at `mac`, and not where it is known to be.
-    pub(crate) fn contradict(&mut self, mac: Mac, answers: bool, now: Time) {
+    /// Somebody says that it is at `mac`, and not where it is known to be. Returns whether that may come to be believed: as the
+    /// first answer to a question that whoever is known has left to everybody.
+    pub(crate) fn contradict(&mut self, mac: Mac, answers: bool, now: Time) -> bool {
         if answers && self.questions > 1 {
-            self.claim.get_or_insert((mac, now));
-        } else {
-            self.doubted = true;
+            return self.claim.get_or_insert((mac, now)).0 == mac;
         }
+        self.doubted = true;
+        false
     }
 
     /// Whether it is to be asked now: at most once a second.

@@ -77,14 +77,15 @@ impl Neighbours {
         let Table { known, shares, untold } = &mut *table;
         let Some(neighbour) = known.get_mut(&(on, said.sender)) else { return Learnt::default() };
         if neighbour.mac.is_some_and(|mac| mac != said.mac) {
-            neighbour.contradict(said.mac, said.answers, now);
-            return Learnt::default();
+            let contradicted = !neighbour.contradict(said.mac, said.answers, now);
+            return Learnt { contradicted, ..Learnt::default() };
         }
         neighbour.settle(said.mac, now);
         let waited = neighbour.let_go(worker);
         shares.let_go(&waited);
         *untold |= !neighbour.waiting.is_empty();
-        Learnt { waited, next: neighbour.waiting.first().map(|waiting| waiting.whose.worker) }
+        let next = neighbour.waiting.first().map(|waiting| waiting.whose.worker);
+        Learnt { waited, next, contradicted: false }
     }
 
     /// A worker's packets that still wait although their next hop is known: the answer that was handed on to it was lost.

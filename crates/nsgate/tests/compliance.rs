@@ -22,7 +22,7 @@ const ASKED: [&str; 65] = [
 ];
 
 /// Every line of the table of attacks.
-const ATTACKS: [&str; 22] = [
+const ATTACKS: [&str; 23] = [
     "flow table exhaustion",
     "hash collisions",
     "classifier complexity",
@@ -34,6 +34,7 @@ const ATTACKS: [&str; 22] = [
     "IPv6 header chains, RH0, hidden transport",
     "LAND, martians, our own addresses",
     "ARP and ND spoofing, gratuitous ARP",
+    "DHCP servers, IPv6 routers that are none",
     "redirects, forged too-big, blind RST, SYN, data",
     "TTL games",
     "wrong checksums",

@@ -156,7 +156,7 @@ impl Engine {
                     Wait::NoNeed => Ok(Outcome::Changed),
                 }
             }
-            Step::WhoHas(said) => self.who_has(now, on, frame, &said),
+            Step::WhoHas(said) => self.who_has(now, on, &said),
             Step::Ignore => Ok(Outcome::Ends(Ending::Consumed)),
             Step::Echo(packet) => {
                 let request = &*frame.bytes;

@@ -18,6 +18,9 @@ const LEAST_SEGMENT: u16 = 28;
 /// The most datagrams of a batch, which may be of any size; Linux makes no more (`UDP_MAX_SEGMENTS`).
 const MOST_DATAGRAMS: u32 = 128;
 
+/// A router advertisement of IPv6 (RFC 4861, section 4.2).
+const ROUTER_ADVERTISEMENT: u8 = 134;
+
 /// Whether the frame is addressed to this gateway, and the packet to one receiver.
 #[inline]
 pub(crate) fn hardware(link: &Link, bytes: &[u8], destination: Address) -> Result<(), DropReason> {
@@ -248,12 +251,20 @@ pub(crate) fn device_packets(frame: &Frame<'_>, packet: &Packet, mtu: u32) -> u3
     tcp.payload.div_ceil(room).max(1)
 }
 
-/// What IPv6 hosts and routers say to all of their link, as soon as it is up: about groups (RFC 2710, RFC 3810) and
-/// routers (RFC 4861). Nobody forwards it, and a fabric that carries no multicast has no use for it.
+/// Whether it is what IPv6 hosts and routers say to all of their link, as soon as it is up: about groups (RFC 2710, RFC 3810)
+/// and routers (RFC 4861). Nobody forwards it, and a fabric that carries no multicast has no use for it.
+///
+/// Machines behind the gateway are no routers (RFC 6105).
 #[inline]
-pub(crate) fn is_housekeeping(packet: &Packet) -> bool {
-    let Transport::OtherIcmp { kind } = packet.transport else { return false };
-    !packet.source.is_v4() && packet.destination.is_multicast() && matches!(kind, 130..=134 | 143)
+pub(crate) fn is_housekeeping(link: &Link, packet: &Packet) -> Result<bool, DropReason> {
+    let Transport::OtherIcmp { kind } = packet.transport else { return Ok(false) };
+    if packet.source.is_v4() {
+        return Ok(false);
+    }
+    if kind == ROUTER_ADVERTISEMENT && link.outside().is_none() {
+        return Err(DropReason::RouterAdvertisement);
+    }
+    Ok(packet.destination.is_multicast() && matches!(kind, 130..=ROUTER_ADVERTISEMENT | 143))
 }
 
 /// Multicast, limited broadcast, or the reserved class E.

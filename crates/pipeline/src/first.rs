@@ -15,12 +15,24 @@ pub(crate) fn may_begin(packet: &Packet) -> Result<(), DropReason> {
     match packet.transport {
         Transport::Query { reply: true, .. } => return Err(DropReason::ReplyWithoutFlow),
         Transport::OtherIcmp { .. } => return Err(DropReason::UnsupportedIcmp),
+        Transport::Udp { .. } if is_dhcp(packet) => return Err(DropReason::Dhcp),
         _ => {}
     }
     match packet.protocol.is_carried(packet.source.is_v4()) {
         true => Ok(()),
         false => Err(DropReason::UnsupportedProtocol),
     }
+}
+
+/// Whether a client of DHCP speaks with a server, either way. What relays and servers say to each other is none of it.
+///
+/// # Source
+/// Azure, "Virtual network FAQ": unicast is supported but for DHCP, and nobody has a DHCP server of his own in a virtual network.
+/// RFC 2131 and RFC 8415 for the ports.
+fn is_dhcp(packet: &Packet) -> bool {
+    let [client, server] = if packet.source.is_v4() { [68, 67] } else { [546, 547] };
+    let ports = packet.ports();
+    ports == (client, server) || ports == (server, client)
 }
 
 /// From a NIC: its outbound rules, then the route, then whatever stands before the destination.

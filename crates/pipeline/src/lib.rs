@@ -11,7 +11,7 @@
 //! | `own`, `checks`, `member` | is it for the gateway itself, may it be, does it belong to a flow that it does not name? |
 //! | `first`, `judge`, `route`, `departure` | who decides on a first packet, where does it go, and may it leave there? |
 //! | `act`, `establish`, `follow`, `send`, `outbox` | how is that carried out, and how does it leave? |
-//! | `who_has` | who answers for an address? |
+//! | `who_has` | who may claim an address, and who answers for it? |
 //! | `directory`, `lingering` | whose is a flow, and whose port is given up next? |
 //! | `fragments`, `identification`, `recent`, `closing`, `allowance` | what is remembered besides flows? |
 //! | `clockwork` | what does time clear away? |

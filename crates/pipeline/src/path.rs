@@ -39,6 +39,7 @@ use crate::member::{later_fragment, related};
 use crate::observer::{Event, Observer};
 use crate::own::for_the_gateway;
 use crate::step::{Came, Plan, Refusal, Step, World};
+use crate::who_has::heard;
 use crate::{DropReason, checks};
 use flow::{FlowId, Segment};
 use packet::parse::Fragment;
@@ -59,7 +60,7 @@ pub(crate) fn walk<O: Observer>(
     let link = world.snapshot.link(on).ok_or(DropReason::AttachmentGone)?;
     let packet = match parse(frame.bytes).map_err(DropReason::from)? {
         Parsed::Ip(packet) => packet,
-        Parsed::Neighbour(said) => return Ok(Step::WhoHas(said)),
+        Parsed::Neighbour(said) => return Ok(heard(world.snapshot, link, frame, said)?),
         Parsed::Vlan => return Err(DropReason::Vlan.into()),
         Parsed::Other(_) => return Err(DropReason::UnknownEtherType.into()),
     };
@@ -76,7 +77,7 @@ fn walk_packet<O: Observer>(
     packet: Packet,
     seen: &mut O,
 ) -> Result<Step, Refusal> {
-    if checks::is_housekeeping(&packet) {
+    if checks::is_housekeeping(link, &packet)? {
         return Ok(Step::Ignore);
     }
     checks::hardware(link, frame.bytes, packet.destination)?;

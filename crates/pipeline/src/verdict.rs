@@ -80,10 +80,14 @@ reasons! {
     Multicast, "multicast", "Azure's network carries no multicast and no broadcast.";
     UnsupportedProtocol, "unsupported-protocol", "Azure's network carries only TCP, UDP, ICMP, ESP and AH.";
     UnsupportedIcmp, "unsupported-icmp", "The ICMP type is neither a query nor an error that is carried.";
+    RouterAdvertisement, "router-advertisement", "A machine passes itself off as a router of IPv6, which in every subnet is the platform.";
+    Dhcp, "dhcp", "DHCP between clients and servers (UDP 67 and 68, of IPv6 546 and 547) is the platform's alone.";
 
     // Whether the sender may use this address here.
     SpoofedMac, "spoofed-mac", "The sender's hardware address is not the one that the gateway file enforces.";
     SpoofedSource, "spoofed-source", "The source address does not belong to this attachment.";
+    SpoofedNeighbour, "spoofed-neighbour", "The ARP or IPv6 neighbour message claims an address that is not its sender's to have here.";
+    ContradictedNeighbour, "contradicted-neighbour", "A claim to the address of a neighbour that is known elsewhere: it is asked, and has the first word.";
     Land, "land", "The source address is the destination's too (LAND): nothing goes over the network to its sender.";
     Martian, "martian", "The source address can not be anybody's on this attachment.";
 

@@ -2,62 +2,83 @@
 
 use crate::act::Outcome;
 use crate::engine::Engine;
-use crate::step::Refusal;
+use crate::step::{Refusal, Step};
 use crate::{DropReason, Ending};
 use neighbour::Said;
 use packet::make::neighbour_reply;
-use packet::{AttachmentId, Frame, Mac, Neighbour, Time};
-use snapshot::{Behind, holds};
+use packet::{Address, AttachmentId, Frame, Mac, Neighbour, Time};
+use snapshot::{Behind, Link, Snapshot, holds};
+
+/// Whether the sender of a question or an answer about a neighbour may use its addresses here, and whom it concerns.
+///
+/// Behind a NIC or a segment the sender's address is one of theirs, a link-local one of IPv6, which nobody told us, or none
+/// yet. Outside it is anybody's but ours.
+pub(crate) fn heard(
+    snapshot: &Snapshot,
+    link: &Link,
+    frame: &Frame<'_>,
+    said: Neighbour,
+) -> Result<Step, DropReason> {
+    let is_spoofed = match &link.behind {
+        Behind::Nics { addresses, enforced_mac, .. } => {
+            let is_another = |mac: Mac| said.sender_mac != mac || frame.bytes.get(6..12) != Some(&mac);
+            if enforced_mac.is_some_and(is_another) {
+                return Err(DropReason::SpoofedMac);
+            }
+            !(said.is_probe() || is_link_local_v6(said.sender) || holds(addresses, said.sender))
+        }
+        Behind::Internet(outside) | Behind::OnPremises { outside, .. } => {
+            if said.request && outside.host.contains(&said.target) {
+                return Ok(Step::PassToHost);
+            }
+            snapshot.answers_for(link, said.sender)
+        }
+    };
+    if is_spoofed { Err(DropReason::SpoofedNeighbour) } else { Ok(Step::WhoHas(said)) }
+}
+
+fn is_link_local_v6(address: Address) -> bool {
+    !address.is_v4() && address.is_link_local()
+}
 
 impl Engine {
     /// Takes in a question or an answer about a neighbour, and answers as Azure's fabric does: for every address but those
-    /// behind the attachment itself, whatever the asker's address; outside for the gateway's own, and for the public
-    /// addresses of ours.
+    /// behind the attachment itself; outside for the gateway's own, and for the public addresses of ours.
+    ///
+    /// A claim that contradicts what is known is counted as dropped, and what its sender asks is answered all the same: a
+    /// machine that has come back with another hardware address needs that.
     ///
     /// Where packets of other workers have waited for the sender it goes on to them, one after the other; the last answers.
     pub(crate) fn who_has(
         &mut self,
         now: Time,
         on: AttachmentId,
-        frame: &Frame<'_>,
         said: &Neighbour,
     ) -> Result<Outcome, Refusal> {
         let link = self.snapshot.link(on).ok_or(DropReason::AttachmentGone)?;
         let own_mac = link.mac;
-        let (may_be_learnt, answered) = match &link.behind {
-            // Neighbours on a segment answer for themselves, as the asker does for its own addresses; also for the
-            // link-local ones of IPv6, which nobody told us.
-            Behind::Nics { addresses, enforced_mac, segment } => {
-                let is_spoofed = |mac: Mac| said.sender_mac != mac || frame.bytes.get(6..12) != Some(&mac);
-                if enforced_mac.is_some_and(is_spoofed) {
-                    return Err(DropReason::SpoofedMac.into());
-                }
-                let theirs = *segment && !said.target.is_v4() && said.target.is_link_local();
-                (holds(addresses, said.sender), !theirs && !holds(addresses, said.target))
+        let is_answered = match &link.behind {
+            // Neighbours on a segment answer for themselves, as the asker does for its own addresses.
+            Behind::Nics { addresses, segment, .. } => {
+                !(*segment && is_link_local_v6(said.target)) && !holds(addresses, said.target)
             }
-            Behind::Internet(outside) | Behind::OnPremises { outside, .. } => {
-                if said.request && outside.host.contains(&said.target) {
-                    return Ok(Outcome::Ends(Ending::PassedToHost));
-                }
-                (!self.snapshot.answers_for(link, said.sender), self.snapshot.answers_for(link, said.target))
-            }
+            Behind::Internet(_) | Behind::OnPremises { .. } => self.snapshot.answers_for(link, said.target),
         };
-        if may_be_learnt {
-            let &Neighbour { request, sender, sender_mac: mac, target } = said;
-            let answers = !request && self.snapshot.own_address(link, sender) == Some(target);
-            let said = Said { sender, mac, answers };
-            let learnt = self.shared.neighbours.learn(on, &said, self.worker, now);
-            self.release(on, mac, learnt.waited);
-            if let Some(worker) = learnt.next {
-                return Ok(Outcome::HandOver(worker));
-            }
+        let &Neighbour { request, sender, sender_mac: mac, target } = said;
+        let answers = !request && self.snapshot.own_address(link, sender) == Some(target);
+        let learnt = self.shared.neighbours.learn(on, &Said { sender, mac, answers }, self.worker, now);
+        self.release(on, mac, learnt.waited);
+        if let Some(worker) = learnt.next {
+            return Ok(Outcome::HandOver(worker));
         }
-        if !said.wants_answer() || !answered {
-            return Ok(Outcome::Ends(Ending::Consumed));
+        let is_answered = is_answered && said.wants_answer();
+        if is_answered {
+            self.originate(on, |out| neighbour_reply(out, (own_mac, target), (mac, sender)));
         }
-        self.originate(on, |out| {
-            neighbour_reply(out, (own_mac, said.target), (said.sender_mac, said.sender))
-        });
-        Ok(Outcome::Ends(Ending::Answered))
+        match (learnt.contradicted, is_answered) {
+            (true, _) => Err(DropReason::ContradictedNeighbour.into()),
+            (false, true) => Ok(Outcome::Ends(Ending::Answered)),
+            (false, false) => Ok(Outcome::Ends(Ending::Consumed)),
+        }
     }
 }

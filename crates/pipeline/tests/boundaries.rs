@@ -1,6 +1,6 @@
 //! What never leaves, what never comes in, and who may send what.
 
-use testkit::build::{ethernet, ipv4};
+use testkit::build::{ethernet, ipv4, ipv6};
 use testkit::lab::Blueprint;
 
 const VM1: &str = "10.0.1.4";
@@ -115,6 +115,41 @@ fn a_live_flow_does_not_excuse_a_spoofed_source() {
     lab.expect([("forwarded", 1)]);
     lab.send("vm3", ipv4(VM1, "10.0.1.5").udp(5000, 53));
     lab.expect([("spoofed-source", 1)]);
+}
+
+/// Whatever the rules say, no machine is another's DHCP server, and what a relay says to a server passes.
+#[test]
+fn dhcp_is_the_platforms() {
+    let open = ["100 out allow any * > *", "100 in allow any * > *"];
+    let site = Blueprint::default().on_premises("site", "vnet", "192.168.0.1/24", &["192.168.0.0/16"], None);
+    let mut lab = site.dual_stack().guard("vm1", &open).guard("vm2", &open).public("vm3", PUBLIC).build();
+    for (from, packet) in [
+        ("vm1", ipv4(VM1, "10.0.1.5").udp(67, 68)),
+        ("vm1", ipv4(VM1, "10.0.1.5").udp(68, 67)),
+        ("vm1", ipv4(VM1, PUBLIC).udp(67, 68)),
+        ("vm1", ipv4(VM1, FAR).udp(68, 67)),
+        ("internet", ipv4(FAR, PUBLIC).udp(67, 68)),
+        ("site", ipv4("192.168.7.7", VM1).udp(67, 68)),
+        ("vm1", ipv6("fd00:a:0:1::4", "fd00:a:0:1::5").udp(547, 546)),
+        ("vm1", ipv6("fd00:a:0:1::4", "fd00:a:0:1::5").udp(546, 547)),
+    ] {
+        assert_eq!(lab.send(from, packet.data(240)).lines(), [""; 0]);
+        lab.expect([("dhcp", 1)]);
+    }
+    let mut offer = ipv4(VM1, "255.255.255.255").udp(67, 68).data(240);
+    lab.send("vm1", offer.clone());
+    offer = offer.macs(lab.host_mac("vm1"), [0xff; 6]);
+    lab.send("vm1", offer);
+    lab.expect([("multicast", 2)]);
+    for packet in [
+        ipv4("192.168.7.7", VM1).udp(67, 67),
+        ipv4("192.168.7.7", VM1).udp(68, 68),
+        ipv4("192.168.7.7", VM1).udp(546, 547),
+    ] {
+        assert_eq!(lab.send("site", packet).only().to, "vm1");
+    }
+    lab.send("vm1", ipv4(VM1, "10.0.1.5").tcp(67, 68).syn());
+    lab.expect([("forwarded", 4)]);
 }
 
 #[test]

@@ -54,12 +54,19 @@ fn reached(reason: DropReason) -> Lab {
         Multicast => with(build(), "vm1", udp(VM1, "224.0.0.1")),
         UnsupportedProtocol => with(build(), "vm1", ipv4(VM1, VM3).protocol(47).data(8)),
         UnsupportedIcmp => with(build(), "vm1", ipv4(VM1, VM3).icmp(5, 0, 0)),
+        RouterAdvertisement => with(build(), "vm1", ipv6("fe80::4", "ff02::1").icmp(134, 0, 0).data(8)),
+        Dhcp => with(build(), "vm1", ipv4(VM1, VM3).udp(67, 68)),
         SpoofedMac => {
             let lab = Blueprint::default().enforce_mac("vm1").build();
             let to = lab.gateway_mac("vm1");
             with(lab, "vm1", udp(VM1, VM3).macs([4; 6], to))
         }
         SpoofedSource => with(build(), "vm1", udp(VM3, VM1)),
+        SpoofedNeighbour => with(build(), "vm1", arp_reply([2; 6], VM3, [2; 6], "10.0.1.1")),
+        ContradictedNeighbour => {
+            let lab = with(build(), "vm1", udp(VM1, VM3));
+            with(lab, "vm3", arp_reply([4; 6], VM3, [2; 6], "10.0.2.1"))
+        }
         Land => with(build(), "vm1", udp(VM1, VM1)),
         Martian => with(build(), "internet", udp("127.0.0.1", "203.0.113.10")),
         FragmentOverlap => {

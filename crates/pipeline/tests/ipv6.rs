@@ -87,6 +87,36 @@ fn every_address_is_answered_but_the_askers_own() {
 }
 
 #[test]
+fn who_claims_an_address_of_others_is_named() {
+    let mut lab = blueprint().build();
+    let (mac, own) = (lab.host_mac("vm1"), lab.gateway_mac("vm1"));
+    for claimed in [VM2, VM3, ROUTER, FAR] {
+        for frame in [
+            neighbour_solicitation(mac, claimed, ROUTER),
+            neighbour_solicitation(mac, claimed, VM2),
+            neighbour_advertisement(mac, claimed, own, ROUTER),
+        ] {
+            assert!(lab.send("vm1", frame).frames.is_empty(), "{claimed}");
+            lab.expect([("spoofed-neighbour", 1)]);
+        }
+    }
+    lab.send("vm1", neighbour_advertisement(mac, "fe80::4", own, ROUTER));
+    lab.expect([("consumed", 1)]);
+    for said in [
+        neighbour_solicitation(lab.host_mac("internet"), PUBLIC1, "2001:db8:ffff::1"),
+        neighbour_advertisement(
+            lab.host_mac("internet"),
+            PUBLIC1,
+            lab.gateway_mac("internet"),
+            "2001:db8:ffff::2",
+        ),
+    ] {
+        lab.send("internet", said);
+        lab.expect([("spoofed-neighbour", 1)]);
+    }
+}
+
+#[test]
 fn on_a_segment_neighbours_answer_for_their_own_link_local_addresses() {
     let mut lab = Blueprint::default().dual_stack().segment("web").build();
     let mac = lab.host_mac("vm1");
@@ -301,17 +331,13 @@ fn errors_are_translated_and_follow_their_flow() {
 fn groups_and_routers_are_let_talk() {
     let mut lab = blueprint().build();
     let alert = &[5, 2, 0, 0, 1, 0];
-    for (from, to, kind) in
-        [("fe80::4", "ff02::16", 143), ("fe80::4", "ff02::2", 133), ("fe80::9", "ff02::1", 134)]
-    {
-        lab.send(
-            "vm1",
-            ipv6(from, to)
-                .macs([2; 6], [0x33, 0x33, 0, 0, 0, 1])
-                .extension(0, alert)
-                .icmp(kind, 0, 0)
-                .data(16),
-        );
+    for (by, from, to, kind) in [
+        ("vm1", "fe80::4", "ff02::16", 143),
+        ("vm1", "fe80::4", "ff02::2", 133),
+        ("internet", "fe80::9", "ff02::1", 134),
+    ] {
+        let said = ipv6(from, to).macs([2; 6], [0x33, 0x33, 0, 0, 0, 1]);
+        lab.send(by, said.extension(0, alert).icmp(kind, 0, 0).data(16));
     }
     lab.expect([("consumed", 3)]);
     lab.send("vm1", udp("fe80::4", "ff02::fb").macs([2; 6], [0x33, 0x33, 0, 0, 0, 0xfb]));
@@ -320,6 +346,33 @@ fn groups_and_routers_are_let_talk() {
     lab.expect([("unsupported-icmp", 1)]);
     lab.send("vm1", ipv6(VM1, VM2).protocol(1).data(32));
     lab.expect([("unsupported-protocol", 1)]);
+}
+
+/// RFC 6105: to whomever it is said, and whatever stands before it (RFC 7113).
+#[test]
+fn a_machine_passes_for_no_router() {
+    let mut lab = blueprint().build();
+    let advertisement = |to: &str| ipv6("fe80::4", to).ttl(255);
+    let group = [0x33, 0x33, 0, 0, 0, 1];
+    for said in [
+        advertisement("ff02::1").macs([2; 6], group).icmp(134, 0, 0).data(8),
+        advertisement("ff02::1")
+            .macs([2; 6], group)
+            .extension(60, &[1, 4, 0, 0, 0, 0])
+            .icmp(134, 0, 0)
+            .data(8),
+        advertisement("fe80::5").icmp(134, 0, 0).data(8),
+        advertisement(VM2).icmp(134, 0, 0).data(8),
+        ipv6(VM1, VM2).icmp(134, 0, 0).data(8),
+    ] {
+        assert!(lab.send("vm1", said).frames.is_empty());
+        lab.expect([("router-advertisement", 1)]);
+    }
+    let whole = advertisement("ff02::1").macs([2; 6], group).icmp(134, 0, 0).data(200).bytes();
+    for piece in fragments(&whole, 80) {
+        assert!(lab.send("vm1", piece).frames.is_empty());
+    }
+    lab.expect([("router-advertisement", 1), ("multicast", 2)]);
 }
 
 fn pieces(draft: Draft<Udp>) -> Vec<Vec<u8>> {

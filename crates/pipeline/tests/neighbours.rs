@@ -29,13 +29,8 @@ fn a_vm_gets_an_answer_for_every_address_but_its_own() {
         assert_eq!(answer.lines(), [format!("vm1: arp {asked} is at 02:00:00:01:00:01 for 10.0.1.4")]);
         lab.expect([("answered", 1), ("originated", 1)]);
     }
-    // Whatever the asker calls itself.
-    let answer = lab.send("vm1", arp_request(mac, "192.168.9.9", "10.0.1.1"));
-    assert_eq!(answer.lines(), ["vm1: arp 10.0.1.1 is at 02:00:00:01:00:01 for 192.168.9.9"]);
-    lab.expect([("answered", 1), ("originated", 1)]);
-    for (sender, asked) in
-        [("0.0.0.0", VM1), ("0.0.0.0", VM2), (VM1, VM1), ("10.0.1.77", "10.0.1.77"), ("10.0.1.9", VM1)]
-    {
+    // A probe, and an announcement (RFC 5227).
+    for (sender, asked) in [("0.0.0.0", VM1), ("0.0.0.0", VM2), (VM1, VM1)] {
         assert_eq!(
             lab.send("vm1", arp_request(mac, sender, asked)).lines(),
             [""; 0],
@@ -43,6 +38,58 @@ fn a_vm_gets_an_answer_for_every_address_but_its_own() {
         );
         lab.expect([("consumed", 1)]);
     }
+}
+
+/// Whatever it claims it is for: it gets no answer, and nobody's traffic.
+#[test]
+fn who_claims_an_address_of_others_is_named() {
+    let mut lab = Blueprint::default().build();
+    lab.send("vm1", ipv4(VM1, VM2).udp(5000, 53));
+    lab.expect([("forwarded", 1)]);
+    let (mac, own) = (lab.host_mac("vm1"), lab.gateway_mac("vm1"));
+    for claimed in [VM2, "10.0.2.4", "10.0.1.1", "10.0.1.77", "192.168.9.9", FAR, "169.254.7.7"] {
+        for frame in [
+            arp_request(mac, claimed, "10.0.1.1"),
+            arp_request(mac, claimed, claimed),
+            arp_request(mac, claimed, VM1),
+            arp_reply(mac, claimed, [0xff; 6], claimed),
+            arp_reply(mac, claimed, own, "10.0.1.1"),
+        ] {
+            assert_eq!(lab.send("vm1", frame).lines(), [""; 0], "{claimed}");
+            lab.expect([("spoofed-neighbour", 1)]);
+        }
+    }
+    lab.send("vm1", arp_reply(mac, "0.0.0.0", own, "10.0.1.1"));
+    lab.expect([("spoofed-neighbour", 1)]);
+    assert_eq!(
+        lab.send("vm1", ipv4(VM1, VM2).udp(5000, 53)).only().seen().destination_mac,
+        lab.host_mac("vm2")
+    );
+    lab.expect([("forwarded", 1)]);
+}
+
+#[test]
+fn outside_nobody_claims_an_address_of_ours() {
+    let lab = Blueprint::default().public("vm1", "203.0.113.20").host(&["203.0.113.5"]);
+    let mut lab = lab.build();
+    let mac = lab.host_mac("internet");
+    for claimed in ["203.0.113.2", "203.0.113.10", "203.0.113.20"] {
+        for asked in [claimed, "203.0.113.2", "203.0.113.1"] {
+            assert_eq!(lab.send("internet", arp_request(mac, claimed, asked)).lines(), [""; 0]);
+            lab.send("internet", arp_reply(mac, claimed, [0xff; 6], asked));
+            lab.expect([("spoofed-neighbour", 2)]);
+        }
+    }
+    // What is said of the host's own address is the host's affair.
+    lab.send("internet", arp_request(mac, "203.0.113.5", "203.0.113.5"));
+    lab.expect([("passed-to-host", 1)]);
+}
+
+#[test]
+fn a_spoofed_claim_is_foretold() {
+    let lab = Blueprint::default().build();
+    let told = lab.explain("vm1", arp_reply(lab.host_mac("vm1"), VM2, [0xff; 6], VM2));
+    assert_eq!(told.ending, Some(Ending::Dropped(DropReason::SpoofedNeighbour)));
 }
 
 #[test]
@@ -122,7 +169,7 @@ fn only_who_was_asked_for_is_believed_and_only_at_home() {
     // vm2 claims vm1's address; then vm1 tells the truth.
     let thief = lab.host_mac("vm2");
     lab.send("vm2", arp_reply(thief, VM1, lab.gateway_mac("vm2"), "10.0.1.1"));
-    lab.expect([("consumed", 1)]);
+    lab.expect([("spoofed-neighbour", 1)]);
     let mac = lab.host_mac("vm1");
     let sent = lab.send("vm1", arp_reply(mac, VM1, lab.gateway_mac("vm1"), "10.0.1.1"));
     assert_eq!(sent.lines(), ["vm1: udp 10.0.2.4:5000 > 10.0.1.4:53 ttl 63"]);
@@ -170,9 +217,14 @@ fn a_live_flow_follows_a_vm_to_its_new_hardware_address() {
     lab.send("vm1", ipv4(VM1, VM2).udp(5000, 53));
     lab.advance(Duration::from_secs(5));
     lab.change_mac("vm2", MOVED);
+    lab.expect([("forwarded", 1)]);
     lab.send("vm2", arp_reply(MOVED, VM2, [0xff; 6], VM2));
+    // It asks for whom it looks for, and is answered at once.
+    assert_eq!(lab.send("vm2", arp_request(MOVED, VM2, VM1)).frames.len(), 1);
+    lab.expect([("contradicted-neighbour", 2), ("originated", 1)]);
     let tenths = follows_after(&mut lab, &ipv4(VM1, VM2).udp(5000, 53).into());
     assert!(tenths < 20, "{tenths}");
+    assert_eq!(lab.dropped(DropReason::ContradictedNeighbour), 2, "its answer was believed");
 }
 
 #[test]
@@ -210,13 +262,22 @@ fn a_neighbour_that_lies_draws_no_traffic_and_few_questions() {
             lab.send("vm2", arp_reply(thief, VM1, [0xff; 6], VM1));
             lab.send("vm2", arp_reply(thief, VM1, own, "10.0.1.1"));
         }
+        // It may ask, but not as another.
+        assert_eq!(lab.send("vm2", arp_request(thief, VM1, "10.0.1.1")).frames.len(), 1);
+        lab.send("vm2", arp_request(thief, "10.0.2.4", "10.0.1.1"));
         lab.advance(Duration::from_secs(1));
         let sent = lab.send("vm3", ipv4("10.0.2.4", VM1).udp(5000, 53));
         assert_eq!(sent.only().to, "vm1", "after {second} seconds");
+        lab.expect([
+            ("contradicted-neighbour", 101),
+            ("spoofed-neighbour", 1),
+            ("originated", 1),
+            ("forwarded", 1),
+        ]);
     }
     let asked =
         |lab: &Lab| lab.engines().iter().map(|engine| engine.counters().originated.packets).sum::<u64>();
-    assert!(asked(&lab) <= 22, "{}", asked(&lab));
+    assert!(asked(&lab) <= 22 + 20, "{}", asked(&lab));
 }
 
 /// `vm1` looks for more neighbours on the outside link than there are places; `vm2` does not notice.

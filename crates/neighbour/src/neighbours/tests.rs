@@ -150,6 +150,22 @@ fn who_has_moved_is_found_by_asking_everybody() {
 }
 
 #[test]
+fn whoever_claims_what_is_known_elsewhere_is_contradicted() {
+    let neighbours = known();
+    let is_contradicted = |mac, answers, now| {
+        neighbours.learn(ON, &Said { sender: target(), mac, answers }, 0, now).contradicted
+    };
+    assert!(!is_contradicted(MAC, false, at(1)), "it is there");
+    assert!(is_contradicted(OTHER, false, at(1)) && is_contradicted(OTHER, true, at(1)));
+    assert_eq!(asks(&neighbours, at(1)), Some(Some(MAC)));
+    assert!(is_contradicted(OTHER, true, at(1)), "it was not asked");
+    assert_eq!(asks(&neighbours, at(2)), Some(None));
+    assert!(is_contradicted(OTHER, false, at(2)), "that is no answer");
+    assert!(!is_contradicted(OTHER, true, at(2)), "it may be believed");
+    assert!(is_contradicted([7; 6], true, at(2)), "another was first");
+}
+
+#[test]
 fn who_is_known_has_the_first_word() {
     let neighbours = known();
     hear(&neighbours, OTHER, false, at(1));

@@ -29,11 +29,16 @@ pub struct Neighbour {
 }
 
 impl Neighbour {
-    /// Whether somebody waits for an answer: a probe has no sender yet, and a gratuitous request asks for itself (RFC 5227,
+    /// Whether somebody without an address yet asks if anybody has the one that it would take (RFC 5227, RFC 4862).
+    pub fn is_probe(&self) -> bool {
+        let unspecified = self.sender == Address::UNSPECIFIED || self.sender.v4_bits() == Some(0);
+        self.request && unspecified
+    }
+
+    /// Whether somebody waits for an answer: nobody is to answer a probe, and a gratuitous request asks for itself (RFC 5227,
     /// RFC 4862).
     pub fn wants_answer(&self) -> bool {
-        let probe = self.sender == Address::UNSPECIFIED || self.sender.v4_bits() == Some(0);
-        self.request && !probe && self.sender != self.target
+        self.request && !self.is_probe() && self.sender != self.target
     }
 }
 
