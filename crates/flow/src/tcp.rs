@@ -23,7 +23,10 @@
 //!   FIN closes nothing.
 //! * A RST is believed only if its number is exactly the next expected: the last acknowledged, or the end of
 //!   what was sent in order since (RFC 5961, section 3.2, whose receivers answer any other RST with a
-//!   challenge). In `SynSent`, a RST of the responder must acknowledge the SYN (RFC 9293, section 3.10.7.3).
+//!   challenge). Until one end has acknowledged the other's SYN, a RST of the responder must acknowledge the initiator's
+//!   (RFC 9293, section 3.10.7.3).
+//! * Until the initiator acknowledges a SYN of the responder, another that acknowledges its own takes that one's place: the
+//!   first was forged, or was lost behind us.
 //! * An acknowledgement is believed from a segment that begins where its sender's next is expected, or where the last that
 //!   was acknowledged ends; and where something was lost on its way here, from one within [`NEAR`] beyond that whose
 //!   acknowledgement is as near. A forger who knows no number of either end guesses so in one of 2^24 tries.
@@ -154,10 +157,25 @@ impl Tcp {
                 self.state = State::SynReceived;
             }
             (State::SynReceived, _) if syn.has(ACK) => {
+                if from == Side::Responder {
+                    self.answer_again(syn);
+                }
                 self.acknowledge_syn(from.other(), syn.ack);
                 self.establish();
             }
             _ => {}
+        }
+    }
+
+    /// A SYN+ACK with another number than the responder's SYN before: that was forged, or lost behind us and its sender has begun
+    /// anew. While the initiator has acknowledged none, this one is its answer.
+    fn answer_again(&mut self, syn: &Header) {
+        let Sender { una, .. } = self.senders[Side::Initiator.index()];
+        let is_known = self.knows(Side::Initiator, ACKED) && syn.ack == una;
+        let is_answer = is_known || self.is_acceptable(Side::Initiator, syn.ack);
+        let is_new = syn.seq != self.senders[Side::Responder.index()].una;
+        if is_answer && is_new && !self.knows(Side::Responder, ACKED) {
+            self.open(Side::Responder, syn);
         }
     }
 
@@ -209,7 +227,7 @@ impl Tcp {
 
     fn open(&mut self, from: Side, syn: &Header) {
         self.senders[from.index()] = Sender { una: syn.seq, next: syn.end(), fin: 0 };
-        self.known[from.index()] |= SENT;
+        self.known[from.index()] = SENT;
     }
 
     /// Believes an acknowledgement of `sender`'s SYN if it lies within what `sender` has sent.
@@ -276,10 +294,15 @@ impl Tcp {
     /// Whether the receiver of this RST resets its connection (RFC 5961, section 3.2).
     fn believes(&self, from: Side, rst: &Header) -> bool {
         let sender = &self.senders[from.index()];
-        let is_refusal = self.state == State::SynSent && from == Side::Responder;
-        self.knows(from, SENT) && rst.seq == sender.next
+        let may_refuse = self.state.is_half_open() && from == Side::Responder;
+        self.knows(from, SENT) && rst.seq == sender.next && !(may_refuse && self.is_unvouched())
             || self.knows(from, ACKED) && rst.seq == sender.una
-            || is_refusal && rst.has(ACK) && self.is_acceptable(Side::Initiator, rst.ack)
+            || may_refuse && rst.has(ACK) && self.is_acceptable(Side::Initiator, rst.ack)
+    }
+
+    /// Whether neither end has acknowledged the other's SYN: anybody can have sent the responder's, under any number.
+    fn is_unvouched(&self) -> bool {
+        Side::BOTH.into_iter().all(|side| !self.knows(side, ACKED))
     }
 
     /// Whether a segment of `sender` with this sequence number is under way, as far as can be known here: not acknowledged,

@@ -247,6 +247,88 @@ fn a_wrong_acknowledgement_answers_no_syn() {
     assert_eq!(talk.says(Initiator, ACK, 0), State::Established);
 }
 
+/// Whoever knows no number can send a SYN in the responder's name before it answers: neither the true answer is lost on the
+/// record by that, nor does a RST to match end it.
+#[test]
+fn a_forged_syn_stands_in_for_no_answer() {
+    const FORGED: u32 = 0x5555_0000;
+    for (forged, after) in
+        [(FORGED, ISN[1]), (ISN[1].wrapping_sub(1), ISN[1]), (ISN[1].wrapping_add(1), ISN[1])]
+    {
+        let mut talk = Talk::syn_sent();
+        assert_eq!(talk.sends(Responder, tcp(SYN, forged, 0, 0)), State::SynReceived);
+        for flags in [RST, RST | ACK] {
+            let reset = tcp(flags, forged.wrapping_add(1), ISN[0], 0);
+            assert_eq!(talk.sends(Responder, reset), State::SynReceived, "{forged}");
+        }
+        talk.sends(Responder, tcp(FIN | ACK, forged.wrapping_add(1), 7, 0));
+        assert_eq!(talk.sends(Responder, tcp(SYN | ACK, after, talk.next[0], 0)), State::SynReceived);
+        talk.next[1] = after.wrapping_add(1);
+        assert_eq!(talk.says(Initiator, ACK, 0), State::Established, "{forged}");
+        assert_eq!(talk.left(), 240);
+        if forged.wrapping_add(1) != after {
+            let reset = tcp(RST, forged.wrapping_add(1), 0, 0);
+            assert_eq!(talk.sends(Responder, reset), State::Established, "{forged}");
+        }
+        assert_eq!(talk.says(Responder, RST, 0), State::Closed);
+    }
+    let mut talk = Talk::syn_sent();
+    talk.sends(Responder, tcp(SYN, FORGED, 0, 0));
+    assert_eq!(talk.sends(Responder, tcp(RST | ACK, 0, talk.next[0], 0)), State::Closed, "the true refusal");
+}
+
+/// The first answer was lost on its way to the initiator, and its SYN, sent again, is answered under another number.
+#[test]
+fn the_last_answer_to_a_syn_counts_until_one_is_acknowledged() {
+    const LOST: u32 = 0x7777_0000;
+    for data in [0, 500] {
+        let mut talk = Talk::begin(tcp(SYN, ISN[0], 0, data));
+        talk.next[0] = ISN[0].wrapping_add(1 + data);
+        assert_eq!(talk.sends(Responder, tcp(SYN | ACK, LOST, talk.next[0], 0)), State::SynReceived);
+        talk.sends(Initiator, tcp(SYN, ISN[0], 0, 0));
+        assert_eq!(talk.says(Responder, SYN | ACK, 0), State::SynReceived);
+        assert_eq!(talk.says(Initiator, ACK, 0), State::Established);
+        assert_eq!(talk.sends(Responder, tcp(RST, LOST.wrapping_add(1), 0, 0)), State::Established);
+        assert_eq!(talk.says(Responder, RST, 0), State::Closed);
+    }
+}
+
+/// Not what acknowledges another SYN, and nothing once the initiator has acknowledged one.
+#[test]
+fn no_other_answer_counts() {
+    let mut talk = Talk::in_state(State::SynReceived);
+    for wrong in [ISN[0], talk.next[0].wrapping_add(1)] {
+        talk.sends(Responder, tcp(SYN | ACK, 77, wrong, 0));
+    }
+    talk.sends(Responder, tcp(SYN, 77, 0, 0));
+    assert_eq!(talk.says(Initiator, ACK, 0), State::Established);
+
+    let mut talk = Talk::syn_sent();
+    talk.says(Responder, SYN, 0);
+    talk.sends(Initiator, tcp(SYN | ACK, ISN[0], talk.next[1], 0));
+    assert_eq!(talk.sends(Responder, tcp(SYN | ACK, 77, talk.next[0], 0)), State::Established);
+    assert_eq!(talk.sends(Responder, tcp(RST, 78, 0, 0)), State::Established);
+    assert_eq!(
+        talk.says(Responder, RST, 0),
+        State::Closed,
+        "it was the first that the initiator acknowledged"
+    );
+}
+
+/// Of two SYNs that cross, the second one's sender gives up: the receiver believes that where it says what it answers, or where
+/// its own number was acknowledged.
+#[test]
+fn a_reset_ends_a_simultaneous_open() {
+    let mut talk = Talk::syn_sent();
+    talk.says(Responder, SYN, 0);
+    assert_eq!(talk.says(Responder, RST | ACK, 0), State::Closed);
+
+    let mut talk = Talk::syn_sent();
+    talk.says(Responder, SYN, 0);
+    talk.sends(Initiator, tcp(SYN | ACK, ISN[0], talk.next[1], 0));
+    assert_eq!(talk.says(Responder, RST, 0), State::Closed);
+}
+
 #[test]
 fn data_in_the_syn_may_be_acknowledged_or_not() {
     for acknowledged in [1, 501] {

@@ -41,7 +41,10 @@ impl Plain {
             _ if flags & RST != 0 => self.reset(side, segment),
             State::SynSent if flags & SYN != 0 => self.answer_syn(side, segment),
             State::SynSent => {}
-            State::SynReceived if flags & SYN != 0 => self.acknowledge(side, segment),
+            State::SynReceived if flags & SYN != 0 => {
+                self.begin_anew(side, segment);
+                self.acknowledge(side, segment);
+            }
             _ if flags & SYN != 0 => {}
             _ => self.data(side, segment),
         }
@@ -60,6 +63,19 @@ impl Plain {
                 self.ends.initiator.acked = Some(ack);
             }
             self.state = State::SynReceived;
+        }
+    }
+
+    /// An initiator that has acknowledged nothing may be in SYN-SENT still. There every SYN+ACK is its answer that acknowledges
+    /// something of what it has sent (RFC 9293, section 3.10.7.3), and with it come the responder's numbers.
+    fn begin_anew(&mut self, side: Side, segment: Segment) {
+        let Segment::Tcp { flags, seq, ack, .. } = segment else { return };
+        let Both { initiator, responder } = self.ends;
+        let repeats = initiator.acked == Some(ack);
+        let answers = flags & ACK != 0 && (repeats || initiator.accepts(ack));
+        let is_undecided = responder.acked.is_none() && responder.syn != Some(seq);
+        if side == Side::Responder && answers && is_undecided {
+            self.ends.responder = Known::of_syn(seq, length(segment));
         }
     }
 
@@ -121,9 +137,14 @@ impl Plain {
     fn reset(&mut self, side: Side, segment: Segment) {
         let Segment::Tcp { flags, seq, ack, .. } = segment else { return };
         let near = self.ends.of(side);
-        let is_exact = near.next == Some(seq) || near.acked == Some(seq);
-        let refuses = self.state == State::SynSent && side == Side::Responder && flags & ACK != 0;
-        if is_exact || refuses && self.ends.initiator.accepts(ack) {
+        let is_handshake = matches!(self.state, State::SynSent | State::SynReceived);
+        let answers_syn = is_handshake && side == Side::Responder;
+        let refuses = answers_syn && flags & ACK != 0 && self.ends.initiator.accepts(ack);
+        // A number that the far end never named is a stranger's as likely as the responder's.
+        let is_strange =
+            answers_syn && self.ends.initiator.acked.is_none() && self.ends.responder.acked.is_none();
+        let is_exact = near.next == Some(seq) && !is_strange || near.acked == Some(seq);
+        if is_exact || refuses {
             self.state = State::Closed;
         }
     }
