@@ -96,3 +96,13 @@ fn a_refusal_is_believed_after_a_blind_syn_too() {
     it.lab.send("internet", it.outside().rst().seq(0).ack(1_001));
     assert_eq!(it.state(), State::Closed);
 }
+
+/// No host reads options that run past their header: whoever gets such a SYN does not answer it.
+#[test]
+fn a_syn_with_options_that_no_host_reads_opens_nothing() {
+    let mut it = opening();
+    let unread = ipv4(FAR, SHARED).ip_options(&[7, 255, 0, 0]).tcp(443, it.port).syn().seq(77);
+    it.lab.send("internet", unread);
+    it.lab.expect([("bad-ip-header", 1)]);
+    assert_eq!(it.state(), State::SynSent);
+}
