@@ -463,6 +463,36 @@ fn a_flow_is_picked_up_in_mid_stream() {
     assert_eq!((talk.state(), talk.left()), (State::Closed, 15));
 }
 
+/// Between the first packet after a restart and its answer a stranger speaks in the responder's name.
+#[test]
+fn a_forged_first_segment_in_mid_stream_is_forgotten() {
+    const ANYWHERE: [u32; 6] = [0x0200_0000, 0x4000_0000, 0x7fff_0000, 0x8000_0384, 0xa000_0000, 0xf000_0000];
+    for (forged, forged_ack) in ANYWHERE.into_iter().flat_map(|seq| ANYWHERE.map(|ack| (seq, ack))) {
+        for (last, seq) in [(Responder, 950), (Initiator, 800)] {
+            let mut talk = Talk::begin(tcp(ACK, 700, 900, 50));
+            talk.sends(Responder, tcp(ACK, forged, forged_ack, 0));
+            talk.sends(Responder, tcp(ACK, 900, 750, 50));
+            talk.sends(Initiator, tcp(ACK, 750, 950, 50));
+            talk.sends(Responder, tcp(RST, forged, 0, 0));
+            assert_eq!(talk.state(), State::Established, "{forged} {forged_ack}");
+            assert_eq!(talk.sends(last, tcp(RST, seq, 0, 0)), State::Closed, "{forged} {forged_ack}");
+        }
+    }
+}
+
+/// What was under way when the first of it is acknowledged still is.
+#[test]
+fn a_stream_is_picked_up_with_all_that_is_under_way() {
+    let mut talk = Talk::begin(tcp(ACK, 700, 900, 1_448));
+    for nth in 1..100 {
+        talk.sends(Initiator, tcp(ACK, 700 + nth * 1_448, 900, 1_448));
+    }
+    talk.sends(Responder, tcp(ACK, 900, 700 + 1_448, 0));
+    let (id, _) = talk.table.find(&key(0)).unwrap();
+    assert!(talk.table.is_under_way(id, Initiator, 700 + 99 * 1_448));
+    assert!(!talk.table.is_under_way(id, Initiator, 700 + 101 * 1_448));
+}
+
 /// RFC 5961, section 3: a RST inside the window but not exact must not tear the connection down.
 #[test]
 fn an_inexact_reset_in_the_window_ends_nothing() {

@@ -8,6 +8,8 @@ use packet::parse::{ACK, FIN, RST, SYN};
 const NEAR: u32 = 1 << 20;
 /// The largest window, in bytes.
 const WINDOW: i32 = 1 << 30;
+/// The most bytes between what was heard first in mid-stream and its acknowledgement.
+const UNDER_WAY: i32 = 1 << 24;
 
 /// What is known of one end's numbers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,6 +20,8 @@ pub(super) struct Known {
     pub(super) next: Option<u32>,
     pub(super) acked: Option<u32>,
     fin: Option<u32>,
+    /// Whether it was first heard in mid-stream, and the far end has not confirmed it.
+    is_hearsay: bool,
 }
 
 impl Plain {
@@ -109,13 +113,16 @@ impl Plain {
         } else if flags & ACK != 0 && is_expected {
             let far = end_mut(&mut self.ends, side.other());
             let ahead = far.next.map_or(0, |next| ack.wrapping_sub(next) as i32);
-            if ahead <= WINDOW {
+            let contradicts = far.is_hearsay && !(-UNDER_WAY..=UNDER_WAY).contains(&ahead);
+            if ahead <= WINDOW || contradicts {
                 far.acked = Some(ack);
-                far.next = far.next.map(|next| if ahead > 0 { ack } else { next });
+                far.next = far.next.map(|next| if ahead > 0 || contradicts { ack } else { next });
+                far.is_hearsay = contradicts;
             }
         }
         let near = end_mut(&mut self.ends, side);
         near.first = near.first.or(Some(seq));
+        near.is_hearsay |= near.next.is_none();
         near.next = match near.next {
             None => Some(end),
             Some(next) if seq == next => Some(end),
@@ -158,6 +165,7 @@ impl Known {
             next: Some(seq.wrapping_add(length)),
             acked: None,
             fin: None,
+            is_hearsay: false,
         }
     }
 
