@@ -57,7 +57,7 @@ fn segments() -> impl Strategy<Value = Segment> {
     let number = || {
         prop_oneof![
             16 => 0u32..4,
-            1 => prop::sample::select(vec![1u32 << 20, (1 << 20) + 1, 1 << 30, (1 << 30) + 1, 1 << 31, u32::MAX - 1]),
+            1 => prop::sample::select(vec![1u32 << 20, (1 << 20) + 1, 1 << 24, (1 << 24) + 1, 1 << 30, (1 << 30) + 1, 1 << 31, u32::MAX - 1]),
         ]
     };
     let tcp = (flags, number(), number(), 0u32..2).prop_map(|(flags, seq, ack, payload_len)| {

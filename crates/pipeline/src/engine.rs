@@ -79,6 +79,8 @@ pub struct Engine {
     pub(crate) recent: Recent,
     /// When this worker looks after its packets that wait for a next hop; `None` where none do.
     pub(crate) look_after_at: Option<Time>,
+    /// Whether neighbours may be left who are to be asked.
+    pub(crate) is_asking: bool,
     /// Whether flow records are left whose time is up.
     pub(crate) behind: bool,
     /// Where the look through the flow table after a reload has got to.
@@ -113,6 +115,7 @@ impl Engine {
             exhausted: HashMap::new(),
             recent,
             look_after_at: None,
+            is_asking: false,
             behind: false,
             sweep: None,
         })
