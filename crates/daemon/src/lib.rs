@@ -19,7 +19,7 @@
 //!
 //! | module | question |
 //! |---|---|
-//! | `start`, `threads` | in which order is everything opened, and what does each thread give up? |
+//! | `start`, `threads` | in which order is everything opened, which threads are there, and what does each give up? |
 //! | `attend`, `errand` | what does the main thread wait for, and what does it have done? |
 //! | `load` | who reads files that may hang? |
 //! | `change`, `opening`, `hold` | how does a reload come into force, interface by interface? |
@@ -72,12 +72,12 @@ use tracing::{error, warn};
 pub fn run(file: &Path) -> anyhow::Result<()> {
     log_panics();
     confine::no_new_privileges()?;
-    let Started { mut main, inbox, stop } = start::start(file)?;
+    let Started { mut main, inbox } = start::start(file)?;
     main.log_ready();
     notify::ready();
     main.attend(&inbox);
-    stop.ask();
-    stop.stop(Vec::new());
+    main.state.stop.ask();
+    main.state.stop.stop(Vec::new());
     Ok(())
 }
 

@@ -7,19 +7,17 @@ use crate::desk::Desk;
 use crate::follow::look_anew;
 use crate::hand_over::{Others, Queue};
 use crate::hold::Holds;
-use crate::load::{self, LOADERS, Loader};
 use crate::notify::Pulse;
 use crate::opening::{self, Opened};
 use crate::rest::Resting;
 use crate::stop::{self, Stop};
 use crate::tag_watch::TagWatch;
 use crate::tags::Tags;
-use crate::threads::{self, Threads};
+use crate::threads::Threads;
 use crate::{Clock, worker};
 use answer::{Confinement, Reloads};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use confine::Role;
 use control::{CannotListen, Listener};
 use crossbeam::channel::{Receiver, Sender, bounded};
 use gateway::{Broken, Host, Ids, Loaded};
@@ -32,26 +30,16 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use snapshot::{Names, Snapshot};
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::io::{ErrorKind, Read as _};
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
-use tracing::warn;
+use std::time::SystemTime;
 
 /// Signals that may wait for the main thread.
 const SIGNALS: usize = 8;
 /// Changes of interfaces that may wait for the main thread.
 const CHANGES: usize = 256;
-/// How long the watch waits for a change at a time.
-const WATCHING: Duration = Duration::from_secs(3600);
-/// How long the watch pauses after it has told of changes, the first of which is told at once.
-///
-/// Whoever changes an interface without end, as a machine can that sets its end of a veth up and down, has the main thread
-/// look at all of them once in that time: some system calls for each, in between which everything else has its turn. Of
-/// workers and packets it costs nothing. An interface that returns meanwhile is without its guard for hardly longer, or, where
-/// the main thread is changing many, until it has opened or closed one more.
-const BREATH: Duration = Duration::from_millis(10);
 /// Peers that may wait for the main thread: all of them.
 const ERRANDS: usize = control::MAX_PEERS;
 
@@ -83,7 +71,6 @@ pub enum CannotStart {
 pub(crate) struct Started {
     pub(crate) main: Main,
     pub(crate) inbox: Inbox,
-    pub(crate) stop: Stop,
 }
 
 /// Loads the file, locks the interfaces, guards them, opens the rings, starts the threads, and gives up what rights
@@ -92,6 +79,25 @@ pub(crate) struct Started {
 /// # Errors
 /// [`Broken`] or [`CannotStart`]; guards that were put on stay on.
 pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
+    let mut compiled = compile(file)?;
+    let taken = take(&mut compiled)?;
+    let ready = prepare(compiled, taken)?;
+    begin(ready)
+}
+
+/// A gateway file, and the policy that it comes to on this host.
+struct Compiled {
+    loaded: Loaded,
+    ids: Ids,
+    names: Names,
+    snapshot: Arc<Snapshot>,
+    /// When the reading began.
+    began: SystemTime,
+    /// What has changed on the host's interfaces since the file was read.
+    changes: Changes,
+}
+
+fn compile(file: &Path) -> anyhow::Result<Compiled> {
     let mut ids = Ids::default();
     let began = SystemTime::now();
     let host = Interfaces::look();
@@ -107,7 +113,20 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
     let mut names = Names::default();
     let snapshot = Snapshot::build(&loaded.gateway, &mut names);
     let snapshot = Arc::new(snapshot.map_err(|errors| CannotStart::Size(errors.join("; ")))?);
+    Ok(Compiled { loaded, ids, names, snapshot, began, changes })
+}
 
+/// What nobody else can have now: the interfaces, guarded and open, and the control socket.
+struct Taken {
+    holds: Holds,
+    opened: Opened,
+    listener: Arc<Listener>,
+    /// What has been heard since before anything was taken.
+    signals: Signals,
+}
+
+fn take(compiled: &mut Compiled) -> anyhow::Result<Taken> {
+    let loaded = &mut compiled.loaded;
     match confine::missing() {
         missing if missing.is_empty() => {}
         missing => return Err(CannotStart::Capability(missing.join(", ")).into()),
@@ -120,7 +139,7 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
         signal_hook::flag::register(signal, Arc::clone(&is_asked))?;
     }
     let mut holds = Holds::default();
-    let wanted: Vec<_> = opening::attached(&loaded).collect();
+    let wanted: Vec<_> = opening::attached(loaded).collect();
     wanted.iter().try_for_each(|one| holds.lock(one)).map_err(CannotStart::Interface)?;
     let listener = Arc::new(Listener::bind(&loaded.settings.socket).map_err(CannotStart::Socket)?);
     // The guard first: from here on whatever is not relayed goes nowhere, and so it stays if anything below fails.
@@ -133,21 +152,39 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
         }
         opened.push(opening::open(one, loaded.settings.workers).map_err(CannotStart::Interface)?);
     }
-    opening::note_opened(&mut loaded, &opened);
+    opening::note_opened(loaded, &opened);
+    Ok(Taken { holds, opened, listener, signals })
+}
 
+/// A daemon that lacks nothing but its threads.
+struct Ready {
+    state: State,
+    desk: Arc<Desk>,
+    workers: Workers,
+    inbox: Inbox,
+    loops: Vec<worker::Loop>,
+    changes: (Changes, Sender<Change>),
+    tag_watch: TagWatch,
+    listener: Arc<Listener>,
+    hands: (Sender<control::Task>, Receiver<control::Task>),
+    signals: (Signals, Sender<i32>),
+}
+
+fn prepare(compiled: Compiled, taken: Taken) -> anyhow::Result<Ready> {
+    let Compiled { loaded, ids, names, snapshot, began, changes } = compiled;
+    let Taken { holds, opened, listener, signals } = taken;
     let clock = Clock::start();
     let pools = Pools::of(seed()?, loaded.gateway.snat_ports);
     let shared = Shared::new(pools, seed()?);
-    let ports = opening::by_worker(opened, loaded.settings.workers);
-    let (to_workers, notices, loops) = make_workers(&loaded, &snapshot, &shared, clock, ports)?;
+    let opened = opening::by_worker(opened, loaded.settings.workers);
+    let (workers, notices, loops) = make_workers(&loaded, &snapshot, &shared, clock, opened)?;
 
-    let (watched, watch, tags_changed) = TagWatch::open().context("watching files")?;
-    let (changed, changes_told) = bounded(CHANGES);
+    let (watched, tag_watch, tags_changed) = TagWatch::open().context("watching files")?;
     let mut tags = Tags::new(watched, began);
     tags.loaded(&loaded, began);
+    let (changed, changes_told) = bounded(CHANGES);
     let (hands, tasks) = bounded(control::MAX_PEERS);
-    let stop = Stop::new(to_workers.clone(), hands.clone(), Arc::clone(&listener));
-    let mut state = State {
+    let state = State {
         tags,
         loaded,
         ids,
@@ -159,105 +196,48 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
         resting: Resting::default(),
         reloads: Reloads::default(),
         confinement: Confinement::default(),
-        pulse: Pulse::new(to_workers.clone(), clock),
-        stop: stop.clone(),
+        pulse: Pulse::new(workers.clone(), clock),
+        stop: Stop::new(workers.clone(), hands.clone(), Arc::clone(&listener)),
         told: changes_told.clone(),
         is_behind: false,
         gone_meanwhile: BTreeSet::new(),
     };
     let (errands, wanted) = bounded(ERRANDS);
     let shown = ArcSwap::from_pointee(state.shown());
-    let desk = Arc::new(Desk { shown, shared, clock, workers: to_workers.clone(), errands });
-
-    let mut threads = Threads::new(state.loaded.settings.socket.clone());
-    for (nth, work) in loops.into_iter().enumerate() {
-        threads.start(&format!("worker-{nth}"), Role::Worker, Some(nth), move || work.run_or_exit())?;
-    }
-    let loader = start_loader(&mut threads)?;
-    start_watch(&mut threads, changes, changed)?;
-    threads.start("tag-watch", Role::Watch, None, move || {
-        watch.work();
-        warn!("the file of service tags is no longer watched; a reload reads it");
-    })?;
-    start_control(&mut threads, listener, &desk, (hands, tasks))?;
-    let signals = start_signals(&mut threads, signals, stop.clone())?;
-    state.confinement = threads.settle()?;
-    desk.shown.store(Arc::new(state.shown()));
-    threads.begin();
-    let mut main = Main::new(state, desk, to_workers, loader);
-    // Opening may have taken long, too.
-    main.look_at_interfaces();
-    Ok(Started {
-        main,
-        inbox: Inbox { signals, notices, errands: wanted, changes: changes_told, tags: tags_changed },
-        stop,
+    let desk = Arc::new(Desk { shown, shared, clock, workers: workers.clone(), errands });
+    let (heard, told) = bounded(SIGNALS);
+    Ok(Ready {
+        state,
+        desk,
+        workers,
+        inbox: Inbox { signals: told, notices, errands: wanted, changes: changes_told, tags: tags_changed },
+        loops,
+        changes: (changes, changed),
+        tag_watch,
+        listener,
+        hands: (hands, tasks),
+        signals: (signals, heard),
     })
 }
 
-fn start_loader(threads: &mut Threads) -> anyhow::Result<Loader> {
-    let (loader, jobs, results) = Loader::channels();
-    for number in 0..LOADERS {
-        let (jobs, results) = (jobs.clone(), results.clone());
-        threads
-            .start(&format!("loader-{number}"), Role::Loader, None, move || load::work(&jobs, &results))?;
-    }
-    Ok(loader)
-}
-
-fn start_signals(threads: &mut Threads, mut signals: Signals, stop: Stop) -> anyhow::Result<Receiver<i32>> {
-    let (sender, receiver) = bounded(SIGNALS);
-    threads.start("signals", Role::Control, None, move || {
-        // What has come since the others stopped hearing waits for this one.
-        let _ = threads::heard().thread_unblock();
-        for signal in signals.forever() {
-            if signal != SIGHUP {
-                stop.ask();
-                // Where the queue is full the main thread is busy; it is watched over.
-                let _ = sender.try_send(signal);
-                stop.watch_over();
-            }
-            // A full queue holds the same signal already.
-            let _ = sender.try_send(signal);
-        }
-    })?;
-    Ok(receiver)
-}
-
-/// Passes on what the kernel tells of the host's interfaces.
-fn start_watch(threads: &mut Threads, mut changes: Changes, changed: Sender<Change>) -> anyhow::Result<()> {
-    threads.start("watch", Role::Control, None, move || {
-        while changes.wait(WATCHING).is_ok() {
-            while let Some(change) = changes.next_change() {
-                // What does not fit is found when the main thread looks by itself.
-                let _ = changed.try_send(change);
-            }
-            std::thread::sleep(BREATH);
-        }
-        warn!("the host's interfaces are no longer watched, only looked at now and then");
-    })?;
-    Ok(())
-}
-
-/// A thread for each peer that there may be, and one that hands them their peers: none makes another later on. `hands` is the
-/// way to those threads.
-fn start_control(
-    threads: &mut Threads,
-    listener: Arc<Listener>,
-    desk: &Arc<Desk>,
-    (hands, tasks): (Sender<control::Task>, Receiver<control::Task>),
-) -> anyhow::Result<()> {
-    for number in 0..control::MAX_PEERS {
-        let tasks = tasks.clone();
-        threads.start(&format!("control-{number}"), Role::Control, None, move || {
-            tasks.iter().for_each(|task| task())
-        })?;
-    }
-    let desk = Arc::clone(desk);
-    let spawn = move |task| hands.try_send(task).map_err(|_| ErrorKind::WouldBlock.into());
-    threads.start("control", Role::Control, None, move || {
-        control::serve(&listener, spawn, move |request| desk.answer(request));
-    })?;
-    Ok(())
+/// Starts the threads, and lets them work when none of them has a right left that it does not need.
+fn begin(ready: Ready) -> anyhow::Result<Started> {
+    let Ready { mut state, desk, workers, inbox, loops, changes, tag_watch, listener, hands, signals } =
+        ready;
+    let mut threads = Threads::new(state.loaded.settings.socket.clone());
+    threads.start_workers(loops)?;
+    let loader = threads.start_loaders()?;
+    threads.start_watch(changes)?;
+    threads.start_tag_watch(tag_watch)?;
+    threads.start_control(listener, &desk, hands)?;
+    threads.start_signals(signals, state.stop.clone())?;
+    state.confinement = threads.settle()?;
+    desk.shown.store(Arc::new(state.shown()));
+    threads.begin();
+    let mut main = Main::new(state, desk, workers, loader);
+    // Opening may have taken long, too.
+    main.look_at_interfaces();
+    Ok(Started { main, inbox })
 }
 
 /// Everything that the workers need, ready to run on threads of their own.
