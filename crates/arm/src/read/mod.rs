@@ -1,6 +1,16 @@
 //! Documents in the shapes of Azure's REST interface and of its tools: a resource, an array of them, an answer with a
 //! `value` list, an API example with the answer inside, or what `az … create` wraps around it; properties under
 //! `properties` or beside the name, as Azure PowerShell makes them, too. And what Terraform shows of a state.
+//!
+//! | module | question |
+//! |---|---|
+//! | this one | which of the documents holds what, and where are the resources in it? |
+//! | `shape`, `azapi`, `powershell`, `terraform` | how do the tools wrap and write a resource, and what is no policy at all? |
+//! | `template`, `answers`, `made_twice` | what do the templates come to, what do they learn of others, and do they go to one resource group? |
+//! | `kind`, `resource` | which type is a resource of, and what has every one? |
+//! | `vnet`, `nic`, `group`, `route_table` | what does each say? |
+//! | `keys`, `ignored` | which of its properties matter, and what is not modelled? |
+//! | `same_object`, `contradiction`, `default_rules` | do answers agree with each other, and with what is true of every group? |
 
 mod answers;
 mod azapi;
