@@ -7,15 +7,15 @@ use std::net::{SocketAddr, TcpStream};
 use std::num::NonZero;
 use std::thread;
 use std::time::Duration;
-use testkit::figures::assert_every_frame_is_counted;
-use testkit::flood::keep_on;
-use testkit::gateway_file::GatewayFile;
-use testkit::netns::Namespace;
-use testkit::site::{Setting, Site};
+use testbed::figures::assert_every_frame_is_counted;
+use testbed::flood::keep_on;
+use testbed::gateway_file::GatewayFile;
+use testbed::netns::Namespace;
+use testbed::site::{Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-testkit::on_every_setting!(a_thousand_transfers_at_once);
+testbed::on_every_setting!(a_thousand_transfers_at_once);
 
 const THREADS: usize = 8;
 const EACH: usize = 125;
