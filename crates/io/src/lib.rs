@@ -5,6 +5,20 @@
 //! once for all workers, one [`Port`] each. A frame comes with the state of its offloads and leaves with it, so the
 //! pipeline is the same over all.
 //!
+//! | module | question |
+//! |---|---|
+//! | [`interface`], [`watch`], `netlink` | which interfaces are there, and which has changed? |
+//! | `attach`, `port` | what carries the frames of an attachment, and how is it opened? |
+//! | `ports`, `room` | how does a frame get from one attachment to another? |
+//! | `parcel` | and one that did not come by a port of this worker? |
+//! | `af_packet`, [`tap`], `pnet` | how does each backend receive and send? |
+//! | `virtio` | what is left to do on a frame? |
+//! | `steering`, `assembler` | which worker receives a frame? |
+//! | [`guard`], [`lock`] | what keeps the host, and another daemon, off an interface? |
+//! | `waker` | who ends a wait? |
+//! | `statistics`, `error` | what was counted, and what went wrong? |
+//! | `sys` | which system calls are there behind all this? |
+//!
 //! ```no_run
 //! use io::{Backend, Ports, Reception, guard, interface, lock::Lock};
 //! use packet::AttachmentId;

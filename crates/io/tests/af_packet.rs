@@ -8,8 +8,8 @@ use io::{Interface, Ports, Reception};
 use packet::{Checksum, Offload, SegmentKind, checksum};
 use std::net::UdpSocket;
 use std::sync::{Arc, Mutex};
+use testbed::raw::Raw;
 use testkit::build::ipv4;
-use testkit::raw::Raw;
 
 /// A length for each number, from the smallest to the largest frame.
 fn length(number: u32) -> usize {

@@ -8,9 +8,9 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use testbed::raw::Raw;
 use testkit::allocations::{Counting, asked};
 use testkit::build::ethernet;
-use testkit::raw::Raw;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

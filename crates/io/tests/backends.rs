@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+use testbed::netns::eventually;
+use testbed::raw::Raw;
 use testkit::build::{OwnedFrame, ipv4, wire};
-use testkit::netns::eventually;
-use testkit::raw::Raw;
 
 fn leaving_to(to: AttachmentId, length: usize) -> Leaving {
     let mut parcel = Parcel::with_capacity(length);

@@ -8,7 +8,7 @@ use io::guard::{self, ADDRESS_LIMIT, HostAddresses};
 use io::{Error, Ports, Reception};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
-use testkit::netns::eventually;
+use testbed::netns::eventually;
 
 const PING: &str = "ping -c 1 -W 1 -n";
 

@@ -12,8 +12,8 @@ use proptest::test_runner::{RngSeed, TestRunner};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use testkit::netns::eventually;
-use testkit::raw::Raw;
+use testbed::netns::eventually;
+use testbed::raw::Raw;
 
 const V4: u16 = 0x0800;
 const V6: u16 = 0x86dd;

@@ -6,10 +6,10 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
-use testkit::gateway_file::{GatewayFile, Rule};
-use testkit::netns::{available, eventually};
-use testkit::probe::{self, Outcome};
-use testkit::site::{Daemon, PATIENCE, Site};
+use testbed::gateway_file::{GatewayFile, Rule};
+use testbed::netns::{available, eventually};
+use testbed::probe::{self, Outcome};
+use testbed::site::{Daemon, PATIENCE, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 const OUTSIDE: &str = "198.51.100.7:8080";
@@ -267,7 +267,7 @@ fn an_interface_that_comes_back_is_attached_again() {
         stderr(&reloaded)
     );
 
-    testkit::netns::veth((&site.vm3, "eth0"), (&site.gateway, "vm3"));
+    testbed::netns::veth((&site.vm3, "eth0"), (&site.gateway, "vm3"));
     site.vm3.address("eth0", "10.0.2.4/24");
     site.vm3.route("default", "10.0.2.1");
     assert!(state("attached").is_some(), "{}", daemon.log());
@@ -326,7 +326,7 @@ fn an_interface_that_comes_and_goes_leaves_nothing_behind() {
     let before = descriptors(&daemon);
     for _ in 0..5 {
         site.gateway.ip("link del vm3");
-        testkit::netns::veth((&site.vm3, "eth0"), (&site.gateway, "vm3"));
+        testbed::netns::veth((&site.vm3, "eth0"), (&site.gateway, "vm3"));
         site.vm3.address("eth0", "10.0.2.4/24");
         site.vm3.route("default", "10.0.2.1");
         let guarded = eventually(PATIENCE, || {

@@ -10,10 +10,10 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use testbed::gateway_file::GatewayFile;
+use testbed::netns::{self, Namespace};
+use testbed::site::Site;
 use testkit::allocations::{Counting, asked};
-use testkit::gateway_file::GatewayFile;
-use testkit::netns::{self, Namespace};
-use testkit::site::Site;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
-use testkit::gateway_file::GatewayFile;
-use testkit::netns::{Namespace, available, eventually};
-use testkit::probe::Outcome;
-use testkit::site::{Daemon, Setting, Site};
+use testbed::gateway_file::GatewayFile;
+use testbed::netns::{Namespace, available, eventually};
+use testbed::probe::Outcome;
+use testbed::site::{Daemon, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 const OUTSIDE: &str = "198.51.100.7:8080";
@@ -124,7 +124,7 @@ fn a_refused_reload_leaves_every_guard_as_it_was() {
     let mut earlier = start(&site, &file(&machines));
     earlier.kill();
     let daemon = start(&site, &file(&machines[..1]));
-    testkit::netns::veth((&site.gateway, "fresh"), (&site.internet, "fresh"));
+    testbed::netns::veth((&site.gateway, "fresh"), (&site.internet, "fresh"));
     let before = ["vm1", "vm2", "vm3", "eth0", "fresh"].map(|name| (name, guard(&site.gateway, name)));
     let is_guarded: Vec<_> = before.iter().map(|(_, guard)| guard.is_some()).collect();
     assert_eq!(is_guarded, [true, true, true, true, false]);

@@ -10,14 +10,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use testbed::figures::{assert_every_frame_is_counted, lost_on_wires, number, of_workers};
+use testbed::gateway_file::{GatewayFile, Rule};
+use testbed::netns::{Namespace, eventually, veth};
+use testbed::probe::{self, Outcome};
+use testbed::process::{self, Holdings};
+use testbed::raw::Raw;
+use testbed::site::{Daemon, PATIENCE, Setting, Site};
 use testkit::build::{fragments, ipv4};
-use testkit::figures::{assert_every_frame_is_counted, lost_on_wires, number, of_workers};
-use testkit::gateway_file::{GatewayFile, Rule};
-use testkit::netns::{Namespace, eventually, veth};
-use testkit::probe::{self, Outcome};
-use testkit::process::{self, Holdings};
-use testkit::raw::Raw;
-use testkit::site::{Daemon, PATIENCE, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 /// Every so long something changes.
@@ -27,10 +27,10 @@ const SECOND: Duration = Duration::from_secs(1);
 /// answer, so each fills its share slowly, over minutes. That nothing is held, `lab_heap.rs` shows.
 const KEPT_PER_THREAD: u64 = 233;
 
-testkit::on_setting!(veth_1, super::Setting::veth(1), churn);
-testkit::on_setting!(veth_2, super::Setting::veth(2), churn);
-testkit::on_setting!(tap_2, super::Setting::tap(2), churn);
-testkit::on_setting!(veth_4_handing_over, super::Setting::veth(4).handing_over(), churn);
+testbed::on_setting!(veth_1, super::Setting::veth(1), churn);
+testbed::on_setting!(veth_2, super::Setting::veth(2), churn);
+testbed::on_setting!(tap_2, super::Setting::tap(2), churn);
+testbed::on_setting!(veth_4_handing_over, super::Setting::veth(4).handing_over(), churn);
 
 /// Where vm3 serves by IPv6.
 const SIX: &str = "[fd00:a:0:2::4]:85";

@@ -6,14 +6,14 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
-use testkit::figures::{assert_every_frame_is_counted, lost_anywhere};
-use testkit::gateway_file::GatewayFile;
-use testkit::netns::Namespace;
-use testkit::site::{Setting, Site};
+use testbed::figures::{assert_every_frame_is_counted, lost_anywhere};
+use testbed::gateway_file::GatewayFile;
+use testbed::netns::Namespace;
+use testbed::site::{Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-testkit::on_every_setting!(a_thousand_transfers_at_once);
+testbed::on_every_setting!(a_thousand_transfers_at_once);
 
 const THREADS: usize = 8;
 const EACH: usize = 125;

@@ -6,19 +6,19 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, UdpSocket};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use testbed::figures::{lost, when_quiet};
+use testbed::gateway_file::GatewayFile;
+use testbed::netns::eventually;
+use testbed::raw::Raw;
+use testbed::site::{Daemon, PATIENCE, Setting, Site};
 use testkit::build::ipv4;
-use testkit::figures::{lost, when_quiet};
-use testkit::gateway_file::GatewayFile;
-use testkit::netns::eventually;
-use testkit::raw::Raw;
-use testkit::site::{Daemon, PATIENCE, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
 /// Whose turn it is.
 static TURN: Mutex<()> = Mutex::new(());
 
-testkit::on_every_setting!(every_port_is_lent_once_and_comes_back);
+testbed::on_every_setting!(every_port_is_lent_once_and_comes_back);
 /// 1025..=65535.
 const PORTS: u64 = 64_511;
 /// How long a flow lives unused.

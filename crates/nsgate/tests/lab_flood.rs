@@ -5,12 +5,12 @@ use serde_json::json;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
-use testkit::figures::{assert_every_frame_is_counted, lost_on_wires, number};
-use testkit::flood::{Flood, Sort};
-use testkit::gateway_file::{GatewayFile, Rule};
-use testkit::netns::eventually;
-use testkit::probe;
-use testkit::site::{Daemon, PATIENCE, Setting, Site};
+use testbed::figures::{assert_every_frame_is_counted, lost_on_wires, number};
+use testbed::flood::{Flood, Sort};
+use testbed::gateway_file::{GatewayFile, Rule};
+use testbed::netns::eventually;
+use testbed::probe;
+use testbed::site::{Daemon, PATIENCE, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 /// Frames a second, as far as the machine gives them.
@@ -37,15 +37,15 @@ const BUSY: Duration = Duration::from_secs(30);
 /// Whose turn it is: two floods at once would be the same as one of twice the rate.
 static TURN: Mutex<()> = Mutex::new(());
 
-testkit::on_setting!(veth_1, super::Setting::veth(1), floods);
-testkit::on_setting!(veth_2, super::Setting::veth(2), floods);
-testkit::on_setting!(veth_4, super::Setting::veth(4), floods);
-testkit::on_setting!(tap_1, super::Setting::tap(1), floods);
-testkit::on_setting!(tap_2, super::Setting::tap(2), floods);
-testkit::on_setting!(tap_4, super::Setting::tap(4), floods);
+testbed::on_setting!(veth_1, super::Setting::veth(1), floods);
+testbed::on_setting!(veth_2, super::Setting::veth(2), floods);
+testbed::on_setting!(veth_4, super::Setting::veth(4), floods);
+testbed::on_setting!(tap_1, super::Setting::tap(1), floods);
+testbed::on_setting!(tap_2, super::Setting::tap(2), floods);
+testbed::on_setting!(tap_4, super::Setting::tap(4), floods);
 // Every frame goes through a queue that the flooder's go through too.
-testkit::on_setting!(veth_2_handing_over, super::Setting::veth(2).handing_over(), floods);
-testkit::on_setting!(tap_2_handing_over, super::Setting::tap(2).handing_over(), floods);
+testbed::on_setting!(veth_2_handing_over, super::Setting::veth(2).handing_over(), floods);
+testbed::on_setting!(tap_2_handing_over, super::Setting::tap(2).handing_over(), floods);
 
 fn file() -> GatewayFile {
     let rule = Rule::deny("NoHighPorts", 100).protocol("Udp").port("30000-65535");

@@ -5,22 +5,22 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
-use testkit::figures::{assert_every_frame_is_counted, ended, number};
-use testkit::gateway_file::{GatewayFile, Rule};
-use testkit::netns::{self, Namespace};
-use testkit::probe::Outcome;
-use testkit::raw::Raw;
-use testkit::site::{Daemon, PATIENCE, Setting, Site, Wires};
+use testbed::figures::{assert_every_frame_is_counted, ended, number};
+use testbed::gateway_file::{GatewayFile, Rule};
+use testbed::netns::{self, Namespace};
+use testbed::probe::Outcome;
+use testbed::raw::Raw;
+use testbed::site::{Daemon, PATIENCE, Setting, Site, Wires};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-testkit::on_every_setting!(
+testbed::on_every_setting!(
     a_reload_keeps_running_flows_and_judges_new_ones,
     a_hangup_reloads_too,
     a_killed_daemon_lets_nothing_pass_until_it_is_released,
     a_stopped_daemon_exits_cleanly_and_keeps_the_door_shut
 );
-testkit::on_setting!(
+testbed::on_setting!(
     tap_and_veth_2,
     super::Setting::tap_and_veth(2),
     a_killed_daemon_lets_nothing_pass_until_it_is_released,
@@ -33,15 +33,15 @@ mod host {
         a_change_of_offloads_is_borne, a_new_hardware_address_of_an_attachment_is_followed,
         a_new_mtu_of_an_attachment_is_followed, what_finds_no_room_at_an_interface_is_dropped_by_name,
     };
-    testkit::on_veth!(
+    testbed::on_veth!(
         what_finds_no_room_at_an_interface_is_dropped_by_name,
         a_new_hardware_address_of_an_attachment_is_followed,
         a_new_mtu_of_an_attachment_is_followed,
         a_change_of_offloads_is_borne
     );
-    testkit::on_setting!(
+    testbed::on_setting!(
         pnet,
-        testkit::site::Setting::pnet(),
+        testbed::site::Setting::pnet(),
         what_finds_no_room_at_an_interface_is_dropped_by_name,
         a_new_hardware_address_of_an_attachment_is_followed,
         a_new_mtu_of_an_attachment_is_followed,

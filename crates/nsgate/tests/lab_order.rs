@@ -14,37 +14,37 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use testkit::figures::{assert_every_frame_is_counted, lost_anywhere, of_workers};
-use testkit::flood::keep_on;
-use testkit::gateway_file::GatewayFile;
-use testkit::netns::Namespace;
-use testkit::site::{Daemon, Setting, Site};
+use testbed::figures::{assert_every_frame_is_counted, lost_anywhere, of_workers};
+use testbed::flood::keep_on;
+use testbed::gateway_file::GatewayFile;
+use testbed::netns::Namespace;
+use testbed::site::{Daemon, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-testkit::on_setting!(veth_2, super::Setting::veth(2), nothing_overtakes, what_waits_is_not_overtaken);
-testkit::on_setting!(veth_4, super::Setting::veth(4), nothing_overtakes, what_waits_is_not_overtaken);
-testkit::on_setting!(
+testbed::on_setting!(veth_2, super::Setting::veth(2), nothing_overtakes, what_waits_is_not_overtaken);
+testbed::on_setting!(veth_4, super::Setting::veth(4), nothing_overtakes, what_waits_is_not_overtaken);
+testbed::on_setting!(
     veth_2_handing_over,
     super::Setting::veth(2).handing_over(),
     nothing_overtakes,
     what_waits_is_not_overtaken
 );
-testkit::on_setting!(
+testbed::on_setting!(
     veth_4_handing_over,
     super::Setting::veth(4).handing_over(),
     nothing_overtakes,
     what_waits_is_not_overtaken
 );
-testkit::on_setting!(tap_2, super::Setting::tap(2), nothing_overtakes, what_waits_is_not_overtaken);
-testkit::on_setting!(tap_4, super::Setting::tap(4), nothing_overtakes, what_waits_is_not_overtaken);
-testkit::on_setting!(
+testbed::on_setting!(tap_2, super::Setting::tap(2), nothing_overtakes, what_waits_is_not_overtaken);
+testbed::on_setting!(tap_4, super::Setting::tap(4), nothing_overtakes, what_waits_is_not_overtaken);
+testbed::on_setting!(
     tap_2_handing_over,
     super::Setting::tap(2).handing_over(),
     nothing_overtakes,
     what_waits_is_not_overtaken
 );
-testkit::on_setting!(
+testbed::on_setting!(
     tap_4_handing_over,
     super::Setting::tap(4).handing_over(),
     nothing_overtakes,

@@ -8,9 +8,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use testkit::gateway_file::GatewayFile;
-use testkit::netns::{self, eventually};
-use testkit::site::{Daemon, Site};
+use testbed::gateway_file::GatewayFile;
+use testbed::netns::{self, eventually};
+use testbed::site::{Daemon, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 const WORKERS: usize = 2;

@@ -1,11 +1,11 @@
 //! What `dependsOn` says: which resources each one needs, whether the template defines them, and whether they wait for each
 //! other.
 
-use crate::declare::LeftOut;
 use crate::expansion::Expansion;
 use crate::findings::Found;
 use crate::inside::Inside;
 use crate::instance::Instance;
+use crate::turns::LeftOut;
 use crate::way::Way;
 use diagnostic::{Location, Severity};
 use document::{Node, Value};

@@ -11,8 +11,8 @@
 //! | `inside`, `members` | what names mean where an expression stands |
 //! | `parameters` | what a parameter comes to |
 //! | `values` | trees with expressions and loops in them |
-//! | `declared`, `parts` | whether a parameter's value is one that its declaration allows |
-//! | `declare` | which resources there will be |
+//! | `constraints`, `parts` | whether a parameter's value is one that its declaration allows |
+//! | `turns` | which resources there will be |
 //! | `instance` | what each of them is |
 //! | `once` | whether it makes one of them twice |
 //! | `nested`, `linked` | deployments in deployments, and where their templates are |
@@ -23,8 +23,7 @@
 //! | `reference` | what one resource may ask about another |
 //! | `findings`, `way` | what is wrong, each fault once, and where it stands |
 
-mod declare;
-mod declared;
+mod constraints;
 mod depends;
 mod deployment;
 mod expansion;
@@ -44,6 +43,7 @@ mod parameters;
 mod parts;
 mod reference;
 mod supplied;
+mod turns;
 mod unordered;
 mod values;
 mod waiting;

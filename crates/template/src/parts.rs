@@ -3,7 +3,7 @@
 //! # Source
 //! Azure "Understand the structure and syntax of ARM templates", *Definitions*; "Type definitions in ARM templates".
 
-use crate::declared::{is_nullable, resolved};
+use crate::constraints::{is_nullable, resolved};
 use crate::inside::Inside;
 use crate::way::Way;
 use document::{Entry, Node, Value};

@@ -1,11 +1,11 @@
 //! What `reference` and its kin can say offline: what the template itself writes of its resources.
 
-use crate::declare::Turn;
 use crate::depends::MOST_NEAREST;
 use crate::facts::Made;
 use crate::found::{part_of, parted};
 use crate::inside::Inside;
 use crate::instance::Instance;
+use crate::turns::Turn;
 use diagnostic::At;
 use document::{Entry, Node, Unknown, Value};
 use expression::{AFTER_DEPLOYMENT, Fault, IN_THE_RESOURCE, Question, SUPPLY, WRITE_IT};

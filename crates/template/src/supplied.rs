@@ -1,6 +1,6 @@
 //! Parameter files and single values, as they were given, held against what the template declares.
 
-use crate::declared::resolved;
+use crate::constraints::resolved;
 use crate::findings::{Findings, Found};
 use crate::given::Given;
 use crate::way::Way;

@@ -1,6 +1,6 @@
 //! Resources that two deployments write differently, where nothing says which of them is the last.
 
-use crate::declared::same;
+use crate::constraints::same;
 use crate::depends::{Key, Needs};
 use crate::expansion::Expansion;
 use crate::instance::Instance;

@@ -1,8 +1,8 @@
 //! Templates among the documents: expanded, and then read as what they come to.
 
-use super::apart::{apart, name_of, tops, twin};
-use super::beside::{self, Beside};
+use super::answers::{self, Answers};
 use super::kind::Kind;
+use super::made_twice::{another_group, name_of, tops, twin};
 use super::{Reader, shape};
 use crate::codes;
 use diagnostic::{Diagnostic, Location};
@@ -62,7 +62,7 @@ impl Deployment {
         let mut found = self.left_over(&templates);
         let mut made: HashMap<String, Location> = HashMap::new();
         let mut all: Vec<(Facts, Expanded)> = Vec::new();
-        let known = if templates.is_empty() { Beside::default() } else { Beside::of(documents) };
+        let known = if templates.is_empty() { Answers::default() } else { Answers::of(documents) };
         let others = known.except(None);
         for (nth, (template, files)) in templates.iter().enumerate() {
             let mut facts = self.facts.clone();
@@ -72,7 +72,7 @@ impl Deployment {
                     Facts { resource_group: model::another_resource_group(nth + 1), ..facts.clone() };
                 let elsewhere = self.expand_one(template, files, &another, &others);
                 if twin(&made, &elsewhere).is_none() {
-                    found.push(apart(&other));
+                    found.push(another_group(&other));
                     (facts, expanded) = (another, elsewhere);
                 }
             }
@@ -80,7 +80,7 @@ impl Deployment {
             all.push((facts, expanded));
         }
         let (facts, all): (Vec<Facts>, Vec<Expanded>) = all.into_iter().unzip();
-        let all = beside::settled(&known, all, |nth, others| {
+        let all = answers::settled(&known, all, |nth, others| {
             let ((template, files), facts) = (templates.get(nth)?, facts.get(nth)?);
             Some(self.expand_one(template, files, facts, others))
         });

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use testbed::netns::{Namespace, veth};
+use testbed::probe::returned;
 use testkit::build::ethernet;
-use testkit::netns::{Namespace, veth};
-use testkit::probe::returned;
 
-pub(crate) use testkit::site::PATIENCE;
+pub(crate) use testbed::site::PATIENCE;
 
 pub(crate) const L: AttachmentId = AttachmentId(0);
 pub(crate) const R: AttachmentId = AttachmentId(1);
