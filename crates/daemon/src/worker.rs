@@ -25,6 +25,8 @@ const EACH: usize = 8;
 const BATCH: usize = Ports::BATCH;
 /// The most frames taken from the queue in one turn.
 const QUEUED: usize = 256;
+/// The most frames that wait at a port.
+const WAITING: usize = 4096;
 /// How often ports are looked at that may be gone, and exhausted pools are told.
 const TELLING: Duration = Duration::from_secs(1);
 
@@ -257,15 +259,35 @@ impl Loop {
     }
 
     /// Relays on a port; the one that was there before, if any.
+    /// Relays on a port; gives back the one that was there before, if any.
     fn attach(&mut self, id: AttachmentId, port: Port) -> Option<Port> {
+        let have_heard_the_same = self.ports.interface(id) == Some(port.interface());
+        if have_heard_the_same {
+            self.empty_port(id);
+        }
         let before = self.ports.remove(id);
         self.ports.put(id, port);
+        if have_heard_the_same {
+            // What came since it was opened the one before has brought. Again it would be behind what came later.
+            let _ = self.ports.relay(id, WAITING, |_| None);
+        }
         // Where an interface returns, another machine may be behind it.
         self.engine.rewired(id);
         if !self.attached.contains(&id) {
             self.attached.push(id);
         }
         before
+    }
+
+    /// Relays what waits at a port, however much comes after it.
+    fn empty_port(&mut self, id: AttachmentId) {
+        for _ in 0..WAITING / EACH {
+            if self.relay(id) == 0 {
+                break;
+            }
+            self.send_own();
+            self.others.wake();
+        }
     }
 
     fn detach(&mut self, id: AttachmentId) -> Option<Port> {

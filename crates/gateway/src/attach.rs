@@ -64,7 +64,7 @@ pub(crate) fn attach(
             desk.out.push(Diagnostic::error(codes::INTERFACE, at, message).help(help));
             continue;
         };
-        let wire = if attachment.is_tap { Wire::Made } else { Wire::Existing(written.engine.io) };
+        let wire = if attachment.is_tap { Wire::Made } else { Wire::Existing(written.engine.io.settled()) };
         let seen = desk.host.look(id, &attachment.interface, wire, crate::workers(written), desk.out);
         let kind = match &attachment.behind {
             Behind::Nic { nic, address, gives_address, mac } => {

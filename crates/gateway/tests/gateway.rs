@@ -237,14 +237,14 @@ fn wires(loaded: &Loaded) -> Vec<io::Wire> {
 fn engine_and_tap_are_read() {
     let loaded = read(&format!("{SOUND}engine: {{ workers: 3, handOff: always }}\n")).unwrap();
     assert_eq!((loaded.settings.workers, loaded.settings.hand_off_always), (3, true));
-    assert!(wires(&loaded).iter().all(|wire| *wire == io::Wire::Existing(io::Backend::Auto)));
+    assert!(wires(&loaded).iter().all(|wire| *wire == io::Wire::Existing(io::Backend::AfPacket)));
     let (workers, cores) = (read(SOUND).unwrap().settings.workers, std::thread::available_parallelism());
     assert_eq!(workers, cores.map_or(1, |cores| cores.get().saturating_sub(1).clamp(1, 64)));
 
     let first = SOUND.find("interface:").unwrap();
     let tap = format!("{}tap:{}", &SOUND[..first], &SOUND[first + "interface:".len()..]);
     let loaded = read(&tap).unwrap();
-    assert_eq!(wires(&loaded)[..2], [io::Wire::Made, io::Wire::Existing(io::Backend::Auto)]);
+    assert_eq!(wires(&loaded)[..2], [io::Wire::Made, io::Wire::Existing(io::Backend::AfPacket)]);
 
     for (engine, code) in [
         ("workers: 0", "InvalidValue"),

@@ -77,6 +77,14 @@ impl Backend {
     /// All of them, in the order in which they are listed to users.
     pub const ALL: [Self; 4] = [Self::Auto, Self::AfPacket, Self::Tap, Self::Pnet];
 
+    /// What an existing interface is opened with.
+    pub const fn settled(self) -> Self {
+        match self {
+            Self::Auto => Self::AfPacket,
+            chosen => chosen,
+        }
+    }
+
     /// The name that stands for it in the gateway file.
     pub const fn name(self) -> &'static str {
         match self {

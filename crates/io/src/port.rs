@@ -175,7 +175,7 @@ pub fn open(
     reception: Reception,
     queues: usize,
 ) -> Result<Vec<Port>, Error> {
-    match backend {
+    match backend.settled() {
         Backend::Auto | Backend::AfPacket => {
             let links = af_packet::open(interface, reception, queues)?;
             Ok(links.into_iter().map(|link| Port::new(interface, Kind::AfPacket(link))).collect())
@@ -203,7 +203,8 @@ impl Port {
         &self.name
     }
 
-    pub(crate) fn interface(&self) -> u32 {
+    /// The kernel's number for its interface when it was opened.
+    pub fn interface(&self) -> u32 {
         self.interface
     }
 

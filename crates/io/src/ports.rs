@@ -102,6 +102,11 @@ impl Ports {
         taken
     }
 
+    /// The kernel's number for an attachment's interface when its port was opened; `None` where there is no port.
+    pub fn interface(&self, id: AttachmentId) -> Option<u32> {
+        self.ports.get(usize::from(id.0)).and_then(Option::as_ref).map(Port::interface)
+    }
+
     /// Ends a `wait` from another thread.
     pub fn waker(&self) -> Waker {
         self.waker.clone()
