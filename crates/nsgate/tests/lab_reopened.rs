@@ -8,9 +8,9 @@ use std::net::UdpSocket;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use testkit::gateway_file::GatewayFile;
-use testkit::netns::available;
-use testkit::site::{PATIENCE, Setting, Site};
+use testbed::gateway_file::GatewayFile;
+use testbed::netns::available;
+use testbed::site::{PATIENCE, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 const THERE: &str = "10.0.2.4:9000";
