@@ -267,4 +267,22 @@ proptest! {
         prop_assert!(twins.table.is_empty());
         twins.compare_all()?;
     }
+
+    /// Among many flows hardly two packets of a handshake meet.
+    #[test]
+    fn a_connection_is_the_references(
+        first in prop_oneof![
+            3 => Just(Segment::Tcp { flags: SYN, seq: u32::MAX - 1, ack: 0, payload_len: 0 }),
+            1 => segments(),
+        ],
+        talk in prop::collection::vec((0..2usize, segments()), 1..30),
+    ) {
+        let mut twins = Twins::new(1, false);
+        let (initiator, responder, owner) = (0, 1, Owner(0));
+        twins.perform(Deed::Insert { initiator, responder, owner, idle: None, segment: first })?;
+        for (key, segment) in talk {
+            twins.perform(Deed::Packet { key, segment, sent: Counters { packets: 1, bytes: 60 } })?;
+            twins.compare_all()?;
+        }
+    }
 }
