@@ -279,7 +279,8 @@ proptest! {
     ) {
         let mut twins = Twins::new(1, false);
         let (initiator, responder, owner) = (0, 1, Owner(0));
-        twins.perform(Deed::Insert { initiator, responder, owner, idle: None, segment: first })?;
+        let idle = Duration::from_secs(240);
+        twins.perform(Deed::Insert { initiator, responder, owner, idle, segment: first })?;
         for (key, segment) in talk {
             twins.perform(Deed::Packet { key, segment, sent: Counters { packets: 1, bytes: 60 } })?;
             twins.compare_all()?;

@@ -308,7 +308,8 @@ impl Tcp {
     /// Whether the receiver of this RST resets its connection (RFC 5961, section 3.2).
     fn believes(&self, from: Side, rst: &Header) -> bool {
         let sender = &self.senders[from.index()];
-        let may_refuse = self.state.is_half_open() && from == Side::Responder;
+        let is_half_open = matches!(self.state, State::SynSent | State::SynReceived);
+        let may_refuse = is_half_open && from == Side::Responder;
         self.knows(from, SENT) && rst.seq == sender.next && !(may_refuse && self.is_unvouched())
             || self.knows(from, ACKED) && rst.seq == sender.una
             || may_refuse && rst.has(ACK) && self.is_acceptable(Side::Initiator, rst.ack)
