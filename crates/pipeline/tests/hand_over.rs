@@ -6,11 +6,13 @@ use pipeline::{DropReason, Ending, Engine, Settings, Shared, Way};
 use snapshot::Names;
 use std::sync::Arc;
 use std::time::Duration;
-use testkit::build::{OwnedFrame, arp_reply, fragments, ipv4, read};
-use testkit::lab::{Blueprint, address};
+use testkit::build::{OwnedFrame, arp_reply, fragments, ip, ipv4, neighbour_advertisement, read};
+use testkit::lab::{Blueprint, address, is_about_neighbours};
 
 const VM1: &str = "10.0.1.4";
 const VM3: &str = "10.0.2.4";
+/// The two of them by their addresses of each family.
+const FAMILIES: [[&str; 2]; 2] = [[VM1, VM3], ["fd00:a:0:1::4", "fd00:a:0:2::4"]];
 const FAR: &str = "198.51.100.7";
 const HOST: &str = "203.0.113.2";
 const INTERNET: u16 = 0;
@@ -44,10 +46,8 @@ impl Workers {
 
     /// The host behind an attachment says where it is; what waited for that leaves.
     fn learn(&mut self, worker: usize, on: u16, host: &str) -> Vec<Vec<u8>> {
-        let gateway = [2, 0, 0, 1, 0, on as u8];
-        self.0[worker].outbox().drain(|question| assert_eq!(question.bytes[12..14], [8, 6]));
-        let way = self.receive(worker, on, arp_reply([2, 0, 0, 2, 0, on as u8], host, gateway, "10.0.1.1"));
-        assert_eq!(way, Way::Ends);
+        self.0[worker].outbox().drain(|question| assert!(is_about_neighbours(&question.bytes)));
+        assert_eq!(self.receive(worker, on, answer(on, host)), Way::Ends);
         let mut out = Vec::new();
         self.0[worker].outbox().drain(|frame| out.push(frame.bytes.clone()));
         out
@@ -57,7 +57,7 @@ impl Workers {
     fn sends(&mut self, worker: usize) -> Vec<u8> {
         let mut sent = Vec::new();
         self.0[worker].outbox().drain(|out| {
-            if out.bytes[12..14] != [8, 6] {
+            if !is_about_neighbours(&out.bytes) {
                 sent.extend(out.bytes.last());
             }
         });
@@ -69,6 +69,15 @@ impl Workers {
     }
 }
 
+/// What the host behind an attachment says when it is asked where it is.
+fn answer(on: u16, host: &str) -> OwnedFrame {
+    let [host_mac, gateway_mac] = [2, 1].map(|who| [2, 0, 0, who, 0, on as u8]);
+    match host.contains(':') {
+        true => neighbour_advertisement(host_mac, host, gateway_mac, "fd00:a:0:2::1").into(),
+        false => arp_reply(host_mac, host, gateway_mac, "10.0.2.1").into(),
+    }
+}
+
 /// Source ports of flows to `destination` that are at home with a worker.
 fn ports_of(worker: usize, destination: u16, workers: usize) -> impl Iterator<Item = u16> {
     (5_000..).filter(move |&source| home(source, destination, workers) == worker)
@@ -76,39 +85,43 @@ fn ports_of(worker: usize, destination: u16, workers: usize) -> impl Iterator<It
 
 #[test]
 fn fragments_follow_a_first_one_that_is_on_its_way() {
-    let mut workers = Workers::new(&Blueprint::default(), nat::Ports::ALL, 2);
-    let port = ports_of(1, 53, 2).next().unwrap();
-    for id in 100..200 {
-        assert_eq!(
-            workers.receive(0, 1, ipv4(VM1, VM3).protocol(17).id(id).fragment(80, true).data(8)),
-            Way::Ends
-        );
+    for [vm1, vm3] in FAMILIES {
+        let mut workers = Workers::new(&Blueprint::default().dual_stack(), nat::Ports::ALL, 2);
+        let port = ports_of(1, 53, 2).next().unwrap();
+        for id in 100..200 {
+            let orphan = ip(vm1, vm3).protocol(17).id(id).fragment(80, true).data(8);
+            assert_eq!(workers.receive(0, 1, orphan), Way::Ends);
+        }
+        let pieces = fragments(&ip(vm1, vm3).id(7).udp(port, 53).data(200).bytes(), 104);
+        for piece in &pieces {
+            assert_eq!(workers.receive(0, 1, piece.clone()), Way::HandOver(1), "there is no room to wait");
+        }
+        for piece in &pieces {
+            assert_eq!(workers.take_over(1, 1, piece.clone()), Way::Ends, "they wait for the neighbour");
+        }
+        let left = workers.learn(1, 3, vm3);
+        let offsets: Vec<_> = left.iter().map(|out| read(out).unwrap().ip().offset).collect();
+        assert_eq!(offsets.len(), pieces.len());
+        assert!(offsets.is_sorted());
+        let again = workers.receive(0, 1, pieces[1].clone());
+        assert_eq!(again, Way::Ends, "it is through, and its name forgotten");
     }
-    let pieces = fragments(&ipv4(VM1, VM3).id(7).udp(port, 53).data(200).bytes(), 104);
-    for piece in &pieces {
-        assert_eq!(workers.receive(0, 1, piece.clone()), Way::HandOver(1), "there is no room to wait");
-    }
-    for piece in &pieces {
-        assert_eq!(workers.take_over(1, 1, piece.clone()), Way::Ends, "they wait for the neighbour");
-    }
-    let offsets: Vec<_> = workers.learn(1, 3, VM3).iter().map(|out| read(out).unwrap().ip().offset).collect();
-    assert_eq!(offsets.len(), pieces.len());
-    assert!(offsets.is_sorted());
-    assert_eq!(workers.receive(0, 1, pieces[1].clone()), Way::Ends, "it is through, and its name forgotten");
 }
 
 #[test]
 fn fragments_of_a_first_one_that_was_refused_are_refused() {
-    let blueprint = Blueprint::default().guard("db", &["100 in deny udp * > *:53"]);
-    let mut workers = Workers::new(&blueprint, nat::Ports::ALL, 2);
-    let port = ports_of(1, 53, 2).next().unwrap();
-    let pieces = fragments(&ipv4(VM1, VM3).id(7).udp(port, 53).data(200).bytes(), 104);
-    for piece in &pieces {
-        assert_eq!(workers.receive(0, 1, piece.clone()), Way::HandOver(1));
+    let blueprint = Blueprint::default().dual_stack().guard("db", &["100 in deny udp * > *:53"]);
+    for [vm1, vm3] in FAMILIES {
+        let mut workers = Workers::new(&blueprint, nat::Ports::ALL, 2);
+        let port = ports_of(1, 53, 2).next().unwrap();
+        let pieces = fragments(&ip(vm1, vm3).id(7).udp(port, 53).data(200).bytes(), 104);
+        for piece in &pieces {
+            assert_eq!(workers.receive(0, 1, piece.clone()), Way::HandOver(1));
+        }
+        pieces.iter().for_each(|piece| assert_eq!(workers.take_over(1, 1, piece.clone()), Way::Ends));
+        assert_eq!(workers.dropped(DropReason::DeniedInbound), 1);
+        assert_eq!(workers.dropped(DropReason::FragmentOfDropped), pieces.len() as u64 - 1);
     }
-    pieces.iter().for_each(|piece| assert_eq!(workers.take_over(1, 1, piece.clone()), Way::Ends));
-    assert_eq!(workers.dropped(DropReason::DeniedInbound), 1);
-    assert_eq!(workers.dropped(DropReason::FragmentOfDropped), pieces.len() as u64 - 1);
 }
 
 #[test]
@@ -162,32 +175,28 @@ fn numbered(port: u16, number: u8) -> OwnedFrame {
     ipv4(VM1, VM3).udp(port, 53).payload(&[0, 0, 0, number]).into()
 }
 
-fn answer_of_vm3() -> OwnedFrame {
-    arp_reply([2, 0, 0, 2, 0, 3], VM3, [2, 0, 0, 1, 0, 3], "10.0.2.1").into()
-}
-
 #[test]
 fn an_answer_is_handed_on_to_all_whose_packets_wait() {
-    let mut workers = Workers::new(&Blueprint::default(), nat::Ports::ALL, 3);
-    let port = [0, 1, 2].map(|worker| ports_of(worker, 53, 3).next().unwrap());
-    for (number, worker) in [(1, 1), (2, 2), (3, 1), (4, 2)] {
-        assert_eq!(workers.receive(worker, 1, numbered(port[worker], number)), Way::Ends);
-        workers.sends(worker);
+    for [vm1, vm3] in FAMILIES {
+        let mut workers = Workers::new(&Blueprint::default().dual_stack(), nat::Ports::ALL, 3);
+        let ports = [0, 1, 2].map(|worker| ports_of(worker, 53, 3).next().unwrap());
+        let packet = |worker: usize, number| ip(vm1, vm3).udp(ports[worker], 53).payload(&[0, 0, 0, number]);
+        for (number, worker) in [(1, 1), (2, 2), (3, 1), (4, 2)] {
+            assert_eq!(workers.receive(worker, 1, packet(worker, number)), Way::Ends);
+            workers.sends(worker);
+        }
+        assert_eq!(workers.receive(0, 3, answer(3, vm3)), Way::HandOver(1));
+        let leaves = Way::Leaves(AttachmentId(3));
+        assert_eq!(workers.receive(0, 1, packet(0, 5)), leaves, "nothing waits here");
+        // The first has not been told, but meets the address with its next packet.
+        assert_eq!(workers.receive(1, 1, packet(1, 6)), Way::Ends);
+        assert_eq!(workers.sends(1), [1, 3, 6]);
+        assert_eq!(workers.receive(1, 1, packet(1, 7)), leaves);
+        assert_eq!(workers.take_over(1, 3, answer(3, vm3)), Way::HandOver(2));
+        assert_eq!(workers.take_over(2, 3, answer(3, vm3)), Way::Ends);
+        assert_eq!(workers.sends(2), [2, 4]);
+        assert_eq!(workers.0[0].shared().waiting(), 0);
     }
-    assert_eq!(workers.receive(0, 3, answer_of_vm3()), Way::HandOver(1));
-    assert_eq!(
-        workers.receive(0, 1, numbered(port[0], 5)),
-        Way::Leaves(AttachmentId(3)),
-        "nothing waits here"
-    );
-    // The first has not been told, but meets the address with its next packet.
-    assert_eq!(workers.receive(1, 1, numbered(port[1], 6)), Way::Ends);
-    assert_eq!(workers.sends(1), [1, 3, 6]);
-    assert_eq!(workers.receive(1, 1, numbered(port[1], 7)), Way::Leaves(AttachmentId(3)));
-    assert_eq!(workers.take_over(1, 3, answer_of_vm3()), Way::HandOver(2));
-    assert_eq!(workers.take_over(2, 3, answer_of_vm3()), Way::Ends);
-    assert_eq!(workers.sends(2), [2, 4]);
-    assert_eq!(workers.0[0].shared().waiting(), 0);
 }
 
 #[test]
@@ -197,7 +206,7 @@ fn an_answer_that_is_lost_between_workers_is_missed_for_a_moment_only() {
     assert_eq!(workers.receive(1, 1, numbered(port, 1)), Way::Ends);
     workers.0[1].tick(NOW + Duration::from_millis(200));
     assert!(workers.sends(1).is_empty(), "nobody has answered");
-    assert_eq!(workers.receive(0, 3, answer_of_vm3()), Way::HandOver(1));
+    assert_eq!(workers.receive(0, 3, answer(3, VM3)), Way::HandOver(1));
     workers.0[1].tick(NOW + Duration::from_millis(399));
     assert!(workers.sends(1).is_empty());
     workers.0[1].tick(NOW + Duration::from_millis(400));
@@ -209,7 +218,7 @@ fn what_comes_in_the_same_batch_does_not_overtake_what_waited() {
     let mut workers = Workers::new(&Blueprint::default(), nat::Ports::ALL, 1);
     assert_eq!(workers.receive(0, 1, numbered(5_000, 1)), Way::Ends);
     workers.sends(0);
-    assert_eq!(workers.receive(0, 3, answer_of_vm3()), Way::Ends);
+    assert_eq!(workers.receive(0, 3, answer(3, VM3)), Way::Ends);
     assert_eq!(workers.receive(0, 1, numbered(5_000, 2)), Way::Ends, "by the outbox");
     assert_eq!(workers.sends(0), [1, 2]);
     assert_eq!(workers.receive(0, 1, numbered(5_000, 3)), Way::Leaves(AttachmentId(3)));

@@ -5,9 +5,9 @@
 use pipeline::{DropReason, Ending};
 use std::time::Duration;
 use testkit::build::{
-    Bare, Body, Draft, OwnedFrame, Transport, arp_request, fragments, ip, neighbour_solicitation,
+    Bare, Draft, OwnedFrame, Transport, arp_request, fragments, ip, neighbour_solicitation,
 };
-use testkit::lab::{Blueprint, Departed, Lab, Outcome, Steering};
+use testkit::lab::{Blueprint, Departed, Lab, Outcome, Steering, is_about_neighbours};
 
 const SECONDS: u32 = 3600;
 /// The most that happens in one second.
@@ -116,7 +116,7 @@ impl Hour {
     }
 
     fn keep(&mut self, outcome: Outcome) {
-        self.recent.extend(outcome.frames.into_iter().filter(is_for_a_host));
+        self.recent.extend(outcome.frames.into_iter().filter(|out| !is_about_neighbours(&out.bytes)));
         self.recent.drain(..self.recent.len().saturating_sub(RECENT));
     }
 
@@ -227,14 +227,6 @@ impl Hour {
         let all = others.into_iter().chain(DropReason::ALL.iter().map(|&reason| Ending::Dropped(reason)));
         let counted = all.map(|ending| (ending.slug(), self.lab.ended(ending)));
         (counted.filter(|(_, count)| *count > 0).collect(), self.most)
-    }
-}
-
-/// Whether it is more than talk about neighbours.
-fn is_for_a_host(out: &Departed) -> bool {
-    match out.seen().body {
-        Body::Ip(ip) => !matches!(ip.transport, Transport::Icmp { kind: 135 | 136, .. }),
-        Body::Arp(_) | Body::Other(_) => false,
     }
 }
 

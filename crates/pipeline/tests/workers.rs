@@ -6,8 +6,8 @@ use packet::home;
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::time::Duration;
-use testkit::build::{Body, OwnedFrame, Transport, fragments, ip, ipv4, ipv6};
-use testkit::lab::{Blueprint, Departed, Lab, Outcome, Steering};
+use testkit::build::{OwnedFrame, Transport, fragments, ip, ipv4, ipv6};
+use testkit::lab::{Blueprint, Departed, Lab, Outcome, Steering, is_about_neighbours};
 
 const VM1: &str = "10.0.1.4";
 const FAR: &str = "198.51.100.7";
@@ -110,14 +110,6 @@ fn reaction(received: &Departed, step: &Step) -> Option<OwnedFrame> {
     }
 }
 
-/// Whether it is more than talk about neighbours.
-fn is_for_a_host(out: &Departed) -> bool {
-    match out.seen().body {
-        Body::Ip(ip) => !matches!(ip.transport, Transport::Icmp { kind: 135 | 136, .. }),
-        Body::Arp(_) | Body::Other(_) => false,
-    }
-}
-
 /// What came out, without what each gateway may choose: ports and identifiers of the shared address.
 fn told(outcome: &Outcome) -> Vec<String> {
     let lines = outcome.lines().into_iter();
@@ -203,7 +195,7 @@ impl Race {
             let outcome = act(lab, last);
             let lines = told(&outcome);
             assert_eq!(first.get_or_insert_with(|| lines.clone()), &lines, "as one worker");
-            last.extend(outcome.frames.into_iter().filter(is_for_a_host));
+            last.extend(outcome.frames.into_iter().filter(|out| !is_about_neighbours(&out.bytes)));
             last.drain(..last.len().saturating_sub(12));
             assert_directory(lab);
         }

@@ -40,6 +40,7 @@ pub use frames::address;
 pub use outcome::{Departed, Outcome};
 pub use steering::{Steering, in_every_arrangement};
 pub use tally::Tally;
+pub use way::is_about_neighbours;
 
 use crate::build::OwnedFrame;
 use blueprint::gateway_mac;
@@ -129,7 +130,7 @@ impl Lab {
         let mut outcome = Outcome::default();
         self.receive(worker, on, frame.clone(), &mut outcome);
         let moved = Tally::of(&self.engines).since(&before);
-        if !way::is_about_neighbours(&frame.bytes) {
+        if !is_about_neighbours(&frame.bytes) {
             assert_foretold(&foretold, before.get("waiting"), &moved);
         }
         self.settle(&mut outcome);

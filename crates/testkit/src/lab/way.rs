@@ -167,8 +167,8 @@ fn question(bytes: &[u8]) -> Option<(IpAddr, ([u8; 6], IpAddr))> {
     }
 }
 
-/// ARP and neighbour discovery, which `explain` says nothing of.
-pub(super) fn is_about_neighbours(bytes: &[u8]) -> bool {
+/// Whether a frame is of ARP or neighbour discovery, of which `explain` says nothing.
+pub fn is_about_neighbours(bytes: &[u8]) -> bool {
     read(bytes).is_ok_and(|seen| match &seen.body {
         Body::Arp(_) => true,
         Body::Ip(ip) => ip.protocol == 58 && matches!(ip.transport, Transport::Icmp { kind: 135 | 136, .. }),
