@@ -91,7 +91,7 @@ impl Blueprint {
         let engine = |worker| {
             let timeouts = flow::Timeouts::default();
             let settings =
-                Settings { capacity: self.capacity, timeouts, seed: [0x5eed, 0xfeed], worker, workers };
+                Settings { capacity: self.capacity, timeouts, seed: self.flow_seed, worker, workers };
             Engine::new(Arc::clone(&snapshot), settings, Arc::clone(&shared)).expect("there is memory")
         };
         let engines: Vec<Engine> = (0..workers).map(engine).collect();
