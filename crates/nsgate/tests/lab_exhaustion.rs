@@ -101,6 +101,7 @@ fn every_port_is_lent_once_and_comes_back(setting: Setting) {
     for few in flood.chunks(64) {
         few.iter().for_each(|port| wire.send(&datagram(&wire, gateway, *port, "198.51.100.1")));
         all += few.len() as u64;
+        assert!(site.ping(&site.vm3, "198.51.100.1"), "another machine's traffic goes on");
         let counted = || (daemon.dropped("snat-ports-exhausted", "", "") == all).then_some(());
         assert!(eventually(PATIENCE, counted).is_some(), "{all}: {:#}", daemon.ask("drops"));
     }

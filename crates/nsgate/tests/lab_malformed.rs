@@ -1,4 +1,5 @@
-//! What no correct sender makes: counted under its reason, and nothing of it reaches the protected side.
+//! What no correct sender makes: counted under its reason, and nothing of it reaches the protected side. Another machine's
+//! traffic goes on.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::net::Ipv6Addr;
@@ -35,6 +36,7 @@ const PUBLIC_SIX: &str = "2001:db8:ffff::20";
 
 /// Sends frames from the internet towards vm2 and judges what became of them.
 struct Attack<'a> {
+    site: &'a Site,
     daemon: &'a Daemon,
     from: Raw,
     gateway: [u8; 6],
@@ -43,8 +45,9 @@ struct Attack<'a> {
 
 impl<'a> Attack<'a> {
     fn on(site: &'a Site, daemon: &'a Daemon) -> Self {
+        site.serve(&site.internet, 7);
         let from = Raw::open(&site.internet, "eth0");
-        Self { daemon, from, gateway: site.gateway_mac("eth0"), target: Raw::open(&site.vm2, "eth0") }
+        Self { site, daemon, from, gateway: site.gateway_mac("eth0"), target: Raw::open(&site.vm2, "eth0") }
     }
 
     fn frame<L: Layer>(&self, draft: Draft<L>) -> Vec<u8> {
@@ -57,11 +60,14 @@ impl<'a> Attack<'a> {
         assert!(self.target.hear(PATIENCE, is_to_vm2).is_some(), "{:#}", self.daemon.ask("drops"));
     }
 
-    /// Each frame must be dropped for `reason`, and vm2 hear none of them.
+    /// Each frame must be dropped for `reason`, and vm2 hear none of them, while vm1 and the internet talk on.
     fn must_end_in(&self, reason: &str, frames: &[Vec<u8>]) {
         let before = self.daemon.dropped(reason, "", "");
-        for frame in frames {
-            self.from.send(frame);
+        let (some, others) = frames.split_at(frames.len() / 2);
+        for frames in [some, others] {
+            frames.iter().for_each(|frame| self.from.send(frame));
+            let talk = self.site.udp(&self.site.vm1, "198.51.100.1:7");
+            assert!(talk.address().is_some(), "under {reason} vm1 has {talk}");
         }
         let counted = || self.daemon.dropped(reason, "", "") - before;
         let all = eventually(PATIENCE, || (counted() >= frames.len() as u64).then_some(()));
