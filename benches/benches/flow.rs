@@ -2,7 +2,7 @@
 #![allow(clippy::expect_used, reason = "a benchmark that cannot set up its table has nothing to measure")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use flow::{NewFlow, Segment, Side, Table, Timeouts};
+use flow::{NewFlow, Segment, Side, Table};
 use packet::parse::ACK;
 use packet::{Address, FlowKey, Owner, Protocol, Scope, Time};
 use std::hint::black_box;
@@ -34,13 +34,13 @@ fn new(client: u32, v6: bool) -> NewFlow<Action> {
         initiator,
         responder: initiator.reversed(),
         owner: Owner::default(),
-        idle: None,
+        idle: Duration::from_secs(240),
         action: [7; 12],
     }
 }
 
 fn empty(capacity: u32) -> Table<Action> {
-    Table::new(capacity as usize, Timeouts::default(), [0x0123, 0x4567]).expect("memory for the table")
+    Table::new(capacity as usize, [0x0123, 0x4567]).expect("memory for the table")
 }
 
 fn full(flows: u32, v6: bool) -> Table<Action> {

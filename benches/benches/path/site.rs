@@ -30,8 +30,7 @@ impl Site {
     pub(crate) fn with_flows(rules: usize, flows: usize) -> Self {
         let gateway = gateway(rules);
         let snapshot = Snapshot::build(&gateway, &mut Names::default()).expect("the network is small");
-        let timeouts = flow::Timeouts::default();
-        let settings = Settings { capacity: 2_000_000, timeouts, seed: [1, 2], worker: 0, workers: 1 };
+        let settings = Settings { capacity: 2_000_000, seed: [1, 2], worker: 0, workers: 1 };
         let shared = Shared::new(nat::Pools::new([3, 4]), [5, 6]);
         let engine = Engine::new(Arc::new(snapshot), settings, shared).expect("there is memory");
         let mut site = Self { engine, now: Time::from_nanos(1), flows: Vec::new() };

@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
-use testkit::flood::{Flood, Sort, keep_on};
-use testkit::gateway_file::GatewayFile;
-use testkit::site::{Daemon, Site};
+use testbed::flood::{Flood, Sort, keep_on};
+use testbed::gateway_file::GatewayFile;
+use testbed::site::{Daemon, Site};
 
 const HOSTS_CPU: usize = 0;
 const DAEMON_CPU: usize = 1;

@@ -2,9 +2,10 @@
 
 use crate::codes;
 use crate::lint::{Finding, Findings, Idle, vantages};
+use diagnostic::{Diagnostic, Location, Severity};
 use model::{
-    Access, AddressMatch, Diagnostic, Location, Network, NetworkSecurityGroup, NsgIndex, RouteTableIndex,
-    RuleProtocol, SecurityRule, ServiceTag, Severity,
+    Access, AddressMatch, Network, NetworkSecurityGroup, NsgIndex, RouteTableIndex, RuleProtocol,
+    SecurityRule, ServiceTag,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

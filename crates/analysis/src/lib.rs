@@ -46,14 +46,13 @@
 //! | `symbol` | which addresses a rule names, and what of that the documents leave open |
 //! | `line`, `space` | which values of a field the rules tell apart |
 //! | `compare`, `changed`, `diagram`, `lists` | which packets two lists of rules decide differently |
-//! | `region`, [`text`], `answer` | how that is told |
+//! | `region`, [`text`], `told` | how that is told |
 //! | `diff`, `comparison`, `groups`, `subnets`, `stack`, `matching` | what is compared with what |
 //! | `assume` | which addresses both sides assume alike |
 //! | `reach` | what is reached in one network alone, whatever the rules say |
 //! | `lint`, `diagnostics` | which rules change nothing, and how that is told |
 //! | `idle`, `cover` | whether one rule does, and what some rules leave of another's packets |
 
-mod answer;
 mod assume;
 mod changed;
 pub mod codes;
@@ -77,8 +76,8 @@ mod stack;
 mod subnets;
 mod symbol;
 pub mod text;
+mod told;
 
-pub use answer::answer;
 pub use assume::assume_alike;
 pub use diagnostics::diagnostics;
 pub use diff::{Diff, Difference, Limits, Network, Only, OnlyIn, Subject, diff};
@@ -86,3 +85,4 @@ pub use limits::{Error, MAX_CLASSES, MAX_STEPS};
 pub use lint::{Finding, Findings, Idle, lint};
 pub use reach::{ReachChange, Reached, Reacher};
 pub use region::{Decider, Place, Region};
+pub use told::answer;

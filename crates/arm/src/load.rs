@@ -1,8 +1,9 @@
 //! Documents read from files.
 
 use crate::{Resources, read_resources, read_service_tags};
+use diagnostic::Diagnostic;
 use document::{read_json_file, read_text};
-use model::{Diagnostic, ServiceTags};
+use model::ServiceTags;
 use std::path::Path;
 
 /// Reads all `files` and finds the resources in them; what is wrong with one does not hide what is in the others.

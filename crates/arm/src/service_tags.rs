@@ -1,9 +1,10 @@
 //! The published service tags: `ServiceTags_Public_YYYYMMDD.json` of 2019 to today.
 
 use crate::codes;
+use diagnostic::{Diagnostic, Location};
 use document::Places;
 use ipnet::IpNet;
-use model::{Diagnostic, Location, NamedTag, ServiceTags};
+use model::{NamedTag, ServiceTags};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::HashMap;

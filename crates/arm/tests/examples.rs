@@ -109,8 +109,9 @@ const MANY: [&str; 6] = [
 
 /// The same of what was read.
 fn read(rule: &model::raw::SecurityRule) -> String {
-    let one = |it: &Option<model::At<String>>| it.as_ref().map(|it| it.value.clone()).unwrap_or_default();
-    let many = |list: &[model::At<String>]| list.iter().map(|it| it.value.clone()).collect::<Vec<_>>();
+    let one =
+        |it: &Option<diagnostic::At<String>>| it.as_ref().map(|it| it.value.clone()).unwrap_or_default();
+    let many = |list: &[diagnostic::At<String>]| list.iter().map(|it| it.value.clone()).collect::<Vec<_>>();
     let (from, to) = (&rule.source, &rule.destination);
     let singular = [
         one(&rule.priority),
@@ -156,7 +157,7 @@ fn what_the_cli_prints_is_read_without_a_word_and_field_by_field() {
         assert!(resources.diagnostics.is_empty(), "{}: {:?}", path.display(), resources.diagnostics);
         let count = compare(&path, &resources.network);
         let (network, findings) = model::validate(resources.network, Default::default());
-        assert!(findings.iter().all(|it| it.severity == model::Severity::Warning), "{findings:?}");
+        assert!(findings.iter().all(|it| it.severity == diagnostic::Severity::Warning), "{findings:?}");
         let groups = network.unwrap().security_groups.len();
         eprintln!("{}: {groups} groups, {count} rules, {findings:?}", stem(&path));
         assert!(groups > 0 && count > 0);

@@ -5,7 +5,8 @@ mod common;
 
 use arm::codes;
 use common::{check, check_all};
-use model::{AddressMatch, Network, PublicIpSku, ServiceTag, codes as azure};
+use diagnostic::INVALID_REQUEST_FORMAT;
+use model::{AddressMatch, Network, PublicIpSku, ServiceTag};
 
 const GROUP: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network";
 
@@ -150,7 +151,7 @@ fn a_property_beside_properties_is_no_silent_gap() {
     check(&both("")).clean();
     check(&both("\"provisioningState\": \"Succeeded\", \"subnets\": null, ")).clean();
     let text = both("\"securityRules\": [], ");
-    check(&text).one_error(&text, "\"securityRules\"", azure::INVALID_REQUEST_FORMAT);
+    check(&text).one_error(&text, "\"securityRules\"", INVALID_REQUEST_FORMAT);
     let misspelt = "{\"name\": \"w\", \"defaultSecurityRules\": [], \"securityRuls\": []}";
     let message = check(misspelt).one_error(misspelt, "\"securityRuls\"", codes::UNKNOWN_PROPERTY);
     assert!(message.ends_with("did you mean 'securityRules'?"), "{message}");
@@ -343,7 +344,7 @@ fn answers_about_a_child_agree() {
         let (other, said) = (text(&other), field.trim_end_matches('s'));
         for files in [[parents.as_str(), &other], [&other, &parents]] {
             let outcome = check_all(&files);
-            let errors = outcome.findings.iter().filter(|it| it.severity == model::Severity::Error);
+            let errors = outcome.findings.iter().filter(|it| it.severity == diagnostic::Severity::Error);
             let [error] = errors.collect::<Vec<_>>()[..] else { panic!("{field}: {outcome}") };
             assert_eq!(error.code, model::codes::DUPLICATE_RESOURCE_NAME, "{outcome}");
             assert!(error.message.contains(&format!("another {said}")), "{outcome}");

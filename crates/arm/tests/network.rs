@@ -4,6 +4,7 @@
 mod common;
 
 use common::{Sound, check, check_all, group_of, rule};
+use diagnostic::INVALID_REQUEST_FORMAT;
 use model::{NicIndex, NotFound, NsgIndex, PublicIpSku, VnetIndex, codes};
 
 /// A small network: two subnets, two NICs, one of them with a public address, an NSG on each level.
@@ -174,7 +175,7 @@ fn a_public_address_is_used_once() {
         SOUND.error("\"203.0.113.10\"", bad, bad, codes::INVALID_IP_ADDRESS_FORMAT);
     }
     SOUND.error("\"203.0.113.10\"", "\"2001:db8::1\"", "\"web-ip\"}}", codes::PUBLIC_ADDRESS_VERSION);
-    SOUND.error("\"standard\"", "\"Premium\"", "\"Premium\"", codes::INVALID_REQUEST_FORMAT);
+    SOUND.error("\"standard\"", "\"Premium\"", "\"Premium\"", INVALID_REQUEST_FORMAT);
 }
 
 #[test]
@@ -470,7 +471,7 @@ fn ipv4_configurations_of_one_nic_are_in_the_same_groups() {
     let text = with(&["one"], &["three"], "");
     check(&text).one_error(&text, "\"three\"", codes::INVALID_RESOURCE_REFERENCE);
     let text = with(&["one"], &["two"], "").replace(r#"[{"id": "two"}]"#, "7");
-    check(&text).one_error(&text, "7", codes::INVALID_REQUEST_FORMAT);
+    check(&text).one_error(&text, "7", INVALID_REQUEST_FORMAT);
 }
 
 #[test]
@@ -507,8 +508,7 @@ fn what_a_virtual_network_asks_for_in_vain_is_told() {
     SOUND.changed(space, &encryption(true, "AllowUnencrypted")).1.clean();
     let timeout = |minutes| with(&format!(r#""flowTimeoutInMinutes": {minutes}"#));
     for minutes in ["3", "31"] {
-        let told =
-            SOUND.error(space, &timeout(minutes), &format!("{minutes},"), codes::INVALID_REQUEST_FORMAT);
+        let told = SOUND.error(space, &timeout(minutes), &format!("{minutes},"), INVALID_REQUEST_FORMAT);
         assert!(told.contains("flowTimeoutInMinutes"), "{told}");
     }
     for minutes in ["4", "30", "null"] {

@@ -4,8 +4,9 @@
 mod common;
 
 use arm::read_resources;
+use diagnostic::Severity;
 use document::read_json;
-use model::{ServiceTags, Severity};
+use model::ServiceTags;
 use proptest::prelude::*;
 use std::sync::Arc;
 

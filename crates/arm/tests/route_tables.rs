@@ -4,8 +4,9 @@
 mod common;
 
 use common::{Sound, check, check_all, tags};
+use diagnostic::{INVALID_REQUEST_FORMAT, Severity};
 use model::codes;
-use model::{NextHop, RouteDestination, Severity, SubnetIndex, VnetIndex};
+use model::{NextHop, RouteDestination, SubnetIndex, VnetIndex};
 use std::sync::Arc;
 
 const GROUP: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network";
@@ -138,22 +139,10 @@ fn what_a_route_must_not_be_is_named_with_its_place() {
         ),
         ("\"sql\"", "\"sgl\"", "\"sgl\"", codes::INVALID_ADDRESS_PREFIX_FORMAT, "did you mean 'Sql'?"),
         ("\"sql\"", "\"Internet\"", "\"Internet\"", codes::INVALID_ADDRESS_PREFIX_FORMAT, "for rules only"),
-        ("\"addressPrefix\": \"sql\", ", "", "\"database\"", codes::INVALID_REQUEST_FORMAT, "addressPrefix"),
-        (
-            "\"INTERNET\"",
-            "\"Internt\"",
-            "\"Internt\"",
-            codes::INVALID_REQUEST_FORMAT,
-            "did you mean 'Internet'?",
-        ),
-        (
-            "\"INTERNET\"",
-            "\"HyperNetGateway\"",
-            "\"HyperNet",
-            codes::INVALID_REQUEST_FORMAT,
-            "use one of Virtual",
-        ),
-        (", \"nextHopType\": \"INTERNET\"", "", "\"database\"", codes::INVALID_REQUEST_FORMAT, "nextHopType"),
+        ("\"addressPrefix\": \"sql\", ", "", "\"database\"", INVALID_REQUEST_FORMAT, "addressPrefix"),
+        ("\"INTERNET\"", "\"Internt\"", "\"Internt\"", INVALID_REQUEST_FORMAT, "did you mean 'Internet'?"),
+        ("\"INTERNET\"", "\"HyperNetGateway\"", "\"HyperNet", INVALID_REQUEST_FORMAT, "use one of Virtual"),
+        (", \"nextHopType\": \"INTERNET\"", "", "\"database\"", INVALID_REQUEST_FORMAT, "nextHopType"),
         (
             ", \"nextHopIpAddress\": \"10.0.1.9\"",
             "",

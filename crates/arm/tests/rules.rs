@@ -4,6 +4,7 @@
 mod common;
 
 use common::{check, check_all, group, group_of, position, rule};
+use diagnostic::INVALID_REQUEST_FORMAT;
 use model::{Access, AddressMatch, Direction, RuleProtocol, ServiceTag, codes};
 
 /// Checks an NSG with one rule that was changed.
@@ -341,9 +342,9 @@ fn v16_names() {
 fn v17_words() {
     for (field, bad) in [("protocol", "Sctp"), ("protocol", "6"), ("access", "Accept"), ("direction", "In")] {
         let quoted = format!("\"{bad}\"");
-        let message = error(&[(field, &quoted)], &quoted, codes::INVALID_REQUEST_FORMAT);
+        let message = error(&[(field, &quoted)], &quoted, INVALID_REQUEST_FORMAT);
         assert!(message.contains("use one of"), "{message}");
-        error(&[(field, "")], "\"allow\"", codes::INVALID_REQUEST_FORMAT);
+        error(&[(field, "")], "\"allow\"", INVALID_REQUEST_FORMAT);
     }
 }
 
@@ -404,14 +405,14 @@ fn ten_errors_are_ten_messages_in_the_order_of_the_file() {
     let at = |needle: &str, code: &str| format!("net.json:{}: {code}", position(&text, needle));
     // What the reader of the shape finds comes before what validation finds.
     let expected = [
-        at("[]", codes::INVALID_REQUEST_FORMAT),
+        at("[]", INVALID_REQUEST_FORMAT),
         at("1,\n", codes::SECURITY_RULE_INVALID_PRIORITY),
-        at("\"Sctp\"", codes::INVALID_REQUEST_FORMAT),
-        at("\"Maybe\"", codes::INVALID_REQUEST_FORMAT),
+        at("\"Sctp\"", INVALID_REQUEST_FORMAT),
+        at("\"Maybe\"", INVALID_REQUEST_FORMAT),
         at("\"80,443\"", codes::SECURITY_RULE_INVALID_PORT_RANGE),
         at("\"10.0.0.1/8\"", codes::SECURITY_RULE_INVALID_ADDRESS_PREFIX),
         at("\"-c\"", codes::INVALID_RESOURCE_NAME),
-        at("\"Up\"", codes::INVALID_REQUEST_FORMAT),
+        at("\"Up\"", INVALID_REQUEST_FORMAT),
         at("\"x\"", codes::SECURITY_RULE_INVALID_PORT_RANGE),
         at("\"d\"", codes::SECURITY_RULE_PARAMETERS_MISSING),
     ];
@@ -468,7 +469,7 @@ fn what_is_refused_is_refused_for_a_reason() {
     assert!(message.ends_with("use a whole number of 100-4096"), "{message}");
     // Azure takes no number of a protocol, written in whatever way.
     for bad in ["6", "\"6\""] {
-        let message = error(&[("protocol", bad)], bad, codes::INVALID_REQUEST_FORMAT);
+        let message = error(&[("protocol", bad)], bad, INVALID_REQUEST_FORMAT);
         assert!(
             message.ends_with("has the protocol '6'\nuse one of Tcp, Udp, Icmp, Esp, Ah, *"),
             "{message}"

@@ -5,6 +5,7 @@ mod common;
 
 use arm::codes;
 use common::{Outcome, check, check_all, group, group_of, rule};
+use diagnostic::INVALID_REQUEST_FORMAT;
 use model::codes as azure;
 
 #[track_caller]
@@ -161,17 +162,17 @@ fn wrong_types_are_named_with_their_path() {
         // The last line has no comma, so the protocol gets one to be found by.
         let text = group_of("nsg", &[rule("a", changes)])
             .replace("\"protocol\": true", "\"protocol\": true, \"description\": \"d\"");
-        let message = error(&text, needle, azure::INVALID_REQUEST_FORMAT);
+        let message = error(&text, needle, INVALID_REQUEST_FORMAT);
         assert!(message.starts_with(&format!("{path}: ")), "{message}");
     }
     let text = group(&[]).replace("[\n\n  ]", "{}");
-    let message = error(&text, "{}", azure::INVALID_REQUEST_FORMAT);
+    let message = error(&text, "{}", INVALID_REQUEST_FORMAT);
     assert!(
         message.starts_with("[0].properties.securityRules: an object stands where an array should"),
         "{message}"
     );
-    error("5", "5", azure::INVALID_REQUEST_FORMAT);
-    error("[5]", "5", azure::INVALID_REQUEST_FORMAT);
+    error("5", "5", INVALID_REQUEST_FORMAT);
+    error("[5]", "5", INVALID_REQUEST_FORMAT);
 }
 
 #[test]
@@ -184,7 +185,7 @@ fn what_a_tool_has_cut_off_or_answered_is_said_to_be_that() {
         let text = format!(
             r#"{{"Name": "n", "Id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkSecurityGroups/n", "SecurityRules": ["{cut}"]}}"#
         );
-        let message = error(&text, &format!("\"{cut}\""), azure::INVALID_REQUEST_FORMAT);
+        let message = error(&text, &format!("\"{cut}\""), INVALID_REQUEST_FORMAT);
         assert!(message.ends_with("write it with ConvertTo-Json -Depth 10"), "{message}");
     }
     let refused = r#"{"error": {"code": "AuthorizationFailed", "message": "no"}}"#;

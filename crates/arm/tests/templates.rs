@@ -5,8 +5,9 @@ mod common;
 
 use arm::{Deployment, Facts, Resources, read_documents};
 use common::check_all;
+use diagnostic::{Diagnostic, Severity};
 use document::{Node, read_json_file};
-use model::{Diagnostic, ServiceTags, Severity};
+use model::ServiceTags;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -62,7 +62,7 @@ fn what_terraform_shows_of_a_state_is_read() {
     let ignored: Vec<&str> = read.ignored.iter().map(|it| it.what.as_str()).collect();
     assert_eq!((ignored, read.diagnostics), (vec!["Terraform/azurerm_linux_virtual_machine"], Vec::new()));
     let (network, found) = model::validate(read.network, std::sync::Arc::default());
-    assert!(found.iter().all(|one| one.severity == model::Severity::Warning), "{found:?}");
+    assert!(found.iter().all(|one| one.severity == diagnostic::Severity::Warning), "{found:?}");
     let network = network.unwrap();
     let subnet = &network.virtual_networks[0].subnets[0];
     let table = network.route_tables.get(subnet.route_table.unwrap().0).unwrap();
@@ -124,7 +124,7 @@ fn what_only_its_network_says_of_a_subnet_counts() {
     resources[0]["values"]["subnet"][0]["route_table_id"] = format!("{GROUP}/routeTables/t").into();
     let (found, network) = read(&state);
     let told: Vec<_> = found.diagnostics.iter().map(|it| (it.severity, it.code)).collect();
-    assert_eq!(told, [(model::Severity::Warning, arm::codes::ASSOCIATION_MISSING); 2]);
+    assert_eq!(told, [(diagnostic::Severity::Warning, arm::codes::ASSOCIATION_MISSING); 2]);
     assert!(found.diagnostics[0].message.contains("'s' this network security group"), "{told:?}");
     let subnet = &network.unwrap().virtual_networks[0].subnets[0];
     assert_eq!((subnet.security_group.map(|it| it.0), subnet.route_table.map(|it| it.0)), (Some(0), Some(0)));
@@ -149,7 +149,7 @@ fn what_only_its_network_says_of_a_subnet_counts() {
     }
     let (found, network) = read(&state);
     let told: Vec<_> = found.diagnostics.iter().map(|it| (it.severity, it.code)).collect();
-    assert_eq!(told, [(model::Severity::Warning, arm::codes::ASSOCIATION_MISSING); 2]);
+    assert_eq!(told, [(diagnostic::Severity::Warning, arm::codes::ASSOCIATION_MISSING); 2]);
     let network = network.unwrap();
     let (subnet, nic) = (&network.virtual_networks[0].subnets[0], &network.network_interfaces[0]);
     assert_eq!((subnet.security_group.map(|it| it.0), nic.security_group.map(|it| it.0)), (Some(0), Some(0)));
@@ -337,7 +337,7 @@ fn what_terraform_manages_counts_more_than_what_it_reads() {
     let found = read(&state).0;
     assert_eq!(found.diagnostics, Vec::new());
     let (network, more) = model::validate(found.network, std::sync::Arc::default());
-    let errors: Vec<_> = more.iter().filter(|it| it.severity == model::Severity::Error).collect();
+    let errors: Vec<_> = more.iter().filter(|it| it.severity == diagnostic::Severity::Error).collect();
     assert!(errors.is_empty(), "{errors:?}");
     let subnet = &network.unwrap().virtual_networks[0].subnets[0];
     assert_eq!(subnet.prefixes[0].to_string(), "10.0.1.0/24");
@@ -377,7 +377,7 @@ fn what_stands_in_several_states_is_one_network() {
     let found = arm::read_resources(&documents);
     assert_eq!(found.diagnostics, Vec::new());
     let (network, more) = model::validate(found.network, std::sync::Arc::default());
-    let errors: Vec<_> = more.iter().filter(|it| it.severity == model::Severity::Error).collect();
+    let errors: Vec<_> = more.iter().filter(|it| it.severity == diagnostic::Severity::Error).collect();
     assert!(errors.is_empty(), "{errors:?}");
     let network = network.unwrap();
     let (subnet, nic) = (&network.virtual_networks[0].subnets[0], &network.network_interfaces[0]);
@@ -490,7 +490,7 @@ fn what_azapi_changes_and_nobody_knows_is_told() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(
         (found[0].severity, found[0].code),
-        (model::Severity::Error, document::codes::VALUE_NOT_KNOWN)
+        (diagnostic::Severity::Error, document::codes::VALUE_NOT_KNOWN)
     );
     assert!(found[0].message.contains("known only after it is applied"), "{found:?}");
     // What it changes is not in the document.
@@ -499,7 +499,7 @@ fn what_azapi_changes_and_nobody_knows_is_told() {
     resources_of(&mut state).push(update(serde_json::json!({"resource_id": elsewhere}), group.clone()));
     let found = read(&state).0.diagnostics;
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!((found[0].severity, found[0].code), (model::Severity::Warning, arm::codes::NOT_HONOURED));
+    assert_eq!((found[0].severity, found[0].code), (diagnostic::Severity::Warning, arm::codes::NOT_HONOURED));
     assert!(found[0].message.contains(&elsewhere), "{found:?}");
     // What says nothing about packets is listed.
     let mut other = update(serde_json::json!({"resource_id": "x"}), group);
@@ -525,7 +525,8 @@ fn a_subnet_that_a_plan_makes_is_known_after_it() {
     plan.as_object_mut().unwrap().remove("values");
     let found = arm::read_resources(&[document::read_json("plan.json", &text(&plan)).unwrap()]);
     let (_, more) = model::validate(found.network, std::sync::Arc::default());
-    let errors = found.diagnostics.iter().chain(&more).filter(|it| it.severity == model::Severity::Error);
+    let errors =
+        found.diagnostics.iter().chain(&more).filter(|it| it.severity == diagnostic::Severity::Error);
     let errors: Vec<String> = errors.map(ToString::to_string).collect();
     let [error] = errors.as_slice() else { panic!("{errors:#?}") };
     assert!(error.starts_with("plan.json:") && error.contains("error[ValueNotKnown]"), "{error}");
@@ -541,7 +542,8 @@ fn a_subnet_that_a_plan_makes_is_known_after_it() {
     plan["planned_values"] = plan["values"].take();
     let found = arm::read_resources(&[document::read_json("plan.json", &text(&plan)).unwrap()]);
     let (_, more) = model::validate(found.network, std::sync::Arc::default());
-    let errors = found.diagnostics.iter().chain(&more).filter(|it| it.severity == model::Severity::Error);
+    let errors =
+        found.diagnostics.iter().chain(&more).filter(|it| it.severity == diagnostic::Severity::Error);
     let errors: Vec<&str> = errors.map(|it| it.message.as_str()).collect();
     let [error] = errors.as_slice() else { panic!("{errors:#?}") };
     assert!(

@@ -1,7 +1,7 @@
 //! What `terraform show -json` prints of plans: what they do not know, and what they have read.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use model::Severity;
+use diagnostic::Severity;
 use serde_json::{Value, json};
 
 const GROUP: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network";
@@ -36,7 +36,7 @@ fn read(document: &Value) -> (Option<model::Network>, Vec<String>, Vec<String>) 
     let (network, more) = model::validate(found.network, std::sync::Arc::default());
     let (errors, warnings): (Vec<_>, Vec<_>) =
         found.diagnostics.into_iter().chain(more).partition(|it| it.severity == Severity::Error);
-    let told = |all: Vec<model::Diagnostic>| all.iter().map(ToString::to_string).collect();
+    let told = |all: Vec<diagnostic::Diagnostic>| all.iter().map(ToString::to_string).collect();
     (network, told(errors), told(warnings))
 }
 

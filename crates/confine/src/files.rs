@@ -1,7 +1,7 @@
 //! Files, as far as the kernel has Landlock.
 
 use crate::Role;
-use control::answer::Landlock;
+use answer::Landlock;
 use landlock::{
     ABI, Access as _, AccessFs, RestrictionStatus, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _,
     RulesetError, RulesetStatus, path_beneath_rules,

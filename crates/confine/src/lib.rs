@@ -35,7 +35,7 @@ mod files;
 
 pub use capabilities::missing;
 
-use control::answer::Confinement;
+use answer::Confinement;
 use std::path::Path;
 
 /// What a thread is for.

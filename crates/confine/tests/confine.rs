@@ -1,8 +1,8 @@
 //! What happens to a thread that wants back what it gave up.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use answer::Landlock;
 use confine::{Role, confine};
-use control::answer::Landlock;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;

@@ -6,23 +6,23 @@
 //! | module | question |
 //! |---|---|
 //! | this one | what can be asked, and how it is written on the socket |
-//! | [`answer`] | what is answered |
 //! | `line` | where a request ends |
 //! | `server` | who may ask, and for how long |
 //! | `client` | how to ask |
 //!
-//! Plain data and a socket: what a request means, only the daemon knows.
+//! What is answered is [`answer`]'s plain data. What a request means, only the daemon knows.
 
-pub mod answer;
 mod client;
 mod line;
 mod server;
 
 pub use client::{Refusal, ask};
 pub use line::Line;
-pub use server::{Listener, MAX_PEERS, Refused, Task, serve};
+pub use server::{CannotListen, Listener, MAX_PEERS, Task, serve};
 
-use answer::{Diagnosis, EffectiveNsg, FlowPage, IpFlow, Profile, Reloaded, SnatPool, Status, Trial, Walk};
+use answer::{
+    Diagnosis, Diagnostic, EffectiveNsg, FlowPage, IpFlow, Question, Reloaded, SnatPool, Status, Trial, Walk,
+};
 use serde::{Deserialize, Serialize};
 
 /// The protocol's version.
@@ -93,55 +93,6 @@ pub enum Packet {
         /// The bytes that the IP packet had.
         length: u32,
     },
-}
-
-/// What IP flow verify is asked, as Azure's CLI takes it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Question {
-    /// The network interface, by name or resource id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nic: Option<String>,
-    /// The virtual machine that it belongs to; enough where that has one only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub vm: Option<String>,
-    /// `Inbound` or `Outbound`.
-    pub direction: String,
-    /// `TCP` or `UDP`.
-    pub protocol: String,
-    /// The network interface's end, `IP:PORT`.
-    pub local: String,
-    /// The other end, `IP:PORT`.
-    pub remote: String,
-}
-
-/// What the network configuration diagnostic is asked, as Azure's CLI takes it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Diagnostic {
-    /// The network interface, by name or resource id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nic: Option<String>,
-    /// The virtual machine that it belongs to; enough where that has one only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub vm: Option<String>,
-    /// The question itself.
-    pub profile: Profile,
-    /// How much of each NSG is told.
-    #[serde(default)]
-    pub verbosity: Verbosity,
-}
-
-/// How much a diagnostic tells of each NSG.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub enum Verbosity {
-    /// The rule that matched.
-    Minimum,
-    /// Each rule up to that one.
-    #[default]
-    Normal,
-    /// Every rule.
-    Full,
 }
 
 /// A request as it goes over the socket.

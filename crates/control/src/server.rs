@@ -25,7 +25,7 @@ pub const MAX_PEERS: usize = 16;
 
 /// Why there is no control socket.
 #[derive(Debug, thiserror::Error)]
-pub enum Refused {
+pub enum CannotListen {
     /// Another daemon answers there.
     #[error("another nsgate is running: it answers on {}", .0.display())]
     Running(PathBuf),
@@ -58,16 +58,16 @@ impl Listener {
     /// Makes the directory (0700) and the socket (0600), replacing the socket of a dead daemon.
     ///
     /// # Errors
-    /// See [`Refused`].
-    pub fn bind(path: &Path) -> Result<Self, Refused> {
-        let system = |source| Refused::System { path: path.to_owned(), source };
+    /// See [`CannotListen`].
+    pub fn bind(path: &Path) -> Result<Self, CannotListen> {
+        let system = |source| CannotListen::System { path: path.to_owned(), source };
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let directory = directory.unwrap_or_else(|| Path::new("."));
         make_directory(directory).map_err(system)?;
         check_directory(directory)?;
         remove_stale(path)?;
         let listener = UnixListener::bind(path).map_err(|source| match source.kind() {
-            ErrorKind::AddrInUse => Refused::Running(path.to_owned()),
+            ErrorKind::AddrInUse => CannotListen::Running(path.to_owned()),
             _ => system(source),
         })?;
         fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(system)?;
@@ -99,24 +99,25 @@ fn make_directory(directory: &Path) -> io::Result<()> {
 
 /// Nobody else may be able to put something in the socket's place. A sticky directory such as `/tmp` will do:
 /// there only the owner of a file may replace it.
-fn check_directory(directory: &Path) -> Result<(), Refused> {
-    let system = |source| Refused::System { path: directory.to_owned(), source };
+fn check_directory(directory: &Path) -> Result<(), CannotListen> {
+    let system = |source| CannotListen::System { path: directory.to_owned(), source };
     let trusted = |file: &fs::Metadata| file.uid() == 0 || file.uid() == geteuid().as_raw();
     // A link such as /var/run is as good as its owner.
     let (link, target) = (
         fs::symlink_metadata(directory).map_err(system)?,
-        fs::metadata(directory).map_err(|source| Refused::System { path: directory.to_owned(), source })?,
+        fs::metadata(directory)
+            .map_err(|source| CannotListen::System { path: directory.to_owned(), source })?,
     );
     let writers = target.mode() & 0o022 != 0 && target.mode() & 0o1000 == 0;
     if target.is_dir() && trusted(&link) && trusted(&target) && !writers {
         Ok(())
     } else {
-        Err(Refused::UnsafeDirectory(directory.to_owned()))
+        Err(CannotListen::UnsafeDirectory(directory.to_owned()))
     }
 }
 
-fn remove_stale(path: &Path) -> Result<(), Refused> {
-    let system = |source| Refused::System { path: path.to_owned(), source };
+fn remove_stale(path: &Path) -> Result<(), CannotListen> {
+    let system = |source| CannotListen::System { path: path.to_owned(), source };
     // Not following links: what stands at the path itself must be a socket.
     let metadata = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -124,13 +125,13 @@ fn remove_stale(path: &Path) -> Result<(), Refused> {
         Ok(metadata) => metadata,
     };
     if !metadata.file_type().is_socket() {
-        return Err(Refused::NotASocket(path.to_owned()));
+        return Err(CannotListen::NotASocket(path.to_owned()));
     }
     match UnixStream::connect(path) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(system),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(system(error)),
-        Ok(_) => Err(Refused::Running(path.to_owned())),
+        Ok(_) => Err(CannotListen::Running(path.to_owned())),
     }
 }
 
@@ -154,13 +155,13 @@ where
                 continue;
             }
         };
-        let Some(place) = Place::take(&peers) else {
+        let Some(seat) = Seat::take(&peers) else {
             send(&stream, Err(format!("too many control connections: {MAX_PEERS} are open")), Duration::ZERO);
             continue;
         };
         let answer = Arc::clone(&answer);
         let served = spawn(Box::new(move || {
-            let _place = place;
+            let _seat = seat;
             let reply = permitted(&stream).and_then(|()| receive(&stream)).and_then(|line| {
                 let request = read_request(&line)?;
                 debug!(target: TARGET, ?request, "control");
@@ -177,17 +178,17 @@ where
 /// The serving of one peer.
 pub type Task = Box<dyn FnOnce() + Send>;
 
-/// One of the [`MAX_PEERS`] places, given back when dropped.
-struct Place(Arc<AtomicUsize>);
+/// One of the [`MAX_PEERS`] seats, given back when dropped.
+struct Seat(Arc<AtomicUsize>);
 
-impl Place {
+impl Seat {
     fn take(peers: &Arc<AtomicUsize>) -> Option<Self> {
-        let place = Self(Arc::clone(peers));
-        (peers.fetch_add(1, Ordering::AcqRel) < MAX_PEERS).then_some(place)
+        let seat = Self(Arc::clone(peers));
+        (peers.fetch_add(1, Ordering::AcqRel) < MAX_PEERS).then_some(seat)
     }
 }
 
-impl Drop for Place {
+impl Drop for Seat {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }

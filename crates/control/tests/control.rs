@@ -1,8 +1,8 @@
 //! The control socket: who may use it, and what becomes of nonsense.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use control::answer::Reloaded;
-use control::{Answer, Listener, MAX_PEERS, MAX_REQUEST, Refusal, Refused, Request, ask, serve};
+use answer::Reloaded;
+use control::{Answer, CannotListen, Listener, MAX_PEERS, MAX_REQUEST, Refusal, Request, ask, serve};
 use proptest::prelude::*;
 use serde_json::Value;
 use std::fs;
@@ -129,13 +129,13 @@ fn only_a_dead_daemons_socket_is_replaced() {
     drop(UnixListener::bind(&path).unwrap());
     let first = Listener::bind(&path).unwrap();
     let second = Listener::bind(&path).unwrap_err();
-    assert!(matches!(second, Refused::Running(_)), "{second}");
+    assert!(matches!(second, CannotListen::Running(_)), "{second}");
     assert!(second.to_string().starts_with("another nsgate is running"), "{second}");
     drop(first);
     assert!(!path.exists());
 
     fs::write(&path, "precious").unwrap();
-    assert!(matches!(Listener::bind(&path), Err(Refused::NotASocket(_))));
+    assert!(matches!(Listener::bind(&path), Err(CannotListen::NotASocket(_))));
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
 }
 
@@ -146,13 +146,13 @@ fn links_lead_nowhere() {
     fs::write(&victim, "precious").unwrap();
     let path = directory.path().join("control.sock");
     symlink(&victim, &path).unwrap();
-    assert!(matches!(Listener::bind(&path), Err(Refused::NotASocket(_))));
+    assert!(matches!(Listener::bind(&path), Err(CannotListen::NotASocket(_))));
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
 
     let open = directory.path().join("open");
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
-    assert!(matches!(Listener::bind(&open.join("control.sock")), Err(Refused::UnsafeDirectory(_))));
+    assert!(matches!(Listener::bind(&open.join("control.sock")), Err(CannotListen::UnsafeDirectory(_))));
 }
 
 proptest! {

@@ -1,14 +1,16 @@
-//! The main thread: it alone has rights, and so does whatever needs them, one thing at a time and none that takes long.
+//! The main thread: it alone has rights, and so does whatever needs them, one thing at a time.
+//!
+//! What it does may take long, as a reload does that opens many interfaces; `pause.rs` is for what cannot wait so long.
 
 use crate::change::State;
-use crate::desk::{Desk, Wish};
+use crate::commands::{Command, Notice, Workers};
+use crate::desk::Desk;
 use crate::errand::{Errand, Errands};
+use crate::figures;
 use crate::follow::Looked;
 use crate::limits::Limits;
-use crate::link::{Command, Notice, Workers};
 use crate::load::Loader;
 use crate::opening::attached;
-use crate::views;
 use crossbeam::channel::{Receiver, never, select, tick};
 use io::watch::Change;
 use io::{Interfaces, LinkState, Wire};
@@ -25,7 +27,7 @@ use tracing::{error, info, warn};
 const MISSING: Duration = Duration::from_secs(2);
 /// How often full rings and silent workers are looked for.
 const RINGS: Duration = Duration::from_secs(10);
-/// How often hardware addresses, MTUs and the host's own addresses are looked at, should nobody have told of a change.
+/// How often guards, hardware addresses, MTUs and the host's own addresses are looked at, should nobody have told of a change.
 const INTERFACES: Duration = Duration::from_secs(10);
 /// How long a worker may take to say what its rings have lost.
 const FIGURES: Duration = Duration::from_secs(1);
@@ -63,10 +65,11 @@ pub(crate) struct Main {
 
 /// What comes to the main thread.
 #[derive(Debug)]
-pub(crate) struct Doors {
+pub(crate) struct Inbox {
     pub(crate) signals: Receiver<i32>,
     pub(crate) notices: Receiver<Notice>,
-    pub(crate) wishes: Receiver<Wish>,
+    /// What the control socket's peers want.
+    pub(crate) errands: Receiver<Errand>,
     /// What the kernel tells of the host's interfaces.
     pub(crate) changes: Receiver<Change>,
     /// That the file of service tags may say something new.
@@ -101,13 +104,13 @@ impl Main {
     }
 
     /// Attends to whatever comes until a signal says to stop.
-    pub(crate) fn attend(&mut self, doors: &Doors) {
+    pub(crate) fn attend(&mut self, inbox: &Inbox) {
         let (missing, interfaces, rings) = (tick(MISSING), tick(INTERFACES), tick(RINGS));
         let watchdog = self.state.pulse.interval().map_or_else(never, tick);
-        let mut changes = doors.changes.clone();
+        let mut changes = inbox.changes.clone();
         loop {
             select! {
-                recv(doors.signals) -> signal => match signal {
+                recv(inbox.signals) -> signal => match signal {
                     Ok(SIGHUP) => {
                         info!("SIGHUP: loading the gateway file again");
                         self.load(Errand::Reload(Vec::new()));
@@ -118,17 +121,15 @@ impl Main {
                     }
                     Err(_) => return,
                 },
-                recv(doors.notices) -> notice => match notice {
+                recv(inbox.notices) -> notice => match notice {
                     Ok(notice) => self.note(notice),
                     Err(_) => {
                         // The workers are gone and take the process with them.
                         std::thread::sleep(Duration::from_millis(100));
                     }
                 },
-                recv(doors.wishes) -> wish => match wish {
-                    Ok(Wish::Reload(reply)) => self.load(Errand::Reload(vec![reply])),
-                    Ok(Wish::Try(reply)) => self.load(Errand::Try(reply)),
-                    Err(_) => {}
+                recv(inbox.errands) -> errand => if let Ok(errand) = errand {
+                    self.load(errand);
                 },
                 recv(self.errands.loader.done) -> done => {
                     if let Some(read) = done.ok().and_then(|done| self.errands.loader.take(done)) {
@@ -138,7 +139,7 @@ impl Main {
                 recv(self.errands.loader.overdue) -> _ => if let Some(refused) = self.errands.loader.give_up() {
                     self.loaded(refused);
                 },
-                recv(doors.tags) -> _ => {
+                recv(inbox.tags) -> _ => {
                     self.state.tags.changed();
                     self.load(Errand::Tags);
                 }
@@ -147,21 +148,22 @@ impl Main {
                     self.load(Errand::Tags);
                 }
                 recv(changes) -> change => match change {
-                    Ok(change) => self.follow(change, &doors.changes),
+                    Ok(change) => self.follow(change, &inbox.changes),
                     // The watch has ended, and said so; the ticks go on.
                     Err(_) => changes = never(),
                 },
                 recv(missing) -> _ => self.look_for_missing(),
                 recv(interfaces) -> _ => {
-                    self.look_at_interfaces();
+                    self.look_at_everything();
                     self.give_back_numbers();
                 }
                 recv(rings) -> _ => self.look_at_rings(),
                 recv(watchdog) -> _ => self.state.pulse.beat(),
             }
             if std::mem::take(&mut self.state.is_behind) {
-                self.note_gone(&Interfaces::look());
-                self.look_at_interfaces();
+                let gone = std::mem::take(&mut self.state.gone_meanwhile);
+                gone.into_iter().for_each(|index| self.gone(index));
+                self.look_at_everything();
             }
         }
     }
@@ -197,12 +199,26 @@ impl Main {
 
     /// Follows what the kernel has told of the host's interfaces, and whatever else it has told meanwhile.
     fn follow(&mut self, change: Change, more: &Receiver<Change>) {
+        let mut may_be_open = false;
         for change in std::iter::once(change).chain(more.try_iter()) {
-            if let Change::Gone { index, .. } = change {
-                self.gone(index);
+            match change {
+                Change::Gone { index, .. } => self.gone(index),
+                Change::Everything | Change::Opened { .. } => may_be_open = true,
+                Change::Link { .. } | Change::Address { .. } => {}
             }
         }
-        self.look_at_interfaces();
+        match may_be_open {
+            true => self.look_at_everything(),
+            false => self.look_at_interfaces(),
+        }
+    }
+
+    /// Looks whether interfaces are gone or have lost their guard without anybody's having told, and follows what has changed.
+    pub(crate) fn look_at_everything(&mut self) {
+        let host = Interfaces::look();
+        self.note_gone(&host);
+        self.state.shut_what_is_open(&host);
+        self.look_again(&host, |_| true);
     }
 
     /// Takes note of interfaces that are gone, should nobody have told of it yet.
@@ -256,7 +272,7 @@ impl Main {
         let Ok(reports) = self.workers.ask_all_within(FIGURES, |_, reply| Command::Report(reply)) else {
             return;
         };
-        for (id, statistics) in views::links(&reports) {
+        for (id, statistics) in figures::links(&reports) {
             let before = self.lost.insert(id, statistics.ring_drops).unwrap_or_default();
             // A ring that was opened anew counts from zero.
             let frames = statistics.ring_drops.checked_sub(before).unwrap_or(statistics.ring_drops);
@@ -271,13 +287,13 @@ impl Main {
     fn look_for_missing(&mut self) {
         if !self.state.missing.is_empty() {
             let missing = self.state.missing.clone();
-            self.look_again(|id| missing.contains(&id));
+            self.look_again(&Interfaces::look(), |id| missing.contains(&id));
         }
     }
 
     /// Follows what the host has changed on the interfaces: hardware addresses, MTUs, its own addresses.
     pub(crate) fn look_at_interfaces(&mut self) {
-        self.look_again(|_| true);
+        self.look_again(&Interfaces::look(), |_| true);
     }
 
     /// Lets new interfaces have the numbers of those that are attached no more.
@@ -288,8 +304,8 @@ impl Main {
         self.lost.retain(|id, _| !rested.contains(id));
     }
 
-    fn look_again(&mut self, which: impl Fn(AttachmentId) -> bool) {
-        let Looked { is_changed, troubles } = self.state.look_again(&self.workers, which);
+    fn look_again(&mut self, host: &Interfaces, which: impl Fn(AttachmentId) -> bool) {
+        let Looked { is_changed, troubles } = self.state.look_again(&self.workers, host, which);
         if is_changed {
             self.show();
         }

@@ -1,18 +1,19 @@
 //! Changing what is in force: a reload here, a change of the host's interfaces in `follow.rs`.
 //!
-//! A reload does everything or nothing. The main thread alone comes here: it has the rights, and nobody else waits for it.
+//! A reload does everything or nothing. The main thread alone comes here: it has the rights. Of the other threads only a peer that
+//! has asked for the reload waits for it, and workers for no longer than it takes to hand them what is ready.
 
+use crate::commands::{Command, Workers};
 use crate::desk::Shown;
 use crate::follow::look_anew;
 use crate::hold::{Attached, Before, Holds};
-use crate::link::{Command, Workers};
 use crate::load::{FileJob, GatewayRead, Job};
 use crate::notify::Pulse;
 use crate::opening::{self, Opened, attached, note_opened, ports_of, put_in_force};
 use crate::rest::Resting;
 use crate::stop::Stop;
 use crate::tags::Tags;
-use control::answer::{Confinement, Reloaded, Reloads};
+use answer::{Confinement, Reloaded, Reloads};
 use crossbeam::channel::Receiver;
 use gateway::{Ids, Loaded, Settings};
 use io::watch::Change;
@@ -48,11 +49,14 @@ pub(crate) struct State {
     /// To be felt in the middle of a change, too.
     pub(crate) pulse: Pulse,
     /// What to do when the daemon is told to stop in the middle of a change.
-    pub(crate) stop: Option<Stop>,
+    pub(crate) stop: Stop,
     /// What the kernel tells of the host's interfaces.
     pub(crate) told: Receiver<Change>,
     /// Whether it told something in the middle of a change that nobody has followed yet.
     pub(crate) is_behind: bool,
+    /// The numbers of interfaces that it told gone then. One that is back by the time of a look may have kept its own, but
+    /// neither its guard nor the daemon's sockets.
+    pub(crate) gone_meanwhile: BTreeSet<u32>,
 }
 
 /// What a change means for one attachment.
@@ -134,7 +138,7 @@ impl State {
             self.present().map(|one| (one.attachment.id, (one.interface.clone(), one.wire))).collect();
         look_anew(&mut loaded, host, &there, &self.missing)?;
         let snapshot = self.compile(&loaded.gateway)?;
-        let steps = self.steps(&loaded, host, workers.count());
+        let steps = self.steps(attached(&loaded), host, workers.count());
         let opened = self.take_all(&loaded, &steps, workers.count())?;
 
         let names = note_opened(&mut loaded, &opened);
@@ -189,11 +193,12 @@ impl State {
         let taps = self.present().filter(|one| one.wire.is_tap());
         let known: HashMap<AttachmentId, &Interface> =
             taps.map(|one| (one.attachment.id, one.interface)).collect();
-        let each = loaded.gateway.attachments.iter_mut().zip(&mut loaded.interfaces).zip(&loaded.wires);
-        for ((attachment, interface), _) in each.filter(|(_, wire)| wire.is_tap()) {
-            if let Some(&known) = known.get(&attachment.id) {
+        for attachment in &mut loaded.gateway.attachments {
+            if let Some(&known) = known.get(&attachment.id)
+                && let Some(link) = loaded.links.get_mut(&attachment.id).filter(|link| link.wire.is_tap())
+            {
                 (attachment.mac, attachment.mtu) = (known.mac, known.mtu);
-                *interface = Some(known.clone());
+                link.interface = Some(known.clone());
             }
         }
     }
@@ -206,8 +211,13 @@ impl State {
         Snapshot::build(gateway, &mut self.names).map(Arc::new).map_err(|errors| errors.join("; "))
     }
 
-    /// What a gateway that is to be in force means for each of its attachments.
-    pub(crate) fn steps(&self, loaded: &Loaded, host: &Interfaces, workers: usize) -> Steps {
+    /// What it means for attachments, each on its interface, that they are to be in force.
+    pub(crate) fn steps<'a>(
+        &self,
+        each: impl Iterator<Item = Attached<'a>>,
+        host: &Interfaces,
+        workers: usize,
+    ) -> Steps {
         let old: HashMap<AttachmentId, (&Interface, Wire)> =
             self.present().map(|one| (one.attachment.id, (one.interface, one.wire))).collect();
         let known: HashSet<AttachmentId> = self.loaded.gateway.attachments.iter().map(|a| a.id).collect();
@@ -233,7 +243,7 @@ impl State {
             };
             (attachment.id, step)
         };
-        attached(loaded).map(step).collect()
+        each.map(step).collect()
     }
 
     /// Takes and guards whatever the steps say, then opens it, or nothing.
@@ -259,9 +269,9 @@ impl State {
         taken: &mut Vec<(AttachmentId, Before)>,
     ) -> Result<(), String> {
         for one in attached(loaded) {
-            self.pause(&mut Opened::new());
+            self.pause(Vec::new);
             let id = one.attachment.id;
-            let before = self.guard(&loaded.gateway, &one, step_of(steps, id))?;
+            let before = guard(&mut self.holds, &loaded.gateway, &one, step_of(steps, id))?;
             taken.extend(before.map(|before| (id, before)));
         }
         Ok(())
@@ -275,26 +285,10 @@ impl State {
         opened: &mut Opened,
     ) -> Result<(), String> {
         for one in attached(loaded).filter(|one| step_of(steps, one.attachment.id) == Step::Open) {
-            self.pause(opened);
+            self.pause(|| ports_of(std::mem::take(opened)));
             opened.push(opening::open(&one, workers)?);
         }
         Ok(())
-    }
-
-    /// Takes and guards the interface of one attachment, unless it is away. Returns how it was held before.
-    ///
-    /// # Errors
-    /// What stands against it; nothing has changed then.
-    pub(crate) fn guard(
-        &mut self,
-        gateway: &Gateway,
-        one: &Attached<'_>,
-        step: Step,
-    ) -> Result<Option<Before>, String> {
-        match step {
-            Step::Away => Ok(None),
-            _ => self.holds.take(gateway, one).map(Some),
-        }
     }
 
     /// Takes a step back. An interface of the file in force stays guarded, whatever happens to it.
@@ -341,8 +335,24 @@ impl State {
     }
 }
 
+/// Takes and guards the interface of one attachment, unless it is away. Returns how it was held before.
+///
+/// # Errors
+/// What stands against it; nothing has changed then.
+pub(crate) fn guard(
+    holds: &mut Holds,
+    gateway: &Gateway,
+    one: &Attached<'_>,
+    step: Step,
+) -> Result<Option<Before>, String> {
+    match step {
+        Step::Away => Ok(None),
+        _ => holds.take(gateway, one).map(Some),
+    }
+}
+
 /// The step of an attachment.
-fn step_of(steps: &Steps, id: AttachmentId) -> Step {
+pub(crate) fn step_of(steps: &Steps, id: AttachmentId) -> Step {
     steps.get(&id).copied().unwrap_or(Step::Away)
 }
 

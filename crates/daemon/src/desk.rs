@@ -4,17 +4,18 @@
 //! the main thread. Nothing here waits for a lock.
 
 use crate::Clock;
-use crate::link::{Command, Report, Workers};
+use crate::commands::{Command, Report, Workers};
+use crate::errand::Errand;
+use crate::figures;
 use crate::trial::{self, Candidate};
-use crate::views;
+use answer::{Confinement, FlowPage, Reloaded, Reloads, Status, TagsInForce, Trial, Walk};
 use arc_swap::ArcSwap;
-use control::answer::{Confinement, FlowPage, Reloaded, Reloads, Status, TagsInForce, Trial, Walk};
 use control::{Answer, PAGE, Packet, Request};
 use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
 use explain::{Asked, Words};
 use gateway::Settings;
 use packet::AttachmentId;
-use pipeline::Shared;
+use pipeline::{Explanation, Shared};
 use snapshot::{Gateway, Snapshot};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -29,17 +30,8 @@ const POOLS: usize = 10_000;
 
 /// How far the numbers of one worker's flows lie from those of the next.
 const FLOWS_EACH: u64 = 1 << 40;
-/// The most times that a frame is handed over.
+/// The most times that a frame's way from worker to worker is followed: more than it takes while no flow moves meanwhile.
 const HAND_OVERS: usize = 4;
-
-/// What a peer wants of the main thread.
-#[derive(Debug)]
-pub(crate) enum Wish {
-    /// Load the gateway file again.
-    Reload(Sender<Result<Reloaded, String>>),
-    /// Load it without putting it in force.
-    Try(Sender<Result<Box<Candidate>, String>>),
-}
 
 /// What is in force, for everybody to read; the main thread replaces it whole.
 #[derive(Debug)]
@@ -61,7 +53,8 @@ pub(crate) struct Desk {
     pub(crate) shared: Arc<Shared>,
     pub(crate) clock: Clock,
     pub(crate) workers: Workers,
-    pub(crate) wishes: Sender<Wish>,
+    /// What peers want of the main thread.
+    pub(crate) errands: Sender<Errand>,
 }
 
 impl Desk {
@@ -75,26 +68,26 @@ impl Desk {
             Request::Flows { from, limit } => self.flows(from, limit).map(Answer::Flows),
             Request::Snat {} => {
                 let usage = self.shared.pools().usage(POOLS);
-                Ok(Answer::Snat(usage.iter().map(views::pool).collect()))
+                Ok(Answer::Snat(usage.iter().map(figures::pool).collect()))
             }
             Request::Drops {} => {
-                let counters = views::sum(&self.reports()?);
+                let counters = figures::sum(&self.reports()?);
                 let shown = self.shown.load();
-                Ok(Answer::Drops(views::drops(&counters, &shown.snapshot)))
+                Ok(Answer::Drops(figures::drops(&counters, &shown.snapshot)))
             }
             Request::Reload {} => self.reload().map(Answer::Reload),
             Request::TryReload { limit } => self.try_reload(limit).map(Box::new).map(Answer::Trial),
             Request::TestIpFlow(question) => {
                 let shown = self.shown.load();
-                let snapshot = ::views::supposed_by_flow(&shown.gateway, &shown.snapshot, &question)?;
-                ::views::test_ip_flow(&snapshot, &question).map(Answer::IpFlow)
+                let snapshot = views::supposed_by_flow(&shown.gateway, &shown.snapshot, &question)?;
+                views::test_ip_flow(&snapshot, &question).map(Answer::IpFlow)
             }
             Request::ListEffectiveNsg { nic } => {
-                ::views::effective_nsgs(&self.shown.load().snapshot, &nic).map(Answer::EffectiveNsgs)
+                views::effective_nsgs(&self.shown.load().snapshot, &nic).map(Answer::EffectiveNsgs)
             }
             Request::RunConfigurationDiagnostic(asked) => {
                 let shown = self.shown.load();
-                let diagnosis = ::views::diagnose_supposing(&shown.gateway, &shown.snapshot, &asked)?;
+                let diagnosis = views::diagnose_supposing(&shown.gateway, &shown.snapshot, &asked)?;
                 Ok(Answer::Diagnosis(diagnosis.0))
             }
             Request::Explain { from, packet } => self.explain(from.as_deref(), &packet).map(Answer::Walk),
@@ -108,11 +101,16 @@ impl Desk {
 
     fn status(&self) -> Result<Status, String> {
         let reports = self.reports()?;
-        let links = views::links(&reports);
+        let links = figures::links(&reports);
         let shown = self.shown.load();
         let attachments = shown.gateway.attachments.iter().map(|attachment| {
             let statistics = links.get(&attachment.id).copied();
-            views::attachment(&shown.gateway, attachment, statistics, shown.missing.contains(&attachment.id))
+            figures::attachment(
+                &shown.gateway,
+                attachment,
+                statistics,
+                shown.missing.contains(&attachment.id),
+            )
         });
         let flows = reports.iter().fold((0, 0), |(used, most), one| (used + one.flows.0, most + one.flows.1));
         Ok(Status {
@@ -124,12 +122,16 @@ impl Desk {
             reloads: shown.reloads.clone(),
             service_tags: shown.tags.clone(),
             confinement: shown.confinement.clone(),
-            flows: views::usage(flows),
+            flows: figures::usage(flows),
             snat_ports_used: self.shared.pools().used_total() as u64,
             frames_waiting: self.shared.waiting() as u64,
             attachments: attachments.collect(),
-            endings: views::endings(&views::sum(&reports)),
-            each_worker: reports.iter().enumerate().map(|(nth, report)| views::worker(nth, report)).collect(),
+            endings: figures::endings(&figures::sum(&reports)),
+            each_worker: reports
+                .iter()
+                .enumerate()
+                .map(|(nth, report)| figures::worker(nth, report))
+                .collect(),
         })
     }
 
@@ -146,10 +148,10 @@ impl Desk {
         let base = worker as u64 * FLOWS_EACH;
         let next_worker = (worker + 1 < self.workers.count()).then_some(base + FLOWS_EACH);
         let next = next.map(|next| base + next as u64).or(next_worker);
-        Ok(FlowPage { flows: flows.iter().map(views::flow).collect(), next })
+        Ok(FlowPage { flows: flows.iter().map(figures::flow).collect(), next })
     }
 
-    /// Asks the worker that would receive the packet, and whoever it would be handed over to.
+    /// Asks the first worker, which may receive the packet as well as any, and whoever it would be handed over to.
     fn explain(&self, from: Option<&str>, packet: &Packet) -> Result<Walk, String> {
         let shown = self.shown.load();
         let gateway = &shown.gateway;
@@ -165,37 +167,51 @@ impl Desk {
             let frame = asked.frame.clone();
             self.workers.ask(worker, |reply| Command::Explain { on, frame, offload, is_taken_over, reply })
         };
-        let (mut walk, mut snapshot) = ask(0, false)?;
-        for _ in 0..HAND_OVERS {
-            let Some(owner) = walk.hand_over else { break };
-            (walk, snapshot) = ask(owner, true)?;
-        }
+        let (walk, snapshot) = handed_over(ask)?;
         Ok(explain::answer(gateway, &snapshot, &asked, &walk))
     }
 
     /// Has the gateway file loaded again. On an error nothing has changed.
     fn reload(&self) -> Result<Reloaded, String> {
-        self.wish(Wish::Reload)
+        self.run(|reply| Errand::Reload(vec![reply]))
     }
 
     /// Says what a reload would change, and changes nothing.
     fn try_reload(&self, limit: u32) -> Result<Trial, String> {
         let by = Instant::now() + TRYING;
-        let candidate: Box<Candidate> = self.wish(Wish::Try)?;
+        let candidate: Box<Candidate> = self.run(Errand::Try)?;
         trial::run(*candidate, &self.shown.load_full(), &self.workers, (limit as usize, by))
     }
 
-    /// Waits for what the main thread makes of a wish.
-    fn wish<T>(&self, wish: impl FnOnce(Sender<Result<T, String>>) -> Wish) -> Result<T, String> {
+    /// Waits for what the main thread makes of an errand.
+    fn run<T>(&self, errand: impl FnOnce(Sender<Result<T, String>>) -> Errand) -> Result<T, String> {
         let (reply, answer) = bounded(1);
         let stopping = || String::from("nsgate is stopping");
-        self.wishes.send(wish(reply)).map_err(|_| stopping())?;
+        self.errands.send(errand(reply)).map_err(|_| stopping())?;
         answer.recv_timeout(LOADING).unwrap_or_else(|error| match error {
             RecvTimeoutError::Timeout => Err(format!(
                 "the gateway file is still being loaded after {LOADING:?}; `nsgate status` and the log say what becomes of it"
             )),
             RecvTimeoutError::Disconnected => Err(stopping()),
         })
+    }
+}
+
+/// Has the first worker, and then whoever each hands the frame over to, say what becomes of it; whether it is taken over goes along.
+///
+/// # Errors
+/// Where the workers do not answer, or where the frame's way has no end.
+fn handed_over<T>(
+    mut ask: impl FnMut(usize, bool) -> Result<(Explanation, T), String>,
+) -> Result<(Explanation, T), String> {
+    let (mut walk, mut policy) = ask(0, false)?;
+    for _ in 0..HAND_OVERS {
+        let Some(owner) = walk.hand_over else { break };
+        (walk, policy) = ask(owner, true)?;
+    }
+    match walk.hand_over {
+        None => Ok((walk, policy)),
+        Some(_) => Err("the packet's flow goes from worker to worker at this moment; ask again".to_owned()),
     }
 }
 
@@ -207,4 +223,41 @@ fn hexadecimal(digits: &str) -> Option<Vec<u8>> {
         Some((digit(high)? << 4 | digit(low)?) as u8)
     };
     digits.as_bytes().chunks(2).map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pipeline::Ending;
+
+    fn walk(hand_over: Option<usize>) -> Explanation {
+        Explanation {
+            stages: Vec::new(),
+            ending: hand_over.is_none().then_some(Ending::Forwarded),
+            denied_by: None,
+            why: None,
+            egress: None,
+            told: None,
+            hand_over,
+        }
+    }
+
+    #[test]
+    fn a_frame_is_followed_to_the_worker_that_judges_it() {
+        let mut asked = Vec::new();
+        let ways = [Some(2), Some(1), None];
+        let (last, worker) = handed_over(|worker, is_taken_over| {
+            asked.push((worker, is_taken_over));
+            Ok((walk(ways[asked.len() - 1]), worker))
+        })
+        .unwrap();
+        assert_eq!((last.ending, worker), (Some(Ending::Forwarded), 1));
+        assert_eq!(asked, [(0, false), (2, true), (1, true)]);
+    }
+
+    #[test]
+    fn a_frame_that_goes_round_is_told_to_nobody_as_waiting() {
+        let round = handed_over(|worker, _| Ok((walk(Some(1 - worker)), ())));
+        assert!(round.is_err_and(|why| why.contains("ask again")));
+    }
 }

@@ -4,7 +4,7 @@ use crate::attend::Main;
 use crate::load::{Found, GatewayRead, Loader, Read};
 use crate::notify;
 use crate::trial::Candidate;
-use control::answer::Reloaded;
+use answer::Reloaded;
 use crossbeam::channel::{Receiver, Sender, after, never};
 use io::Interfaces;
 use packet::AttachmentId;

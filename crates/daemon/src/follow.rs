@@ -2,16 +2,17 @@
 //!
 //! Each attachment is on its own: one whose change cannot be followed stays as it was, and holds up nobody.
 
-use crate::change::{State, Step, cannot_be_shared_yet};
+use crate::change::{State, Step, cannot_be_shared_yet, guard, step_of};
+use crate::commands::Workers;
 use crate::hold::{Attached, Before, Holds};
-use crate::link::Workers;
 use crate::opening::{self, Opened, note_opened, ports_of, put_in_force};
-use gateway::Loaded;
+use gateway::{Link, Loaded};
 use io::{Interface, Interfaces, Wanted, Wire};
 use packet::AttachmentId;
 use snapshot::{Attachment, AttachmentKind, Gateway};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use tracing::{info, warn};
 
 /// What a look at the interfaces has brought.
@@ -23,107 +24,110 @@ pub(crate) struct Looked {
     pub(crate) troubles: Vec<(AttachmentId, String)>,
 }
 
+/// What has changed on the interface of an attachment.
+struct Changed {
+    /// The attachment as it is now.
+    attachment: Attachment,
+    wire: Wire,
+    /// The interface as it was known.
+    known: Interface,
+    /// The interface as it is now.
+    found: Interface,
+}
+
+impl Changed {
+    fn new(before: Attached<'_>, found: Interface) -> Self {
+        let (mut attachment, known) = (before.attachment.clone(), before.interface.clone());
+        put_on(&mut attachment, &found);
+        Self { attachment, wire: before.wire, known, found }
+    }
+
+    fn attached(&self) -> Attached<'_> {
+        Attached { attachment: &self.attachment, interface: &self.found, wire: self.wire }
+    }
+}
+
 /// A change that has been followed as far as its interface goes.
 struct Followed {
-    id: AttachmentId,
+    changed: Changed,
     step: Step,
     before: Option<Before>,
 }
 
 impl State {
     /// Looks at the interfaces of some attachments again, and follows what has changed.
-    pub(crate) fn look_again(&mut self, workers: &Workers, which: impl Fn(AttachmentId) -> bool) -> Looked {
-        let host = Interfaces::look();
+    pub(crate) fn look_again(
+        &mut self,
+        workers: &Workers,
+        host: &Interfaces,
+        which: impl Fn(AttachmentId) -> bool,
+    ) -> Looked {
         let mut looked = Looked::default();
-        let changes = self.changes(&host, workers.count(), which, &mut looked);
-        if changes.is_empty() {
-            return looked;
-        }
-        let mut next = self.as_loaded();
-        let known: Vec<_> =
-            changes.into_iter().map(|(nth, found)| (nth, replace(&mut next, nth, found))).collect();
-        let mut steps = self.steps(&next, &host, workers.count());
-        let (mut guarded, mut followed, mut opened) = (Vec::new(), Vec::new(), Opened::new());
+        let changes = self.changes(host, workers.count(), which, &mut looked);
+        let steps = self.steps(changes.iter().map(Changed::attached), host, workers.count());
+        let mut guarded = Vec::new();
         // First all doors are shut: to open one takes long, and until it is guarded the host has what comes by another.
-        for (nth, known) in known {
-            self.pause(&mut opened);
-            let step = steps.remove(&next.gateway.attachments[nth].id).unwrap_or(Step::Away);
-            match self.guard_nth(&next, nth, step) {
-                Ok(before) => guarded.push((nth, known, step, before)),
-                Err(why) => self.leave_as_it_was(&mut next, nth, known, why, &mut looked),
+        for changed in changes {
+            self.pause(Vec::new);
+            let step = step_of(&steps, changed.attachment.id);
+            match guard(&mut self.holds, &self.loaded.gateway, &changed.attached(), step) {
+                Ok(before) => guarded.push(Followed { changed, step, before }),
+                Err(why) => self.leave_as_it_was(&changed, why, &mut looked),
             }
         }
-        for (nth, known, step, before) in guarded {
-            self.pause(&mut opened);
-            let id = next.gateway.attachments[nth].id;
-            let ports = match nth_of(&next, nth).filter(|_| step == Step::Open) {
-                Some(one) => opening::open(&one, workers.count()).map(Some),
-                None => Ok(None),
+        let (mut followed, mut opened) = (Vec::new(), Opened::new());
+        for Followed { changed, step, before } in guarded {
+            self.pause(|| ports_of(std::mem::take(&mut opened)));
+            let ports = match step {
+                Step::Open => opening::open(&changed.attached(), workers.count()).map(Some),
+                Step::Away | Step::Wait | Step::Keep => Ok(None),
             };
             match ports {
                 Ok(ports) => {
-                    warn_of_host_addresses(&next.gateway, nth, &known.1, &next.interfaces[nth]);
-                    followed.push(Followed { id, step, before });
+                    let shared = &self.loaded.gateway.default_public_ips;
+                    warn_of_host_addresses(shared, Some(&changed.known), &changed.attached());
+                    followed.push(Followed { changed, step, before });
                     opened.extend(ports);
                 }
                 Err(why) => {
-                    before.into_iter().for_each(|before| self.take_back(id, before));
-                    self.leave_as_it_was(&mut next, nth, known, why, &mut looked);
+                    before.into_iter().for_each(|before| self.take_back(changed.attachment.id, before));
+                    self.leave_as_it_was(&changed, why, &mut looked);
                 }
             }
         }
         if !followed.is_empty() {
-            self.put_in_force(workers, next, followed, opened, &mut looked);
+            self.put_in_force(workers, followed, opened, &mut looked);
         }
         looked
     }
 
-    /// Takes and guards one of the attachments; see [`State::guard`].
-    fn guard_nth(&mut self, next: &Loaded, nth: usize, step: Step) -> Result<Option<Before>, String> {
-        let one = nth_of(next, nth).ok_or("there is nothing to guard")?;
-        self.guard(&next.gateway, &one, step)
-    }
-
     /// Gives up following one attachment for the time being.
-    fn leave_as_it_was(
-        &mut self,
-        next: &mut Loaded,
-        nth: usize,
-        known: (Attachment, Option<Interface>),
-        why: String,
-        looked: &mut Looked,
-    ) {
+    fn leave_as_it_was(&mut self, changed: &Changed, why: String, looked: &mut Looked) {
         // It may be back without its guard.
-        if let Some(one) = nth_of(next, nth) {
-            Holds::shut(&next.gateway, &one);
-        }
-        self.trouble(known.0.id, why, looked);
-        (next.gateway.attachments[nth], next.interfaces[nth]) = known;
+        Holds::shut(&self.loaded.gateway, &changed.attached());
+        self.trouble(changed.attachment.id, why, looked);
     }
 
-    /// What has changed on the interfaces of some attachments: which of them, and what is there now.
+    /// What has changed on the interfaces of some attachments.
     fn changes(
         &mut self,
         host: &Interfaces,
         workers: usize,
         which: impl Fn(AttachmentId) -> bool,
         looked: &mut Looked,
-    ) -> Vec<(usize, Interface)> {
+    ) -> Vec<Changed> {
         let (mut changes, mut fine, mut troubles) = (Vec::new(), Vec::new(), Vec::new());
-        let each =
-            self.loaded.gateway.attachments.iter().zip(&self.loaded.interfaces).zip(&self.loaded.wires);
-        for (nth, ((attachment, known), &wire)) in each.enumerate().filter(|(_, ((one, _), _))| which(one.id))
-        {
+        for one in opening::attached(&self.loaded).filter(|one| which(one.attachment.id)) {
+            let Attached { attachment, interface: known, wire } = one;
             let is_away = self.missing.contains(&attachment.id);
             let wanted = Wanted { name: &attachment.interface, wire, queues: workers };
-            let Some(found) = see(host, &wanted, known.as_ref().filter(|_| !is_away)) else { continue };
+            let Some(found) = see(host, &wanted, Some(known).filter(|_| !is_away)) else { continue };
             match found {
                 Ok(found) => {
                     let is_waiting = !wire.is_tap() && cannot_be_shared_yet(&found, workers);
-                    let is_known = known.as_ref().is_some_and(|known| same(known, &found));
-                    match is_known && (!is_away || is_waiting) {
+                    match same(known, &found) && (!is_away || is_waiting) {
                         true => fine.push(attachment.id),
-                        false => changes.push((nth, found)),
+                        false => changes.push(Changed::new(one, found)),
                     }
                 }
                 Err(io::Error::NoSuchInterface { .. }) => fine.push(attachment.id),
@@ -139,16 +143,26 @@ impl State {
     fn put_in_force(
         &mut self,
         workers: &Workers,
-        mut next: Loaded,
         followed: Vec<Followed>,
         opened: Opened,
         looked: &mut Looked,
     ) {
+        let mut next = self.as_loaded();
+        let now: HashMap<_, _> =
+            followed.iter().map(|one| (one.changed.attachment.id, &one.changed)).collect();
+        for attachment in &mut next.gateway.attachments {
+            if let Some(&changed) = now.get(&attachment.id) {
+                *attachment = changed.attachment.clone();
+                let (wire, interface) = (changed.wire, Some(changed.found.clone()));
+                next.links.insert(attachment.id, Link { wire, interface });
+            }
+        }
         let snapshot = match self.compile(&next.gateway) {
             Ok(snapshot) => snapshot,
             Err(why) => {
                 self.close(ports_of(opened));
-                for Followed { id, before, .. } in followed {
+                for Followed { changed, before, .. } in followed {
+                    let id = changed.attachment.id;
                     before.into_iter().for_each(|before| self.take_back(id, before));
                     self.trouble(id, why.clone(), looked);
                 }
@@ -158,15 +172,16 @@ impl State {
         let attached = note_opened(&mut next, &opened);
         let parted = put_in_force(workers, &snapshot, opened, &[]);
         self.adopt(next, snapshot);
-        for Followed { id, step, .. } in &followed {
-            self.troubles.remove(id);
+        for Followed { changed, step, .. } in &followed {
+            let id = changed.attachment.id;
+            self.troubles.remove(&id);
             match step {
-                Step::Wait | Step::Away => self.missing.insert(*id),
-                Step::Keep | Step::Open => self.missing.remove(id),
+                Step::Wait | Step::Away => self.missing.insert(id),
+                Step::Keep | Step::Open => self.missing.remove(&id),
             };
         }
         self.holds.forget_all_but(opening::attached(&self.loaded));
-        let changed: Vec<_> = followed.iter().map(|followed| self.interface_name(followed.id)).collect();
+        let changed: Vec<_> = followed.iter().map(|one| &*one.changed.attachment.interface).collect();
         info!(?changed, ?attached, "followed a change of interfaces");
         looked.is_changed = true;
         self.close(parted);
@@ -182,23 +197,16 @@ impl State {
 
     /// What is in force, as if it were loaded again.
     pub(crate) fn as_loaded(&self) -> Loaded {
-        let Loaded { gateway, settings, interfaces, segments, wires, .. } = &self.loaded;
+        let Loaded { gateway, settings, links, segments, .. } = &self.loaded;
         Loaded {
             gateway: gateway.clone(),
             settings: settings.clone(),
-            interfaces: interfaces.clone(),
+            links: links.clone(),
             segments: segments.clone(),
-            wires: wires.clone(),
             ignored: BTreeMap::new(),
             warnings: Vec::new(),
         }
     }
-}
-
-/// One attachment with its interface.
-fn nth_of(loaded: &Loaded, nth: usize) -> Option<Attached<'_>> {
-    let (attachment, interface) = (loaded.gateway.attachments.get(nth)?, loaded.interfaces.get(nth)?);
-    Some(Attached { attachment, interface: interface.as_ref()?, wire: *loaded.wires.get(nth)? })
 }
 
 /// What is there of an attachment's interface, which was `known` if it was there before; `None` where it is a TAP device at
@@ -232,18 +240,22 @@ pub(crate) fn look_anew(
     there: &HashMap<AttachmentId, (Interface, Wire)>,
     away: &HashSet<AttachmentId>,
 ) -> Result<(), String> {
-    for nth in 0..loaded.gateway.attachments.len() {
-        let Attachment { id, interface, .. } = &loaded.gateway.attachments[nth];
-        let (id, name, known) = (*id, interface.clone(), there.get(id));
-        let wanted = Wanted { name: &name, wire: loaded.wires[nth], queues: loaded.settings.workers };
+    let Gateway { attachments, default_public_ips, .. } = &mut loaded.gateway;
+    for attachment in attachments {
+        let (id, known) = (attachment.id, there.get(&attachment.id));
+        let Some(link) = loaded.links.get_mut(&id) else { continue };
+        let name = Arc::clone(&attachment.interface);
+        let wanted = Wanted { name: &name, wire: link.wire, queues: loaded.settings.workers };
         // What else had this name has another end than a TAP device.
         let known_tap = known.filter(|(_, wire)| wire.is_tap()).map(|(tap, _)| tap);
         match see(host, &wanted, known_tap) {
             None => {}
             Some(Ok(found)) => {
-                let (_, loaded_with) = replace(loaded, nth, found);
-                let known = known.map(|(known, _)| known.clone()).or(loaded_with);
-                warn_of_host_addresses(&loaded.gateway, nth, &known, &loaded.interfaces[nth]);
+                put_on(attachment, &found);
+                let known = known.map(|(known, _)| known).or(link.interface.as_ref());
+                let now = Attached { attachment, interface: &found, wire: link.wire };
+                warn_of_host_addresses(default_public_ips, known, &now);
+                link.interface = Some(found);
             }
             Some(Err(io::Error::NoSuchInterface { .. })) if known.is_some() || away.contains(&id) => {}
             Some(Err(error)) => return Err(format!("interface {name}: {error}")),
@@ -252,30 +264,22 @@ pub(crate) fn look_anew(
     Ok(())
 }
 
-/// Puts what was found in the place of what was known, and gives that back.
-fn replace(loaded: &mut Loaded, nth: usize, found: Interface) -> (Attachment, Option<Interface>) {
-    let attachment = &mut loaded.gateway.attachments[nth];
-    let known = attachment.clone();
+/// Writes down what an attachment's interface is now.
+fn put_on(attachment: &mut Attachment, found: &Interface) {
     (attachment.mac, attachment.mtu) = (found.mac, found.mtu);
     if let AttachmentKind::Internet { host_addresses, .. }
     | AttachmentKind::OnPremises { host_addresses, .. } = &mut attachment.kind
     {
-        *host_addresses = addresses(&found);
+        *host_addresses = addresses(found);
     }
-    (known, loaded.interfaces[nth].replace(found))
 }
 
-/// Says which addresses the host has got that it may not have. With them no start and no reload is taken, and whoever hears of
-/// it only then has no gateway meanwhile.
-fn warn_of_host_addresses(
-    gateway: &Gateway,
-    nth: usize,
-    known: &Option<Interface>,
-    found: &Option<Interface>,
-) {
-    let (Some(attachment), Some(found)) = (gateway.attachments.get(nth), found) else { return };
-    let had = |address: &IpAddr| known.as_ref().is_some_and(|known| addresses(known).contains(address));
-    let is_shared = |address: IpAddr| gateway.default_public_ips.iter().any(|public| *public == address);
+/// Says which addresses the host has got that it may not have, `shared` being those that machines have in common. With them no
+/// start and no reload is taken, and whoever hears of it only then has no gateway meanwhile.
+fn warn_of_host_addresses(shared: &[Ipv4Addr], known: Option<&Interface>, now: &Attached<'_>) {
+    let Attached { attachment, interface: found, .. } = now;
+    let had = |address: &IpAddr| known.is_some_and(|known| addresses(known).contains(address));
+    let is_shared = |address: IpAddr| shared.iter().any(|public| *public == address);
     for address in addresses(found).into_iter().filter(|address| !had(address)) {
         match attachment.kind {
             AttachmentKind::Nic { .. } | AttachmentKind::Subnet { .. } if !is_link_local(address) => warn!(

@@ -19,29 +19,29 @@
 //!
 //! | module | question |
 //! |---|---|
-//! | `start`, `crew` | in which order is everything opened, and what does each thread give up? |
+//! | `start`, `threads` | in which order is everything opened, which threads are there, and what does each give up? |
 //! | `attend`, `errand` | what does the main thread wait for, and what does it have done? |
 //! | `load` | who reads files that may hang? |
 //! | `change`, `opening`, `hold` | how does a reload come into force, interface by interface? |
 //! | `pause` | what cannot wait until a long change is done? |
 //! | `follow`, `rest` | what if an interface goes, comes back or changes? |
 //! | `tags`, `tag_watch` | what if the file of service tags changes? |
-//! | `worker`, `link` | what does a worker do all day, and how do the others speak with it? |
+//! | `worker`, `commands` | what does a worker do all day, and how do the others speak with it? |
 //! | `hand_over`, `shares` | how does a frame come to the worker that has its flow? |
-//! | `desk`, `views`, `trial` | what does the control socket answer? |
+//! | `desk`, `figures`, `trial` | what does the control socket answer? |
 //! | `stop`, `notify` | how does it end, and who hears that it lives? |
 //! | `limits` | how much of what packets cause is logged? |
 
 mod attend;
 mod change;
-mod crew;
+mod commands;
 mod desk;
 mod errand;
+mod figures;
 mod follow;
 mod hand_over;
 mod hold;
 mod limits;
-mod link;
 mod load;
 mod notify;
 mod opening;
@@ -52,8 +52,8 @@ mod start;
 mod stop;
 mod tag_watch;
 mod tags;
+mod threads;
 mod trial;
-mod views;
 mod worker;
 
 pub use hand_over::MEMORY as QUEUE_MEMORY;
@@ -72,12 +72,12 @@ use tracing::{error, warn};
 pub fn run(file: &Path) -> anyhow::Result<()> {
     log_panics();
     confine::no_new_privileges()?;
-    let Started { mut main, doors, stop } = start::start(file)?;
+    let Started { mut main, inbox } = start::start(file)?;
     main.log_ready();
     notify::ready();
-    main.attend(&doors);
-    stop.ask();
-    stop.stop(Vec::new());
+    main.attend(&inbox);
+    main.state.stop.ask();
+    main.state.stop.stop(Vec::new());
     Ok(())
 }
 
@@ -98,12 +98,12 @@ pub fn log_failure(failure: &anyhow::Error) {
     }
 }
 
-fn log_diagnostic(diagnostic: &model::Diagnostic) {
+fn log_diagnostic(diagnostic: &diagnostic::Diagnostic) {
     let at = diagnostic.at.as_ref().map(ToString::to_string).unwrap_or_default();
     let help = diagnostic.help.as_deref().unwrap_or_default();
     match diagnostic.severity {
-        model::Severity::Error => error!(code = diagnostic.code, at, help, "{}", diagnostic.message),
-        model::Severity::Warning => warn!(code = diagnostic.code, at, help, "{}", diagnostic.message),
+        diagnostic::Severity::Error => error!(code = diagnostic.code, at, help, "{}", diagnostic.message),
+        diagnostic::Severity::Warning => warn!(code = diagnostic.code, at, help, "{}", diagnostic.message),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Words to the service manager that started us, if there is one (`sd_notify(3)`).
 
 use crate::Clock;
-use crate::link::Workers;
+use crate::commands::Workers;
 use sd_notify::NotifyState;
 use std::time::Duration;
 use tracing::warn;

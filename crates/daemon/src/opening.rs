@@ -1,12 +1,11 @@
 //! From attachments to ports, and from ports to workers.
 
+use crate::commands::{Command, Workers};
 use crate::hold::Attached;
-use crate::link::{Command, Workers};
 use gateway::Loaded;
 use io::{Interface, Port, Reception, Wire};
 use packet::AttachmentId;
 use snapshot::Snapshot;
-use std::collections::HashMap;
 use std::sync::Arc;
 use tracing::error;
 
@@ -15,9 +14,9 @@ pub(crate) type Opened = Vec<(AttachmentId, Interface, Vec<Port>)>;
 
 /// Each attachment with its interface.
 pub(crate) fn attached(loaded: &Loaded) -> impl Iterator<Item = Attached<'_>> {
-    let each = loaded.gateway.attachments.iter().zip(&loaded.interfaces).zip(&loaded.wires);
-    each.filter_map(|((attachment, interface), &wire)| {
-        Some(Attached { attachment, interface: interface.as_ref()?, wire })
+    loaded.gateway.attachments.iter().filter_map(|attachment| {
+        let link = loaded.links.get(&attachment.id)?;
+        Some(Attached { attachment, interface: link.interface.as_ref()?, wire: link.wire })
     })
 }
 
@@ -41,10 +40,9 @@ pub(crate) fn open(
 
 /// Writes down what opened interfaces turned out to be, and names them.
 pub(crate) fn note_opened(loaded: &mut Loaded, opened: &Opened) -> Vec<String> {
-    let found: HashMap<AttachmentId, &Interface> = opened.iter().map(|(id, found, _)| (*id, found)).collect();
-    for (attachment, interface) in loaded.gateway.attachments.iter().zip(&mut loaded.interfaces) {
-        if let Some(&found) = found.get(&attachment.id) {
-            *interface = Some(found.clone());
+    for (id, found, _) in opened {
+        if let Some(link) = loaded.links.get_mut(id) {
+            link.interface = Some(found.clone());
         }
     }
     opened.iter().map(|(_, interface, _)| interface.name.clone()).collect()

@@ -2,16 +2,17 @@
 
 use crate::change::State;
 use crate::hold::{Attached, Holds};
-use crate::opening::{Opened, attached, ports_of};
+use crate::opening::attached;
+use io::watch::Change;
 use io::{Interfaces, Port};
-use tracing::info;
+use tracing::warn;
 
 impl State {
-    /// Between two interfaces, which can be many: shows that the daemon lives, shuts what has returned, and ends the daemon
+    /// Between two interfaces, which can be many: shows that the daemon lives, shuts what is open, and ends the daemon
     /// where it is told to stop, with these ports that no worker has. Then this does not return.
-    pub(crate) fn pause(&mut self, opened: &mut Opened) {
-        if let Some(stop) = self.stop.as_ref().filter(|stop| stop.is_asked()) {
-            stop.end(ports_of(std::mem::take(opened)));
+    pub(crate) fn pause(&mut self, ports: impl FnOnce() -> Vec<Port>) {
+        if self.stop.is_asked() {
+            self.stop.end(ports());
         }
         self.shut_what_has_returned();
         self.pulse.beat();
@@ -21,30 +22,34 @@ impl State {
     pub(crate) fn close(&mut self, mut parted: Vec<Port>) {
         while let Some(port) = parted.pop() {
             drop(port);
-            if let Some(stop) = self.stop.as_ref().filter(|stop| stop.is_asked()) {
-                stop.end(parted);
-            }
-            self.shut_what_has_returned();
-            self.pulse.beat();
+            self.pause(|| std::mem::take(&mut parted));
         }
     }
 
-    /// Guards the interfaces of the file in force that have been made anew: until the change is done nobody follows that, and
-    /// the host would have what comes by them.
+    /// Guards the interfaces of the file in force that have come back or have lost their guard: until the change is done nobody
+    /// follows that, and the host would have what comes by them.
     fn shut_what_has_returned(&mut self) {
-        if self.told.try_iter().count() == 0 {
+        let mut told = self.told.try_iter().peekable();
+        if told.peek().is_none() {
             return;
         }
         self.is_behind = true;
-        let host = Interfaces::look();
+        self.gone_meanwhile.extend(told.filter_map(|change| match change {
+            Change::Gone { index, .. } => Some(index),
+            _ => None,
+        }));
+        self.shut_what_is_open(&Interfaces::look());
+    }
+
+    /// Guards the interfaces of the file in force that are there without a guard.
+    ///
+    /// Whoever has the rights can take a guard off, and an interface that goes to another network namespace loses it.
+    pub(crate) fn shut_what_is_open(&self, host: &Interfaces) {
         for one in attached(&self.loaded).filter(|one| !one.wire.is_tap()) {
             if let Ok(found) = host.find(&one.interface.name)
-                && found.index != one.interface.index
+                && Holds::shut(&self.loaded.gateway, &Attached { interface: &found, ..one })
             {
-                let is_open = Holds::shut(&self.loaded.gateway, &Attached { interface: &found, ..one });
-                if is_open {
-                    info!(interface = found.name, "it has been made anew in the middle of a change: guarded");
-                }
+                warn!(interface = found.name, "it was there without its guard: guarded");
             }
         }
     }

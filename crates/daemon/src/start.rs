@@ -1,28 +1,25 @@
 //! From a gateway file to flowing packets: nothing is open to a packet before the guard is on every interface.
 
-use crate::attend::{Doors, Main};
+use crate::attend::{Inbox, Main};
 use crate::change::State;
-use crate::crew::{self, Crew};
+use crate::commands::{Ends, Notice, Workers};
 use crate::desk::Desk;
 use crate::follow::look_anew;
 use crate::hand_over::{Others, Queue};
 use crate::hold::Holds;
-use crate::link::{Ends, Notice, Workers};
-use crate::load::{self, LOADERS, Loader};
 use crate::notify::Pulse;
 use crate::opening::{self, Opened};
 use crate::rest::Resting;
 use crate::stop::{self, Stop};
 use crate::tag_watch::TagWatch;
 use crate::tags::Tags;
+use crate::threads::Threads;
 use crate::{Clock, worker};
+use answer::{Confinement, Reloads};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use confine::Role;
-use control::answer::{Confinement, Reloads};
-use control::{Listener, Refused};
+use control::{CannotListen, Listener};
 use crossbeam::channel::{Receiver, Sender, bounded};
-use flow::Timeouts;
 use gateway::{Broken, Host, Ids, Loaded};
 use io::watch::{Change, Changes};
 use io::{Interfaces, Port, Ports, Wanted};
@@ -32,29 +29,19 @@ use pipeline::{Engine, Settings, Shared};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use snapshot::{Names, Snapshot};
-use std::collections::{HashMap, HashSet};
-use std::io::{ErrorKind, Read as _};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
-use tracing::warn;
+use std::time::SystemTime;
 
 /// Signals that may wait for the main thread.
 const SIGNALS: usize = 8;
 /// Changes of interfaces that may wait for the main thread.
 const CHANGES: usize = 256;
-/// How long the watch waits for a change at a time.
-const WATCHING: Duration = Duration::from_secs(3600);
-/// How long the watch pauses after it has told of changes, the first of which is told at once.
-///
-/// Whoever changes an interface without end, as a machine can that sets its end of a veth up and down, has the main thread
-/// look at all of them once in that time: some system calls for each, in between which everything else has its turn. Of
-/// workers and packets it costs nothing. An interface that returns meanwhile is without its guard for hardly longer, or, where
-/// the main thread is changing many, until it has opened or closed one more.
-const BREATH: Duration = Duration::from_millis(10);
 /// Peers that may wait for the main thread: all of them.
-const WISHES: usize = control::MAX_PEERS;
+const ERRANDS: usize = control::MAX_PEERS;
 
 /// Why a sound gateway file does not make a daemon on this host.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +58,7 @@ pub enum CannotStart {
     Interface(String),
     /// There is no control socket.
     #[error(transparent)]
-    Socket(#[from] Refused),
+    Socket(#[from] CannotListen),
     /// A thread would have kept rights that it does not need.
     #[error("{0}")]
     Confinement(confine::Error),
@@ -83,8 +70,7 @@ pub enum CannotStart {
 /// A daemon whose threads run.
 pub(crate) struct Started {
     pub(crate) main: Main,
-    pub(crate) doors: Doors,
-    pub(crate) stop: Stop,
+    pub(crate) inbox: Inbox,
 }
 
 /// Loads the file, locks the interfaces, guards them, opens the rings, starts the threads, and gives up what rights
@@ -93,6 +79,25 @@ pub(crate) struct Started {
 /// # Errors
 /// [`Broken`] or [`CannotStart`]; guards that were put on stay on.
 pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
+    let mut compiled = compile(file)?;
+    let taken = take(&mut compiled)?;
+    let ready = prepare(compiled, taken)?;
+    begin(ready)
+}
+
+/// A gateway file, and the policy that it comes to on this host.
+struct Compiled {
+    loaded: Loaded,
+    ids: Ids,
+    names: Names,
+    snapshot: Arc<Snapshot>,
+    /// When the reading began.
+    began: SystemTime,
+    /// What has changed on the host's interfaces since the file was read.
+    changes: Changes,
+}
+
+fn compile(file: &Path) -> anyhow::Result<Compiled> {
     let mut ids = Ids::default();
     let began = SystemTime::now();
     let host = Interfaces::look();
@@ -108,7 +113,20 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
     let mut names = Names::default();
     let snapshot = Snapshot::build(&loaded.gateway, &mut names);
     let snapshot = Arc::new(snapshot.map_err(|errors| CannotStart::Size(errors.join("; ")))?);
+    Ok(Compiled { loaded, ids, names, snapshot, began, changes })
+}
 
+/// What nobody else can have now: the interfaces, guarded and open, and the control socket.
+struct Taken {
+    holds: Holds,
+    opened: Opened,
+    listener: Arc<Listener>,
+    /// What has been heard since before anything was taken.
+    signals: Signals,
+}
+
+fn take(compiled: &mut Compiled) -> anyhow::Result<Taken> {
+    let loaded = &mut compiled.loaded;
     match confine::missing() {
         missing if missing.is_empty() => {}
         missing => return Err(CannotStart::Capability(missing.join(", ")).into()),
@@ -121,7 +139,7 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
         signal_hook::flag::register(signal, Arc::clone(&is_asked))?;
     }
     let mut holds = Holds::default();
-    let wanted: Vec<_> = opening::attached(&loaded).collect();
+    let wanted: Vec<_> = opening::attached(loaded).collect();
     wanted.iter().try_for_each(|one| holds.lock(one)).map_err(CannotStart::Interface)?;
     let listener = Arc::new(Listener::bind(&loaded.settings.socket).map_err(CannotStart::Socket)?);
     // The guard first: from here on whatever is not relayed goes nowhere, and so it stays if anything below fails.
@@ -134,19 +152,39 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
         }
         opened.push(opening::open(one, loaded.settings.workers).map_err(CannotStart::Interface)?);
     }
-    opening::note_opened(&mut loaded, &opened);
+    opening::note_opened(loaded, &opened);
+    Ok(Taken { holds, opened, listener, signals })
+}
 
+/// A daemon that lacks nothing but its threads.
+struct Ready {
+    state: State,
+    desk: Arc<Desk>,
+    workers: Workers,
+    inbox: Inbox,
+    loops: Vec<worker::Loop>,
+    changes: (Changes, Sender<Change>),
+    tag_watch: TagWatch,
+    listener: Arc<Listener>,
+    hands: (Sender<control::Task>, Receiver<control::Task>),
+    signals: (Signals, Sender<i32>),
+}
+
+fn prepare(compiled: Compiled, taken: Taken) -> anyhow::Result<Ready> {
+    let Compiled { loaded, ids, names, snapshot, began, changes } = compiled;
+    let Taken { holds, opened, listener, signals } = taken;
     let clock = Clock::start();
     let pools = Pools::of(seed()?, loaded.gateway.snat_ports);
     let shared = Shared::new(pools, seed()?);
-    let ports = opening::by_worker(opened, loaded.settings.workers);
-    let (to_workers, notices, loops) = make_workers(&loaded, &snapshot, &shared, clock, ports)?;
+    let opened = opening::by_worker(opened, loaded.settings.workers);
+    let (workers, notices, loops) = make_workers(&loaded, &snapshot, &shared, clock, opened)?;
 
-    let (watched, watch, tags_changed) = TagWatch::open().context("watching files")?;
-    let (changed, changes_told) = bounded(CHANGES);
+    let (watched, tag_watch, tags_changed) = TagWatch::open().context("watching files")?;
     let mut tags = Tags::new(watched, began);
     tags.loaded(&loaded, began);
-    let mut state = State {
+    let (changed, changes_told) = bounded(CHANGES);
+    let (hands, tasks) = bounded(control::MAX_PEERS);
+    let state = State {
         tags,
         loaded,
         ids,
@@ -158,105 +196,48 @@ pub(crate) fn start(file: &Path) -> anyhow::Result<Started> {
         resting: Resting::default(),
         reloads: Reloads::default(),
         confinement: Confinement::default(),
-        pulse: Pulse::new(to_workers.clone(), clock),
-        stop: None,
+        pulse: Pulse::new(workers.clone(), clock),
+        stop: Stop::new(workers.clone(), hands.clone(), Arc::clone(&listener)),
         told: changes_told.clone(),
         is_behind: false,
+        gone_meanwhile: BTreeSet::new(),
     };
-    let (wishes, wished) = bounded(WISHES);
+    let (errands, wanted) = bounded(ERRANDS);
     let shown = ArcSwap::from_pointee(state.shown());
-    let desk = Arc::new(Desk { shown, shared, clock, workers: to_workers.clone(), wishes });
-
-    let mut crew = Crew::new(state.loaded.settings.socket.clone());
-    for (nth, work) in loops.into_iter().enumerate() {
-        crew.start(&format!("worker-{nth}"), Role::Worker, Some(nth), move || work.run_or_exit())?;
-    }
-    let loader = start_loader(&mut crew)?;
-    start_watch(&mut crew, changes, changed)?;
-    crew.start("tag-watch", Role::Watch, None, move || {
-        watch.work();
-        warn!("the file of service tags is no longer watched; a reload reads it");
-    })?;
-    let hands = start_control(&mut crew, &listener, &desk)?;
-    let stop = Stop::new(to_workers.clone(), hands, listener);
-    state.stop = Some(stop.clone());
-    let signals = start_signals(&mut crew, signals, stop.clone())?;
-    state.confinement = crew.settle()?;
-    desk.shown.store(Arc::new(state.shown()));
-    crew.begin();
-    let mut main = Main::new(state, desk, to_workers, loader);
-    // Opening may have taken long, too.
-    main.look_at_interfaces();
-    Ok(Started {
-        main,
-        doors: Doors { signals, notices, wishes: wished, changes: changes_told, tags: tags_changed },
-        stop,
+    let desk = Arc::new(Desk { shown, shared, clock, workers: workers.clone(), errands });
+    let (heard, told) = bounded(SIGNALS);
+    Ok(Ready {
+        state,
+        desk,
+        workers,
+        inbox: Inbox { signals: told, notices, errands: wanted, changes: changes_told, tags: tags_changed },
+        loops,
+        changes: (changes, changed),
+        tag_watch,
+        listener,
+        hands: (hands, tasks),
+        signals: (signals, heard),
     })
 }
 
-fn start_loader(crew: &mut Crew) -> anyhow::Result<Loader> {
-    let (loader, jobs, results) = Loader::channels();
-    for number in 0..LOADERS {
-        let (jobs, results) = (jobs.clone(), results.clone());
-        crew.start(&format!("loader-{number}"), Role::Loader, None, move || load::work(&jobs, &results))?;
-    }
-    Ok(loader)
-}
-
-fn start_signals(crew: &mut Crew, mut signals: Signals, stop: Stop) -> anyhow::Result<Receiver<i32>> {
-    let (sender, receiver) = bounded(SIGNALS);
-    crew.start("signals", Role::Control, None, move || {
-        // What has come since the others stopped hearing waits for this one.
-        let _ = crew::heard().thread_unblock();
-        for signal in signals.forever() {
-            if signal != SIGHUP {
-                stop.ask();
-                // Where the queue is full the main thread is busy; it is watched over.
-                let _ = sender.try_send(signal);
-                stop.watch_over();
-            }
-            // A full queue holds the same signal already.
-            let _ = sender.try_send(signal);
-        }
-    })?;
-    Ok(receiver)
-}
-
-/// Passes on what the kernel tells of the host's interfaces.
-fn start_watch(crew: &mut Crew, mut changes: Changes, changed: Sender<Change>) -> anyhow::Result<()> {
-    crew.start("watch", Role::Control, None, move || {
-        while changes.wait(WATCHING).is_ok() {
-            while let Some(change) = changes.next_change() {
-                // What does not fit is found when the main thread looks by itself.
-                let _ = changed.try_send(change);
-            }
-            std::thread::sleep(BREATH);
-        }
-        warn!("the host's interfaces are no longer watched, only looked at now and then");
-    })?;
-    Ok(())
-}
-
-/// A thread for each peer that there may be, and one that hands them their peers: none makes another later on. Returns
-/// the way to those threads.
-fn start_control(
-    crew: &mut Crew,
-    listener: &Arc<Listener>,
-    desk: &Arc<Desk>,
-) -> anyhow::Result<Sender<control::Task>> {
-    let (peers, tasks) = bounded::<control::Task>(control::MAX_PEERS);
-    for number in 0..control::MAX_PEERS {
-        let tasks = tasks.clone();
-        crew.start(&format!("control-{number}"), Role::Control, None, move || {
-            tasks.iter().for_each(|task| task())
-        })?;
-    }
-    let (listener, desk, hands) = (Arc::clone(listener), Arc::clone(desk), peers.clone());
-    let spawn = move |task| peers.try_send(task).map_err(|_| ErrorKind::WouldBlock.into());
-    crew.start("control", Role::Control, None, move || {
-        control::serve(&listener, spawn, move |request| desk.answer(request));
-    })?;
-    Ok(hands)
+/// Starts the threads, and lets them work when none of them has a right left that it does not need.
+fn begin(ready: Ready) -> anyhow::Result<Started> {
+    let Ready { mut state, desk, workers, inbox, loops, changes, tag_watch, listener, hands, signals } =
+        ready;
+    let mut threads = Threads::new(state.loaded.settings.socket.clone());
+    threads.start_workers(loops)?;
+    let loader = threads.start_loaders()?;
+    threads.start_watch(changes)?;
+    threads.start_tag_watch(tag_watch)?;
+    threads.start_control(listener, &desk, hands)?;
+    threads.start_signals(signals, state.stop.clone())?;
+    state.confinement = threads.settle()?;
+    desk.shown.store(Arc::new(state.shown()));
+    threads.begin();
+    let mut main = Main::new(state, desk, workers, loader);
+    // Opening may have taken long, too.
+    main.look_at_interfaces();
+    Ok(Started { main, inbox })
 }
 
 /// Everything that the workers need, ready to run on threads of their own.
@@ -265,29 +246,28 @@ fn make_workers(
     snapshot: &Arc<Snapshot>,
     shared: &Arc<Shared>,
     clock: Clock,
-    ports: Vec<Vec<(AttachmentId, Port)>>,
+    opened: Vec<Vec<(AttachmentId, Port)>>,
 ) -> anyhow::Result<(Workers, Receiver<Notice>, Vec<worker::Loop>)> {
     let workers = loaded.settings.workers;
-    let each_links = (0..workers).map(|_| Ports::new()).collect::<Result<Vec<_>, _>>();
-    let mut each_links = each_links.map_err(|error| CannotStart::Interface(error.to_string()))?;
-    for (links, ports) in each_links.iter_mut().zip(ports) {
-        ports.into_iter().for_each(|(id, port)| links.put(id, port));
+    let each = (0..workers).map(|_| Ports::new()).collect::<Result<Vec<_>, _>>();
+    let mut each = each.map_err(|error| CannotStart::Interface(error.to_string()))?;
+    for (ports, opened) in each.iter_mut().zip(opened) {
+        opened.into_iter().for_each(|(id, port)| ports.put(id, port));
     }
-    let queues: Vec<_> = each_links.iter().map(|links| (Arc::new(Queue::new()), links.waker())).collect();
-    let (to_workers, each_ends, notices) = Workers::channels(each_links.iter().map(Ports::waker).collect());
-    let timeouts = Timeouts { idle: loaded.gateway.flow_idle, ..Timeouts::default() };
+    let queues: Vec<_> = each.iter().map(|ports| (Arc::new(Queue::new()), ports.waker())).collect();
+    let (to_workers, each_ends, notices) = Workers::channels(each.iter().map(Ports::waker).collect());
     let (capacity, seed) = (loaded.settings.flow_capacity, seed()?);
     let attached: Vec<_> = loaded.gateway.attachments.iter().map(|attachment| attachment.id).collect();
-    let make = |(worker, (links, ends)): (usize, (Ports, Ends))| {
-        let settings = Settings { capacity, timeouts, seed, worker, workers };
+    let make = |(worker, (ports, ends)): (usize, (Ports, Ends))| {
+        let settings = Settings { capacity, seed, worker, workers };
         let engine = Engine::new(Arc::clone(snapshot), settings, Arc::clone(shared))?;
         let (attached, others) = (attached.clone(), Others::new(queues.clone()));
         let (queue, _) = &queues[worker];
         let detour = loaded.settings.hand_off_always.then_some((worker + 1) % workers);
         let (queue, leaving) = (Arc::clone(queue), Vec::with_capacity(Ports::BATCH));
-        Ok(worker::Loop { clock, links, engine, attached, queue, taken: 0, leaving, others, detour, ends })
+        Ok(worker::Loop { clock, ports, engine, attached, queue, taken: 0, leaving, others, detour, ends })
     };
-    let loops = each_links.into_iter().zip(each_ends).enumerate().map(make);
+    let loops = each.into_iter().zip(each_ends).enumerate().map(make);
     let loops = loops.collect::<Result<_, flow::TooLarge>>();
     let loops = loops.map_err(|error| CannotStart::Size(format!("flows.capacity: {error}")))?;
     Ok((to_workers, notices, loops))

@@ -12,7 +12,7 @@
 //!
 //! Where the main thread is busy and does not come round, the thread that hears the signals acts in its place.
 
-use crate::link::{Command, Workers};
+use crate::commands::{Command, Workers};
 use crate::notify;
 use crate::opening::{Opened, ports_of};
 use control::Listener;

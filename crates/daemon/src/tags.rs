@@ -1,13 +1,13 @@
 //! The service tags in force, and their file, which is taken whole when it is good.
 
 use crate::change::State;
-use crate::link::Workers;
+use crate::commands::Workers;
 use crate::load::Job;
 use crate::opening::{Opened, put_in_force};
 use crate::tag_watch::{Target, Watched};
-use control::answer::{TagsInForce, TagsRefused};
+use answer::{TagsInForce, TagsRefused};
+use diagnostic::Diagnostic;
 use gateway::{Loaded, NotTaken, Retagged};
-use model::Diagnostic;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tracing::{info, warn};

@@ -3,16 +3,16 @@
 //! All of it happens on the thread of the peer that asked. The workers only tell their flows, a few at a time between two
 //! batches; each is judged here, on an engine of the candidate's own that has seen no packet.
 
+use crate::commands::{Command, Workers};
 use crate::desk::Shown;
-use crate::link::{Command, Workers};
-use crate::views;
+use crate::figures;
 use analysis::Limits;
-use control::answer::{Differences, FlowRule, NotAdmitted, Trial};
+use answer::{NotAdmitted, Trial};
 use explain::{Arrivals, Words};
 use packet::Offload;
 use packet::parse::SYN;
 use pipeline::{Ending, Engine, FlowView, Foreseen, Settings, Shared};
-use snapshot::{Attachment, Gateway, Names, Snapshot, virtual_network_tags};
+use snapshot::{Attachment, Gateway, Names, Snapshot};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -54,8 +54,10 @@ pub(crate) fn run(
     let snapshot = Snapshot::build(&gateway, &mut Names::default()).map_err(|errors| errors.join("; "))?;
     let engine = bystander(Arc::new(snapshot), &gateway)?;
     let judged = judge_all(&engine, &gateway, workers, (limit.min(MOST), by))?;
+    let policies = views::differences(&shown.gateway, &gateway, &Limits::default());
+    let policies = policies.map_err(|error| error.to_string())?;
     Ok(Trial {
-        policies: differences(&shown.gateway, &gateway)?,
+        policies,
         flows: judged.listed,
         flows_not_admitted: judged.refused,
         flows_judged: judged.flows,
@@ -66,31 +68,9 @@ pub(crate) fn run(
     })
 }
 
-fn differences(old: &Gateway, new: &Gateway) -> Result<Differences, String> {
-    let tags = |gateway: &Gateway| virtual_network_tags(&gateway.network, &gateway.attachments);
-    let [of_old, of_new] = [old, new].map(tags);
-    let sites = [old, new].map(|it| snapshot::on_premises(&it.network, &it.attachments));
-    let internet = [old, new].map(snapshot::internet);
-    let old = analysis::Network {
-        network: &old.network,
-        virtual_networks: &of_old,
-        on_premises: &sites[0],
-        internet: &internet[0],
-    };
-    let new = analysis::Network {
-        network: &new.network,
-        virtual_networks: &of_new,
-        on_premises: &sites[1],
-        internet: &internet[1],
-    };
-    let found = analysis::diff(&old, &new, &Limits::default()).map_err(|error| error.to_string())?;
-    Ok(analysis::answer(&found))
-}
-
 /// An engine that judges first packets and keeps nothing of them.
 fn bystander(snapshot: Arc<Snapshot>, gateway: &Gateway) -> Result<Engine, String> {
-    let timeouts = flow::Timeouts::default();
-    let settings = Settings { capacity: 1, timeouts, seed: [0; 2], worker: 0, workers: 1 };
+    let settings = Settings { capacity: 1, seed: [0; 2], worker: 0, workers: 1 };
     let shared = Shared::new(nat::Pools::of([0; 2], gateway.snat_ports), [0; 2]);
     Engine::new(snapshot, settings, shared).map_err(|error| error.to_string())
 }
@@ -126,7 +106,7 @@ fn judge_all(
 /// Why the first packet of a flow would be dropped; `None` where it would not.
 fn judge(engine: &Engine, gateway: &Gateway, flow: &FlowView) -> Option<NotAdmitted> {
     let refused = |reason: &str, denied_by| {
-        Some(NotAdmitted { flow: views::flow(flow), reason: reason.to_owned(), denied_by })
+        Some(NotAdmitted { flow: figures::flow(flow), reason: reason.to_owned(), denied_by })
     };
     let is_its = |attachment: &&Attachment| attachment.id == flow.on;
     let Some(attachment) = gateway.attachments.iter().find(is_its) else {
@@ -150,8 +130,5 @@ fn judge(engine: &Engine, gateway: &Gateway, flow: &FlowView) -> Option<NotAdmit
         return None;
     };
     let rule = denied_by.and_then(|rule| engine.snapshot().rule_name(rule));
-    refused(
-        reason.slug(),
-        rule.map(|rule| FlowRule { nsg: rule.nsg.to_string(), rule: rule.rule.to_string() }),
-    )
+    refused(reason.slug(), rule.map(explain::flow_rule))
 }

@@ -3,10 +3,10 @@
 //! Between two batches it takes commands; nothing else reaches it. It allocates nothing for a packet of a live flow.
 
 use crate::Clock;
+use crate::commands::{Command, Ends, Notice, Report};
 use crate::hand_over::{Handed, Others, Queue};
-use crate::link::{Command, Ends, Notice, Report};
 use crate::rest::Progress;
-use io::{Leaving, LinkState, Links as _, Port, Ports, Unsent};
+use io::{Leaving, LinkState, Port, Ports, Unsent};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use packet::{AttachmentId, Frame, Time};
@@ -25,6 +25,8 @@ const EACH: usize = 8;
 const BATCH: usize = Ports::BATCH;
 /// The most frames taken from the queue in one turn.
 const QUEUED: usize = 256;
+/// The most frames that wait at a port.
+const WAITING: usize = 4096;
 /// How often ports are looked at that may be gone, and exhausted pools are told.
 const TELLING: Duration = Duration::from_secs(1);
 
@@ -32,7 +34,7 @@ const TELLING: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Loop {
     pub(crate) clock: Clock,
-    pub(crate) links: Ports,
+    pub(crate) ports: Ports,
     pub(crate) engine: Engine,
     /// Attached, in the order of their turns.
     pub(crate) attached: Vec<AttachmentId>,
@@ -68,7 +70,7 @@ impl Loop {
             let busy = self.turn();
             while let Ok(command) = self.ends.commands.try_recv() {
                 if let Command::Stop(reply) = command {
-                    let _ = reply.send(self.links.take_all());
+                    let _ = reply.send(self.ports.take_all());
                     return Ok(());
                 }
                 self.obey(command);
@@ -80,7 +82,7 @@ impl Loop {
                 self.tell()?;
             }
             if !busy && self.queue.is_empty() {
-                self.links.wait(self.engine.idle_for())?;
+                self.ports.wait(self.engine.idle_for())?;
             }
         }
     }
@@ -101,17 +103,17 @@ impl Loop {
 
     /// One batch from one attachment; how many frames it had.
     fn relay(&mut self, id: AttachmentId) -> usize {
-        let Self { links, engine, others, detour, .. } = self;
+        let Self { ports, engine, others, detour, .. } = self;
         // One moment for the whole batch: the clock costs as much as a small packet.
         let now = self.clock.now();
         let taken = match *detour {
-            None => links.relay(id, EACH, |frame| {
+            None => ports.relay(id, EACH, |frame| {
                 let way = engine.receive(now, id, frame);
                 leave(way, id, frame, engine, others)
             }),
             // Where the queue has no room for this attachment its frames wait in its ring.
             Some(to) if !others.has_room(to, id, EACH) => return 0,
-            Some(to) => links.relay(id, EACH, |frame| {
+            Some(to) => ports.relay(id, EACH, |frame| {
                 hand_on(to, id, frame, engine, others);
                 None
             }),
@@ -122,7 +124,7 @@ impl Loop {
 
     /// What could not leave was not forwarded.
     fn note_unsent(&mut self) {
-        let Unsent { frames, bytes } = self.links.take_unsent();
+        let Unsent { frames, bytes } = self.ports.take_unsent();
         if frames > 0 {
             self.engine.not_sent(Count { packets: frames, bytes });
         }
@@ -148,7 +150,7 @@ impl Loop {
     /// send, so that everything leaves in the order in which it was judged.
     fn take_over_batch(&mut self) -> usize {
         let now = self.clock.now();
-        let Self { links, engine, queue, leaving, others, .. } = self;
+        let Self { ports, engine, queue, leaving, others, .. } = self;
         let mut taken = 0;
         while taken < BATCH
             && engine.outbox().is_empty()
@@ -167,7 +169,7 @@ impl Loop {
                 None => queue.give_back(parcel),
             }
         }
-        links.send_all(leaving);
+        ports.send_all(leaving);
         leaving.drain(..).for_each(|sent| queue.give_back(sent.parcel));
         self.note_unsent();
         self.send_own();
@@ -176,8 +178,8 @@ impl Loop {
 
     /// Sends the frames that the engine has made or let go.
     fn send_own(&mut self) {
-        let Self { links, engine, .. } = self;
-        engine.flush(|frame| links.send(frame.to, &frame.bytes, frame.offload));
+        let Self { ports, engine, .. } = self;
+        engine.flush(|frame| ports.send(frame.to, &frame.bytes, frame.offload));
     }
 
     fn empty(&mut self, by: Instant) {
@@ -191,9 +193,9 @@ impl Loop {
     /// Where the system does not let it look.
     fn tell(&mut self) -> std::io::Result<()> {
         // Who always has frames never waits for any, and would not hear of a port that has none any more.
-        self.links.look()?;
+        self.ports.look()?;
         while self.ends.catch_up()
-            && let Some(event) = self.links.next_event()
+            && let Some(event) = self.ports.next_event()
         {
             self.engine.rewired(event.attachment);
             if event.state == LinkState::Gone {
@@ -216,7 +218,7 @@ impl Loop {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Report(reply) => {
-                let links = self.attached.iter().map(|&id| (id, self.links.statistics(id))).collect();
+                let links = self.attached.iter().map(|&id| (id, self.ports.statistics(id))).collect();
                 let counters = self.engine.counters().clone();
                 let _ = reply.send(Report { counters, flows: self.engine.flow_usage(), links });
             }
@@ -257,9 +259,18 @@ impl Loop {
     }
 
     /// Relays on a port; the one that was there before, if any.
+    /// Relays on a port; gives back the one that was there before, if any.
     fn attach(&mut self, id: AttachmentId, port: Port) -> Option<Port> {
-        let before = self.links.remove(id);
-        self.links.put(id, port);
+        let have_heard_the_same = self.ports.interface(id) == Some(port.interface());
+        if have_heard_the_same {
+            self.empty_port(id);
+        }
+        let before = self.ports.remove(id);
+        self.ports.put(id, port);
+        if have_heard_the_same {
+            // What came since it was opened the one before has brought. Again it would be behind what came later.
+            let _ = self.ports.relay(id, WAITING, |_| None);
+        }
         // Where an interface returns, another machine may be behind it.
         self.engine.rewired(id);
         if !self.attached.contains(&id) {
@@ -268,9 +279,20 @@ impl Loop {
         before
     }
 
+    /// Relays what waits at a port, however much comes after it.
+    fn empty_port(&mut self, id: AttachmentId) {
+        for _ in 0..WAITING / EACH {
+            if self.relay(id) == 0 {
+                break;
+            }
+            self.send_own();
+            self.others.wake();
+        }
+    }
+
     fn detach(&mut self, id: AttachmentId) -> Option<Port> {
         self.attached.retain(|attached| *attached != id);
-        self.links.remove(id)
+        self.ports.remove(id)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Files, bounded and decoded.
 
 use crate::{Node, codes, read_document};
-use model::Diagnostic;
+use diagnostic::Diagnostic;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};

@@ -1,10 +1,10 @@
 //! JSON as people keep it: with comments, trailing commas, CRLF and a byte-order mark.
 
 use crate::{Entry, Node, Report, Value, codes};
+use diagnostic::{At, Diagnostic, Location};
 use jsonc_parser::ast::{self, ObjectPropName};
 use jsonc_parser::common::{Range, Ranged};
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
-use model::{At, Diagnostic, Location};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -293,7 +293,7 @@ mod tests {
         let keys: String = (0..50_000).map(|nth| format!("\"k{nth}\":0,")).collect();
         found.clear();
         let node = read_document("a.json", &format!("{{{keys}{keys}}}"), &mut found).unwrap();
-        assert_eq!((node.entries().len(), found.len()), (50_000, model::Tally::MOST + 1));
+        assert_eq!((node.entries().len(), found.len()), (50_000, diagnostic::Tally::MOST + 1));
     }
 
     #[test]

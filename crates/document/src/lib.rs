@@ -3,6 +3,15 @@
 //! A text becomes a [`Node`]. A [`Place`] walks in it and remembers the way, so that whatever is wrong is said with file,
 //! line and path; a [`Report`] reads values of a type and gathers what was found. What a value means is not known here.
 //!
+//! | module | question |
+//! |---|---|
+//! | `file` | what does a file hold? |
+//! | `json` | which tree is written there? |
+//! | `node` | what is a tree of values? |
+//! | `place` | which way leads to a value? |
+//! | `report` | is it of the type that it should have, and what was found meanwhile? |
+//! | [`codes`] | which errors are of the document itself? |
+//!
 //! ```
 //! use document::{Place, Report, read_json};
 //!

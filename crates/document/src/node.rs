@@ -1,6 +1,6 @@
 //! A tree of values that know where they were written, whatever language they were written in.
 
-use model::{At, Location};
+use diagnostic::{At, Location};
 use std::sync::Arc;
 
 /// A value and its place.

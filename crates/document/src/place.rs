@@ -1,7 +1,7 @@
 //! A value, its place in the file, and its path in the document.
 
 use crate::{Node, Value};
-use model::Diagnostic;
+use diagnostic::Diagnostic;
 use std::fmt;
 
 /// A node with the way that led to it, so that an error can name both.

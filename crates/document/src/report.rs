@@ -1,7 +1,7 @@
 //! Values of a type, read from their places, and what was found meanwhile.
 
 use crate::{Place, Value, codes};
-use model::{At, Diagnostic, Tally, codes as azure};
+use diagnostic::{At, Diagnostic, INVALID_REQUEST_FORMAT, Tally};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -102,7 +102,7 @@ impl Report {
             return None;
         }
         if place.get("id").is_none() {
-            let error = place.error(azure::INVALID_REQUEST_FORMAT, "the reference has no id");
+            let error = place.error(INVALID_REQUEST_FORMAT, "the reference has no id");
             self.push(error.help("write {\"id\": \"…\"} with a resource id or a name"));
             return None;
         }
@@ -175,7 +175,7 @@ impl Report {
             other => other.kind().to_owned(),
         };
         let message = format_args!("{found} stands where {expected} should");
-        let error = place.error(azure::INVALID_REQUEST_FORMAT, message);
+        let error = place.error(INVALID_REQUEST_FORMAT, message);
         self.push(match &place.node.value {
             Value::String(text) if is_cut_off(text) => {
                 error.help("PowerShell has cut the document off: write it with ConvertTo-Json -Depth 10")

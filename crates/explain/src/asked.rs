@@ -1,6 +1,6 @@
 //! The frame that a packet would be where it comes in.
 
-use crate::answer::role;
+use crate::told::role;
 use crate::{Arrivals, Captured, Words};
 use model::SubnetIndex;
 use packet::{AttachmentId, Mac, Offload, Packet, Transport};

@@ -1,6 +1,6 @@
 //! Why the rules before the one that decided did not match.
 
-use control::answer::Earlier;
+use answer::Earlier;
 use ipnet::IpNet;
 use model::{Access, AddressMatch, Network, PortSet, RuleProtocol, SecurityRule, ServiceTag};
 use packet::{Address, Protocol};

@@ -2,7 +2,7 @@
 //!
 //! A packet is told in [`Words`] or was [`Captured`]; [`Arrivals`] finds out from its addresses on which attachment it comes
 //! in, where nobody says so; [`Asked`] is the frame that it would be there. The walk itself is the path's own
-//! ([`pipeline::Engine::explain`]); [`answer`] makes of it what people and programs read, and adds of each NSG the rules that
+//! ([`pipeline::Engine::explain`]); [`answer()`] makes of it what people and programs read, and adds of each NSG the rules that
 //! were looked at before the one that decided, each with the field that kept it from matching.
 //!
 //! | module | question |
@@ -12,18 +12,18 @@
 //! | `arrivals` | where does it come in? |
 //! | `asked` | what would its frame be there? |
 //! | `earlier` | why did the rules before not match? |
-//! | `answer` | how is it told? |
+//! | `told` | how is it told? |
 
-mod answer;
 mod arrivals;
 mod asked;
 mod captured;
 mod earlier;
+mod told;
 pub mod words;
 
-pub use answer::{answer, role};
 pub use arrivals::{Arrival, Arrivals, Nowhere};
 pub use asked::{Asked, named};
 pub use captured::{Captured, NotJudged};
 pub use earlier::{MAX_EARLIER, earlier};
+pub use told::{answer, flow_rule, role};
 pub use words::Words;

@@ -6,8 +6,8 @@ use crate::functions::{self, Call, Run};
 use crate::parse::{Meaning, meaning};
 use crate::scope::{Fact, Scope};
 use crate::syntax::{self, Expr, Key, Kind, Step};
+use diagnostic::{Location, nearest};
 use document::{Node, Unknown, Value};
-use model::{Location, nearest};
 use std::borrow::Cow;
 use std::sync::Arc;
 

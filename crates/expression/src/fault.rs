@@ -1,8 +1,8 @@
 //! What can go wrong while an expression is evaluated.
 
 use crate::codes;
+use diagnostic::{Diagnostic, Location};
 use document::Unknown;
-use model::{Diagnostic, Location};
 use std::sync::Arc;
 
 /// An error without a value.

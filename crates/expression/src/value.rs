@@ -2,8 +2,8 @@
 
 use crate::budget::Budget;
 use crate::fault::Stop;
+use diagnostic::Location;
 use document::{Entry, Node, Value, read_json};
-use model::Location;
 
 /// Whether two values are the same, wherever they were written; texts and keys with regard to case.
 pub(crate) fn same(a: &Node, b: &Node, budget: &Budget) -> Result<bool, Stop> {

@@ -1,7 +1,7 @@
 //! The fast table against the reference, driven by the same random life.
 
 use crate::reference::Reference;
-use crate::{Counters, Flow, FlowId, NewFlow, Refused, Segment, Side, Table, Timeouts};
+use crate::{Counters, Flow, FlowId, NewFlow, Refused, Segment, Side, Table};
 use packet::parse::{ACK, FIN, RST, SYN};
 use packet::{Address, FlowKey, Owner, Protocol, Scope, Time};
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 #[derive(Clone, Debug)]
 enum Deed {
-    Insert { initiator: usize, responder: usize, owner: Owner, idle: Option<Duration>, segment: Segment },
+    Insert { initiator: usize, responder: usize, owner: Owner, idle: Duration, segment: Segment },
     Announce(usize),
     Packet { key: usize, segment: Segment, sent: Counters },
     Wait(Duration),
@@ -57,7 +57,7 @@ fn segments() -> impl Strategy<Value = Segment> {
     let number = || {
         prop_oneof![
             16 => 0u32..4,
-            1 => prop::sample::select(vec![1u32 << 20, (1 << 20) + 1, 1 << 30, (1 << 30) + 1, 1 << 31, u32::MAX - 1]),
+            1 => prop::sample::select(vec![1u32 << 20, (1 << 20) + 1, 1 << 24, (1 << 24) + 1, 1 << 30, (1 << 30) + 1, 1 << 31, u32::MAX - 1]),
         ]
     };
     let tcp = (flags, number(), number(), 0u32..2).prop_map(|(flags, seq, ack, payload_len)| {
@@ -83,8 +83,7 @@ fn owners() -> impl Strategy<Value = Owner> {
 }
 
 fn deeds() -> impl Strategy<Value = Deed> {
-    let idle = prop::sample::select(vec![None, Some(1), Some(10), Some(7_200)]);
-    let idle = idle.prop_map(|seconds| seconds.map(Duration::from_secs));
+    let idle = prop::sample::select(vec![240, 1, 10, 7_200]).prop_map(Duration::from_secs);
     let sent = (0u64..3, 0u64..2_000).prop_map(|(packets, bytes)| Counters { packets, bytes });
     prop_oneof![
         8 => (0..KEYS, 0..KEYS, owners(), idle, segments()).prop_map(|(initiator, responder, owner, idle, segment)| {
@@ -112,13 +111,9 @@ struct Twins {
 
 impl Twins {
     fn new(capacity: usize, one_chain: bool) -> Self {
-        let timeouts = Timeouts::default();
-        let table = if one_chain {
-            Table::with_one_chain(capacity, timeouts)
-        } else {
-            Table::new(capacity, timeouts, [3, 4]).unwrap()
-        };
-        let reference = Reference::new(capacity, timeouts);
+        let table =
+            if one_chain { Table::with_one_chain(capacity) } else { Table::new(capacity, [3, 4]).unwrap() };
+        let reference = Reference::new(capacity);
         Self { table, reference, now: Time::from_nanos(77), serial: 0, gone: None }
     }
 

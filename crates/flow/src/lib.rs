@@ -12,11 +12,12 @@
 //! * The table belongs to one thread.
 //!
 //! ```
-//! use flow::{NewFlow, Segment, Side, State, Table, Timeouts, Touched};
+//! use flow::{NewFlow, Segment, Side, State, Table, Touched};
 //! use packet::{FlowKey, Owner, Protocol, Scope, Time};
 //! use std::net::Ipv4Addr;
+//! use std::time::Duration;
 //!
-//! let mut table: Table<&str> = Table::new(1_000, Timeouts::default(), [1, 2])?;
+//! let mut table: Table<&str> = Table::new(1_000, [1, 2])?;
 //! let asked = FlowKey {
 //!     source: Ipv4Addr::new(10, 0, 1, 4).into(),
 //!     destination: Ipv4Addr::new(10, 0, 2, 4).into(),
@@ -26,7 +27,8 @@
 //!     protocol: Protocol::UDP,
 //! };
 //! let (initiator, responder) = (asked, asked.reversed());
-//! let new = NewFlow { initiator, responder, owner: Owner(0), idle: None, action: "allowed by rule 100" };
+//! let idle = Duration::from_secs(240);
+//! let new = NewFlow { initiator, responder, owner: Owner(0), idle, action: "allowed by rule 100" };
 //! let inserted = table.insert(new, Time::ZERO, Segment::Other, 1, 64).expect("the table is empty");
 //!
 //! let (id, side) = table.find(&asked.reversed()).expect("the answer belongs to the flow");
@@ -54,7 +56,6 @@ pub use record::{
 };
 pub use state::{Segment, State};
 pub use table::Table;
-pub use timeouts::Timeouts;
 
 #[cfg(test)]
 mod agreement;

@@ -101,8 +101,8 @@ pub struct NewFlow<A> {
     pub responder: FlowKey,
     /// Whose flow it is: who has a share of the table for it.
     pub owner: Owner,
-    /// How long it may be silent, or `None` for the table's own [`idle`](crate::Timeouts::idle).
-    pub idle: Option<Duration>,
+    /// How long it may be silent, while its connection stands; less where that is half open or over.
+    pub idle: Duration,
     /// What to do with its packets.
     pub action: A,
 }

@@ -4,7 +4,8 @@
 mod connection;
 
 use self::connection::{Known, end_mut};
-use crate::{Both, Counters, NewFlow, Refusal, Segment, Side, State, Timeouts, Touched};
+use crate::timeouts::{CLOSING, HALF_OPEN, RESET};
+use crate::{Both, Counters, NewFlow, Refusal, Segment, Side, State, Touched};
 use packet::parse::{ACK, FIN, RST, SYN};
 use packet::{FlowKey, Owner, Time};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,6 @@ use std::time::Duration;
 /// Flows by serial number, in the order of their making.
 pub(crate) struct Reference {
     pub(crate) flows: BTreeMap<u64, Plain>,
-    timeouts: Timeouts,
     capacity: usize,
     pub(crate) announced: usize,
     /// How often anything closed or was answered.
@@ -37,8 +37,8 @@ pub(crate) struct Plain {
 }
 
 impl Reference {
-    pub(crate) fn new(capacity: usize, timeouts: Timeouts) -> Self {
-        Self { flows: BTreeMap::new(), timeouts, capacity, announced: 0, turns: 0 }
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { flows: BTreeMap::new(), capacity, announced: 0, turns: 0 }
     }
 
     pub(crate) fn find(&self, key: &FlowKey) -> Option<(u64, Side)> {
@@ -73,14 +73,14 @@ impl Reference {
             created: now,
             last_seen: now,
             deadline: now,
-            idle: new.idle.unwrap_or(self.timeouts.idle),
+            idle: new.idle,
             owner: new.owner,
             answered: false,
             turn: 0,
             ends: Both::default(),
         };
         flow.begin(segment);
-        flow.deadline = now + flow.timeout(&self.timeouts);
+        flow.deadline = now + flow.timeout();
         self.flows.insert(new.action, flow);
         self.turns += 1;
         self.flows.get_mut(&new.action).unwrap().turn = self.turns;
@@ -156,7 +156,7 @@ impl Reference {
         let before = flow.state;
         flow.step(side, segment);
         let is_reset = matches!(segment, Segment::Tcp { flags, .. } if flags & RST != 0);
-        let end = now + flow.timeout(&self.timeouts);
+        let end = now + flow.timeout();
         if before == State::Open || !is_reset && before != State::Closed {
             flow.deadline = end;
             flow.answered |= side == Side::Responder;
@@ -216,12 +216,12 @@ impl Plain {
         (self.is_over(), self.is_unanswered())
     }
 
-    fn timeout(&self, timeouts: &Timeouts) -> Duration {
+    fn timeout(&self) -> Duration {
         match self.state {
-            State::SynSent | State::SynReceived => timeouts.half_open.min(self.idle),
+            State::SynSent | State::SynReceived => HALF_OPEN.min(self.idle),
             State::Open | State::Established | State::FinWait => self.idle,
-            State::Closing => timeouts.closing.min(self.idle),
-            State::Closed => timeouts.reset.min(self.idle),
+            State::Closing => CLOSING.min(self.idle),
+            State::Closed => RESET.min(self.idle),
         }
     }
 }

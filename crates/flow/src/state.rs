@@ -51,12 +51,6 @@ pub enum State {
 impl State {
     pub(crate) const COUNT: usize = 7;
 
-    /// Whether the handshake is not complete.
-    #[inline]
-    pub const fn is_half_open(self) -> bool {
-        matches!(self, Self::SynSent | Self::SynReceived)
-    }
-
     /// Whether the connection is over and its record only lingers.
     #[inline]
     pub const fn is_over(self) -> bool {

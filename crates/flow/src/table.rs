@@ -8,7 +8,7 @@ use crate::shares::{Shares, Standing};
 use crate::slot::{End, Life, Slot};
 use crate::state::{Segment, State};
 use crate::tcp::Tcp;
-use crate::timeouts::{Spans, Timeouts};
+use crate::timeouts::{self, span};
 use crate::wheel::Wheel;
 use packet::{FlowKey, Owner, Time};
 
@@ -30,7 +30,6 @@ pub struct Table<A> {
     live: usize,
     capacity: u32,
     pub(crate) seed: Seed,
-    spans: Spans,
 }
 
 /// Links carry a record's number and a side in 32 bits, and there are four chains a record.
@@ -44,7 +43,7 @@ impl<A> Table<A> {
     ///
     /// # Cost
     /// All memory is reserved here; its pages are first touched when they are first used.
-    pub fn new(capacity: usize, timeouts: Timeouts, seed: [u64; 2]) -> Result<Self, TooLarge> {
+    pub fn new(capacity: usize, seed: [u64; 2]) -> Result<Self, TooLarge> {
         let too_large = TooLarge { capacity };
         if capacity > MOST_RECORDS {
             return Err(too_large);
@@ -61,7 +60,6 @@ impl<A> Table<A> {
             live: 0,
             capacity: capacity as u32,
             seed: Seed::new(seed),
-            spans: Spans::new(&timeouts),
         })
     }
 
@@ -76,8 +74,8 @@ impl<A> Table<A> {
 
     /// A table whose keys all share one chain.
     #[cfg(test)]
-    pub(crate) fn with_one_chain(capacity: usize, timeouts: Timeouts) -> Self {
-        let mut table = Self::new(capacity, timeouts, [0, 0]).unwrap();
+    pub(crate) fn with_one_chain(capacity: usize) -> Self {
+        let mut table = Self::new(capacity, [0, 0]).unwrap();
         table.index = Index::with_chains(1);
         table
     }
@@ -138,7 +136,7 @@ impl<A> Table<A> {
         let prolongs = life.tcp.step(side, segment);
         let state = life.tcp.state();
         if prolongs {
-            life.deadline = after(life.last_seen, self.spans.of(state, life.idle));
+            life.deadline = after(life.last_seen, timeouts::of(state, life.idle));
         }
         let answers = prolongs && side == Side::Responder && !life.answered;
         if state == before && !answers {
@@ -206,8 +204,8 @@ impl<A> Table<A> {
         slot.ends = ends;
         slot.created = now;
         slot.action = Some(new.action);
-        let (tcp, idle) = (Tcp::begin(segment), self.spans.idle(new.idle));
-        let deadline = after(now, self.spans.of(tcp.state(), idle));
+        let (tcp, idle) = (Tcp::begin(segment), span(new.idle));
+        let deadline = after(now, timeouts::of(tcp.state(), idle));
         let generation = slot.life.generation;
         slot.life =
             Life { last_seen: now, deadline, idle, tcp, generation, owner: new.owner, answered: false };
@@ -285,7 +283,7 @@ impl<A> Table<A> {
         let life = &mut self.slots[index as usize].life;
         let state = life.tcp.state();
         if state == State::Closed {
-            life.deadline = life.deadline.min(after(life.last_seen, self.spans.of(state, life.idle)));
+            life.deadline = life.deadline.min(after(life.last_seen, timeouts::of(state, life.idle)));
         }
         self.wheel.hasten(index, life.deadline);
         let standing = match state {

@@ -12,7 +12,7 @@
 //!                               Closed  ◄── from every state: RST with the sequence number expected next
 //! ```
 //!
-//! The shape is that of RFC 6146, section 3.5.2, with the timers of [`Timeouts`](crate::Timeouts). A gateway
+//! The shape is that of RFC 6146, section 3.5.2, with the times of [`timeouts`](crate::timeouts). A gateway
 //! sees each packet before its receiver does and never knows whether it arrives, so every rule here errs on the side
 //! of keeping the record: a wrong belief costs an idle time, a lost record costs a connection.
 //!
@@ -23,18 +23,22 @@
 //!   FIN closes nothing.
 //! * A RST is believed only if its number is exactly the next expected: the last acknowledged, or the end of
 //!   what was sent in order since (RFC 5961, section 3.2, whose receivers answer any other RST with a
-//!   challenge). In `SynSent`, a RST of the responder must acknowledge the SYN (RFC 9293, section 3.10.7.3).
+//!   challenge). Until one end has acknowledged the other's SYN, a RST of the responder must acknowledge the initiator's
+//!   (RFC 9293, section 3.10.7.3).
+//! * Until the initiator acknowledges a SYN of the responder, another that acknowledges its own takes that one's place: the
+//!   first was forged, or was lost behind us.
 //! * An acknowledgement is believed from a segment that begins where its sender's next is expected, or where the last that
 //!   was acknowledged ends; and where something was lost on its way here, from one within [`NEAR`] beyond that whose
 //!   acknowledgement is as near. A forger who knows no number of either end guesses so in one of 2^24 tries.
 //!   What was acknowledged has been sent, so expectations do not stay before a gap for ever; but nothing further ahead
 //!   than the largest window (RFC 7323, section 2.3).
+//!   In mid-stream, what was heard first counts no more where the far end acknowledges something else ([`UNDER_WAY`]).
 //! * An error about a segment is believed only if that may be under way (RFC 5927, section 4.1), see `is_under_way`.
 //! * A SYN in a synchronised state changes nothing (RFC 5961, section 4).
 //! * A RST never prolongs a flow's life (RFC 7857, section 3.1, forbids it to one that answers an inbound packet).
 //!
 //! Deviates: RFC 6146 keeps a reset flow for 4 minutes and revives it by the next packet; here it lingers for
-//! `Timeouts::reset` and nothing prolongs that. RFC 7857, section 2.2, asks for the same 4 minutes.
+//! 15 seconds and nothing prolongs that. RFC 7857, section 2.2, asks for the same 4 minutes.
 //! Deviates: RFC 6146 starts no session in mid-stream; here the first packet of any kind makes a record, since the
 //! rules have judged it (a restart of the gateway breaks no connection).
 
@@ -56,11 +60,17 @@ struct Sender {
 const NEAR: u32 = 1 << 20;
 /// The largest window, in bytes: nobody has sent more than that beyond what was acknowledged (RFC 7323, section 2.3).
 const WINDOW: i32 = 1 << 30;
+/// How far from what was heard first in mid-stream its acknowledgement may lie, in bytes: as much is under way at once in 100 ms
+/// of 1.3 Gbit/s.
+const UNDER_WAY: u32 = 1 << 24;
 
 // Which of a sender's numbers are known.
 const SENT: u8 = 1;
 const ACKED: u8 = 2;
 const FINISHED: u8 = 4;
+/// What it has sent began in mid-stream, and no acknowledgement has come near that: anybody can have been the first to speak in
+/// its name.
+const FIRST: u8 = 8;
 
 /// A connection's state, in 28 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -154,10 +164,25 @@ impl Tcp {
                 self.state = State::SynReceived;
             }
             (State::SynReceived, _) if syn.has(ACK) => {
+                if from == Side::Responder {
+                    self.answer_again(syn);
+                }
                 self.acknowledge_syn(from.other(), syn.ack);
                 self.establish();
             }
             _ => {}
+        }
+    }
+
+    /// A SYN+ACK with another number than the responder's SYN before: that was forged, or lost behind us and its sender has begun
+    /// anew. While the initiator has acknowledged none, this one is its answer.
+    fn answer_again(&mut self, syn: &Header) {
+        let Sender { una, .. } = self.senders[Side::Initiator.index()];
+        let is_known = self.knows(Side::Initiator, ACKED) && syn.ack == una;
+        let is_answer = is_known || self.is_acceptable(Side::Initiator, syn.ack);
+        let is_new = syn.seq != self.senders[Side::Responder.index()].una;
+        if is_answer && is_new && !self.knows(Side::Responder, ACKED) {
+            self.open(Side::Responder, syn);
         }
     }
 
@@ -194,22 +219,29 @@ impl Tcp {
     /// What was acknowledged has been sent, unless that is more than can be.
     #[inline]
     fn acknowledge(&mut self, sender: Side, ack: u32) {
-        let is_sent = self.knows(sender, SENT);
+        let (is_sent, is_first) = (self.knows(sender, SENT), self.knows(sender, FIRST));
         let sent = &mut self.senders[sender.index()];
-        let ahead = ack.wrapping_sub(sent.next) as i32;
-        if is_sent && ahead > 0 {
-            if ahead > WINDOW {
+        let known = &mut self.known[sender.index()];
+        if is_sent {
+            let ahead = ack.wrapping_sub(sent.next) as i32;
+            let is_made_up = is_first && ahead.unsigned_abs() > UNDER_WAY;
+            if ahead > WINDOW && !is_made_up {
                 return;
             }
-            sent.next = ack;
+            if ahead > 0 || is_made_up {
+                sent.next = ack;
+            }
+            if !is_made_up {
+                *known &= !FIRST;
+            }
         }
         sent.una = ack;
-        self.known[sender.index()] |= ACKED;
+        *known |= ACKED;
     }
 
     fn open(&mut self, from: Side, syn: &Header) {
         self.senders[from.index()] = Sender { una: syn.seq, next: syn.end(), fin: 0 };
-        self.known[from.index()] |= SENT;
+        self.known[from.index()] = SENT;
     }
 
     /// Believes an acknowledgement of `sender`'s SYN if it lies within what `sender` has sent.
@@ -260,7 +292,7 @@ impl Tcp {
         if *known & SENT == 0 {
             // Until the far end acknowledges something, nothing before this was ever sent as far as anybody here knows.
             *sender = Sender { una: if resent { sender.una } else { header.seq }, next: end, ..*sender };
-            *known |= SENT;
+            *known |= SENT | FIRST;
             true
         } else if header.seq == sender.next {
             sender.next = end;
@@ -276,10 +308,15 @@ impl Tcp {
     /// Whether the receiver of this RST resets its connection (RFC 5961, section 3.2).
     fn believes(&self, from: Side, rst: &Header) -> bool {
         let sender = &self.senders[from.index()];
-        let is_refusal = self.state == State::SynSent && from == Side::Responder;
-        self.knows(from, SENT) && rst.seq == sender.next
+        let may_refuse = self.state.is_half_open() && from == Side::Responder;
+        self.knows(from, SENT) && rst.seq == sender.next && !(may_refuse && self.is_unvouched())
             || self.knows(from, ACKED) && rst.seq == sender.una
-            || is_refusal && rst.has(ACK) && self.is_acceptable(Side::Initiator, rst.ack)
+            || may_refuse && rst.has(ACK) && self.is_acceptable(Side::Initiator, rst.ack)
+    }
+
+    /// Whether neither end has acknowledged the other's SYN: anybody can have sent the responder's, under any number.
+    fn is_unvouched(&self) -> bool {
+        Side::BOTH.into_iter().all(|side| !self.knows(side, ACKED))
     }
 
     /// Whether a segment of `sender` with this sequence number is under way, as far as can be known here: not acknowledged,

@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::key;
-use flow::{NewFlow, Segment, Side, Table, Timeouts};
+use common::{IDLE, key};
+use flow::{NewFlow, Segment, Side, Table};
 use packet::parse::{ACK, FIN, SYN};
 use packet::{Owner, Time};
 use std::time::Duration;
@@ -16,7 +16,7 @@ static ALLOCATOR: Counting = Counting;
 const FLOWS: u32 = 10_000;
 
 fn table() -> Table<[u64; 8]> {
-    Table::new(FLOWS as usize, Timeouts::default(), [7, 8]).unwrap()
+    Table::new(FLOWS as usize, [7, 8]).unwrap()
 }
 
 fn fill(table: &mut Table<[u64; 8]>, now: Time, clients: std::ops::Range<u32>) {
@@ -25,7 +25,7 @@ fn fill(table: &mut Table<[u64; 8]>, now: Time, clients: std::ops::Range<u32>) {
         let (initiator, responder) = (key(client), key(client).reversed());
         table
             .insert(
-                NewFlow { initiator, responder, owner: Owner::default(), idle: None, action: [0; 8] },
+                NewFlow { initiator, responder, owner: Owner::default(), idle: IDLE, action: [0; 8] },
                 now,
                 syn,
                 1,

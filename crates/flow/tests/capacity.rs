@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::key;
-use flow::{Flow, FlowId, Inserted, NewFlow, Refusal, Refused, Segment, Side, Table, Timeouts, Touched};
+use common::{IDLE, key};
+use flow::{Flow, FlowId, Inserted, NewFlow, Refusal, Refused, Segment, Side, Table, Touched};
 use packet::parse::{ACK, RST, SYN};
 use packet::{Owner, Time};
 use std::time::Duration;
@@ -27,7 +27,7 @@ fn insert(table: &mut Table<Lease>, client: u32, first: Segment) -> Result<Inser
         initiator: key(client),
         responder: key(client).reversed(),
         owner: Owner(0),
-        idle: None,
+        idle: IDLE,
         action: Lease(client),
     };
     table.insert(new, Time::ZERO, first, 1, 60)
@@ -54,7 +54,7 @@ fn answer(table: &mut Table<Lease>, client: u32) {
 
 #[test]
 fn a_flood_of_syns_pushes_out_its_own_oldest_and_nothing_else() {
-    let mut table = Table::new(8, Timeouts::default(), [1, 2]).unwrap();
+    let mut table = Table::new(8, [1, 2]).unwrap();
     for client in 0..4 {
         insert(&mut table, client, syn()).unwrap();
         establish(&mut table, client);
@@ -73,7 +73,7 @@ fn a_flood_of_syns_pushes_out_its_own_oldest_and_nothing_else() {
 
 #[test]
 fn a_connection_that_is_over_goes_before_one_that_begins() {
-    let mut table = Table::new(4, Timeouts::default(), [1, 2]).unwrap();
+    let mut table = Table::new(4, [1, 2]).unwrap();
     for client in 0..4 {
         insert(&mut table, client, syn()).unwrap();
     }
@@ -90,7 +90,7 @@ fn a_connection_that_is_over_goes_before_one_that_begins() {
 
 #[test]
 fn what_was_picked_up_is_expendable_until_it_is_answered() {
-    let mut table = Table::new(2, Timeouts::default(), [1, 2]).unwrap();
+    let mut table = Table::new(2, [1, 2]).unwrap();
     insert(&mut table, 0, tcp(ACK, 5, 5)).unwrap();
     insert(&mut table, 1, tcp(ACK, 5, 5)).unwrap();
     let answered = id(&table, 0);
@@ -101,7 +101,7 @@ fn what_was_picked_up_is_expendable_until_it_is_answered() {
 
 #[test]
 fn a_full_table_refuses_and_gives_the_action_back() {
-    let mut table = Table::new(2, Timeouts::default(), [1, 2]).unwrap();
+    let mut table = Table::new(2, [1, 2]).unwrap();
     for client in 0..2 {
         insert(&mut table, client, Segment::Other).unwrap();
         answer(&mut table, client);
@@ -113,10 +113,10 @@ fn a_full_table_refuses_and_gives_the_action_back() {
 
 #[test]
 fn two_flows_never_share_a_key() {
-    let mut table = Table::new(4, Timeouts::default(), [1, 2]).unwrap();
+    let mut table = Table::new(4, [1, 2]).unwrap();
     insert(&mut table, 0, syn()).unwrap();
     let mut refusal = |initiator, responder| {
-        let new = NewFlow { initiator, responder, owner: Owner::default(), idle: None, action: Lease(9) };
+        let new = NewFlow { initiator, responder, owner: Owner::default(), idle: IDLE, action: Lease(9) };
         table.insert(new, Time::ZERO, syn(), 1, 60).unwrap_err().why
     };
     assert_eq!(refusal(key(0), key(5)), Refusal::Duplicate(Side::Initiator));
@@ -128,7 +128,7 @@ fn two_flows_never_share_a_key() {
 
 #[test]
 fn a_duplicate_evicts_nobody() {
-    let mut table = Table::new(1, Timeouts::default(), [1, 2]).unwrap();
+    let mut table = Table::new(1, [1, 2]).unwrap();
     insert(&mut table, 0, syn()).unwrap();
     assert_eq!(insert(&mut table, 0, syn()).unwrap_err().why, Refusal::Duplicate(Side::Initiator));
     assert_eq!(table.len(), 1);
@@ -136,7 +136,7 @@ fn a_duplicate_evicts_nobody() {
 
 #[test]
 fn a_place_taken_again_does_not_answer_to_the_old_name() {
-    let mut table = Table::new(1, Timeouts::default(), [1, 2]).unwrap();
+    let mut table = Table::new(1, [1, 2]).unwrap();
     let old = insert(&mut table, 0, syn()).unwrap().id;
     assert!(table.remove(old).is_some());
     let new = insert(&mut table, 0, syn()).unwrap().id;
@@ -148,16 +148,16 @@ fn a_place_taken_again_does_not_answer_to_the_old_name() {
 #[test]
 fn no_table_is_too_large_to_refuse() {
     for capacity in [usize::MAX, 1 << 31, (1 << 29) + 1] {
-        let refused = Table::<Lease>::new(capacity, Timeouts::default(), [1, 2]).unwrap_err();
+        let refused = Table::<Lease>::new(capacity, [1, 2]).unwrap_err();
         assert_eq!(refused.capacity, capacity);
     }
-    assert_eq!(Table::<Lease>::new(0, Timeouts::default(), [1, 2]).unwrap().capacity(), 1);
+    assert_eq!(Table::<Lease>::new(0, [1, 2]).unwrap().capacity(), 1);
 }
 
 #[test]
 fn short_times_never_exceed_the_idle_time() {
-    let mut table = Table::new(3, Timeouts::default(), [1, 2]).unwrap();
-    let idle = Some(Duration::from_secs(2));
+    let mut table = Table::new(3, [1, 2]).unwrap();
+    let idle = Duration::from_secs(2);
     for (client, first) in [(0, syn()), (1, tcp(ACK, 1, 1)), (2, tcp(RST, 1, 0))] {
         let (initiator, responder) = (key(client), key(client).reversed());
         let new = NewFlow { initiator, responder, owner: Owner(0), idle, action: Lease(client) };

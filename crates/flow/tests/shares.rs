@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::key;
-use flow::{NewFlow, Refusal, Segment, Side, Table, Timeouts};
+use common::{IDLE, key};
+use flow::{NewFlow, Refusal, Segment, Side, Table};
 use packet::parse::{ACK, RST, SYN};
 use packet::{Owner, Time};
 use proptest::prelude::*;
@@ -24,7 +24,7 @@ type Gone = Option<(Owner, bool)>;
 
 impl Busy {
     fn new(capacity: usize, owners: u16) -> Self {
-        let mut table = Table::new(capacity, Timeouts::default(), [1, 2]).unwrap();
+        let mut table = Table::new(capacity, [1, 2]).unwrap();
         table.announce((0..owners).map(Owner));
         Self { table, clients: 0 }
     }
@@ -32,7 +32,7 @@ impl Busy {
     fn begin(&mut self, owner: Owner, first: Segment) -> Result<Gone, Refusal> {
         self.clients += 1;
         let (initiator, responder) = (key(self.clients), key(self.clients).reversed());
-        let new = NewFlow { initiator, responder, owner, idle: None, action: (owner, false) };
+        let new = NewFlow { initiator, responder, owner, idle: IDLE, action: (owner, false) };
         let inserted = self.table.insert(new, Time::ZERO, first, 1, 60).map_err(|refused| refused.why)?;
         Ok(inserted.evicted.map(|flow| flow.action))
     }

@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::key;
-use flow::{NewFlow, Segment, Side, State, Table, Timeouts, Touched};
+use common::{IDLE, key};
+use flow::{NewFlow, Segment, Side, State, Table, Touched};
 use packet::parse::{ACK, FIN, RST, SYN};
 use packet::{Owner, Time};
 use std::time::Duration;
@@ -23,12 +23,12 @@ const ISN: [u32; 2] = [u32::MAX - 50, 5_000];
 
 impl Talk {
     fn begin(segment: Segment) -> Self {
-        let mut table = Table::new(1, Timeouts::default(), [5, 6]).unwrap();
+        let mut table = Table::new(1, [5, 6]).unwrap();
         let new = NewFlow {
             initiator: key(0),
             responder: key(0).reversed(),
             owner: Owner::default(),
-            idle: None,
+            idle: IDLE,
             action: (),
         };
         table.insert(new, Time::ZERO, segment, 1, 60).unwrap();
@@ -247,6 +247,88 @@ fn a_wrong_acknowledgement_answers_no_syn() {
     assert_eq!(talk.says(Initiator, ACK, 0), State::Established);
 }
 
+/// Whoever knows no number can send a SYN in the responder's name before it answers: neither the true answer is lost on the
+/// record by that, nor does a RST to match end it.
+#[test]
+fn a_forged_syn_stands_in_for_no_answer() {
+    const FORGED: u32 = 0x5555_0000;
+    for (forged, after) in
+        [(FORGED, ISN[1]), (ISN[1].wrapping_sub(1), ISN[1]), (ISN[1].wrapping_add(1), ISN[1])]
+    {
+        let mut talk = Talk::syn_sent();
+        assert_eq!(talk.sends(Responder, tcp(SYN, forged, 0, 0)), State::SynReceived);
+        for flags in [RST, RST | ACK] {
+            let reset = tcp(flags, forged.wrapping_add(1), ISN[0], 0);
+            assert_eq!(talk.sends(Responder, reset), State::SynReceived, "{forged}");
+        }
+        talk.sends(Responder, tcp(FIN | ACK, forged.wrapping_add(1), 7, 0));
+        assert_eq!(talk.sends(Responder, tcp(SYN | ACK, after, talk.next[0], 0)), State::SynReceived);
+        talk.next[1] = after.wrapping_add(1);
+        assert_eq!(talk.says(Initiator, ACK, 0), State::Established, "{forged}");
+        assert_eq!(talk.left(), 240);
+        if forged.wrapping_add(1) != after {
+            let reset = tcp(RST, forged.wrapping_add(1), 0, 0);
+            assert_eq!(talk.sends(Responder, reset), State::Established, "{forged}");
+        }
+        assert_eq!(talk.says(Responder, RST, 0), State::Closed);
+    }
+    let mut talk = Talk::syn_sent();
+    talk.sends(Responder, tcp(SYN, FORGED, 0, 0));
+    assert_eq!(talk.sends(Responder, tcp(RST | ACK, 0, talk.next[0], 0)), State::Closed, "the true refusal");
+}
+
+/// The first answer was lost on its way to the initiator, and its SYN, sent again, is answered under another number.
+#[test]
+fn the_last_answer_to_a_syn_counts_until_one_is_acknowledged() {
+    const LOST: u32 = 0x7777_0000;
+    for data in [0, 500] {
+        let mut talk = Talk::begin(tcp(SYN, ISN[0], 0, data));
+        talk.next[0] = ISN[0].wrapping_add(1 + data);
+        assert_eq!(talk.sends(Responder, tcp(SYN | ACK, LOST, talk.next[0], 0)), State::SynReceived);
+        talk.sends(Initiator, tcp(SYN, ISN[0], 0, 0));
+        assert_eq!(talk.says(Responder, SYN | ACK, 0), State::SynReceived);
+        assert_eq!(talk.says(Initiator, ACK, 0), State::Established);
+        assert_eq!(talk.sends(Responder, tcp(RST, LOST.wrapping_add(1), 0, 0)), State::Established);
+        assert_eq!(talk.says(Responder, RST, 0), State::Closed);
+    }
+}
+
+/// Not what acknowledges another SYN, and nothing once the initiator has acknowledged one.
+#[test]
+fn no_other_answer_counts() {
+    let mut talk = Talk::in_state(State::SynReceived);
+    for wrong in [ISN[0], talk.next[0].wrapping_add(1)] {
+        talk.sends(Responder, tcp(SYN | ACK, 77, wrong, 0));
+    }
+    talk.sends(Responder, tcp(SYN, 77, 0, 0));
+    assert_eq!(talk.says(Initiator, ACK, 0), State::Established);
+
+    let mut talk = Talk::syn_sent();
+    talk.says(Responder, SYN, 0);
+    talk.sends(Initiator, tcp(SYN | ACK, ISN[0], talk.next[1], 0));
+    assert_eq!(talk.sends(Responder, tcp(SYN | ACK, 77, talk.next[0], 0)), State::Established);
+    assert_eq!(talk.sends(Responder, tcp(RST, 78, 0, 0)), State::Established);
+    assert_eq!(
+        talk.says(Responder, RST, 0),
+        State::Closed,
+        "it was the first that the initiator acknowledged"
+    );
+}
+
+/// Of two SYNs that cross, the second one's sender gives up: the receiver believes that where it says what it answers, or where
+/// its own number was acknowledged.
+#[test]
+fn a_reset_ends_a_simultaneous_open() {
+    let mut talk = Talk::syn_sent();
+    talk.says(Responder, SYN, 0);
+    assert_eq!(talk.says(Responder, RST | ACK, 0), State::Closed);
+
+    let mut talk = Talk::syn_sent();
+    talk.says(Responder, SYN, 0);
+    talk.sends(Initiator, tcp(SYN | ACK, ISN[0], talk.next[1], 0));
+    assert_eq!(talk.says(Responder, RST, 0), State::Closed);
+}
+
 #[test]
 fn data_in_the_syn_may_be_acknowledged_or_not() {
     for acknowledged in [1, 501] {
@@ -379,6 +461,36 @@ fn a_flow_is_picked_up_in_mid_stream() {
     assert_eq!(Talk::begin(tcp(SYN | ACK, 700, 900, 0)).state(), State::Established);
     let talk = Talk::begin(tcp(RST, 700, 0, 0));
     assert_eq!((talk.state(), talk.left()), (State::Closed, 15));
+}
+
+/// Between the first packet after a restart and its answer a stranger speaks in the responder's name.
+#[test]
+fn a_forged_first_segment_in_mid_stream_is_forgotten() {
+    const ANYWHERE: [u32; 6] = [0x0200_0000, 0x4000_0000, 0x7fff_0000, 0x8000_0384, 0xa000_0000, 0xf000_0000];
+    for (forged, forged_ack) in ANYWHERE.into_iter().flat_map(|seq| ANYWHERE.map(|ack| (seq, ack))) {
+        for (last, seq) in [(Responder, 950), (Initiator, 800)] {
+            let mut talk = Talk::begin(tcp(ACK, 700, 900, 50));
+            talk.sends(Responder, tcp(ACK, forged, forged_ack, 0));
+            talk.sends(Responder, tcp(ACK, 900, 750, 50));
+            talk.sends(Initiator, tcp(ACK, 750, 950, 50));
+            talk.sends(Responder, tcp(RST, forged, 0, 0));
+            assert_eq!(talk.state(), State::Established, "{forged} {forged_ack}");
+            assert_eq!(talk.sends(last, tcp(RST, seq, 0, 0)), State::Closed, "{forged} {forged_ack}");
+        }
+    }
+}
+
+/// What was under way when the first of it is acknowledged still is.
+#[test]
+fn a_stream_is_picked_up_with_all_that_is_under_way() {
+    let mut talk = Talk::begin(tcp(ACK, 700, 900, 1_448));
+    for nth in 1..100 {
+        talk.sends(Initiator, tcp(ACK, 700 + nth * 1_448, 900, 1_448));
+    }
+    talk.sends(Responder, tcp(ACK, 900, 700 + 1_448, 0));
+    let (id, _) = talk.table.find(&key(0)).unwrap();
+    assert!(talk.table.is_under_way(id, Initiator, 700 + 99 * 1_448));
+    assert!(!talk.table.is_under_way(id, Initiator, 700 + 101 * 1_448));
 }
 
 /// RFC 5961, section 3: a RST inside the window but not exact must not tear the connection down.

@@ -3,6 +3,7 @@
 use crate::questions::{findings, refused, verify, whole};
 use crate::script::Script;
 use gateway::{Host, Ids, load_text};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -105,7 +106,8 @@ pub fn run(input: &[u8]) {
         };
         findings(&loaded.warnings, text);
         assert!(!refused(&loaded.warnings), "an error, and it is loaded");
-        assert_eq!(loaded.gateway.attachments.len(), loaded.interfaces.len());
+        let linked = loaded.gateway.attachments.iter().map(|one| one.id).collect::<BTreeSet<_>>();
+        assert!(loaded.links.keys().eq(&linked));
         whole(&loaded.gateway.network);
         verify(&loaded.gateway, &mut Script::new(input));
     }

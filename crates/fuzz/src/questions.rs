@@ -1,8 +1,9 @@
 //! What a network that was accepted must be able to answer.
 
 use crate::script::Script;
-use control::Question;
-use model::{Diagnostic, Direction, Network, NicIndex, NsgIndex, RouteDestination, SecurityRule, Severity};
+use answer::Question;
+use diagnostic::{Diagnostic, Severity};
+use model::{Direction, Network, NicIndex, NsgIndex, RouteDestination, SecurityRule};
 use packet::{Address, Protocol};
 use policy::{Builder, Match, Tuple, reference};
 use print::{Look, diagnostics_in, diagnostics_json};

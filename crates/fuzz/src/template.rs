@@ -1,8 +1,8 @@
 //! Azure's templates, expanded, and single expressions, evaluated.
 
 use crate::questions::findings;
+use diagnostic::{At, Location};
 use document::{Entry, Node, Value, read_json};
-use model::{At, Location};
 use template::{Expanded, Facts, Given, NoLinks, expand};
 
 /// What templates and expressions are made of.

@@ -1,17 +1,18 @@
 //! The attachments of the file, held against the network and the host.
 
-use crate::codes;
 use crate::documents::Documents;
 use crate::host::{Host, Ids, Seen};
 use crate::inside::{Segment, address_missing, public_address_missing};
 use crate::narrow;
 use crate::written::{Behind, Written};
+use crate::{Link, codes};
+use diagnostic::{At, Diagnostic, Location};
 use io::Wire;
 use ipnet::IpNet;
-use model::{At, Diagnostic, IpConfiguration, Location, Network, NicIndex, VnetIndex};
+use model::{IpConfiguration, Network, NicIndex, VnetIndex};
 use packet::AttachmentId;
 use snapshot::{Attachment, AttachmentKind};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -20,12 +21,10 @@ use std::sync::Arc;
 pub(crate) struct Attached {
     /// In the file's order.
     pub(crate) attachments: Vec<Attachment>,
-    /// The Linux interfaces that could be looked at, in the same order.
-    pub(crate) interfaces: Vec<Option<io::Interface>>,
+    /// How each comes by its interface.
+    pub(crate) links: BTreeMap<AttachmentId, Link>,
     /// The segments, and where they are written.
     pub(crate) segments: Vec<(AttachmentId, Location)>,
-    /// How each comes by its interface, in the same order.
-    pub(crate) wires: Vec<Wire>,
 }
 
 /// Compares everything with everything; what is wrong is written to `out`.
@@ -65,7 +64,7 @@ pub(crate) fn attach(
             desk.out.push(Diagnostic::error(codes::INTERFACE, at, message).help(help));
             continue;
         };
-        let wire = if attachment.is_tap { Wire::Made } else { Wire::Existing(written.engine.io) };
+        let wire = if attachment.is_tap { Wire::Made } else { Wire::Existing(written.engine.io.settled()) };
         let seen = desk.host.look(id, &attachment.interface, wire, crate::workers(written), desk.out);
         let kind = match &attachment.behind {
             Behind::Nic { nic, address, gives_address, mac } => {
@@ -89,8 +88,7 @@ pub(crate) fn attach(
         desk.out.extend(narrow);
         let interface = Arc::from(interface.as_str());
         desk.attached.attachments.push(Attachment { id, interface, mac: seen.mac, mtu: seen.mtu, kind });
-        desk.attached.interfaces.push(seen.interface);
-        desk.attached.wires.push(wire);
+        desk.attached.links.insert(id, Link { wire, interface: seen.interface });
     }
     desk.look_behind_segments();
     desk.one_internet(written);

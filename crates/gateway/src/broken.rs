@@ -1,6 +1,6 @@
 //! Files with errors as one error.
 
-use model::Diagnostic;
+use diagnostic::Diagnostic;
 
 /// Files with errors: what was found in them, which stderr shows line by line.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,8 @@
 //! Reading mappings key by key, with every mistake written down and none of them final.
 
 use crate::codes;
+use diagnostic::{At, Diagnostic};
 use document::{Entry, Node, Value};
-use model::{At, Diagnostic};
 use std::time::Duration;
 
 /// What the mapping without a name is called.
@@ -73,7 +73,7 @@ impl<'a> Fields<'a> {
         let names = || known.iter().map(|known| known.name());
         let is_meant = |entry: &Entry| {
             let written = entry.key.value.as_str();
-            names().all(|name| name != written) && model::nearest(written, names()) == Some(key)
+            names().all(|name| name != written) && diagnostic::nearest(written, names()) == Some(key)
         };
         self.get(key).is_none() && !self.entries.iter().any(is_meant)
     }
@@ -166,7 +166,7 @@ fn parsed<T>(
 }
 
 /// The error for a feature that comes later.
-pub(crate) fn not_built(at: &model::Location, what: &str) -> Diagnostic {
+pub(crate) fn not_built(at: &diagnostic::Location, what: &str) -> Diagnostic {
     Diagnostic::error(codes::NOT_BUILT_YET, at, format!("{what} is not built yet"))
         .help("take it out; this version refuses what it cannot do rather than ignore it")
 }
@@ -176,7 +176,7 @@ fn unknown(name: &str, key: &At<String>, known: &[Known]) -> Diagnostic {
     let error =
         Diagnostic::error(codes::UNKNOWN_KEY, &key.at, format!("{place} has no key \"{}\"", key.value));
     let names: Vec<&str> = known.iter().map(|known| known.name()).collect();
-    match model::nearest(&key.value, names.iter().copied()) {
+    match diagnostic::nearest(&key.value, names.iter().copied()) {
         Some(near) => error.help(format!("did you mean \"{near}\"?")),
         None => error.help(format!("its keys are {}", names.join(", "))),
     }

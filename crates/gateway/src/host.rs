@@ -1,8 +1,8 @@
 //! What the file can be told by the host: its interfaces.
 
 use crate::codes;
+use diagnostic::{At, Diagnostic};
 use io::{Backend, Wanted, Wire};
-use model::{At, Diagnostic};
 use packet::{AttachmentId, Mac};
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;

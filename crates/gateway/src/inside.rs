@@ -2,7 +2,8 @@
 
 use crate::attach::Desk;
 use crate::codes;
-use model::{At, Diagnostic, IpConfiguration, Network, NicIndex, SubnetIndex};
+use diagnostic::{At, Diagnostic};
+use model::{IpConfiguration, Network, NicIndex, SubnetIndex};
 
 /// A subnet that is attached as a segment.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! What is found only once the file has been loaded.
 
 use crate::codes;
-use model::{Diagnostic, Direction, Location};
+use diagnostic::{Diagnostic, Location};
+use model::Direction;
 use packet::AttachmentId;
 use snapshot::{Snapshot, Unseen};
 use std::path::Path;

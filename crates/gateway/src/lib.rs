@@ -42,10 +42,12 @@
 //! | `templates` | what the templates among them are given, and come to |
 //! | `attach`, `inside`, `outside`, `on_premises` | whether the attachments fit the network and the host |
 //! | `host` | what the host's interfaces are, as far as they count ([`Host`]) |
+//! | `narrow` | which links are too narrow for IPv6 |
 //! | `members` | which members of application security groups no rule sees |
 //! | `peek` | what a broken file still says: its socket, its interfaces |
 //! | `later` | what is found only once it has been loaded |
 //! | `tags` | whether a newer file of service tags will do ([`retag`]) |
+//! | `codes`, `broken` | what each error is called, and all of a file's as one ([`Broken`]) |
 //!
 //! An interface keeps its number ([`Ids`]) over reloads, so that flows of an unchanged attachment live on.
 
@@ -76,7 +78,7 @@ pub use tags::{NotTaken, Retagged, retag, step_back};
 pub use templates::{Deployed, Given, expand_documents};
 
 use control::DEFAULT_SOCKET;
-use model::{Diagnostic, Location, Severity};
+use diagnostic::{Diagnostic, Location, Severity};
 use packet::AttachmentId;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -101,16 +103,23 @@ pub struct Loaded {
     pub gateway: snapshot::Gateway,
     /// What the daemon itself is told.
     pub settings: Settings,
-    /// The Linux interfaces in the order of the gateway's attachments, as far as they were looked at.
-    pub interfaces: Vec<Option<io::Interface>>,
+    /// How each of the gateway's attachments comes by its interface.
+    pub links: BTreeMap<AttachmentId, Link>,
     /// The attachments that are segments, and where the file says so.
     pub segments: Vec<(AttachmentId, Location)>,
-    /// How each comes by its interface, in the same order.
-    pub wires: Vec<io::Wire>,
     /// How many resources of which types say nothing about packets, such as virtual machines.
     pub ignored: BTreeMap<String, usize>,
     /// What is worth a look.
     pub warnings: Vec<Diagnostic>,
+}
+
+/// The Linux interface of an attachment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Link {
+    /// How the attachment comes by it.
+    pub wire: io::Wire,
+    /// The interface itself, where it was looked at.
+    pub interface: Option<io::Interface>,
 }
 
 /// What the file tells the daemon itself.
@@ -137,20 +146,6 @@ pub struct Settings {
 pub fn load(path: &Path, ids: &mut Ids, host: &Host<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     let text = document::read_text(path).map_err(|error| vec![error])?;
     load_text(path, &text, ids, host)
-}
-
-/// What a network alone comes to, as a gateway file would that names its documents and nothing else.
-pub fn without_file(network: model::Network) -> snapshot::Gateway {
-    snapshot::Gateway {
-        network: Arc::new(network),
-        attachments: Vec::new(),
-        default_public_ips: Vec::new(),
-        default_outbound_access: false,
-        snat_ports: nat::Ports::ALL,
-        ports_per_vm: nat::CAPACITY as u32,
-        flow_idle: IDLE,
-        snat_idle: IDLE,
-    }
 }
 
 /// The same from a text; `path` is what its relative paths are relative to.
@@ -195,12 +190,25 @@ pub fn load_text(path: &Path, text: &str, ids: &mut Ids, host: &Host<'_>) -> Res
             workers: workers(&written),
             hand_off_always: written.engine.hand_off,
         },
-        interfaces: attached.interfaces,
+        links: attached.links,
         segments: attached.segments,
-        wires: attached.wires,
         ignored: documents.ignored,
         warnings: found,
     })
+}
+
+/// What a network alone comes to, as a gateway file would that names its documents and nothing else.
+pub fn without_file(network: model::Network) -> snapshot::Gateway {
+    snapshot::Gateway {
+        network: Arc::new(network),
+        attachments: Vec::new(),
+        default_public_ips: Vec::new(),
+        default_outbound_access: false,
+        snat_ports: nat::Ports::ALL,
+        ports_per_vm: nat::CAPACITY as u32,
+        flow_idle: IDLE,
+        snat_idle: IDLE,
+    }
 }
 
 /// Those that the file says, or one fewer than the cores, because senders and receivers need one too; one where there are

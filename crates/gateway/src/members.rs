@@ -1,7 +1,8 @@
 //! Members of application security groups that no rule of a gateway sees.
 
 use crate::codes;
-use model::{AddressMatch, AsgIndex, Diagnostic, IpConfiguration, Location, Network, SecurityRule};
+use diagnostic::{Diagnostic, Location};
+use model::{AddressMatch, AsgIndex, IpConfiguration, Network, SecurityRule};
 
 /// So many members are named one by one.
 const NAMED: usize = 4;

@@ -2,7 +2,8 @@
 
 use crate::codes;
 use crate::host::Seen;
-use model::{At, Diagnostic, Network};
+use diagnostic::{At, Diagnostic};
+use model::Network;
 use snapshot::AttachmentKind;
 
 /// What every link must carry where IPv6 is used, in bytes (RFC 8200, section 5).

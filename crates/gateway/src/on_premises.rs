@@ -4,8 +4,9 @@ use crate::attach::Desk;
 use crate::codes;
 use crate::host::Seen;
 use crate::written::OnPremises;
+use diagnostic::{At, Diagnostic};
 use ipnet::IpNet;
-use model::{At, Diagnostic, Network, VnetIndex};
+use model::{Network, VnetIndex};
 use snapshot::AttachmentKind;
 use std::net::IpAddr;
 

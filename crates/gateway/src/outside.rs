@@ -4,8 +4,9 @@ use crate::attach::Desk;
 use crate::codes;
 use crate::host::Seen;
 use crate::written::{Attachment, Behind, Written};
+use diagnostic::{At, Diagnostic, Location};
 use ipnet::IpNet;
-use model::{At, Diagnostic, IpConfiguration, Location};
+use model::IpConfiguration;
 use snapshot::AttachmentKind;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -157,7 +158,7 @@ impl Desk<'_> {
                         or choose an address that the host does not hold";
             return self.error(codes::DEFAULT_PUBLIC_IP, at, message, help);
         };
-        let mut seen = self.attached.interfaces.iter().flatten();
+        let mut seen = self.attached.links.values().filter_map(|link| link.interface.as_ref());
         let Some(local) = seen.find(|seen| seen.name == interface).map(|seen| seen.local_ports.clone())
         else {
             return;

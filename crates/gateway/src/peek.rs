@@ -2,7 +2,7 @@
 
 use crate::written::{Attachment, Written};
 use crate::{directory_of, socket, yaml};
-use model::Diagnostic;
+use diagnostic::Diagnostic;
 use std::path::{Path, PathBuf};
 
 /// The control socket that a gateway file names, whatever else may be wrong with it.

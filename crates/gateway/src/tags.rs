@@ -1,7 +1,8 @@
 //! New service tags for a network that is in force.
 
 use crate::codes;
-use model::{Diagnostic, Location, Network, ServiceTags, Severity};
+use diagnostic::{Diagnostic, Location, Severity};
+use model::{Network, ServiceTags};
 use std::path::Path;
 use std::sync::Arc;
 

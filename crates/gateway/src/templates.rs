@@ -4,8 +4,8 @@ use crate::codes;
 use crate::fields::{Fields, Known};
 use Known::Built;
 use arm::{Deployment, Facts};
+use diagnostic::{Diagnostic, Location};
 use document::{Entry, Node, Value, read_json, read_json_file};
-use model::{Diagnostic, Location};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use std::path::{Path, PathBuf};
 

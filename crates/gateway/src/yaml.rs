@@ -4,8 +4,8 @@ mod refusal;
 
 use self::refusal::refusal;
 use crate::codes;
+use diagnostic::{At, Diagnostic, Location};
 use document::{Entry, Node, Value};
-use model::{At, Diagnostic, Location};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 use std::fmt;

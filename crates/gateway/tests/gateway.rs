@@ -1,9 +1,9 @@
 //! The gateway file: what is accepted, and what each mistake is told.
 #![expect(clippy::expect_used, reason = "tests")]
 
+use diagnostic::{Diagnostic, Severity};
 use gateway::{Host, Ids, Loaded, load, load_text};
 use io::Wanted;
-use model::{Diagnostic, Severity};
 use proptest::prelude::*;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -228,19 +228,23 @@ fn the_built_values_of_those_keys_are_accepted() {
     }
 }
 
+/// How the attachments come by their interfaces, in their order.
+fn wires(loaded: &Loaded) -> Vec<io::Wire> {
+    loaded.gateway.attachments.iter().map(|attachment| loaded.links[&attachment.id].wire).collect()
+}
+
 #[test]
 fn engine_and_tap_are_read() {
     let loaded = read(&format!("{SOUND}engine: {{ workers: 3, handOff: always }}\n")).unwrap();
     assert_eq!((loaded.settings.workers, loaded.settings.hand_off_always), (3, true));
-    assert!(loaded.wires.iter().all(|wire| *wire == io::Wire::Existing(io::Backend::Auto)));
+    assert!(wires(&loaded).iter().all(|wire| *wire == io::Wire::Existing(io::Backend::AfPacket)));
     let (workers, cores) = (read(SOUND).unwrap().settings.workers, std::thread::available_parallelism());
     assert_eq!(workers, cores.map_or(1, |cores| cores.get().saturating_sub(1).clamp(1, 64)));
 
     let first = SOUND.find("interface:").unwrap();
     let tap = format!("{}tap:{}", &SOUND[..first], &SOUND[first + "interface:".len()..]);
     let loaded = read(&tap).unwrap();
-    assert_eq!(loaded.wires[0], io::Wire::Made);
-    assert_eq!(loaded.wires[1], io::Wire::Existing(io::Backend::Auto));
+    assert_eq!(wires(&loaded)[..2], [io::Wire::Made, io::Wire::Existing(io::Backend::AfPacket)]);
 
     for (engine, code) in [
         ("workers: 0", "InvalidValue"),

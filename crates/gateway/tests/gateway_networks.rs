@@ -1,9 +1,10 @@
 //! The gateway file's segments and sites on premises: what is accepted, and what each mistake is told.
 #![expect(clippy::expect_used, reason = "tests")]
 
+use diagnostic::{Diagnostic, Severity};
 use gateway::{Host, Ids, Loaded, load, load_text, unseen_rules};
 use io::Wanted;
-use model::{Diagnostic, NicIndex, Severity, SubnetIndex, VnetIndex};
+use model::{NicIndex, SubnetIndex, VnetIndex};
 use snapshot::{AttachmentKind, Names, Snapshot};
 use std::path::Path;
 

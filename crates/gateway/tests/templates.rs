@@ -1,8 +1,8 @@
 //! Templates under `network.files`, and what they are given.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use diagnostic::{Diagnostic, Severity};
 use gateway::{Given, Host, Ids, expand_documents, load, load_documents};
-use model::{Diagnostic, Severity};
 use std::path::PathBuf;
 
 const TEMPLATE: &str = r#"{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",

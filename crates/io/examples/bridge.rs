@@ -5,7 +5,7 @@
 //! cargo run --release -p nsgate-io --example bridge -- veth-left veth-right
 //! ```
 
-use io::{Backend, Links, Ports, Reception, interface};
+use io::{Backend, Ports, Reception, interface};
 use packet::AttachmentId;
 use std::time::{Duration, Instant};
 

@@ -14,7 +14,7 @@
 
 mod slot;
 
-use crate::port::{Loss, Place, Sent, Whose, Within};
+use crate::port::{FrameAt, Loss, SendError, Sent, Within};
 use crate::room::{Room, TAG};
 use crate::steering::{self, Start};
 use crate::sys::ring::{Layout, Ring};
@@ -135,16 +135,16 @@ impl Link {
 
     /// Takes the next frame out of the ring, or out of the queue into the room.
     #[inline]
-    pub(crate) fn next(&mut self, room: &mut Room) -> Option<Result<Place, Loss>> {
+    pub(crate) fn next(&mut self, room: &mut Room) -> Option<Result<FrameAt, Loss>> {
         let index = self.ring.take()?;
         Some(self.locate(index, room))
     }
 
     #[inline]
-    fn locate(&mut self, index: usize, room: &mut Room) -> Result<Place, Loss> {
+    fn locate(&mut self, index: usize, room: &mut Room) -> Result<FrameAt, Loss> {
         let bytes = self.ring.slot(index);
         let slot = Slot::read(bytes).ok_or(Loss::Malformed)?;
-        let mut place = if slot.is_queued {
+        let mut at = if slot.is_queued {
             let beginning = bytes.get(slot.start..slot.start + virtio::SIZE + slot.captured);
             // Taken even where it is foreign: the queue must stay in step with the slots.
             self.receive(&slot, beginning.unwrap_or_default(), room).ok_or(Loss::Truncated)?
@@ -152,27 +152,27 @@ impl Link {
             return Err(Loss::Truncated);
         } else {
             let end = slot.start + virtio::SIZE + slot.captured;
-            Place { within: Within::Slot(index), start: slot.start, end }
+            FrameAt { within: Within::Slot(index), start: slot.start, end }
         };
         if slot.is_foreign && self.reception == Reception::Own {
             return Err(Loss::Foreign);
         }
         if let Some(tag) = slot.tag {
-            place.start -= TAG;
-            let bytes = match place.within {
+            at.start -= TAG;
+            let bytes = match at.within {
                 Within::Slot(slot) => self.ring.slot_mut(slot),
                 Within::Room => room.bytes_mut(),
             };
-            insert_tag(bytes.get_mut(place.start..place.end).unwrap_or_default(), tag);
+            insert_tag(bytes.get_mut(at.start..at.end).unwrap_or_default(), tag);
         }
-        Ok(place)
+        Ok(at)
     }
 
     /// Takes the whole of a slot's frame out of the socket's queue.
     ///
     /// Slots and queue are filled under one lock, so they agree; should they ever not, the queue is emptied and
     /// the frame is lost, for a wrong frame must not pass under another's name.
-    fn receive(&self, slot: &Slot, beginning: &[u8], room: &mut Room) -> Option<Place> {
+    fn receive(&self, slot: &Slot, beginning: &[u8], room: &mut Room) -> Option<FrameAt> {
         let buffer = room.next();
         // A pending error, such as that the link went down, is told first and once.
         let received = self.socket.receive(buffer).or_else(|_| self.socket.receive(buffer)).unwrap_or(0);
@@ -185,7 +185,7 @@ impl Link {
             return None;
         }
         let start = room.keep(received);
-        Some(Place { within: Within::Room, start, end: start + received })
+        Some(FrameAt { within: Within::Room, start, end: start + received })
     }
 
     /// Sends frames, each behind its virtio header.
@@ -199,9 +199,9 @@ impl Link {
                 }
                 result => {
                     // No error and nothing sent: there is none such.
-                    let whose =
-                        result.map_or_else(|error| Whose::of(&error), |_| Whose::Systems { is_down: false });
-                    frames = frames.get(sent.fail(whose, frames)..).unwrap_or_default();
+                    let error = result
+                        .map_or_else(|error| SendError::of(&error), |_| SendError::Unable { is_down: false });
+                    frames = frames.get(sent.fail(error, frames)..).unwrap_or_default();
                 }
             }
         }

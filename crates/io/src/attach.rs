@@ -45,7 +45,8 @@ pub enum Reception {
     /// Those for the interface's own Ethernet address, broadcasts and multicasts.
     #[default]
     Own,
-    /// All that can be heard; the interface is promiscuous while it is attached.
+    /// All that can be heard; the interface is promiscuous while it is attached. For whoever joins interfaces as a cable
+    /// would; a gateway, which has an address of its own, takes [`Self::Own`].
     All,
 }
 
@@ -75,6 +76,14 @@ pub struct Event {
 impl Backend {
     /// All of them, in the order in which they are listed to users.
     pub const ALL: [Self; 4] = [Self::Auto, Self::AfPacket, Self::Tap, Self::Pnet];
+
+    /// What an existing interface is opened with.
+    pub const fn settled(self) -> Self {
+        match self {
+            Self::Auto => Self::AfPacket,
+            chosen => chosen,
+        }
+    }
 
     /// The name that stands for it in the gateway file.
     pub const fn name(self) -> &'static str {

@@ -1,12 +1,26 @@
 //! Attachments to Linux: where frames come from and go to, what keeps the host's own stack out of the way, and what
 //! tells that an interface has changed.
 //!
-//! Every backend is a [`Links`]: [`Ports`] for the interfaces of this host, whatever carries their frames ([`Backend`]),
-//! [`mem::Memory`] for tests. An attachment is opened at once for all workers, one
-//! [`Port`] each. A frame comes with the state of its offloads and leaves with it, so the pipeline is the same over all.
+//! [`Ports`] are the attachments of one worker, whatever carries their frames ([`Backend`]). An attachment is opened at
+//! once for all workers, one [`Port`] each. A frame comes with the state of its offloads and leaves with it, so the
+//! pipeline is the same over all.
+//!
+//! | module | question |
+//! |---|---|
+//! | [`interface`], [`watch`], `netlink` | which interfaces are there, and which has changed? |
+//! | `attach`, `port` | what carries the frames of an attachment, and how is it opened? |
+//! | `ports`, `room` | how does a frame get from one attachment to another? |
+//! | `parcel` | and one that did not come by a port of this worker? |
+//! | `af_packet`, [`tap`], `pnet` | how does each backend receive and send? |
+//! | `virtio` | what is left to do on a frame? |
+//! | `steering`, `assembler` | which worker receives a frame? |
+//! | [`guard`], [`lock`] | what keeps the host, and another daemon, off an interface? |
+//! | `waker` | who ends a wait? |
+//! | `statistics`, `error` | what was counted, and what went wrong? |
+//! | `sys` | which system calls are there behind all this? |
 //!
 //! ```no_run
-//! use io::{Backend, Links, Ports, Reception, guard, interface, lock::Lock};
+//! use io::{Backend, Ports, Reception, guard, interface, lock::Lock};
 //! use packet::AttachmentId;
 //! use std::time::Duration;
 //!
@@ -37,15 +51,14 @@ mod attach;
 mod error;
 pub mod guard;
 pub mod interface;
-mod links;
 pub mod lock;
-pub mod mem;
 mod netlink;
 mod parcel;
 mod pnet;
 mod port;
 mod ports;
 mod room;
+mod statistics;
 mod steering;
 mod sys;
 pub mod tap;
@@ -56,9 +69,9 @@ pub mod watch;
 pub use attach::{Backend, Event, LinkState, Reception, UnknownBackend, Wire};
 pub use error::{Error, Workers};
 pub use interface::{Interface, Interfaces, Wanted};
-pub use links::{Links, Statistics, Unsent};
 pub use parcel::{Leaving, Parcel};
 pub use port::{Port, open};
 pub use ports::Ports;
+pub use statistics::{Statistics, Unsent};
 pub use sys::heap::trim_heap;
 pub use waker::Waker;

@@ -15,7 +15,7 @@
 //!   (`truncated`), and so is one that is shorter than its IP header says.
 
 use crate::assembler::{Assembler, R0, R1, R6, Width};
-use crate::port::{Loss, Place, Sent, Whose, Within};
+use crate::port::{FrameAt, Loss, SendError, Sent, Within};
 use crate::room::Room;
 use crate::sys::socket::PacketSocket;
 use crate::tap::is_foreign;
@@ -103,7 +103,7 @@ impl Channel {
     }
 
     /// Takes the next frame from pnet into the room, behind a virtio header that says what can be told of it.
-    pub(crate) fn next(&mut self, room: &mut Room) -> Option<Result<Place, Loss>> {
+    pub(crate) fn next(&mut self, room: &mut Room) -> Option<Result<FrameAt, Loss>> {
         let frame = self.receiver.next().ok()?;
         if frame.len() == self.longest {
             return Some(Err(Loss::Truncated));
@@ -127,12 +127,12 @@ impl Channel {
         header.copy_from_slice(&virtio::encode(offload, frame.len()));
         bytes.copy_from_slice(frame);
         let start = room.keep(length);
-        Some(Ok(Place { within: Within::Room, start, end: start + length }))
+        Some(Ok(FrameAt { within: Within::Room, start, end: start + length }))
     }
 
     /// Sends frames, each behind its virtio header, finished.
     pub(crate) fn transmit(&self, frames: &[IoSlice<'_>]) -> Sent {
-        Sent::one_by_one(frames, |frame| self.send(frame).map_err(|error| whose(&error)))
+        Sent::one_by_one(frames, |frame| self.send(frame).map_err(|error| send_error(&error)))
     }
 
     /// Sends one frame, or all the frames that it is cut into; whether there was anything to finish.
@@ -256,11 +256,11 @@ fn is_cut(frame: &[u8]) -> bool {
 }
 
 /// pnet waits for room with a limit of zero.
-fn whose(error: &io::Error) -> Whose {
+fn send_error(error: &io::Error) -> SendError {
     match error.kind() {
-        io::ErrorKind::TimedOut => Whose::Systems { is_down: false },
+        io::ErrorKind::TimedOut => SendError::Unable { is_down: false },
         // An error that is pending on the socket, which pnet does not look at: the link went down.
-        io::ErrorKind::Other if error.raw_os_error().is_none() => Whose::Systems { is_down: true },
-        _ => Whose::of(error),
+        io::ErrorKind::Other if error.raw_os_error().is_none() => SendError::Unable { is_down: true },
+        _ => SendError::of(error),
     }
 }

@@ -31,13 +31,13 @@ enum Kind {
 
 /// Where a frame of the present batch lies, behind its virtio header.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct FrameAt {
     pub(crate) within: Within,
     pub(crate) start: usize,
     pub(crate) end: usize,
 }
 
-/// What a place lies in.
+/// What a frame lies in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Within {
     Slot(usize),
@@ -75,7 +75,7 @@ impl Sent {
     /// Sends frames one by one; `send` says whether one had to be finished.
     pub(crate) fn one_by_one(
         frames: &[IoSlice<'_>],
-        mut send: impl FnMut(&[u8]) -> Result<bool, Whose>,
+        mut send: impl FnMut(&[u8]) -> Result<bool, SendError>,
     ) -> Self {
         let mut sent = Self::default();
         let mut left = frames;
@@ -86,30 +86,29 @@ impl Sent {
                     sent.finished += usize::from(is_finished);
                     left = rest;
                 }
-                Err(whose) => left = left.get(sent.fail(whose, left)..).unwrap_or_default(),
+                Err(error) => left = left.get(sent.fail(error, left)..).unwrap_or_default(),
             }
         }
         sent
     }
 
     /// Takes an error into account that the first of the frames left to be sent has met; how many of them are dealt with.
-    pub(crate) fn fail(&mut self, whose: Whose, left: &[IoSlice<'_>]) -> usize {
-        let done = match whose {
-            Whose::Nobodys => 0,
-            Whose::Frames => {
+    pub(crate) fn fail(&mut self, error: SendError, left: &[IoSlice<'_>]) -> usize {
+        let done = match error {
+            SendError::Interrupted => 0,
+            SendError::Refused => {
                 self.refused += 1;
                 1
             }
-            Whose::Devices if self.full < TURNED_AWAY => {
+            SendError::QueueFull if self.full < TURNED_AWAY => {
                 self.full += 1;
                 self.failed += 1;
                 1
             }
-            Whose::Devices => self.give_up(left, false),
-            Whose::Systems { is_down } => self.give_up(left, is_down),
+            SendError::QueueFull => self.give_up(left, false),
+            SendError::Unable { is_down } => self.give_up(left, is_down),
         };
-        let lost = left.iter().take(done);
-        self.lost_bytes += lost.map(|frame| frame.len().saturating_sub(virtio::SIZE)).sum::<usize>();
+        self.lost_bytes += bytes(left.get(..done).unwrap_or_default());
         done
     }
 
@@ -119,35 +118,45 @@ impl Sent {
         left.len()
     }
 
+    /// Frames that there is no port to send by.
+    pub(crate) fn refused(frames: &[IoSlice<'_>]) -> Self {
+        Self { refused: frames.len(), lost_bytes: bytes(frames), ..Self::default() }
+    }
+
     /// What has not left.
     pub(crate) fn unsent(&self) -> Unsent {
         Unsent { frames: (self.failed + self.refused) as u64, bytes: self.lost_bytes as u64 }
     }
 }
 
-/// Whose matter an error of sending is.
-pub(crate) enum Whose {
-    /// A signal came; the next attempt may do.
-    Nobodys,
-    /// The device's queue has no room for this frame.
-    Devices,
-    /// There is no memory, or the link is down: the next frame would fare no better.
-    Systems { is_down: bool },
-    /// Something about this one frame, as its length.
-    Frames,
+/// How many bytes frames have without their virtio headers.
+fn bytes(frames: &[IoSlice<'_>]) -> usize {
+    frames.iter().map(|frame| frame.len().saturating_sub(virtio::SIZE)).sum()
 }
 
-impl Whose {
+/// Why a frame was not sent, as far as it matters for those behind it.
+pub(crate) enum SendError {
+    /// A signal came; the next attempt may do.
+    Interrupted,
+    /// The device's queue has no room for this frame.
+    QueueFull,
+    /// There is no memory, or the link is down: the next frame would fare no better.
+    Unable { is_down: bool },
+    /// Something about this one frame, as its length.
+    Refused,
+}
+
+impl SendError {
     pub(crate) fn of(error: &io::Error) -> Self {
         match error.raw_os_error() {
-            Some(libc::EINTR) => Self::Nobodys,
-            Some(libc::ENOBUFS) => Self::Devices,
-            Some(libc::EAGAIN | libc::ENOMEM) => Self::Systems { is_down: false },
+            Some(libc::EINTR) => Self::Interrupted,
+            Some(libc::ENOBUFS) => Self::QueueFull,
+            Some(libc::EAGAIN | libc::ENOMEM) => Self::Unable { is_down: false },
             // A TAP device says EIO while it is down and EBADFD when it is gone.
             Some(libc::ENETDOWN | libc::ENXIO | libc::ENODEV | libc::EIO | libc::EBADFD) => {
-                Self::Systems { is_down: true }
+                Self::Unable { is_down: true }
             }
-            _ => Self::Frames,
+            _ => Self::Refused,
         }
     }
 }
@@ -166,7 +175,7 @@ pub fn open(
     reception: Reception,
     queues: usize,
 ) -> Result<Vec<Port>, Error> {
-    match backend {
+    match backend.settled() {
         Backend::Auto | Backend::AfPacket => {
             let links = af_packet::open(interface, reception, queues)?;
             Ok(links.into_iter().map(|link| Port::new(interface, Kind::AfPacket(link))).collect())
@@ -194,7 +203,8 @@ impl Port {
         &self.name
     }
 
-    pub(crate) fn interface(&self) -> u32 {
+    /// The kernel's number for its interface when it was opened.
+    pub fn interface(&self) -> u32 {
         self.interface
     }
 
@@ -217,31 +227,31 @@ impl Port {
 
     /// Takes the next frame that is to be judged, or counts why the next one is not; `None` where nothing waits.
     #[inline]
-    pub(crate) fn next(&mut self, room: &mut Room) -> Option<Option<Place>> {
+    pub(crate) fn next(&mut self, room: &mut Room) -> Option<Option<FrameAt>> {
         let next = match &mut self.kind {
             Kind::AfPacket(link) => link.next(room),
             Kind::Tap(queue) => queue.next(room),
             Kind::Pnet(channel) => channel.next(room),
         };
         Some(match next? {
-            Ok(place) => Some(place),
+            Ok(at) => Some(at),
             Err(loss) => self.count_loss(loss),
         })
     }
 
-    /// Has the frame at a place judged; where it is to go, if anywhere.
+    /// Has a frame judged; where it is to go, if anywhere.
     #[inline]
     pub(crate) fn judge(
         &mut self,
-        place: Place,
+        at: FrameAt,
         room: &mut Room,
         judge: &mut impl FnMut(&mut Frame<'_>) -> Option<AttachmentId>,
     ) -> Option<AttachmentId> {
-        let bytes = match (place.within, &mut self.kind) {
+        let bytes = match (at.within, &mut self.kind) {
             (Within::Slot(slot), Kind::AfPacket(link)) => link.slot_mut(slot),
             _ => room.bytes_mut(),
         };
-        let frame = bytes.get_mut(place.start..place.end).and_then(|bytes| bytes.split_first_chunk_mut());
+        let frame = bytes.get_mut(at.start..at.end).and_then(|bytes| bytes.split_first_chunk_mut());
         let Some((header, bytes)) = frame else { return self.count_loss(Loss::Malformed) };
         let length = bytes.len();
         let Some(offload) = virtio::decode(header, length) else { return self.count_loss(Loss::Malformed) };
@@ -254,17 +264,17 @@ impl Port {
         Some(to)
     }
 
-    /// The virtio header and the frame at a place of the present batch.
+    /// The virtio header and the frame there.
     #[inline]
-    pub(crate) fn bytes<'a>(&'a self, place: &Place, room: &'a Room) -> &'a [u8] {
-        let bytes = match (place.within, &self.kind) {
+    pub(crate) fn bytes<'a>(&'a self, at: &FrameAt, room: &'a Room) -> &'a [u8] {
+        let bytes = match (at.within, &self.kind) {
             (Within::Slot(slot), Kind::AfPacket(link)) => link.slot(slot),
             _ => room.bytes(),
         };
-        bytes.get(place.start..place.end).unwrap_or_default()
+        bytes.get(at.start..at.end).unwrap_or_default()
     }
 
-    /// Lets the kernel have the places of the batch back.
+    /// Lets the kernel have the slots of the batch back.
     #[inline]
     pub(crate) fn give_back(&mut self) {
         if let Kind::AfPacket(link) = &mut self.kind {

@@ -4,11 +4,11 @@
 //! any other as it lies.
 
 use crate::parcel::{Leaving, Parcel};
-use crate::port::Place;
+use crate::port::{FrameAt, Sent};
 use crate::room::Room;
 use crate::sys::socket::BATCH;
 use crate::sys::wait::{Watch, wait};
-use crate::{Error, Event, Links, Port, Statistics, Unsent, Waker, af_packet, virtio};
+use crate::{Error, Event, Port, Statistics, Unsent, Waker, af_packet};
 use packet::{AttachmentId, Frame, MAX_FRAME, Offload};
 use std::io::{self, IoSlice};
 use std::time::{Duration, Instant};
@@ -25,6 +25,8 @@ pub struct Ports {
     ports: Vec<Option<Port>>,
     /// The frames of the present batch that go out, in the order received.
     outgoing: Vec<Outgoing>,
+    /// What has become of a batch that was sent, by receiver; empty before and after.
+    transmitted: Vec<(AttachmentId, Sent)>,
     /// Where the frames of the present batch lie that do not lie in a ring.
     room: Room,
     /// A frame of the gateway's own.
@@ -41,9 +43,8 @@ pub struct Ports {
 
 #[derive(Debug)]
 struct Outgoing {
-    /// `None` once it has been handed to the kernel.
-    to: Option<AttachmentId>,
-    place: Place,
+    to: AttachmentId,
+    frame: FrameAt,
 }
 
 impl Ports {
@@ -63,6 +64,7 @@ impl Ports {
         let mut ports = Self {
             ports: Vec::new(),
             outgoing: Vec::with_capacity(BATCH),
+            transmitted: Vec::with_capacity(BATCH),
             room: Room::new(),
             own: Parcel::with_capacity(MAX_FRAME),
             watches: Vec::new(),
@@ -100,6 +102,11 @@ impl Ports {
         taken
     }
 
+    /// The kernel's number for an attachment's interface when its port was opened; `None` where there is no port.
+    pub fn interface(&self, id: AttachmentId) -> Option<u32> {
+        self.ports.get(usize::from(id.0)).and_then(Option::as_ref).map(Port::interface)
+    }
+
     /// Ends a `wait` from another thread.
     pub fn waker(&self) -> Waker {
         self.waker.clone()
@@ -115,7 +122,32 @@ impl Ports {
         })
     }
 
-    /// Learns what has gone wrong with ports without waiting for any of them, as [`Links::wait`] does: for whoever always
+    /// What has been counted on an attachment since it was attached; all zeros where there is no such attachment.
+    pub fn statistics(&self, attachment: AttachmentId) -> Statistics {
+        let port = self.ports.get(usize::from(attachment.0)).and_then(Option::as_ref);
+        port.map(Port::statistics).unwrap_or_default()
+    }
+
+    /// Waits until something can be received, somebody wakes us, or the time is over.
+    ///
+    /// # Errors
+    /// Where the system refuses to wait; never because one attachment has failed.
+    pub fn wait(&mut self, timeout: Duration) -> io::Result<()> {
+        let is_due = self.spin(SPIN.min(timeout))?;
+        let mut is_ringing = false;
+        if !is_due && self.waker.fall_asleep() {
+            let waited = wait(&mut self.watches, timeout);
+            is_ringing = self.watches[0].is_ready();
+            self.waker.answer(is_ringing);
+            waited?;
+        } else {
+            self.waker.answer(is_ringing);
+        }
+        self.look_at_errors();
+        Ok(())
+    }
+
+    /// Learns what has gone wrong with ports without waiting for any of them, as [`Self::wait`] does: for whoever always
     /// has frames and never waits.
     ///
     /// # Errors
@@ -147,6 +179,48 @@ impl Ports {
         self.ports.get_mut(usize::from(id.0))?.as_mut()
     }
 
+    /// Takes up to `budget` frames received on `from`, asks `judge` about each, sends those for which it names an
+    /// attachment, and gives the others back.
+    ///
+    /// The judge may rewrite the bytes in place and change the offload; a frame keeps its length. Frames leave
+    /// before this returns, those of one receiver in the order in which they came. A frame that cannot be sent is
+    /// lost and counted; this never blocks.
+    ///
+    /// # Returns
+    /// The number of frames taken, those included that were broken and never judged; zero where nothing waits.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such attachment.
+    pub fn relay(
+        &mut self,
+        from: AttachmentId,
+        budget: usize,
+        mut judge: impl FnMut(&mut Frame<'_>) -> Option<AttachmentId>,
+    ) -> io::Result<usize> {
+        let mut total = 0;
+        while total < budget {
+            let taken = self.relay_batch(from, budget - total, &mut judge)?;
+            total += taken;
+            if taken == 0 {
+                break;
+            }
+        }
+        Ok(total)
+    }
+
+    /// Sends one frame that lies elsewhere; whether it has left. Where that fails, the frame is lost and counted.
+    pub fn send(&mut self, to: AttachmentId, frame: &[u8], offload: Offload) -> bool {
+        let Some(Some(port)) = self.ports.get_mut(usize::from(to.0)) else { return false };
+        if frame.len() > MAX_FRAME {
+            port.count_refused(1);
+            return false;
+        }
+        self.own.fill(frame);
+        let sent = port.transmit(&[IoSlice::new(self.own.sealed(offload))]);
+        port.count_sent(sent);
+        sent.sent == 1
+    }
+
     /// Relays at most [`BATCH`] frames.
     fn relay_batch(
         &mut self,
@@ -160,11 +234,11 @@ impl Ports {
         self.room.clear();
         let mut taken = 0;
         while taken < limit.min(BATCH) && !self.room.is_full() {
-            let Some(place) = port.next(&mut self.room) else { break };
+            let Some(frame) = port.next(&mut self.room) else { break };
             taken += 1;
-            let Some(place) = place else { continue };
-            if let Some(to) = port.judge(place, &mut self.room, judge) {
-                self.outgoing.push(Outgoing { to: Some(to), place });
+            let Some(frame) = frame else { continue };
+            if let Some(to) = port.judge(frame, &mut self.room, judge) {
+                self.outgoing.push(Outgoing { to, frame });
             }
         }
         if taken > 0 {
@@ -178,32 +252,13 @@ impl Ports {
 
     /// Sends the batch, one system call for each receiver where nothing goes wrong.
     fn send_outgoing(&mut self, from: AttachmentId) {
-        for first in 0..self.outgoing.len() {
-            let Some(to) = self.outgoing[first].to else { continue };
-            let Some(Some(source)) = self.ports.get(usize::from(from.0)) else { return };
-            let mut frames = [IoSlice::new(&[]); BATCH];
-            let mut count = 0;
-            for frame in self.outgoing[first..].iter_mut().filter(|frame| frame.to == Some(to)) {
-                frames[count] = IoSlice::new(source.bytes(&frame.place, &self.room));
-                frame.to = None;
-                count += 1;
-            }
-            match self.ports.get(usize::from(to.0)) {
-                Some(Some(port)) => {
-                    let sent = port.transmit(&frames[..count]);
-                    self.unsent += sent.unsent();
-                    if let Some(port) = self.port(to) {
-                        port.count_sent(sent);
-                    }
-                }
-                _ => {
-                    self.unsent += nowhere(&frames[..count]);
-                    if let Some(port) = self.port(from) {
-                        port.count_refused(count);
-                    }
-                }
-            }
+        let Some(Some(source)) = self.ports.get(usize::from(from.0)) else { return };
+        let mut waiting = [(None, IoSlice::new(&[])); BATCH];
+        for (waiting, Outgoing { to, frame }) in waiting.iter_mut().zip(&self.outgoing) {
+            *waiting = (Some(*to), IoSlice::new(source.bytes(frame, &self.room)));
         }
+        transmit(&self.ports, &mut waiting[..self.outgoing.len()], &mut self.transmitted);
+        self.count_transmitted(Some(from));
     }
 
     /// Sends frames as they lie, those for one attachment in their order; what cannot be sent is lost and counted.
@@ -213,32 +268,30 @@ impl Ports {
     pub fn send_all(&mut self, leaving: &mut [Leaving]) {
         for leaving in leaving.chunks_mut(BATCH) {
             let mut waiting = [(None, IoSlice::new(&[])); BATCH];
-            for (place, Leaving { to, parcel, offload }) in waiting.iter_mut().zip(leaving) {
-                *place = (Some(*to), IoSlice::new(parcel.sealed(*offload)));
+            let count = leaving.len();
+            for (waiting, Leaving { to, parcel, offload }) in waiting.iter_mut().zip(leaving) {
+                *waiting = (Some(*to), IoSlice::new(parcel.sealed(*offload)));
             }
-            for first in 0..BATCH {
-                let Some(to) = waiting[first].0 else { continue };
-                let mut frames = [IoSlice::new(&[]); BATCH];
-                let mut count = 0;
-                for (receiver, frame) in waiting[first..].iter_mut().filter(|(it, _)| *it == Some(to)) {
-                    frames[count] = *frame;
-                    *receiver = None;
-                    count += 1;
-                }
-                let unsent = match self.port(to) {
-                    Some(port) => {
-                        let sent = port.transmit(&frames[..count]);
-                        port.count_sent(sent);
-                        sent.unsent()
-                    }
-                    None => nowhere(&frames[..count]),
-                };
-                self.unsent += unsent;
-            }
+            transmit(&self.ports, &mut waiting[..count], &mut self.transmitted);
+            self.count_transmitted(None);
         }
     }
 
-    /// What [`Links::relay`] and [`Self::send_all`] could not send since this was last asked, whatever became of the
+    /// Counts what has become of the frames of a batch, which came by the port `from` or by none of this worker's.
+    fn count_transmitted(&mut self, from: Option<AttachmentId>) {
+        for nth in 0..self.transmitted.len() {
+            let (to, sent) = self.transmitted[nth];
+            self.unsent += sent.unsent();
+            // Where there is no such port, those that came by one count there.
+            let counting = if self.port(to).is_some() { Some(to) } else { from };
+            if let Some(port) = counting.and_then(|id| self.port(id)) {
+                port.count_sent(sent);
+            }
+        }
+        self.transmitted.clear();
+    }
+
+    /// What [`Self::relay`] and [`Self::send_all`] could not send since this was last asked, whatever became of the
     /// attachment.
     pub fn take_unsent(&mut self) -> Unsent {
         std::mem::take(&mut self.unsent)
@@ -288,59 +341,27 @@ impl Ports {
     }
 }
 
-/// What frames are to an attachment that there is not.
-fn nowhere(frames: &[IoSlice<'_>]) -> Unsent {
-    let bytes = frames.iter().map(|frame| frame.len().saturating_sub(virtio::SIZE) as u64).sum();
-    Unsent { frames: frames.len() as u64, bytes }
-}
-
-impl Links for Ports {
-    fn relay(
-        &mut self,
-        from: AttachmentId,
-        budget: usize,
-        mut judge: impl FnMut(&mut Frame<'_>) -> Option<AttachmentId>,
-    ) -> io::Result<usize> {
-        let mut total = 0;
-        while total < budget {
-            let taken = self.relay_batch(from, budget - total, &mut judge)?;
-            total += taken;
-            if taken == 0 {
-                break;
-            }
+/// Hands frames to the ports of their receivers, one system call for each receiver where nothing goes wrong, and puts
+/// into `transmitted` what has become of them. A frame whose receiver has been taken out is dealt with.
+fn transmit(
+    ports: &[Option<Port>],
+    waiting: &mut [(Option<AttachmentId>, IoSlice<'_>)],
+    transmitted: &mut Vec<(AttachmentId, Sent)>,
+) {
+    for first in 0..waiting.len() {
+        let Some(to) = waiting[first].0 else { continue };
+        let mut frames = [IoSlice::new(&[]); BATCH];
+        let mut count = 0;
+        for (receiver, frame) in waiting[first..].iter_mut().filter(|(it, _)| *it == Some(to)) {
+            frames[count] = *frame;
+            *receiver = None;
+            count += 1;
         }
-        Ok(total)
-    }
-
-    fn send(&mut self, to: AttachmentId, frame: &[u8], offload: Offload) -> bool {
-        let Some(Some(port)) = self.ports.get_mut(usize::from(to.0)) else { return false };
-        if frame.len() > MAX_FRAME {
-            port.count_refused(1);
-            return false;
-        }
-        self.own.fill(frame);
-        let sent = port.transmit(&[IoSlice::new(self.own.sealed(offload))]);
-        port.count_sent(sent);
-        sent.sent == 1
-    }
-
-    fn wait(&mut self, timeout: Duration) -> io::Result<()> {
-        let is_due = self.spin(SPIN.min(timeout))?;
-        let mut is_ringing = false;
-        if !is_due && self.waker.fall_asleep() {
-            let waited = wait(&mut self.watches, timeout);
-            is_ringing = self.watches[0].is_ready();
-            self.waker.answer(is_ringing);
-            waited?;
-        } else {
-            self.waker.answer(is_ringing);
-        }
-        self.look_at_errors();
-        Ok(())
-    }
-
-    fn statistics(&self, attachment: AttachmentId) -> Statistics {
-        let port = self.ports.get(usize::from(attachment.0)).and_then(Option::as_ref);
-        port.map(Port::statistics).unwrap_or_default()
+        let frames = &frames[..count];
+        let sent = match ports.get(usize::from(to.0)) {
+            Some(Some(port)) => port.transmit(frames),
+            _ => Sent::refused(frames),
+        };
+        transmitted.push((to, sent));
     }
 }

@@ -11,7 +11,7 @@
 mod device;
 
 use crate::interface::local_ports;
-use crate::port::{Loss, Place, Sent, Whose, Within};
+use crate::port::{FrameAt, Loss, SendError, Sent, Within};
 use crate::room::Room;
 use crate::steering::{self, Start};
 use crate::sys::tun::Tap;
@@ -185,7 +185,7 @@ impl Queue {
     }
 
     /// Takes the next frame out of the queue into the room.
-    pub(crate) fn next(&mut self, room: &mut Room) -> Option<Result<Place, Loss>> {
+    pub(crate) fn next(&mut self, room: &mut Room) -> Option<Result<FrameAt, Loss>> {
         let buffer = room.next();
         // An error is seen by the next wait.
         let length = self.tap.receive(buffer).ok()?;
@@ -200,13 +200,13 @@ impl Queue {
             return Some(Err(Loss::Foreign));
         }
         let start = room.keep(length);
-        Some(Ok(Place { within: Within::Room, start, end: start + length }))
+        Some(Ok(FrameAt { within: Within::Room, start, end: start + length }))
     }
 
     /// Sends frames, each behind its virtio header, one system call each.
     pub(crate) fn transmit(&self, frames: &[IoSlice<'_>]) -> Sent {
         Sent::one_by_one(frames, |frame| {
-            self.tap.send(frame).map(|_| false).map_err(|error| Whose::of(&error))
+            self.tap.send(frame).map(|_| false).map_err(|error| SendError::of(&error))
         })
     }
 

@@ -39,6 +39,11 @@ pub enum Change {
         /// Which interface.
         index: u32,
     },
+    /// Something that stood at an interface's ingress or egress is gone, which may have been the [guard](crate::guard).
+    Opened {
+        /// Which interface.
+        index: u32,
+    },
     /// More has happened than could be kept: look at everything.
     Everything,
 }
@@ -58,7 +63,8 @@ impl Changes {
     /// # Errors
     /// What the system answered.
     pub fn open() -> Result<Self, Error> {
-        let groups = libc::RTMGRP_LINK | libc::RTMGRP_IPV4_IFADDR | libc::RTMGRP_IPV6_IFADDR;
+        let groups =
+            libc::RTMGRP_LINK | libc::RTMGRP_TC | libc::RTMGRP_IPV4_IFADDR | libc::RTMGRP_IPV6_IFADDR;
         let socket = sys::device::route_socket(groups)
             .map_err(Error::system("watching the host's interfaces", "CAP_NET_ADMIN"))?;
         Ok(Self { socket, buffer: vec![0; LONGEST], heard: VecDeque::new() })
@@ -111,6 +117,9 @@ fn listen(mut bytes: &[u8], heard: &mut VecDeque<Change>) {
             libc::RTM_NEWLINK | libc::RTM_DELLINK => heard.extend(link(kind, body)),
             libc::RTM_NEWADDR | libc::RTM_DELADDR => {
                 heard.extend(word(body, 4).map(|index| Change::Address { index }));
+            }
+            libc::RTM_DELQDISC | libc::RTM_DELTFILTER => {
+                heard.extend(word(body, 4).map(|index| Change::Opened { index }));
             }
             _ => {}
         }

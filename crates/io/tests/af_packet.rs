@@ -4,12 +4,12 @@
 mod common;
 
 use common::{Bridge, L, PATIENCE, R, Site, attach, number, numbered, relay_all, transfer};
-use io::{Interface, Links, Ports, Reception};
+use io::{Interface, Ports, Reception};
 use packet::{Checksum, Offload, SegmentKind, checksum};
 use std::net::UdpSocket;
 use std::sync::{Arc, Mutex};
+use testbed::raw::Raw;
 use testkit::build::ipv4;
-use testkit::raw::Raw;
 
 /// A length for each number, from the smallest to the largest frame.
 fn length(number: u32) -> usize {

@@ -3,15 +3,14 @@
 mod common;
 
 use common::{Bridge, L, R, Site, relay_all};
-use io::Links;
 use packet::Offload;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use testbed::raw::Raw;
 use testkit::allocations::{Counting, asked};
 use testkit::build::ethernet;
-use testkit::raw::Raw;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

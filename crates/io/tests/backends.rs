@@ -4,17 +4,15 @@
 mod common;
 
 use common::{Bridge, L, PATIENCE, R, Site, Wire, number, numbered, relay_all, relay_numbered, transfer};
-use io::{
-    Backend, Error, Event, Interface, Leaving, LinkState, Links, Parcel, Ports, Reception, Unsent, tap,
-};
+use io::{Backend, Error, Event, Interface, Leaving, LinkState, Parcel, Ports, Reception, Unsent, tap};
 use packet::{AttachmentId, Checksum, Offload, SegmentKind, Segments};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+use testbed::netns::eventually;
+use testbed::raw::Raw;
 use testkit::build::{OwnedFrame, ipv4, wire};
-use testkit::netns::eventually;
-use testkit::raw::Raw;
 
 fn leaving_to(to: AttachmentId, length: usize) -> Leaving {
     let mut parcel = Parcel::with_capacity(length);

@@ -5,10 +5,10 @@ mod common;
 
 use common::{L, PATIENCE, Site, attach};
 use io::guard::{self, ADDRESS_LIMIT, HostAddresses};
-use io::{Error, Links, Ports, Reception};
+use io::{Error, Ports, Reception};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
-use testkit::netns::eventually;
+use testbed::netns::eventually;
 
 const PING: &str = "ping -c 1 -W 1 -n";
 

@@ -8,7 +8,7 @@ use io::lock::Lock;
 use io::{Backend, Error, Interface, Interfaces, Reception, Wanted, Wire, interface};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use testkit::netns::eventually;
+use testbed::netns::eventually;
 
 #[test]
 fn an_interface_is_locked_once_in_its_namespace() {

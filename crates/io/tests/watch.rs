@@ -52,6 +52,11 @@ fn what_happens_to_an_interface_is_heard_at_once() {
     site.gateway.ip("link set vr down");
     expect(&mut changes, "down", |change| is_link(change, "vr"));
     hear_all(&site, &mut changes);
+    for opened in ["tc qdisc add dev vr clsact", "tc qdisc del dev vr clsact"] {
+        site.gateway.run(opened);
+    }
+    expect(&mut changes, "opened", |change| *change == Change::Opened { index: vr });
+    hear_all(&site, &mut changes);
     site.gateway.ip("link set vr name other");
     expect(&mut changes, "name", |change| is_link(change, "other"));
     hear_all(&site, &mut changes);
@@ -70,7 +75,7 @@ fn what_happens_to_an_interface_is_heard_at_once() {
     let heard = hear_all(&site, &mut changes);
     let is_of_left = |change: &&Change| match change {
         Change::Link { name, .. } | Change::Gone { name, .. } => name == "eth0",
-        Change::Address { .. } | Change::Everything => false,
+        Change::Address { .. } | Change::Opened { .. } | Change::Everything => false,
     };
     assert_eq!(heard.iter().find(is_of_left), None);
 }

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{L, PATIENCE, R, Site, Wire, number, numbered, relay_all};
-use io::{Backend, Error, Links, Ports, Reception};
+use io::{Backend, Error, Ports, Reception};
 use packet::home;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -12,8 +12,8 @@ use proptest::test_runner::{RngSeed, TestRunner};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use testkit::netns::eventually;
-use testkit::raw::Raw;
+use testbed::netns::eventually;
+use testbed::raw::Raw;
 
 const V4: u16 = 0x0800;
 const V6: u16 = 0x86dd;

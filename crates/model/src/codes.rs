@@ -12,8 +12,6 @@ macro_rules! codes {
 
 // Of any resource.
 codes! {
-    /// A value has the wrong type, is missing, or is none of the words allowed.
-    INVALID_REQUEST_FORMAT = "InvalidRequestFormat";
     /// A name that Azure's grammar of names refuses.
     INVALID_RESOURCE_NAME = "InvalidResourceName";
     /// Two resources of one type, or two children of one resource, with one name.
@@ -24,8 +22,6 @@ codes! {
     PARENT_RESOURCE_NOT_FOUND = "ParentResourceNotFound";
     /// Ours: a reference by name that several resources answer to.
     AMBIGUOUS_RESOURCE_REFERENCE = "AmbiguousResourceReference";
-    /// Ours: more errors or warnings than are listed.
-    TOO_MANY_DIAGNOSTICS = "TooManyDiagnostics";
     /// Ours: white space around a value.
     SURROUNDING_WHITESPACE = "SurroundingWhitespace";
     /// An address prefix that is not in CIDR notation.

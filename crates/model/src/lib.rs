@@ -1,14 +1,24 @@
 //! The network as Azure names it, validated.
+//!
+//! | module | question |
+//! |---|---|
+//! | [`raw`] | what do documents say, before anybody has checked it? |
+//! | `validate` | does it hold together, and what network is it? |
+//! | [`codes`], [`limits`] | which errors does Azure give, and what does it refuse to exceed? |
+//! | `network`, `ports` | what is there, and how does it belong together? |
+//! | `reference`, `lookup` | which resource is meant by an id or a name? |
+//! | `tags`, `words`, `near_tag` | which service tags are there, and which one is meant by a word? |
+//! | `defaults` | which rules does every NSG have? |
+//! | `peerings` | which other virtual networks does one reach? |
+//! | `routes` | what do rules see of route tables? |
+//! | `assume` | which address has a network interface that the documents give none? |
 
 mod assume;
-mod bounded;
 pub mod codes;
 mod defaults;
-mod diagnostic;
 pub mod limits;
 mod lookup;
 mod near_tag;
-mod nearest;
 mod network;
 mod peerings;
 mod ports;
@@ -19,9 +29,6 @@ mod tags;
 mod validate;
 mod words;
 
-pub use bounded::bounded;
-pub use diagnostic::{At, Diagnostic, Location, Related, Severity, Tally};
-pub use nearest::{is_near, nearest};
 pub use network::{
     Access, AddressMatch, ApplicationSecurityGroup, AsgIndex, Direction, IpConfiguration, Network,
     NetworkInterface, NetworkSecurityGroup, NicIndex, NsgIndex, Peering, PublicIpAddress, PublicIpIndex,

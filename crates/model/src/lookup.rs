@@ -47,7 +47,7 @@ impl Network {
                 let elsewhere = names.iter().find(|machine| last_word(machine).eq_ignore_ascii_case(wanted));
                 let near = elsewhere
                     .copied()
-                    .or_else(|| crate::nearest(wanted, names.iter().copied().map(last_word)));
+                    .or_else(|| diagnostic::nearest(wanted, names.iter().copied().map(last_word)));
                 let meant = near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
                 Err(format!("no network interface says that it is virtual machine {name_or_id}'s{meant}"))
             }

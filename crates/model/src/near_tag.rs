@@ -1,6 +1,6 @@
 //! The service tag that an unknown one was probably meant to be.
 
-use crate::nearest;
+use diagnostic::nearest;
 
 /// What people put before the names of services that are tags without it, and leave out where tags have it.
 const BEFORE: [&str; 2] = ["Azure", "Microsoft."];

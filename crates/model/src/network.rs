@@ -2,7 +2,8 @@
 //!
 //! Every reference is an index into a list of [`Network`], so nothing here can dangle.
 
-use crate::{Location, PortSet, PublicIpSku, RouteTable, ServiceTags, TagUse};
+use crate::{PortSet, PublicIpSku, RouteTable, ServiceTags, TagUse};
+use diagnostic::Location;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;

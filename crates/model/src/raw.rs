@@ -3,7 +3,7 @@
 //! A reader fills these in; [`validate`](crate::validate()) makes a [`Network`](crate::Network) of them. A
 //! reference is a string here: a resource id, a short relative one, or a bare name.
 
-use crate::{At, Location};
+use diagnostic::At;
 
 /// Whether a name stands for one that could not be read, such as `[parameters('name')]`. Whoever reads the documents reports
 /// that, and every name of Azure's that begins like this; nothing else is said of it, and there is no network.
@@ -280,11 +280,4 @@ pub struct PublicIpAddress {
     pub sku: Option<At<String>>,
     /// `publicIPAllocationMethod`, where it is known.
     pub allocation: Option<At<String>>,
-}
-
-impl<T> At<T> {
-    /// `value`, written at `at`.
-    pub fn new(value: impl Into<T>, at: &Location) -> Self {
-        Self { value: value.into(), at: at.clone() }
-    }
 }

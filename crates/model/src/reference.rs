@@ -256,7 +256,7 @@ impl<I: Copy> Directory<I> {
             [nth] => Ok(self.entries[**nth].index),
             [] => {
                 let known = self.entries.iter().map(|entry| entry.name.as_str());
-                let nearest = crate::nearest(&names, known).map(str::to_owned);
+                let nearest = diagnostic::nearest(&names, known).map(str::to_owned);
                 // A namesake in another resource group: only its id tells the two apart.
                 let nearest = match self.by_name.get(&names.to_ascii_lowercase()).and_then(|n| n.first()) {
                     Some(&nth) => Some(self.entries[nth].id.to_string()),

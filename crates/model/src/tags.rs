@@ -1,6 +1,7 @@
 //! The published service tags.
 
-use crate::{At, TagIndex};
+use crate::TagIndex;
+use diagnostic::At;
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::sync::Arc;

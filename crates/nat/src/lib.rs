@@ -40,10 +40,12 @@ mod permutation;
 mod pool;
 mod pools;
 mod ports;
+mod secret;
 
 pub use lease::{Asker, Lease, Place};
 pub use pools::{Pools, Usage};
 pub use ports::Ports;
+pub use secret::Secret;
 
 use packet::Protocol;
 use std::fmt;

@@ -4,10 +4,9 @@ use crate::held::Held;
 use crate::lease::{Asker, Lease, Place, Standing};
 use crate::permutation::Permutation;
 use crate::pool::Pool;
-use crate::{PoolKey, Ports, Refused};
+use crate::{PoolKey, Ports, Refused, Secret};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use siphasher::sip::SipHasher13;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt;
@@ -53,7 +52,7 @@ impl Pools {
 
     /// Pools of these ports.
     pub fn of(seed: [u64; 2], ports: Ports) -> Arc<Self> {
-        let secret = Secret(SipHasher13::new_with_keys(seed[0], seed[1]));
+        let secret = Secret::new(seed);
         Arc::new(Self {
             directory: DashMap::with_hasher_and_shard_amount(secret.clone(), SHARDS),
             held: Held::new(secret, SHARDS),
@@ -222,19 +221,6 @@ impl fmt::Debug for Pools {
             .field("destinations", &self.destinations())
             .field("used", &self.used_total())
             .finish_non_exhaustive()
-    }
-}
-
-/// The keyed hash behind the directory and the order of ports; destinations are chosen by others.
-#[derive(Clone)]
-pub(crate) struct Secret(SipHasher13);
-
-impl BuildHasher for Secret {
-    type Hasher = SipHasher13;
-
-    #[inline]
-    fn build_hasher(&self) -> SipHasher13 {
-        self.0
     }
 }
 

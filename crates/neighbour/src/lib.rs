@@ -7,7 +7,8 @@
 //! Nobody is believed unasked. Who says that a known neighbour is elsewhere only makes the gateway ask, first at the known
 //! hardware address alone, and only where nothing comes from there everybody; whoever is known has the first word.
 //!
-//! Each attachment has places of its own for the neighbours that its packets look for, so nobody's scan takes another's.
+//! Each attachment has places of its own for the neighbours that its packets look for, so nobody's scan takes another's. Of the
+//! questions that are due at once only a few go out together ([`Neighbours::questions`]).
 //!
 //! **Order.** One table is for all workers, but a packet that waits is its flow's worker's, and no other lets it go. Whoever
 //! hears an answer takes out what is its own, and is told who else has some, to hand the answer on ([`Learnt`]). Before that
@@ -131,18 +132,13 @@ pub struct LeftBehind {
     pub waited: Vec<Waiting>,
 }
 
-/// What a tick finds to do.
-#[derive(Debug)]
-pub enum Chore {
-    /// Ask for a next hop.
-    Ask {
-        /// On which attachment.
-        on: AttachmentId,
-        /// For whom.
-        target: Address,
-        /// Only there, where that may suffice; otherwise everybody.
-        known: Option<Mac>,
-    },
-    /// These packets waited in vain.
-    GiveUp(Vec<Waiting>),
+/// Who is to be asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Question {
+    /// On which attachment.
+    pub on: AttachmentId,
+    /// For whom.
+    pub target: Address,
+    /// Only there, where that may suffice; otherwise everybody.
+    pub known: Option<Mac>,
 }

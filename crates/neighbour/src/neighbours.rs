@@ -3,7 +3,7 @@
 use crate::epochs::Epochs;
 use crate::neighbour::Neighbour;
 use crate::shares::Shares;
-use crate::{Chore, Learnt, LeftBehind, NextHop, Resolved, Said, Waiting, Whose};
+use crate::{Learnt, LeftBehind, NextHop, Question, Resolved, Said, Waiting, Whose};
 use crossbeam::utils::CachePadded;
 use packet::{Address, AttachmentId, Frame, Scope, Time};
 use std::collections::HashMap;
@@ -12,6 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The most packets that wait for one next hop; as many as Linux keeps by count (`unres_qlen`, in the old unit).
 const WAITING_EACH: usize = 8;
+/// The most questions that go out together: each costs a frame of its own, some 5 µs, and packets wait meanwhile.
+const TOGETHER: usize = 64;
 
 /// The neighbours of all links, for all workers. Only the epochs are read without the lock.
 #[derive(Debug, Default)]
@@ -25,6 +27,8 @@ pub struct Neighbours {
 struct Table {
     known: HashMap<(AttachmentId, Address), Neighbour>,
     shares: Shares,
+    /// Who was due to be asked at the last round but was not yet.
+    due: Vec<(AttachmentId, Address)>,
     /// Whether packets may wait for a neighbour that is known: not all of their workers were told yet.
     untold: bool,
 }
@@ -74,7 +78,7 @@ impl Neighbours {
     /// Takes in what is said, if anybody asked or knew. Once for each worker that it is handed on to.
     pub fn learn(&self, on: AttachmentId, said: &Said, worker: usize, now: Time) -> Learnt {
         let mut table = self.table();
-        let Table { known, shares, untold } = &mut *table;
+        let Table { known, shares, untold, .. } = &mut *table;
         let Some(neighbour) = known.get_mut(&(on, said.sender)) else { return Learnt::default() };
         if neighbour.mac.is_some_and(|mac| mac != said.mac) {
             let contradicted = !neighbour.contradict(said.mac, said.answers, now);
@@ -94,7 +98,7 @@ impl Neighbours {
     /// Cost: a look at every neighbour, where packets of any worker may still wait for one that is known.
     pub fn left_behind(&self, worker: usize) -> Option<Vec<LeftBehind>> {
         let mut table = self.table();
-        let Table { known, shares, untold } = &mut *table;
+        let Table { known, shares, untold, .. } = &mut *table;
         if !shares.waits_for(worker) {
             return None;
         }
@@ -112,33 +116,50 @@ impl Neighbours {
         Some(left)
     }
 
-    /// Asks again, confirms, believes and forgets. At most one question a second goes to each neighbour.
-    pub fn tick(&self, now: Time) -> Vec<Chore> {
-        let mut chores = Vec::new();
+    /// Believes, forgets, and finds who is to be asked; returns what waited in vain.
+    ///
+    /// Cost: a look at every neighbour.
+    pub fn tick(&self, now: Time) -> Vec<Waiting> {
+        let mut given_up = Vec::new();
         let mut doubtful = Vec::new();
         let mut table = self.table();
-        let Table { known, shares, .. } = &mut *table;
+        let Table { known, shares, due, .. } = &mut *table;
+        // First all that were due before: nobody is asked twice while another waits for its first time.
+        let all_were_asked = due.is_empty();
         known.retain(|&(on, target), neighbour| {
             if neighbour.believe_claim(now) {
                 doubtful.push(on);
             }
             if neighbour.is_over(now) {
                 doubtful.extend(neighbour.mac.map(|_| on));
-                let waited = shares.forget(neighbour);
-                chores.extend((!waited.is_empty()).then_some(Chore::GiveUp(waited)));
+                given_up.append(&mut shares.forget(neighbour));
                 return false;
             }
             if neighbour.nudge(now) {
                 doubtful.push(on);
             }
-            if neighbour.is_due(now) {
-                let known = neighbour.ask(now);
-                chores.push(Chore::Ask { on, target, known });
+            if all_were_asked && neighbour.is_due(now) {
+                due.push((on, target));
             }
             true
         });
         doubtful.into_iter().for_each(|on| self.epochs.doubt(on));
-        chores
+        given_up
+    }
+
+    /// Asks again and confirms, at most once a second each: the next few questions of those that a [tick](Self::tick) found.
+    /// None when all were asked.
+    pub fn questions(&self, now: Time) -> Vec<Question> {
+        let mut questions = Vec::new();
+        let mut table = self.table();
+        let Table { known, due, .. } = &mut *table;
+        while questions.len() < TOGETHER
+            && let Some((on, target)) = due.pop()
+        {
+            let neighbour = known.get_mut(&(on, target)).filter(|neighbour| neighbour.is_due(now));
+            questions.extend(neighbour.map(|due| Question { on, target, known: due.ask(now) }));
+        }
+        questions
     }
 
     /// Forgets the hardware addresses on an attachment. Next hops that packets wait for are looked for still.

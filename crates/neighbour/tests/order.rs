@@ -1,7 +1,7 @@
 //! Whatever is heard, lost and cut in whichever order: each worker's packets go in the order in which they came, none is
 //! lost uncounted, and none waits for ever.
 
-use neighbour::{Chore, Neighbours, NextHop, Resolved, Said, Waiting, Whose};
+use neighbour::{Neighbours, NextHop, Resolved, Said, Waiting, Whose};
 use packet::{Address, AttachmentId, Frame, Mac, Offload, Scope, Time};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -98,11 +98,8 @@ impl World {
             }
             Event::Later { millis } => {
                 self.now = self.now + Duration::from_millis(millis);
-                for chore in self.neighbours.tick(self.now) {
-                    if let Chore::GiveUp(waited) = chore {
-                        self.dropped += waited.len() as u32;
-                    }
-                }
+                self.dropped += self.neighbours.tick(self.now).len() as u32;
+                self.neighbours.questions(self.now);
             }
         }
     }

@@ -9,7 +9,7 @@
 //! | `logs`, `lines` | how log lines are written, and what if nobody reads them |
 //!
 //! How packets, reloads and signals meet is the crate [`daemon`], what the gateway file says [`gateway`], how a command
-//! speaks with the daemon, and what is answered, [`control`], and how that is written for people and programs
+//! speaks with the daemon [`control`], what is answered [`answer`], and how that is written for people and programs
 //! [`mod@print`]. Nothing else knows the command line.
 
 pub mod cli;

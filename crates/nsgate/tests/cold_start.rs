@@ -5,10 +5,10 @@ use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use testkit::gateway_file::{GatewayFile, Rule};
-use testkit::netns;
-use testkit::process::Holdings;
-use testkit::site::Site;
+use testbed::gateway_file::{GatewayFile, Rule};
+use testbed::netns;
+use testbed::process::Holdings;
+use testbed::site::Site;
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 const RULES: usize = 1000;

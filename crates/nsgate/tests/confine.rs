@@ -4,9 +4,9 @@
 use landlock::{ABI, Access as _, AccessFs, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _};
 use std::collections::BTreeMap;
 use std::fs;
-use testkit::gateway_file::GatewayFile;
-use testkit::netns;
-use testkit::site::Site;
+use testbed::gateway_file::GatewayFile;
+use testbed::netns;
+use testbed::site::Site;
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 /// CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF.

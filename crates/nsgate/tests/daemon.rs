@@ -2,12 +2,14 @@
 #![expect(clippy::expect_used, reason = "tests")]
 
 use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
-use testkit::gateway_file::{GatewayFile, Rule};
-use testkit::netns::{available, eventually};
-use testkit::probe::Outcome;
-use testkit::site::{Daemon, PATIENCE, Site};
+use testbed::gateway_file::{GatewayFile, Rule};
+use testbed::netns::{available, eventually};
+use testbed::probe::{self, Outcome};
+use testbed::site::{Daemon, PATIENCE, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 const OUTSIDE: &str = "198.51.100.7:8080";
@@ -112,6 +114,44 @@ fn a_reload_changes_everything_or_nothing() {
     daemon.signal("HUP");
     let opened = eventually(PATIENCE, || is_answered(&site.try_tcp(&site.vm1, OUTSIDE)).then_some(()));
     assert!(opened.is_some(), "{}", daemon.log());
+}
+
+/// Service tags that tell one kind of addresses more apart than a policy may: one for each of 16 bits, and one of an address
+/// beyond those.
+fn too_many_kinds() -> Vec<(String, Vec<String>)> {
+    let bit = |bit: u8| {
+        let halves = (0..1_u32 << (15 - bit)).map(|nth| Ipv4Addr::from((2 * nth + 1) << bit));
+        (format!("Bit{bit}"), halves.map(|start| format!("{start}/{}", 32 - bit)).collect())
+    };
+    (0..16).map(bit).chain([("Beyond".into(), vec!["0.1.0.0/32".into()])]).collect()
+}
+
+#[test]
+fn a_policy_that_costs_too_much_changes_nothing() {
+    let Some(site) = site() else { return };
+    let daemon = site.start(Path::new(NSGATE), &GatewayFile::open());
+    let running = site.vm1.enter(|| TcpStream::connect(OUTSIDE)).unwrap();
+    BufReader::new(&running).read_line(&mut String::new()).unwrap();
+
+    let tags = too_many_kinds();
+    let values = tags.iter().map(|(name, prefixes)| {
+        json!({ "name": name, "id": name, "properties": {
+            "changeNumber": 1, "region": "", "regionId": 0, "platform": "Azure", "systemService": "",
+            "addressPrefixes": prefixes, "networkFeatures": ["NSG"],
+        }})
+    });
+    let file = json!({ "changeNumber": 1, "cloud": "Public", "values": values.collect::<Vec<_>>() });
+    std::fs::write(daemon.config().with_file_name("tags.json"), file.to_string()).unwrap();
+    let rules = (100..).zip(&tags).map(|(priority, (tag, _))| Rule::deny(tag, priority).from(tag));
+    let costly = GatewayFile::open().nsg("vm1", rules).with("serviceTags", json!("tags.json"));
+    let refused = daemon.reload(&costly.text());
+    assert_eq!(refused.status.code(), Some(1), "{}", stderr(&refused));
+    let why = "network security group vm1-nsg tells more than 65536 kinds of addresses or ports apart";
+    assert!(stderr(&refused).contains(why), "{}", stderr(&refused));
+    assert!(daemon.log().contains(why), "{}", daemon.log());
+    assert_eq!(daemon.ask("status")["reloads"]["refused"], 1);
+    assert_eq!(probe::returned(&running, 100_000), 100_000, "a connection goes on");
+    assert!(is_answered(&site.tcp(&site.vm3, OUTSIDE)), "and new ones come about: {}", daemon.log());
 }
 
 /// What `drops` says of denied packets: the reason, the NSG, the rule and how many.
@@ -227,7 +267,7 @@ fn an_interface_that_comes_back_is_attached_again() {
         stderr(&reloaded)
     );
 
-    testkit::netns::veth((&site.vm3, "eth0"), (&site.gateway, "vm3"));
+    testbed::netns::veth((&site.vm3, "eth0"), (&site.gateway, "vm3"));
     site.vm3.address("eth0", "10.0.2.4/24");
     site.vm3.route("default", "10.0.2.1");
     assert!(state("attached").is_some(), "{}", daemon.log());
@@ -286,7 +326,7 @@ fn an_interface_that_comes_and_goes_leaves_nothing_behind() {
     let before = descriptors(&daemon);
     for _ in 0..5 {
         site.gateway.ip("link del vm3");
-        testkit::netns::veth((&site.vm3, "eth0"), (&site.gateway, "vm3"));
+        testbed::netns::veth((&site.vm3, "eth0"), (&site.gateway, "vm3"));
         site.vm3.address("eth0", "10.0.2.4/24");
         site.vm3.route("default", "10.0.2.1");
         let guarded = eventually(PATIENCE, || {

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use gateway::{Host, Ids};
-use io::{Backend, Links as _, Ports, Reception};
+use io::{Backend, Ports, Reception};
 use packet::Time;
 use pipeline::{Engine, Settings, Shared};
 use snapshot::{Names, Snapshot};
@@ -10,10 +10,10 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use testbed::gateway_file::GatewayFile;
+use testbed::netns::{self, Namespace};
+use testbed::site::Site;
 use testkit::allocations::{Counting, asked};
-use testkit::gateway_file::GatewayFile;
-use testkit::netns::{self, Namespace};
-use testkit::site::Site;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -32,13 +32,12 @@ impl Worker {
         let find = |wanted: &io::Wanted<'_>| io::Interfaces::look().describe(wanted);
         let loaded = gateway::load(file, &mut Ids::default(), &Host::Needed(&find)).unwrap();
         let snapshot = Arc::new(Snapshot::build(&loaded.gateway, &mut Names::default()).unwrap());
-        let timeouts = flow::Timeouts::default();
-        let settings = Settings { capacity: 1_000, timeouts, seed: [1, 2], worker: 0, workers: 1 };
+        let settings = Settings { capacity: 1_000, seed: [1, 2], worker: 0, workers: 1 };
         let mut links = Ports::new().unwrap();
-        for (attachment, interface) in loaded.gateway.attachments.iter().zip(&loaded.interfaces) {
-            let interface = interface.as_ref().unwrap();
+        for (id, link) in &loaded.links {
+            let interface = link.interface.as_ref().unwrap();
             let mut opened = io::open(interface, Backend::AfPacket, Reception::Own, 1).unwrap();
-            links.put(attachment.id, opened.pop().unwrap());
+            links.put(*id, opened.pop().unwrap());
         }
         let attached = loaded.gateway.attachments.iter().map(|attachment| attachment.id).collect();
         let engine = Engine::new(snapshot, settings, Shared::new(nat::Pools::new([3, 4]), [5, 6])).unwrap();

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
-use testkit::gateway_file::GatewayFile;
-use testkit::netns::{Namespace, available, eventually};
-use testkit::probe::Outcome;
-use testkit::site::{Daemon, Setting, Site};
+use testbed::gateway_file::GatewayFile;
+use testbed::netns::{Namespace, available, eventually};
+use testbed::probe::Outcome;
+use testbed::site::{Daemon, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 const OUTSIDE: &str = "198.51.100.7:8080";
@@ -124,7 +124,7 @@ fn a_refused_reload_leaves_every_guard_as_it_was() {
     let mut earlier = start(&site, &file(&machines));
     earlier.kill();
     let daemon = start(&site, &file(&machines[..1]));
-    testkit::netns::veth((&site.gateway, "fresh"), (&site.internet, "fresh"));
+    testbed::netns::veth((&site.gateway, "fresh"), (&site.internet, "fresh"));
     let before = ["vm1", "vm2", "vm3", "eth0", "fresh"].map(|name| (name, guard(&site.gateway, name)));
     let is_guarded: Vec<_> = before.iter().map(|(_, guard)| guard.is_some()).collect();
     assert_eq!(is_guarded, [true, true, true, true, false]);
@@ -206,6 +206,25 @@ fn a_renamed_interface_keeps_its_guard_under_its_new_name() {
     let detached = daemon.reload(&file(&[nic("interface", "vm1", "vm1-nic")]).text());
     assert!(detached.status.success(), "{}", stderr(&detached));
     assert_eq!(guard(&site.gateway, "vm9"), None, "now it is the host's again");
+}
+
+#[test]
+fn a_guard_that_is_taken_off_is_back_at_once() {
+    let Some(site) = site() else { return };
+    let daemon =
+        start(&site, &file(&[nic("interface", "vm1", "vm1-nic"), nic("interface", "vm3", "vm3-nic")]));
+    let before = guard(&site.gateway, "vm3");
+    assert!(before.is_some());
+    for words in ["tc qdisc del dev vm3 clsact", "tc filter del dev vm3 ingress"] {
+        site.gateway.run(words);
+        assert!(soon(|| guard(&site.gateway, "vm3") == before), "{words}: {}", daemon.log());
+        assert!(
+            soon(|| daemon.log().contains("it was there without its guard: guarded")),
+            "{}",
+            daemon.log()
+        );
+    }
+    assert!(is_answered(&site, &site.vm3), "{}", daemon.log());
 }
 
 #[test]

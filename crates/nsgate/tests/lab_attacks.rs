@@ -4,16 +4,16 @@
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
+use testbed::gateway_file::GatewayFile;
+use testbed::probe::Outcome;
+use testbed::raw::Raw;
+use testbed::site::{Setting, Site};
 use testkit::build::{BROADCAST, arp_reply, arp_request, ipv4, ipv6};
-use testkit::gateway_file::GatewayFile;
-use testkit::probe::Outcome;
-use testkit::raw::Raw;
-use testkit::site::{Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 const VM2: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 5);
 
-testkit::on_every_setting!(who_passes_for_another_gets_nothing);
+testbed::on_every_setting!(who_passes_for_another_gets_nothing);
 
 fn who_passes_for_another_gets_nothing(setting: Setting) {
     let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };

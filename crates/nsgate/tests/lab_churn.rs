@@ -10,14 +10,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use testbed::figures::{assert_every_frame_is_counted, lost_on_wires, number, of_workers};
+use testbed::gateway_file::{GatewayFile, Rule};
+use testbed::netns::{Namespace, eventually, veth};
+use testbed::probe::{self, Outcome};
+use testbed::process::{self, Holdings};
+use testbed::raw::Raw;
+use testbed::site::{Daemon, PATIENCE, Setting, Site};
 use testkit::build::{fragments, ipv4};
-use testkit::figures::{assert_every_frame_is_counted, number, of_workers};
-use testkit::gateway_file::{GatewayFile, Rule};
-use testkit::netns::{Namespace, eventually, veth};
-use testkit::probe::{self, Outcome};
-use testkit::process::{self, Holdings};
-use testkit::raw::Raw;
-use testkit::site::{Daemon, PATIENCE, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 /// Every so long something changes.
@@ -27,10 +27,10 @@ const SECOND: Duration = Duration::from_secs(1);
 /// answer, so each fills its share slowly, over minutes. That nothing is held, `lab_heap.rs` shows.
 const KEPT_PER_THREAD: u64 = 233;
 
-testkit::on_setting!(veth_1, super::Setting::veth(1), churn);
-testkit::on_setting!(veth_2, super::Setting::veth(2), churn);
-testkit::on_setting!(tap_2, super::Setting::tap(2), churn);
-testkit::on_setting!(veth_4_handing_over, super::Setting::veth(4).handing_over(), churn);
+testbed::on_setting!(veth_1, super::Setting::veth(1), churn);
+testbed::on_setting!(veth_2, super::Setting::veth(2), churn);
+testbed::on_setting!(tap_2, super::Setting::tap(2), churn);
+testbed::on_setting!(veth_4_handing_over, super::Setting::veth(4).handing_over(), churn);
 
 /// Where vm3 serves by IPv6.
 const SIX: &str = "[fd00:a:0:2::4]:85";
@@ -216,18 +216,6 @@ fn send_pieces(site: &Site, wire: &Raw, step: u64) {
     }
 }
 
-/// What found no room on its way from or to a machine that stays: at a machine's own end, in a ring, between workers.
-fn lost(site: &Site, status: &Value) -> u64 {
-    let stay = |one: &&Value| one["interface"] != "vm2";
-    let rings = status["attachments"].as_array().unwrap().iter().filter(stay);
-    let rings: u64 = rings.map(|one| number(one, "/ringDrops")).sum();
-    let machines = site.wired().into_iter().filter(|(_, name)| *name != "vm2");
-    let dropped = |machine: &Namespace| -> u64 {
-        machine.run("cat /sys/class/net/eth0/statistics/tx_dropped").trim().parse().unwrap()
-    };
-    rings + of_workers(status, "lostBetween") + machines.map(|(machine, _)| dropped(machine)).sum::<u64>()
-}
-
 /// Warnings about `vm2` are expected, and of a ring that was full, of which the frames are counted; anything else that is
 /// worse than information is not.
 fn unexpected(log: &str) -> Vec<&str> {
@@ -289,15 +277,16 @@ fn churn(setting: Setting) {
     assert!(eventually(Duration::from_secs(10), reaches_all).is_some(), "vm2 is back: {}", daemon.log());
     assert_all_is_over(&daemon, begin, &samples);
     assert_eq!(unexpected(&daemon.log()), Vec::<&str>::new());
-    // Each frame that this host had no time for may have been one try's.
+    // Each frame that this host had no time for may have been one try's, but most tries lose none.
     let status = daemon.ask("status");
-    let lost = lost(&site, &status);
+    let lost = lost_on_wires(&site, &status, &["vm1", "vm3", "eth0"]) + of_workers(&status, "lostBetween");
     for tries in [&traffic.outward, &traffic.between, &traffic.datagrams, &traffic.pings, &traffic.six] {
-        assert!(tries.done.load(Ordering::Relaxed) > span().as_secs(), "hardly any traffic");
-        let (failed, last) = (tries.failed.load(Ordering::Relaxed), tries.last.lock().unwrap());
+        let (done, failed) = (tries.done.load(Ordering::Relaxed), tries.failed.load(Ordering::Relaxed));
+        assert!(done > span().as_secs(), "hardly any traffic");
+        let last = tries.last.lock().unwrap();
         assert!(
-            failed <= lost,
-            "{failed} failed of what has nothing to do with vm2, {lost} frames were lost: {last}\n{status:#}"
+            failed <= lost.min(done / 4),
+            "{failed} failed of {done} that have nothing to do with vm2, {lost} frames were lost: {last}\n{status:#}"
         );
     }
     let reached = traffic.to_the_flapping.failed.load(Ordering::Relaxed);

@@ -4,13 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::net::UdpSocket;
-use testkit::figures::{Wirewise, assert_every_frame_is_counted};
-use testkit::gateway_file::{GatewayFile, Rule};
-use testkit::site::{Setting, Site};
+use testbed::figures::{Wirewise, assert_every_frame_is_counted};
+use testbed::gateway_file::{GatewayFile, Rule};
+use testbed::site::{Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-testkit::on_every_setting!(the_kernel_has_counted_the_same);
+testbed::on_every_setting!(the_kernel_has_counted_the_same);
 
 const ROUNDS: u64 = 300;
 const PINGS: u64 = 20;

@@ -2,15 +2,15 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::net::UdpSocket;
+use testbed::gateway_file::GatewayFile;
+use testbed::probe::{self, Outcome};
+use testbed::raw::Raw;
+use testbed::site::{PATIENCE, Setting, Site};
 use testkit::build::{fragments, ipv4};
-use testkit::gateway_file::GatewayFile;
-use testkit::probe::{self, Outcome};
-use testkit::raw::Raw;
-use testkit::site::{PATIENCE, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-testkit::on_every_setting!(
+testbed::on_every_setting!(
     a_closed_port_refuses_through_snat,
     errors_from_outside_reach_flows_of_an_own_public_address,
     a_large_ping_is_answered_through_snat,
@@ -19,14 +19,14 @@ testkit::on_every_setting!(
     a_spoofed_source_is_dropped_and_named
 );
 // The host narrows an interface of its own; a TAP device's is its machine's.
-testkit::on_setting!(narrow_veth_1, testkit::site::Setting::veth(1), a_narrow_link_is_told_and_tcp_adapts);
-testkit::on_setting!(narrow_veth_4, testkit::site::Setting::veth(4), a_narrow_link_is_told_and_tcp_adapts);
-testkit::on_setting!(
+testbed::on_setting!(narrow_veth_1, testbed::site::Setting::veth(1), a_narrow_link_is_told_and_tcp_adapts);
+testbed::on_setting!(narrow_veth_4, testbed::site::Setting::veth(4), a_narrow_link_is_told_and_tcp_adapts);
+testbed::on_setting!(
     narrow_tap_and_veth_2,
-    testkit::site::Setting::tap_and_veth(2),
+    testbed::site::Setting::tap_and_veth(2),
     a_narrow_link_is_told_and_tcp_adapts
 );
-testkit::on_setting!(narrow_pnet, testkit::site::Setting::pnet(), a_narrow_link_is_told_and_tcp_adapts);
+testbed::on_setting!(narrow_pnet, testbed::site::Setting::pnet(), a_narrow_link_is_told_and_tcp_adapts);
 
 fn a_closed_port_refuses_through_snat(setting: Setting) {
     let Some((site, _daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
@@ -67,7 +67,7 @@ fn errors_from_outside_reach_flows_of_an_own_public_address(setting: Setting) {
 }
 
 fn a_narrow_link_is_told_and_tcp_adapts(setting: Setting) {
-    if !testkit::netns::available() {
+    if !testbed::netns::available() {
         return;
     }
     let site = Site::set(setting);

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
+use testbed::gateway_file::{GatewayFile, Rule};
+use testbed::netns::{eventually, veth};
+use testbed::site::{Daemon, PATIENCE, Setting, Site, Wires};
 use testkit::allocations::{self, Counting};
-use testkit::gateway_file::{GatewayFile, Rule};
-use testkit::netns::{eventually, veth};
-use testkit::site::{Daemon, PATIENCE, Setting, Site, Wires};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

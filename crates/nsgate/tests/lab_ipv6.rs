@@ -2,28 +2,28 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::time::Duration;
-use testkit::gateway_file::{GatewayFile, Rule};
-use testkit::netns::{Namespace, eventually};
-use testkit::probe::Outcome;
-use testkit::site::{Setting, Site};
+use testbed::gateway_file::{GatewayFile, Rule};
+use testbed::netns::{Namespace, eventually};
+use testbed::probe::Outcome;
+use testbed::site::{Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-testkit::on_every_setting!(
+testbed::on_every_setting!(
     machines_reach_each_other_as_the_rules_say,
     a_public_address_of_its_own_works_both_ways_and_none_is_shared,
     large_packets_pass_in_fragments,
     a_machine_that_never_spoke_is_found
 );
 // The host narrows an interface of its own; a TAP device's is its machine's.
-testkit::on_setting!(narrow_veth_1, testkit::site::Setting::veth(1), errors_name_the_hop_and_the_size);
-testkit::on_setting!(narrow_veth_4, testkit::site::Setting::veth(4), errors_name_the_hop_and_the_size);
-testkit::on_setting!(
+testbed::on_setting!(narrow_veth_1, testbed::site::Setting::veth(1), errors_name_the_hop_and_the_size);
+testbed::on_setting!(narrow_veth_4, testbed::site::Setting::veth(4), errors_name_the_hop_and_the_size);
+testbed::on_setting!(
     narrow_tap_and_veth_2,
-    testkit::site::Setting::tap_and_veth(2),
+    testbed::site::Setting::tap_and_veth(2),
     errors_name_the_hop_and_the_size
 );
-testkit::on_setting!(narrow_pnet, testkit::site::Setting::pnet(), errors_name_the_hop_and_the_size);
+testbed::on_setting!(narrow_pnet, testbed::site::Setting::pnet(), errors_name_the_hop_and_the_size);
 
 const VM1: &str = "fd00:a:0:1::4";
 const VM2: &str = "fd00:a:0:1::5";
@@ -99,7 +99,7 @@ fn a_public_address_of_its_own_works_both_ways_and_none_is_shared(setting: Setti
 }
 
 fn errors_name_the_hop_and_the_size(setting: Setting) {
-    if !testkit::netns::available() {
+    if !testbed::netns::available() {
         return;
     }
     let site = Site::set(setting).dual_stack();

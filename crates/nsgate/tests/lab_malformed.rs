@@ -5,16 +5,16 @@
 use std::net::Ipv6Addr;
 use std::ops::Range;
 use std::time::Duration;
+use testbed::gateway_file::GatewayFile;
+use testbed::netns::eventually;
+use testbed::raw::Raw;
+use testbed::site::{Daemon, PATIENCE, Setting, Site};
 use testkit::build::{Draft, Layer, ethernet, fragments, ipv4, ipv6};
-use testkit::gateway_file::GatewayFile;
-use testkit::netns::eventually;
-use testkit::raw::Raw;
-use testkit::site::{Daemon, PATIENCE, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
 // The portable backend cannot tell a frame that is shorter than it says from one that it has cut, and loses both unread.
-testkit::on_rings_and_taps!(
+testbed::on_rings_and_taps!(
     what_is_cut_short_goes_nowhere,
     lies_about_lengths_go_nowhere,
     what_azure_does_not_carry_goes_nowhere,
@@ -24,7 +24,7 @@ testkit::on_rings_and_taps!(
     ipv6_fragments_that_hide_something_go_nowhere,
     every_frame_received_ends_in_one_counter
 );
-testkit::on_setting!(
+testbed::on_setting!(
     pnet,
     super::Setting::pnet(),
     lies_about_lengths_go_nowhere,

@@ -14,14 +14,14 @@
 use serde_json::{Value, json};
 use std::path::Path;
 use std::thread;
-use testkit::gateway_file::GatewayFile;
-use testkit::netns::{Namespace, available, veth};
-use testkit::probe::Outcome;
-use testkit::site::{Daemon, Setting, Site};
+use testbed::gateway_file::GatewayFile;
+use testbed::netns::{Namespace, available, veth};
+use testbed::probe::Outcome;
+use testbed::site::{Daemon, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-testkit::on_every_setting!(
+testbed::on_every_setting!(
     machines_of_a_segment_share_an_interface,
     an_office_reaches_private_addresses_and_nothing_else,
     peers_reach_each_other_and_twins_do_not_mix,

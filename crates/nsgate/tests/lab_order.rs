@@ -9,41 +9,42 @@
 use nix::sys::socket::{setsockopt, sockopt};
 use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
+use std::ops::Range;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use testkit::figures::{assert_every_frame_is_counted, lost, of_workers};
-use testkit::flood::keep_on;
-use testkit::gateway_file::GatewayFile;
-use testkit::netns::Namespace;
-use testkit::site::{Daemon, Setting, Site};
+use testbed::figures::{assert_every_frame_is_counted, lost_anywhere, of_workers};
+use testbed::flood::keep_on;
+use testbed::gateway_file::GatewayFile;
+use testbed::netns::Namespace;
+use testbed::site::{Daemon, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-testkit::on_setting!(veth_2, super::Setting::veth(2), nothing_overtakes, what_waits_is_not_overtaken);
-testkit::on_setting!(veth_4, super::Setting::veth(4), nothing_overtakes, what_waits_is_not_overtaken);
-testkit::on_setting!(
+testbed::on_setting!(veth_2, super::Setting::veth(2), nothing_overtakes, what_waits_is_not_overtaken);
+testbed::on_setting!(veth_4, super::Setting::veth(4), nothing_overtakes, what_waits_is_not_overtaken);
+testbed::on_setting!(
     veth_2_handing_over,
     super::Setting::veth(2).handing_over(),
     nothing_overtakes,
     what_waits_is_not_overtaken
 );
-testkit::on_setting!(
+testbed::on_setting!(
     veth_4_handing_over,
     super::Setting::veth(4).handing_over(),
     nothing_overtakes,
     what_waits_is_not_overtaken
 );
-testkit::on_setting!(tap_2, super::Setting::tap(2), nothing_overtakes, what_waits_is_not_overtaken);
-testkit::on_setting!(tap_4, super::Setting::tap(4), nothing_overtakes, what_waits_is_not_overtaken);
-testkit::on_setting!(
+testbed::on_setting!(tap_2, super::Setting::tap(2), nothing_overtakes, what_waits_is_not_overtaken);
+testbed::on_setting!(tap_4, super::Setting::tap(4), nothing_overtakes, what_waits_is_not_overtaken);
+testbed::on_setting!(
     tap_2_handing_over,
     super::Setting::tap(2).handing_over(),
     nothing_overtakes,
     what_waits_is_not_overtaken
 );
-testkit::on_setting!(
+testbed::on_setting!(
     tap_4_handing_over,
     super::Setting::tap(4).handing_over(),
     nothing_overtakes,
@@ -67,10 +68,17 @@ const WARM: Load = Load { flows: 128, each: 512, burst: 32, late: Duration::from
 /// All of it may be on its way at once; much of it finds no place to wait.
 const COLD: Load = Load { flows: 4, each: 128, burst: 1, late: Duration::from_millis(20) };
 
+/// The next hops of each round, by the last part of their addresses: those of the round before are known already.
+const NEXT_HOPS: [Range<u8>; 2] = [128..192, 192..255];
+
 /// The most of one machine that may be on its way there and back, so that rings and queues have room.
 const WINDOW: u64 = 512;
-/// One of so many datagrams may be lost.
+/// What is on its way so long before anything has come back is lost: a busy host may leave the gateway no time meanwhile.
+const FIRST: Duration = Duration::from_secs(2);
+/// One of so many datagrams may be lost where nobody counts it.
 const BOUND: u64 = 100;
+/// How often it is tried anew where this host has lost most of the datagrams, of which nothing can be said.
+const ROUNDS: u8 = 3;
 /// Longer than the daemon takes to look after packets that nobody lets go.
 const QUIET: Duration = Duration::from_millis(300);
 
@@ -108,6 +116,13 @@ struct Exchange {
     flows: usize,
 }
 
+impl Exchange {
+    fn assert_nothing_was_overtaken(&self) {
+        assert_eq!(self.there.overtaken, 0, "of {} at the far side", self.there.count);
+        assert_eq!(self.back.overtaken, 0, "of {} on the way back", self.back.count);
+    }
+}
+
 /// The site with the daemon, where there are two processors for its two machines.
 fn site(setting: Setting) -> Option<(Site, Daemon)> {
     if thread::available_parallelism().is_ok_and(|processors| processors.get() < 2) {
@@ -119,60 +134,78 @@ fn site(setting: Setting) -> Option<(Site, Daemon)> {
 
 fn nothing_overtakes(setting: Setting) {
     let Some((site, daemon)) = site(setting) else { return };
-    let server = serve(&site, "198.51.100.1:7");
     // Everybody knows their next hop.
     for machine in [&site.vm1, &site.vm3] {
         assert!(site.ping(machine, "198.51.100.1"));
     }
-    let Exchange { sent, there, back, flows } = exchange(&site, &[server], WARM);
-    eprintln!("{setting:?}: {sent} sent, {} arrived, {} came back", there.count, back.count);
-    assert_eq!(there.overtaken, 0, "of {} at the far side", there.count);
-    assert_eq!(back.overtaken, 0, "of {} on the way back", back.count);
-    assert_eq!(flows, 2 * WARM.flows, "every flow keeps its port, and none shares it");
-    let status = daemon.ask("status");
-    let known = there.count + lost(&status);
-    assert!(known >= sent - sent / BOUND, "{} of {sent} arrived: {status:#}", there.count);
-    assert!(
-        back.count + lost(&status) >= there.count - sent / BOUND,
-        "{} of {} came back: {status:#}",
-        back.count,
-        there.count
-    );
-    assert_was_shared(&daemon, setting, sent);
+    let mut arrived = 0;
+    let flowed = (1..=ROUNDS).any(|round| {
+        let before = lost_anywhere(&site, &daemon.ask("status"));
+        // What comes late from the round before finds nobody.
+        let server = serve(&site, &format!("198.51.100.{round}:7"));
+        let exchange = exchange(&site, &[server], WARM);
+        let Exchange { sent, there, back, flows } = &exchange;
+        eprintln!("{setting:?}: {sent} sent, {} arrived, {} came back", there.count, back.count);
+        exchange.assert_nothing_was_overtaken();
+        assert_eq!(*flows, 2 * WARM.flows, "every flow keeps its port, and none shares it");
+        let status = daemon.ask("status");
+        let lost = lost_anywhere(&site, &status) - before;
+        assert!(there.count + lost >= sent - sent / BOUND, "{} of {sent} arrived: {status:#}", there.count);
+        assert!(
+            back.count + lost >= there.count - sent / BOUND,
+            "{} of {} came back: {status:#}",
+            back.count,
+            there.count
+        );
+        arrived += there.count + back.count;
+        there.count >= sent / 2 && back.count >= sent / 2
+    });
+    assert!(flowed, "hardly anything arrives: {:#}", daemon.ask("status"));
+    assert_was_shared(&daemon, setting, arrived);
 }
 
 /// Each far end is a next hop of its own, which the gateway does not know when the first datagrams for it come.
 fn what_waits_is_not_overtaken(setting: Setting) {
     let Some((site, daemon)) = site(setting) else { return };
     site.internet.ip("route replace local 203.0.113.128/25 dev lo");
-    let servers: Vec<_> = (129..209).map(|nth| serve(&site, &format!("203.0.113.{nth}:7"))).collect();
     know(&site.vm1, "10.0.1.1", site.gateway_mac("vm1"));
     know(&site.vm3, "10.0.2.1", site.gateway_mac("vm3"));
     know(&site.internet, "203.0.113.10", site.gateway_mac("eth0"));
-    let Exchange { sent, there, back, .. } = exchange(&site, &servers, COLD);
-    let found_no_place = daemon.dropped("neighbours-full", "", "");
-    eprintln!(
-        "{setting:?}: {sent} sent, {} arrived, {found_no_place} found no place to wait, {} came back",
-        there.count, back.count
-    );
-    assert_eq!(there.overtaken, 0, "of {} at the far side", there.count);
-    assert_eq!(back.overtaken, 0, "of {} on the way back", back.count);
-    let status = daemon.ask("status");
-    let known = there.count + found_no_place + lost(&status);
-    assert!(known >= sent - sent / BOUND, "{known} of {sent}: {status:#}");
-    // It was a test of what it says: some waited, so many that others found no place, and many more came after them.
-    assert!(found_no_place > 0 && there.count > sent / 16, "{:#}", daemon.ask("status"));
-    assert_was_shared(&daemon, setting, there.count);
+    let mut arrived = 0;
+    let flowed = NEXT_HOPS.into_iter().any(|next_hops| {
+        let before = lost_anywhere(&site, &daemon.ask("status"));
+        let found_no_place = || daemon.dropped("neighbours-full", "", "");
+        let places_before = found_no_place();
+        let servers: Vec<_> = next_hops.map(|last| serve(&site, &format!("203.0.113.{last}:7"))).collect();
+        let exchange = exchange(&site, &servers, COLD);
+        let Exchange { sent, there, back, .. } = &exchange;
+        let found_no_place = found_no_place() - places_before;
+        eprintln!(
+            "{setting:?}: {sent} sent, {} arrived, {found_no_place} found no place to wait, {} came back",
+            there.count, back.count
+        );
+        exchange.assert_nothing_was_overtaken();
+        let status = daemon.ask("status");
+        let known = there.count + found_no_place + lost_anywhere(&site, &status) - before;
+        assert!(known >= sent - sent / BOUND, "{known} of {sent}: {status:#}");
+        // Some waited, so many that others found no place.
+        assert!(found_no_place > 0, "{status:#}");
+        arrived += there.count + back.count;
+        // Many more came after them, and were answered.
+        there.count > sent / 16 && back.count >= there.count / 2
+    });
+    assert!(flowed, "hardly anything arrives: {:#}", daemon.ask("status"));
+    assert_was_shared(&daemon, setting, arrived);
 }
 
-/// Asserts that every worker had a part in it, and that every frame was handed over where it was to be.
-fn assert_was_shared(daemon: &Daemon, setting: Setting, sent: u64) {
+/// Asserts that every worker had a part in it, and that whatever arrived had been handed over where it was to be.
+fn assert_was_shared(daemon: &Daemon, setting: Setting, arrived: u64) {
     let status = daemon.ask("status");
     let busy =
         status["eachWorker"].as_array().unwrap().iter().filter(|one| one["received"].as_u64() > Some(0));
     assert_eq!(busy.count(), setting.workers.unwrap(), "{status:#}");
-    let handed_over = of_workers(&status, "handedOver");
-    assert!(!setting.hand_off || handed_over >= sent, "{handed_over} handed over: {status:#}");
+    let taken_over = of_workers(&status, "takenOver");
+    assert!(!setting.hand_off || taken_over >= arrived, "{taken_over} of {arrived} taken over: {status:#}");
     assert_every_frame_is_counted(daemon);
 }
 
@@ -275,7 +308,7 @@ impl Sender {
         self.received
     }
 
-    /// Takes answers until fewer are out. What is out when none has come for so long is lost.
+    /// Takes answers until fewer are out. What is out when none has come for so long is lost; the first one may take longer.
     fn wait_below(&mut self, most: u64, late: Duration) {
         let mut since = Instant::now();
         while self.out >= most {
@@ -290,6 +323,7 @@ impl Sender {
             if came > 0 {
                 since = Instant::now();
             }
+            let late = if self.received.count == 0 { late.max(FIRST) } else { late };
             // One that was given up may still come.
             self.out = if since.elapsed() > late { 0 } else { self.out.saturating_sub(came) };
         }

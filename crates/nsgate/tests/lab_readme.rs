@@ -3,9 +3,9 @@
 
 use std::fs;
 use std::path::Path;
-use testkit::netns;
-use testkit::probe::Outcome;
-use testkit::site::Site;
+use testbed::netns;
+use testbed::probe::Outcome;
+use testbed::site::Site;
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 

@@ -4,30 +4,30 @@ use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
-use testkit::gateway_file::GatewayFile;
-use testkit::netns::Namespace;
-use testkit::probe::Outcome;
-use testkit::raw::Raw;
-use testkit::site::{Daemon, Setting, Site};
+use testbed::gateway_file::GatewayFile;
+use testbed::netns::Namespace;
+use testbed::probe::Outcome;
+use testbed::raw::Raw;
+use testbed::site::{Daemon, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-testkit::on_veth!(
+testbed::on_veth!(
     the_host_and_its_machines_reach_the_internet,
     the_host_is_reached_as_ever,
     the_hosts_stack_resets_no_machines_connection,
     errors_reach_whom_they_are_about
 );
 // On TAP the host would have no interface for its address.
-testkit::on_taps_and_veth!(
+testbed::on_taps_and_veth!(
     the_host_and_its_machines_reach_the_internet,
     the_host_is_reached_as_ever,
     the_hosts_stack_resets_no_machines_connection,
     errors_reach_whom_they_are_about
 );
-testkit::on_setting!(
+testbed::on_setting!(
     pnet,
-    testkit::site::Setting::pnet(),
+    testbed::site::Setting::pnet(),
     the_host_and_its_machines_reach_the_internet,
     the_host_is_reached_as_ever,
     the_hosts_stack_resets_no_machines_connection,
@@ -41,7 +41,7 @@ const LENT: RangeInclusive<u16> = 61_000..=65_535;
 
 /// The site whose gateway host holds the only public address.
 fn site(setting: Setting) -> Option<(Site, Daemon)> {
-    if !testkit::netns::available() {
+    if !testbed::netns::available() {
         return None;
     }
     let site = Site::set(setting);

@@ -8,9 +8,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use testkit::gateway_file::GatewayFile;
-use testkit::netns::{self, eventually};
-use testkit::site::{Daemon, Site};
+use testbed::gateway_file::GatewayFile;
+use testbed::netns::{self, eventually};
+use testbed::site::{Daemon, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 const WORKERS: usize = 2;
@@ -99,6 +99,11 @@ fn bound(site: &Site) -> Vec<u32> {
     // After the address, the references, the type and the protocol.
     let number = |line: &str| line.split_whitespace().nth(4)?.parse().ok();
     sockets.lines().filter_map(number).collect()
+}
+
+/// The kernel's number for an interface of the gateway's.
+fn number(site: &Site, name: &str) -> u32 {
+    site.gateway.run(&format!("cat /sys/class/net/{name}/ifindex")).trim().parse().unwrap()
 }
 
 fn start(site: &Site, file: &GatewayFile) -> Daemon {
@@ -206,6 +211,26 @@ fn a_hundred_interfaces_that_return_at_once_are_all_guarded_before_one_is_opened
 
 #[test]
 fn an_interface_that_is_made_anew_in_the_middle_of_a_reload_is_guarded_meanwhile() {
+    is_guarded_while_others_are_opened(|site| {
+        let lines = "link delete m0\nlink add m0 type veth peer name p0\nlink set m0 up\nlink set p0 up\n";
+        ip_batch(site, lines);
+    });
+}
+
+/// The kernel lets it have its number again, and has closed its sockets and taken its guard off.
+#[test]
+fn an_interface_that_leaves_and_returns_in_the_middle_of_a_reload_is_guarded_meanwhile() {
+    is_guarded_while_others_are_opened(|site| {
+        let before = number(site, "m0");
+        site.gateway.ip(&format!("link set m0 netns {}", site.vm3.name()));
+        site.vm3.ip(&format!("link set m0 netns {}", site.gateway.name()));
+        site.gateway.ip("link set m0 up");
+        assert_eq!(number(site, "m0"), before);
+    });
+}
+
+/// What becomes of the first interface is heard with others left to open.
+fn is_guarded_while_others_are_opened(happens: impl Fn(&Site)) {
     let _turn = turn();
     let Some(site) = site() else { return };
     let daemon = start(&site, &file("interface", 1));
@@ -213,9 +238,8 @@ fn an_interface_that_is_made_anew_in_the_middle_of_a_reload_is_guarded_meanwhile
     daemon.signal("HUP");
     let begun = eventually(OPENING, || (bound(&site).len() > 2 * WORKERS).then_some(()));
     assert!(begun.is_some(), "{}", daemon.log());
-    // It hears of this with interfaces left to open.
     daemon.signal("STOP");
-    ip_batch(&site, "link delete m0\nlink add m0 type veth peer name p0\nlink set m0 up\nlink set p0 up\n");
+    happens(&site);
     daemon.signal("CONT");
     let loaded = "INFO reloaded";
     assert!(
@@ -225,8 +249,12 @@ fn an_interface_that_is_made_anew_in_the_middle_of_a_reload_is_guarded_meanwhile
     );
     let log = daemon.log();
     let (before, _) = log.split_once(loaded).unwrap();
-    assert!(before.contains("made anew in the middle of a change: guarded"), "{log}");
-    let is_attached = || daemon.ask("status")["attachments"][0]["state"] == "attached";
+    assert!(before.contains("it was there without its guard: guarded"), "{log}");
+    let m0 = number(&site, "m0");
+    let is_attached = || {
+        let rings = bound(&site).into_iter().filter(|number| *number == m0).count();
+        rings == WORKERS && daemon.ask("status")["attachments"][0]["state"] == "attached"
+    };
     assert!(eventually(OPENING, || is_attached().then_some(())).is_some(), "{}", daemon.log());
     assert_eq!(guarded(&site), MANY);
 }

@@ -5,15 +5,15 @@ use serde_json::json;
 use std::net::UdpSocket;
 use std::path::Path;
 use std::time::Duration;
-use testkit::figures::{assert_every_frame_is_counted, ended};
-use testkit::gateway_file::GatewayFile;
-use testkit::netns::{Namespace, available, eventually};
-use testkit::site::{Daemon, PATIENCE, Setting, Site};
+use testbed::figures::{assert_every_frame_is_counted, ended};
+use testbed::gateway_file::GatewayFile;
+use testbed::netns::{Namespace, available, eventually};
+use testbed::site::{Daemon, PATIENCE, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 const OUTSIDE: &str = "198.51.100.7:8080";
 
-testkit::on_taps!(
+testbed::on_taps!(
     a_device_that_is_down_gets_nothing_and_is_back_when_it_is_up,
     a_new_hardware_address_of_a_machine_is_followed,
     a_device_may_have_any_mtu
@@ -159,7 +159,7 @@ fn a_persistent_tap_device_outlives_the_daemon_and_is_taken_again() {
     site.serve(&site.internet, 8080);
     site.gateway.ip("tuntap add dev vm2 mode tap multi_queue");
     site.gateway.ip("link add lan type bridge");
-    testkit::netns::veth((&site.vm2, "eth0"), (&site.gateway, "port"));
+    testbed::netns::veth((&site.vm2, "eth0"), (&site.gateway, "port"));
     for port in ["vm2", "port"] {
         site.gateway.ip(&format!("link set {port} master lan up"));
     }

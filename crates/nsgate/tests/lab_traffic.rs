@@ -3,16 +3,16 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
+use testbed::gateway_file::{GatewayFile, Rule};
+use testbed::netns::Namespace;
+use testbed::probe::{self, Outcome, PingEar};
+use testbed::raw::Raw;
+use testbed::site::{PATIENCE, Setting, Site};
 use testkit::build::{arp_request, ipv4};
-use testkit::gateway_file::{GatewayFile, Rule};
-use testkit::netns::Namespace;
-use testkit::probe::{self, Outcome, PingEar};
-use testkit::raw::Raw;
-use testkit::site::{PATIENCE, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-testkit::on_every_setting!(
+testbed::on_every_setting!(
     machines_share_a_public_address,
     an_own_public_address_is_kept_going_out_with_its_ports,
     an_own_public_address_is_reached_from_outside,

@@ -7,12 +7,12 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
-use testkit::gateway_file::GatewayFile;
-use testkit::site::{Setting, Site};
+use testbed::gateway_file::GatewayFile;
+use testbed::site::{Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 
-testkit::on_every_setting!(a_hundred_megabytes_each_way_at_once_arrive_unchanged);
+testbed::on_every_setting!(a_hundred_megabytes_each_way_at_once_arrive_unchanged);
 const LENGTH: usize = 100 << 20;
 
 /// Sends `LENGTH` bytes that follow from `seed` and gives back their checksum.

@@ -4,8 +4,8 @@
 
 use serde_json::{Value, json};
 use std::fs;
-use testkit::gateway_file::{GatewayFile, Rule};
-use testkit::site::Site;
+use testbed::gateway_file::{GatewayFile, Rule};
+use testbed::site::Site;
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 /// Two servers in the internet.

@@ -15,9 +15,9 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
-use testkit::gateway_file::{GatewayFile, Rule};
-use testkit::netns::{self, Process, eventually};
-use testkit::site::{Daemon, Setting, Site};
+use testbed::gateway_file::{GatewayFile, Rule};
+use testbed::netns::{self, Process, eventually};
+use testbed::site::{Daemon, Setting, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 

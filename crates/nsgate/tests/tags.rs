@@ -6,9 +6,9 @@ use std::fs;
 use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::time::Duration;
-use testkit::gateway_file::{GatewayFile, Rule};
-use testkit::netns::eventually;
-use testkit::site::{Daemon, Site};
+use testbed::gateway_file::{GatewayFile, Rule};
+use testbed::netns::eventually;
+use testbed::site::{Daemon, Site};
 
 const NSGATE: &str = env!("CARGO_BIN_EXE_nsgate");
 const SOON: Duration = Duration::from_secs(15);

@@ -11,14 +11,10 @@ pub struct Protocol(pub u8);
 impl Protocol {
     /// ICMP for IPv4.
     pub const ICMP: Self = Self(1);
-    /// IPv4 in IP.
-    pub const IPIP: Self = Self(4);
     /// TCP.
     pub const TCP: Self = Self(6);
     /// UDP.
     pub const UDP: Self = Self(17);
-    /// Generic routing encapsulation.
-    pub const GRE: Self = Self(47);
     /// Encapsulating security payload.
     pub const ESP: Self = Self(50);
     /// Authentication header.

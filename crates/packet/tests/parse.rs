@@ -187,13 +187,15 @@ fn other_kinds_of_frame_are_told_apart() {
 }
 
 #[test]
-fn options_that_contradict_themselves_end_the_search() {
-    for options in [[68, 0, 0, 0], [68, 1, 131, 3], [7, 255, 0, 0], [1, 1, 1, 68], [0, 131, 3, 4]] {
-        let frame = ipv4("10.0.1.4", "10.0.2.4").ip_options(&options).udp(1, 2).bytes();
-        let _ = parse(&frame);
+fn options_lie_within_the_header() {
+    let with =
+        |options: &[u8]| parse(&ipv4("10.0.1.4", "10.0.2.4").ip_options(options).udp(1, 2).bytes()).err();
+    for options in [[68, 0, 0, 0], [68, 1, 131, 3], [7, 255, 0, 0], [1, 1, 1, 68], [1, 7, 4, 0]] {
+        assert_eq!(with(&options), Some(Malformed::IpHeader), "{options:?}");
     }
-    let ended = ipv4("10.0.1.4", "10.0.2.4").ip_options(&[0, 131, 3, 4]).udp(1, 2).bytes();
-    assert!(matches!(parse(&ended), Ok(Parsed::Ip(_))), "behind the end of the list there are no options");
+    for options in [[7, 4, 0, 0], [1, 7, 3, 0], [1, 1, 7, 2], [0, 131, 3, 4], [0, 7, 255, 0]] {
+        assert_eq!(with(&options), None, "{options:?}: behind the end of the list there are no options");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The checks that every packet passes before anybody asks what it is for.
+//! Checks of one packet by itself or beside what is known of its flow; `path.rs` says which packets pass which, and when.
 
 use crate::Action;
 use crate::DropReason;
@@ -80,6 +80,9 @@ pub(crate) fn source(link: &Link, bytes: &[u8], packet: &Packet) -> Result<(), D
     if !packet.source.is_v4() && packet.source.is_link_local() {
         return Err(DropReason::LinkLocal);
     }
+    // An error may come from a router between us and the far side, whose own links are anybody's (RFC 5508, REQ-5).
+    let is_error =
+        || matches!(packet.transport, Transport::IcmpError { .. }) && !never_a_source(packet.source);
     match &link.behind {
         Behind::Nics { addresses, enforced_mac, .. } => {
             if enforced_mac.is_some_and(|mac| bytes.get(6..12) != Some(&mac)) {
@@ -93,24 +96,23 @@ pub(crate) fn source(link: &Link, bytes: &[u8], packet: &Packet) -> Result<(), D
         // From the link itself come its routers' errors, and pings.
         Behind::OnPremises { outside, sources } => {
             let theirs = sources.find(packet.source) == Some(true) || outside.is_near(packet.source);
-            if theirs { Ok(()) } else { Err(DropReason::SpoofedSource) }
+            if theirs || is_error() { Ok(()) } else { Err(DropReason::SpoofedSource) }
         }
         Behind::Internet(outside) => {
-            if !is_outside(packet.source) {
-                // An error may come from a router between us and the far side, whose own links are private (RFC 5508, REQ-5).
-                let error = matches!(packet.transport, Transport::IcmpError { .. });
-                if never_a_source(packet.source) || !(error || outside.is_near(packet.source)) {
-                    return Err(DropReason::Martian);
-                }
+            let is_near = || outside.is_near(packet.source) && !never_a_source(packet.source);
+            if is_outside(packet.source) || is_near() || is_error() {
+                Ok(())
+            } else {
+                Err(DropReason::Martian)
             }
-            Ok(())
         }
     }
 }
 
 /// Whether somebody outside uses an address of ours as its own.
 ///
-/// Asked of what belongs to no flow yet: what a flow's far end sends has been let through by this or was asked for.
+/// Asked of what belongs to no flow yet: what a flow's far end sends has been let through by this or was asked for. A router
+/// between us and the far end may have any address, and where that is one of ours its errors go on under that end's.
 pub(crate) fn not_ours(snapshot: &Snapshot, link: &Link, source: Address) -> Result<(), DropReason> {
     let ours = match &link.behind {
         Behind::Nics { .. } => false,

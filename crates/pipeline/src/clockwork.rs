@@ -5,7 +5,6 @@ use crate::engine::{Action, Engine};
 use crate::shared::ROUND;
 use crate::{DropReason, Ending};
 use nat::{Lease, PoolKey};
-use neighbour::Chore;
 use packet::{AttachmentId, FlowKey, Time};
 use snapshot::Snapshot;
 use std::sync::Arc;
@@ -22,9 +21,18 @@ impl Engine {
         self.expire(now);
         self.sweep();
         self.look_after_waiting(now);
-        if !self.shared.round_is_due(now) {
-            return;
+        if self.shared.round_is_due(now) {
+            self.go_round(now);
         }
+        if self.is_asking {
+            let questions = self.shared.neighbours.questions(now);
+            self.is_asking = !questions.is_empty();
+            questions.into_iter().for_each(|it| self.ask(it.on, it.target, it.known));
+        }
+    }
+
+    /// Looks after neighbours and fragments, for all workers.
+    fn go_round(&mut self, now: Time) {
         let late = self.shared.fragments().tick(now);
         for held in late {
             // The host has it too, and may have all of it.
@@ -34,21 +42,15 @@ impl Engine {
             };
             self.counters.end(ending, held.bytes.len());
         }
-        for chore in self.shared.neighbours.tick(now) {
-            match chore {
-                Chore::Ask { on, target, known } => self.ask(on, target, known),
-                Chore::GiveUp(waited) => {
-                    for waiting in waited {
-                        self.counters.end(Ending::Dropped(DropReason::NoNeighbour), waiting.bytes.len());
-                    }
-                }
-            }
+        for waiting in self.shared.neighbours.tick(now) {
+            self.counters.end(Ending::Dropped(DropReason::NoNeighbour), waiting.bytes.len());
         }
+        self.is_asking = true;
     }
 
     /// How long [`Self::tick`] can wait when no frames come.
     pub fn idle_for(&self) -> Duration {
-        if self.behind || self.sweep.is_some() { Duration::ZERO } else { ROUND }
+        if self.behind || self.is_asking || self.sweep.is_some() { Duration::ZERO } else { ROUND }
     }
 
     /// Lets packets go whose next hop is known and whose worker, this one, was not told so.

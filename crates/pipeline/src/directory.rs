@@ -7,9 +7,9 @@
 //! Two flows of two workers cannot have one tuple: every worker claims what is not at home with it, and what is at home with
 //! it only it makes. (But for a public address that a reload gives another use while translated flows still live on it.)
 
-use crate::shared::Secret;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
+use nat::Secret;
 use packet::FlowKey;
 use std::fmt;
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use crate::recent::Recent;
 use crate::shared::Shared;
 use crate::step::{Came, World};
 use crate::{Count, DropReason, Ending};
-use flow::{Table, Timeouts, TooLarge};
+use flow::{Table, TooLarge};
 use nat::{Lease, PoolKey};
 use packet::make::neighbour_request;
 use packet::{AttachmentId, Mac, Time};
@@ -26,8 +26,6 @@ const EXHAUSTED: usize = 64;
 pub struct Settings {
     /// `flows.capacity`: the most flow records of all workers together. Each has an equal share.
     pub capacity: usize,
-    /// How long silent flows live.
-    pub timeouts: Timeouts,
     /// The secret of the flow table's hash; the same for all workers.
     pub seed: [u64; 2],
     /// Which worker this is, from 0.
@@ -81,6 +79,8 @@ pub struct Engine {
     pub(crate) recent: Recent,
     /// When this worker looks after its packets that wait for a next hop; `None` where none do.
     pub(crate) look_after_at: Option<Time>,
+    /// Whether neighbours may be left who are to be asked.
+    pub(crate) is_asking: bool,
     /// Whether flow records are left whose time is up.
     pub(crate) behind: bool,
     /// Where the look through the flow table after a reload has got to.
@@ -93,12 +93,12 @@ impl Engine {
     /// # Errors
     /// [`TooLarge`] where the flow table does not fit into memory.
     pub fn new(snapshot: Arc<Snapshot>, settings: Settings, shared: Arc<Shared>) -> Result<Self, TooLarge> {
-        let Settings { capacity, timeouts, seed, worker, .. } = settings;
+        let Settings { capacity, seed, worker, .. } = settings;
         let workers = settings.workers.max(worker + 1);
         let mut counters = Counters::default();
         counters.make_room(snapshot.names.len());
         let noted = (workers > 1).then(|| (Arc::clone(&shared.lingering), worker));
-        let mut flows = Table::new(capacity.div_ceil(workers), timeouts, seed)?;
+        let mut flows = Table::new(capacity.div_ceil(workers), seed)?;
         flows.announce(snapshot.owners());
         let mut recent = Recent::default();
         recent.make_room(snapshot.places());
@@ -115,6 +115,7 @@ impl Engine {
             exhausted: HashMap::new(),
             recent,
             look_after_at: None,
+            is_asking: false,
             behind: false,
             sweep: None,
         })

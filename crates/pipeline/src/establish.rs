@@ -52,7 +52,7 @@ impl Engine {
             claim,
         };
         let Plan { initiator, responder, owner, .. } = plan;
-        let new = NewFlow { initiator, responder, owner, idle: Some(idle), action };
+        let new = NewFlow { initiator, responder, owner, idle, action };
         let packets = checks::wire_packets(frame, packet);
         match self.flows.insert(new, now, segment_of(packet), packets, u64::from(packet.length())) {
             Ok(inserted) => {

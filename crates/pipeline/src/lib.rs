@@ -16,7 +16,7 @@
 //! | `fragments`, `identification`, `recent`, `closing`, `allowance` | what is remembered besides flows? |
 //! | `clockwork` | what does time clear away? |
 //! | `verdict`, `counters`, `view` | how did it end, how often, and what lives? |
-//! | `observer`, `explain` | what would happen now, and why? |
+//! | `observer`, `explain`, `in_words` | what would happen now, and why? |
 //!
 //! Every worker has an [`Engine`] with the records of its own flows, and all have one [`Shared`]. Whichever worker receives a
 //! frame, the one that has its flow carries it out: [`Engine::receive`] says to whom a frame is to be handed over

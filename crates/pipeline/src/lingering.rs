@@ -3,9 +3,8 @@
 //! Each worker knows its own ([`Closing`](crate::closing::Closing)); here stands the oldest of each, by pool, so that a worker
 //! that finds no free port knows whom to ask. One worker alone does not come here.
 
-use crate::shared::Secret;
 use dashmap::DashMap;
-use nat::PoolKey;
+use nat::{PoolKey, Secret};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -60,7 +60,6 @@ pub(crate) fn related<O: Observer>(
     packet: Packet,
     seen: &mut O,
 ) -> Result<Step, Refusal> {
-    checks::not_ours(world.snapshot, link, packet.source)?;
     let quote = parse_quote(frame.bytes, &packet).ok_or(DropReason::ErrorUnreadable)?;
     if packet.fragment != Fragment::Whole || packet.destination != quote.source {
         return Err(DropReason::ErrorWithoutFlow.into());

@@ -1,7 +1,7 @@
 //! Sending a packet on: rewritten as its flow's record says, cut where it must be, kept until the next hop is known.
 
 use crate::act::Outcome;
-use crate::checks;
+use crate::checks::{self, not_ours};
 use crate::departure::without_next_hop;
 use crate::engine::{Engine, Hop};
 use crate::shared::ROUND;
@@ -61,10 +61,14 @@ impl Engine {
         if routed {
             decrement_ttl(frame.bytes);
         }
-        // A router on the way keeps its own address; the end itself, and whatever is inside, takes the one it is known by.
-        let to_internet = self.snapshot.link(hop.egress).is_some_and(|link| link.is_internet());
-        let from =
-            if packet.source == here.source || to_internet { there.destination } else { packet.source };
+        let link = |side: Side| self.snapshot.link(action.hops[side as usize].egress);
+        let to_internet = link(side).is_some_and(|link| link.is_internet());
+        let is_ours =
+            link(side.other()).is_some_and(|link| not_ours(&self.snapshot, link, packet.source).is_err());
+        // A router on the way keeps its own address unless that is one of ours; the end itself, and whatever is inside, takes the
+        // one it is known by.
+        let is_known_otherwise = packet.source == here.source || to_internet || is_ours;
+        let from = if is_known_otherwise { there.destination } else { packet.source };
         translate_error(frame.bytes, packet, quote, &tuple_of(&there), (from, there.source));
         self.leave(now, frame, packet, (flow, side), (hop, epoch), there.source)
     }

@@ -8,10 +8,9 @@ use crate::directory::Directory;
 use crate::fragments::Fragments;
 use crate::identification::Count;
 use crate::lingering::Lingering;
-use nat::Pools;
+use nat::{Pools, Secret};
 use neighbour::Neighbours;
 use packet::{AttachmentId, Time};
-use siphasher::sip::SipHasher13;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,7 +40,7 @@ impl Shared {
     ///
     /// `seed` is the secret of the hash tables in it, drawn at random outside tests.
     pub fn new(pools: Arc<Pools>, seed: [u64; 2]) -> Arc<Self> {
-        let secret = Secret(SipHasher13::new_with_keys(seed[0], seed[1]));
+        let secret = Secret::new(seed);
         Arc::new(Self {
             pools,
             directory: Arc::new(Directory::new(secret.clone())),
@@ -103,18 +102,5 @@ impl Shared {
         let next = (now + ROUND).nanos();
         now.nanos() >= due
             && self.next_round.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-    }
-}
-
-/// The keyed hash of what the workers share; its keys are chosen by others.
-#[derive(Clone)]
-pub(crate) struct Secret(SipHasher13);
-
-impl BuildHasher for Secret {
-    type Hasher = SipHasher13;
-
-    #[inline]
-    fn build_hasher(&self) -> SipHasher13 {
-        self.0
     }
 }

@@ -62,7 +62,7 @@ macro_rules! reasons {
 reasons! {
     // What no correct sender makes.
     BadLength, "bad-length", "The frame is shorter than its headers say, or its lengths contradict each other.";
-    BadIpHeader, "bad-ip-header", "The IP header has a wrong version, length, checksum or address.";
+    BadIpHeader, "bad-ip-header", "The IP header has a wrong version, length, option, checksum or address.";
     BadTransportHeader, "bad-transport-header", "The TCP, UDP or ICMP header is cut short or impossible.";
     BadChecksum, "bad-checksum", "The transport checksum is wrong.";
     BadOffload, "bad-offload", "The offload state that came with the frame does not fit the packet in it.";
@@ -207,6 +207,17 @@ impl Ending {
             Self::Consumed => "consumed",
             Self::PassedToHost => "passed-to-host",
             Self::Dropped(reason) => reason.slug(),
+        }
+    }
+
+    /// One plain sentence for people.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Forwarded => "Sent on.",
+            Self::Answered => "Answered by the gateway itself.",
+            Self::Consumed => "Taken in by the gateway.",
+            Self::PassedToHost => "Left to this host's own network stack.",
+            Self::Dropped(reason) => reason.text(),
         }
     }
 }

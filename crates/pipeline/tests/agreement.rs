@@ -4,9 +4,8 @@
 
 mod common;
 
+use answer::{Diagnostic, EffectiveRule, Expansion, NsgResult, Profile, Question, Side, Verbosity};
 use common::*;
-use control::answer::{EffectiveRule, Expansion, NsgResult, Profile, Side};
-use control::{Diagnostic, Question, Verbosity};
 use ipnet::IpNet;
 use model::{Access, Direction, Network, NextHop, NicIndex};
 use packet::{AttachmentId, Frame, Protocol, Time};
@@ -336,8 +335,7 @@ fn compare(blueprint: &Blueprint, firsts: &[First]) -> BTreeSet<&'static str> {
     let snapshot = blueprint.snapshot(&mut Names::default());
     let mut seen = BTreeSet::new();
     for first in firsts {
-        let timeouts = flow::Timeouts::default();
-        let settings = Settings { capacity: 4, timeouts, seed: [1, 2], worker: 0, workers: 1 };
+        let settings = Settings { capacity: 4, seed: [1, 2], worker: 0, workers: 1 };
         let shared = Shared::new(nat::Pools::new([3, 4]), [5, 6]);
         let mut engine = Engine::new(Arc::clone(&snapshot), settings, shared).unwrap();
         let on = ["internet", "vm1", "vm2", "vm3"].iter().position(|&name| name == first.from).unwrap();
@@ -420,8 +418,7 @@ proptest! {
             let words = explain::Words::parse(&[words]).unwrap();
             let asked = explain::Asked::in_words(&gateway, None, &words).unwrap();
             prop_assert_eq!(asked.on, on.id);
-            let timeouts = flow::Timeouts::default();
-            let settings = Settings { capacity: 4, timeouts, seed: [1, 2], worker: 0, workers: 1 };
+            let settings = Settings { capacity: 4, seed: [1, 2], worker: 0, workers: 1 };
             let shared = Shared::new(nat::Pools::new([3, 4]), [5, 6]);
             let engine = Engine::new(Arc::clone(&snapshot), settings, shared).unwrap();
             let walk = engine.explain(asked.on, &mut asked.frame.clone(), asked.offload);

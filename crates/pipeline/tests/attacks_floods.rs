@@ -5,7 +5,7 @@ mod bystander;
 
 use bystander::Bystander;
 use packet::AttachmentId;
-use pipeline::DropReason;
+use pipeline::{DropReason, Ending};
 use siphasher::sip::SipHasher13;
 use std::time::Duration;
 use testkit::build::{Draft, Tcp, ipv4};
@@ -17,8 +17,13 @@ const FAR: &str = "198.51.100.7";
 const SHARED: &str = "203.0.113.10";
 const PUBLIC: &str = "203.0.113.21";
 
-fn small() -> Blueprint {
-    Blueprint::default().one_worker().capacity(200)
+/// Records that each worker has.
+const RECORDS: usize = 200;
+
+/// A lab whose workers have few records each, and how many workers there are.
+fn small() -> (Blueprint, u16) {
+    let workers = Blueprint::default().build().engines().len();
+    (Blueprint::default().capacity(RECORDS * workers), workers as u16)
 }
 
 #[test]
@@ -28,7 +33,7 @@ fn in_every_arrangement() {
 
 #[test]
 fn half_open_connections() {
-    let mut lab = small().build();
+    let mut lab = small().0.build();
     let mut bystander = Bystander::begin(&mut lab);
     for nth in 0..2_000u32 {
         lab.send("vm1", ipv4(VM1, FAR).tcp(1 + nth as u16, 443).syn().seq(nth));
@@ -38,14 +43,14 @@ fn half_open_connections() {
         }
     }
     lab.expect([("forwarded", 99)]);
-    assert!(lab.held()[0] <= 200);
+    assert!(lab.engines().iter().all(|engine| engine.flow_usage().0 <= RECORDS));
     lab.advance(Duration::from_secs(32));
     assert!(lab.held()[0] < 30, "they die after 30 seconds");
 }
 
 #[test]
 fn datagrams_to_random_ports() {
-    let mut lab = small().build();
+    let mut lab = small().0.build();
     let mut bystander = Bystander::begin(&mut lab);
     for nth in 0..2_000u32 {
         let ports = (nth.wrapping_mul(40_503) as u16, nth.wrapping_mul(2_654_435) as u16);
@@ -60,18 +65,23 @@ fn datagrams_to_random_ports() {
 /// Flows that are answered cannot be told from true ones: they are bounded by the share.
 #[test]
 fn answered_flows() {
-    let mut lab = small().build();
+    let (blueprint, workers) = small();
+    let mut lab = blueprint.build();
     let mut bystander = Bystander::begin(&mut lab);
-    for nth in 0..400 {
+    let asked = 400 * workers;
+    for nth in 0..asked {
         if !lab.send("vm1", ipv4(VM1, VM3).udp(1 + nth, 53)).frames.iter().any(|out| out.to == "vm3") {
             continue;
         }
         lab.send("vm3", ipv4(VM3, VM1).udp(53, 1 + nth));
     }
+    for engine in lab.engines() {
+        let refused = engine.counters().ended(Ending::Dropped(DropReason::FlowShareFull)).packets;
+        assert!(refused > 150 && engine.flow_usage().0 <= RECORDS, "each worker has its share: {refused}");
+    }
     let refused = lab.dropped(DropReason::FlowShareFull);
-    assert!(refused > 200, "{refused}");
     lab.expect([
-        ("forwarded", 2 * (400 - refused as i64)),
+        ("forwarded", 2 * (i64::from(asked) - refused as i64)),
         ("flow-share-full", refused as i64),
         ("originated", refused as i64),
     ]);
@@ -82,7 +92,7 @@ fn answered_flows() {
 
 #[test]
 fn a_flood_from_outside_is_the_receivers() {
-    let mut lab = small().public("vm1", PUBLIC).build();
+    let mut lab = small().0.public("vm1", PUBLIC).build();
     let mut bystander = Bystander::begin(&mut lab);
     for nth in 0..1_000u32 {
         let from = format!("198.51.{}.{}", nth / 200, 1 + nth % 200);

@@ -5,13 +5,14 @@ mod bystander;
 
 use bystander::Bystander;
 use std::time::Duration;
-use testkit::build::{Draft, Tcp, ipv4};
-use testkit::lab::{Blueprint, Lab};
+use testkit::build::{Draft, OwnedFrame, Tcp, ipv4};
+use testkit::lab::{Blueprint, Lab, Outcome};
 
 const VM1: &str = "10.0.1.4";
 const FAR: &str = "198.51.100.7";
 const ROUTER: &str = "192.0.2.254";
 const SHARED: &str = "203.0.113.10";
+const PUBLIC: &str = "203.0.113.21";
 
 /// An established connection of `vm1` with the far side, and the last data segment as it left.
 struct Connected {
@@ -128,32 +129,66 @@ fn an_absurd_mtu_is_refused() {
     it.goes_on();
 }
 
-/// RFC 4787 REQ-12, RFC 5382 REQ-10, RFC 5508 REQ-6: no ICMP message ends a flow or keeps it alive.
-#[test]
-fn no_icmp_message_ends_a_flow_or_prolongs_it() {
-    for first in [
-        ipv4(VM1, FAR).udp(5000, 443).data(40).frame(),
-        ipv4(VM1, FAR).tcp(5000, 443).ack(1).seq(7).data(40).frame(),
-        ipv4(VM1, FAR).echo_request(77, 1).data(40).frame(),
-    ] {
-        let mut lab = Blueprint::default().public("vm1", "203.0.113.21").build();
-        let sent = lab.send("vm1", first);
-        lab.expect([("forwarded", 1)]);
-        let before = lab.flows();
-        lab.advance(Duration::from_secs(100));
-        for kind in (0..=255).filter(|kind| ![0, 8, 13, 15, 17].contains(kind)) {
+/// A flow of `vm1` with the far side, which knows it by `public`: a packet of each, which may come again.
+fn talk(protocol: &str, public: &str) -> (Lab, [(&'static str, OwnedFrame); 2]) {
+    let blueprint = Blueprint::default();
+    let mut lab = if public == SHARED { blueprint } else { blueprint.public("vm1", public) }.build();
+    let (there, back) = (ipv4(VM1, FAR), ipv4(FAR, public));
+    let first: OwnedFrame = match protocol {
+        "tcp" => there.clone().tcp(5000, 443).syn().seq(1_000).into(),
+        "udp" => there.clone().udp(5000, 443).data(40).into(),
+        _ => there.clone().echo_request(77, 1).data(40).into(),
+    };
+    let seen = lab.send("vm1", first.clone()).only().seen();
+    let (request, answer) = match (protocol, seen.ipv4().ports()) {
+        ("tcp", Some((port, _))) => {
+            lab.send("internet", back.clone().tcp(443, port).syn().seq(9_000).ack(1_001));
+            let request = there.tcp(5000, 443).seq(1_001).ack(9_001).data(40);
+            (request.into(), back.tcp(443, port).seq(9_001).ack(1_001).data(40).into())
+        }
+        (_, Some((port, _))) => (first, back.udp(443, port).data(40).into()),
+        (_, None) => (first, back.echo_reply(seen.ipv4().echo_identifier().unwrap(), 1).data(40).into()),
+    };
+    (lab, [("vm1", request), ("internet", answer)])
+}
+
+/// Both ends send every ICMP message but requests, each quoting what it received last. Four types are errors and pass; the
+/// answers, to no request of the other's, and all others do not.
+#[track_caller]
+fn every_icmp_message(lab: &mut Lab, public: &str, received: &[Outcome; 2]) {
+    let senders = [("internet", ipv4(FAR, public)), ("vm1", ipv4(VM1, FAR))];
+    for ((host, draft), received) in senders.into_iter().zip(received) {
+        for kind in (0..=255).filter(|kind| ![8, 13, 15, 17].contains(kind)) {
             for code in (0..=16).chain([255]) {
-                let error = ipv4(FAR, "203.0.113.21").icmp(kind, code, 1_400).quoting(&sent.only().bytes, 28);
-                lab.send("internet", error);
+                lab.send(host, draft.clone().icmp(kind, code, 1_400).quoting(&received.only().bytes, 28));
             }
         }
+        lab.expect([("forwarded", 4 * 18), ("reply-without-flow", 4 * 18), ("unsupported-icmp", 244 * 18)]);
+    }
+}
+
+/// RFC 4787 REQ-12, RFC 5382 REQ-10, RFC 5508 REQ-6: no ICMP message ends a flow or its mapping, or keeps it alive.
+#[test]
+fn no_icmp_message_ends_a_flow_or_prolongs_it() {
+    for (protocol, public) in ["tcp", "udp", "icmp"].into_iter().flat_map(|it| [(it, PUBLIC), (it, SHARED)]) {
+        let (mut lab, packets) = talk(protocol, public);
+        let received = packets.clone().map(|(host, packet)| lab.send(host, packet));
+        lab.expect([("forwarded", if protocol == "tcp" { 4 } else { 3 })]);
+        let before = lab.flows();
+        lab.advance(Duration::from_secs(100));
+        every_icmp_message(&mut lab, public, &received);
         let after = lab.flows();
         assert_eq!((before.len(), after.len()), (1, 1));
-        assert_eq!(after[0].state, before[0].state);
-        assert_eq!(after[0].idle, Duration::from_secs(100));
+        assert_eq!((after[0].state, after[0].idle), (before[0].state, Duration::from_secs(100)));
         assert_eq!((after[0].sent, after[0].answered), (before[0].sent, before[0].answered));
+        for ((host, packet), received) in packets.into_iter().zip(&received) {
+            assert_eq!(lab.send(host, packet).lines(), received.lines(), "{protocol}, {public}");
+        }
+        lab.expect([("forwarded", 2)]);
+        lab.advance(Duration::from_secs(100));
+        every_icmp_message(&mut lab, public, &received);
         lab.advance(Duration::from_secs(141));
-        assert_eq!(lab.held()[0], 0, "241 seconds after its only packet");
+        assert_eq!(lab.held()[0], 0, "{protocol}, {public}: 241 seconds after its last packet");
     }
 }
 

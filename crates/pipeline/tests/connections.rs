@@ -203,22 +203,27 @@ fn a_reopening_syn_meets_the_rules_of_now() {
     lab.expect([("denied-outbound", 1), ("vm1-nsg/rule-100", 1)]);
 }
 
+/// RFC 5382, REQ-2: between machines, at a lent port, and under an address of the machine's own.
 #[test]
 fn both_ends_may_open_at_once_and_one_may_close_alone() {
-    let mut lab = Blueprint::default().build();
-    let vm1 = || ipv4(VM1, VM3).tcp(5000, 5000);
-    let vm3 = || ipv4(VM3, VM1).tcp(5000, 5000);
-    lab.send("vm1", vm1().syn().seq(100));
-    lab.send("vm3", vm3().syn().seq(500));
-    lab.send("vm1", vm1().syn().seq(100).ack(501));
-    lab.send("vm3", vm3().syn().seq(500).ack(101));
-    assert_eq!(lab.flows()[0].state, State::Established);
-    lab.send("vm1", vm1().fin().seq(101).ack(501));
-    for _ in 0..10 {
-        lab.advance(Duration::from_secs(200));
-        lab.send("vm3", vm3().seq(501).ack(102).data(10));
+    for (peer, theirs, ours) in [("vm3", VM3, VM1), ("internet", FAR, SHARED), ("internet", FAR, PUBLIC)] {
+        let blueprint = Blueprint::default();
+        let mut lab = if ours == PUBLIC { blueprint.public("vm1", PUBLIC) } else { blueprint }.build();
+        let here = || ipv4(VM1, theirs).tcp(5000, 5000);
+        let syn = lab.send("vm1", here().syn().seq(100));
+        let (port, _) = syn.only().seen().ipv4().ports().unwrap();
+        let there = || ipv4(theirs, ours).tcp(5000, port);
+        assert_eq!(lab.send(peer, there().syn().seq(500)).only().to, "vm1", "{ours}: the SYNs cross");
+        assert_eq!(lab.send("vm1", here().syn().seq(100).ack(501)).only().to, peer);
+        assert_eq!(lab.send(peer, there().syn().seq(500).ack(101)).only().to, "vm1");
+        assert_eq!(lab.flows()[0].state, State::Established);
+        lab.send("vm1", here().fin().seq(101).ack(501));
+        for _ in 0..10 {
+            lab.advance(Duration::from_secs(200));
+            assert_eq!(lab.send(peer, there().seq(501).ack(102).data(10)).only().to, "vm1");
+        }
+        lab.expect([("forwarded", 15), ("originated", 0)]);
     }
-    lab.expect([("forwarded", 15), ("originated", 0)]);
 }
 
 #[test]

@@ -24,8 +24,7 @@ impl Workers {
         let snapshot = blueprint.snapshot(&mut Names::default());
         let shared = Shared::new(nat::Pools::of([3, 5], ports), [7, 11]);
         let engine = |worker| {
-            let timeouts = flow::Timeouts::default();
-            let settings = Settings { capacity: 1_000, timeouts, seed: [1, 2], worker, workers };
+            let settings = Settings { capacity: 1_000, seed: [1, 2], worker, workers };
             Engine::new(Arc::clone(&snapshot), settings, Arc::clone(&shared)).unwrap()
         };
         Self((0..workers).map(engine).collect())

@@ -4,7 +4,9 @@
 
 use pipeline::{DropReason, Ending};
 use std::time::Duration;
-use testkit::build::{Bare, Draft, OwnedFrame, Transport, arp_request, fragments, ipv4};
+use testkit::build::{
+    Bare, Body, Draft, OwnedFrame, Transport, arp_request, fragments, ip, neighbour_solicitation,
+};
 use testkit::lab::{Blueprint, Departed, Lab, Outcome, Steering};
 
 const SECONDS: u32 = 3600;
@@ -12,18 +14,24 @@ const SECONDS: u32 = 3600;
 const BUSY: u64 = 10;
 /// The last packets that somebody may answer.
 const RECENT: usize = 48;
-const HOSTS: [(&str, &str); 6] = [
-    ("vm1", "10.0.1.4"),
-    ("vm2", "10.0.1.5"),
-    ("vm3", "10.0.2.4"),
-    ("internet", "198.51.100.7"),
-    ("internet", "198.51.100.8"),
-    ("internet", "192.0.2.1"),
+/// Hosts with their addresses of both families.
+const HOSTS: [(&str, [&str; 2]); 6] = [
+    ("vm1", ["10.0.1.4", "fd00:a:0:1::4"]),
+    ("vm2", ["10.0.1.5", "fd00:a:0:1::5"]),
+    ("vm3", ["10.0.2.4", "fd00:a:0:2::4"]),
+    ("internet", ["198.51.100.7", "2001:db8:1::7"]),
+    ("internet", ["198.51.100.8", "2001:db8:1::8"]),
+    ("internet", ["192.0.2.1", "2001:db8:2::1"]),
 ];
-const SHARED: &str = "203.0.113.10";
-const PUBLIC: &str = "203.0.113.23";
-/// Beside the hosts' own: public addresses, and those that are nobody's.
-const OTHERS: [&str; 5] = [PUBLIC, SHARED, "10.0.1.77", "172.31.0.1", "203.0.113.99"];
+const PUBLIC: [&str; 2] = ["203.0.113.23", "2001:db8:f::23"];
+/// Beside the hosts' own: public addresses, the gateway's own, and those that are nobody's.
+const OTHERS: [[&str; 2]; 5] = [
+    PUBLIC,
+    ["203.0.113.10", "2001:db8:ffff::2"],
+    ["10.0.1.77", "fd00:a:0:1::77"],
+    ["172.31.0.1", "fc00::1"],
+    ["203.0.113.99", "2001:db8:ffff::99"],
+];
 
 /// Numbers that look random and are the same in every run (xorshift64).
 struct Dice(u64);
@@ -59,8 +67,8 @@ struct Hour {
 impl Hour {
     fn new(workers: usize, steering: Steering) -> Self {
         let idle = Duration::from_secs(20);
-        let lab = Blueprint::default().public("vm3", PUBLIC).idle(idle).capacity(4_000).ports_per_vm(2_000);
-        let lab = lab.workers(workers, steering).build();
+        let lab = Blueprint::default().dual_stack().public("vm3", PUBLIC[0]).public_v6("vm3", PUBLIC[1]);
+        let lab = lab.idle(idle).capacity(4_000).ports_per_vm(2_000).workers(workers, steering).build();
         Self {
             lab,
             dice: Dice(0x0123_4567_89ab_cdef),
@@ -108,25 +116,27 @@ impl Hour {
     }
 
     fn keep(&mut self, outcome: Outcome) {
-        self.recent.extend(outcome.frames.into_iter().filter(|out| out.bytes[12..14] == [8, 0]));
+        self.recent.extend(outcome.frames.into_iter().filter(is_for_a_host));
         self.recent.drain(..self.recent.len().saturating_sub(RECENT));
     }
 
-    /// Somebody who sends, and an address to send to.
+    /// Somebody who sends, from which address, and an address to send to.
     fn ends(&mut self) -> (&'static str, &'static str, &'static str) {
         let (from, source) = self.dice.one_of(&HOSTS);
+        let family = self.dice.below(2) as usize;
         if from == "internet" && self.dice.below(4) > 0 {
-            return (from, source, PUBLIC);
+            return (from, source[family], PUBLIC[family]);
         }
         let to = self.dice.below((HOSTS.len() + OTHERS.len()) as u64) as usize;
-        (from, source, HOSTS.get(to).map_or_else(|| OTHERS[to - HOSTS.len()], |host| host.1))
+        let to = HOSTS.get(to).map_or_else(|| OTHERS[to - HOSTS.len()], |host| host.1);
+        (from, source[family], to[family])
     }
 
     fn begin(&mut self, make: impl Fn(Draft<Bare>, (u16, u16)) -> OwnedFrame) {
         let (from, source, to) = self.ends();
         // From outside only to ports that are never lent: who has which one, each gateway chooses by itself.
         let ports = (self.dice.port(), self.dice.one_of(&[22, 53, 80, 443]));
-        let frame = make(ipv4(source, to), ports);
+        let frame = make(ip(source, to), ports);
         self.send(from, frame);
     }
 
@@ -134,7 +144,7 @@ impl Hour {
     fn pieces(&mut self) {
         let (from, source, to) = self.ends();
         let (port, id) = (self.dice.port(), self.dice.below(0x1_0000) as u32);
-        let mut pieces = fragments(&ipv4(source, to).id(id).udp(port, 53).data(2500).bytes(), 1000);
+        let mut pieces = fragments(&ip(source, to).id(id).udp(port, 53).data(2500).bytes(), 1000);
         while !pieces.is_empty() {
             let piece = pieces.swap_remove(self.dice.below(pieces.len() as u64) as usize);
             if self.dice.below(8) > 0 {
@@ -147,15 +157,19 @@ impl Hour {
     fn nonsense(&mut self) {
         let (from, source, to) = self.ends();
         let port = self.dice.port();
+        let is_v6 = source.contains(':');
+        let either = |v4, v6| if is_v6 { v6 } else { v4 };
         let frame: OwnedFrame = match self.dice.below(9) {
-            0 => ipv4(source, source).tcp(port, port).syn().into(),
-            1 => ipv4("127.0.0.1", to).udp(port, 53).into(),
-            2 => ipv4("10.0.1.200", to).udp(port, 53).into(),
-            3 => ipv4(source, to).tcp(port, 80).syn().wrong_checksum().into(),
-            4 => ipv4(source, to).udp(port, 53).length(4).into(),
-            5 => ipv4(source, to).ip_options(&[131, 7, 4, 10, 0, 0, 1, 0]).udp(port, 53).into(),
-            6 => ipv4(source, "224.0.0.251").udp(port, 5353).into(),
-            7 => ipv4(source, to).ttl(1).udp(port, 53).into(),
+            0 => ip(source, source).tcp(port, port).syn().into(),
+            1 => ip(either("127.0.0.1", "::1"), to).udp(port, 53).into(),
+            2 => ip(either("10.0.1.200", "fd00:a:0:1::200"), to).udp(port, 53).into(),
+            3 => ip(source, to).tcp(port, 80).syn().wrong_checksum().into(),
+            4 => ip(source, to).udp(port, 53).length(4).into(),
+            5 if is_v6 => ip(source, to).extension(43, &[0, 1, 0, 0, 0, 0]).udp(port, 53).into(),
+            5 => ip(source, to).ip_options(&[131, 7, 4, 10, 0, 0, 1, 0]).udp(port, 53).into(),
+            6 => ip(source, either("224.0.0.251", "ff02::fb")).udp(port, 5353).into(),
+            7 => ip(source, to).ttl(1).udp(port, 53).into(),
+            _ if is_v6 => neighbour_solicitation(self.lab.host_mac(from), source, to).into(),
             _ => arp_request(self.lab.host_mac(from), source, to).into(),
         };
         self.send(from, frame);
@@ -216,11 +230,19 @@ impl Hour {
     }
 }
 
+/// Whether it is more than talk about neighbours.
+fn is_for_a_host(out: &Departed) -> bool {
+    match out.seen().body {
+        Body::Ip(ip) => !matches!(ip.transport, Transport::Icmp { kind: 135 | 136, .. }),
+        Body::Arp(_) | Body::Other(_) => false,
+    }
+}
+
 fn reaction(received: &Departed, what: u64) -> Option<OwnedFrame> {
     let seen = received.seen();
     let packet = seen.ip();
     let (here, there) = (packet.destination.to_string(), packet.source.to_string());
-    let draft = ipv4(&here, &there);
+    let draft = ip(&here, &there);
     if what == 0 {
         return (packet.offset == 0).then(|| draft.unreachable(3).quoting(&received.bytes, 28).into());
     }
@@ -235,7 +257,7 @@ fn reaction(received: &Departed, what: u64) -> Option<OwnedFrame> {
             })
         }
         (Transport::Udp { .. }, Some((from, to))) => Some(draft.udp(to, from).data(9).into()),
-        (Transport::Icmp { kind: 8, .. }, _) => {
+        (Transport::Icmp { kind: 8 | 128, .. }, _) => {
             Some(draft.echo_reply(packet.echo_identifier()?, 1).data(30).into())
         }
         _ => None,
@@ -250,8 +272,13 @@ fn hour(workers: usize, steering: Steering) -> (Vec<(&'static str, u64)>, [usize
 
 #[test]
 fn an_hour_leaves_nothing_behind() {
-    let arrangements =
-        [(1, Steering::Home), (4, Steering::Home), (4, Steering::Wrong), (3, Steering::Random)];
+    let arrangements = [
+        (1, Steering::Home),
+        (2, Steering::Wrong),
+        (4, Steering::Home),
+        (4, Steering::Wrong),
+        (3, Steering::Random),
+    ];
     let hours = std::thread::scope(|scope| {
         let running = arrangements.map(|(workers, steering)| scope.spawn(move || hour(workers, steering)));
         running.map(|hour| hour.join().unwrap())
@@ -268,7 +295,7 @@ fn an_hour_leaves_nothing_behind() {
 }
 
 /// What an hour brings about.
-const EXPECTED: [&str; 18] = [
+const EXPECTED: [&str; 19] = [
     "forwarded",
     "answered",
     "consumed",
@@ -286,5 +313,6 @@ const EXPECTED: [&str; 18] = [
     "detached-destination",
     "no-mapping",
     "snat-midstream",
+    "no-ipv6-snat",
     "no-neighbour",
 ];

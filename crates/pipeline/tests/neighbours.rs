@@ -470,3 +470,29 @@ fn what_was_for_a_vm_does_not_leave_by_what_its_interface_becomes() {
         assert_eq!(gone, if is_known { 1 } else { 2 });
     }
 }
+
+/// All that a scan has asked for is due again at once, and the packets of everybody else do not wait for that.
+#[test]
+fn a_scans_questions_go_out_a_few_at_a_time() {
+    let blueprint = Blueprint::default().internet("198.18.0.2/15", Some("198.18.0.1"));
+    let mut lab = blueprint.one_worker().build();
+    lab.silence("internet");
+    for nth in 0..1_000u32 {
+        lab.send_directly("vm1", ipv4(VM1, &format!("198.19.{}.{}", nth / 200, 1 + nth % 200)).udp(9, 9));
+    }
+    lab.expect([("waiting", 64), ("neighbours-full", 936), ("originated", 1_000)]);
+    let now = lab.now() + Duration::from_secs(1);
+    let engine = lab.engine_mut();
+    let mut all = 0;
+    loop {
+        engine.tick(now);
+        let mut asked = 0;
+        engine.outbox().drain(|_| asked += 1);
+        assert!(asked <= 64, "{asked} in one tick");
+        all += asked;
+        if !engine.idle_for().is_zero() {
+            break;
+        }
+    }
+    assert_eq!(all, 1_000, "none was forgotten, or asked twice");
+}

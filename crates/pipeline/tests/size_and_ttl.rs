@@ -2,7 +2,7 @@
 
 use packet::{Offload, SegmentKind, Segments};
 use std::collections::BTreeSet;
-use testkit::build::{Sum, ipv4, read, reassemble};
+use testkit::build::{Sum, ip, ipv4, read, reassemble};
 use testkit::lab::Blueprint;
 
 const VM1: &str = "10.0.1.4";
@@ -56,6 +56,24 @@ fn an_error_that_dies_on_the_way_tells_nobody() {
     let error = ipv4(FAR, PUBLIC).unreachable(3).quoting(&sent.only().bytes, 8).ttl(1);
     assert_eq!(lab.send("internet", error).lines(), [""; 0]);
     lab.expect([("forwarded", 1), ("ttl-exceeded", 1)]);
+}
+
+/// RFC 1812, section 4.3.2.7: only about a packet's first fragment.
+#[test]
+fn a_later_fragment_that_goes_nowhere_tells_nobody() {
+    let mut lab = Blueprint::default().dual_stack().mtu("vm3", 1300).build();
+    for (id, (from, to)) in (1..).zip([(VM1, "10.0.2.4"), ("fd00:a:0:1::4", "fd00:a:0:2::4")]) {
+        let first = |id| ip(from, to).id(id).fragment(0, true).udp(5000, 53).length(2_000).data(792);
+        let later = |id| ip(from, to).id(id).fragment(800, false).protocol(17).dont_fragment();
+        for (id, later, reason) in [
+            (id, later(id).data(1_192).ttl(1), "ttl-exceeded"),
+            (id + 10, later(id + 10).data(1_300), "too-big"),
+        ] {
+            assert_eq!(lab.send("vm1", first(id)).only().to, "vm3");
+            assert_eq!(lab.send("vm1", later).lines(), [""; 0], "{reason} from {from}");
+            lab.expect([("forwarded", 1), (reason, 1)]);
+        }
+    }
 }
 
 #[test]

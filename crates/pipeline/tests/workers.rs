@@ -6,16 +6,24 @@ use packet::home;
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::time::Duration;
-use testkit::build::{OwnedFrame, Transport, fragments, ipv4, ipv6};
+use testkit::build::{Body, OwnedFrame, Transport, fragments, ip, ipv4, ipv6};
 use testkit::lab::{Blueprint, Departed, Lab, Outcome, Steering};
 
 const VM1: &str = "10.0.1.4";
 const FAR: &str = "198.51.100.7";
 const SHARED: &str = "203.0.113.10";
-const HOSTS: [(&str, &str); 5] =
-    [("vm1", VM1), ("vm2", "10.0.1.5"), ("vm3", "10.0.2.4"), ("internet", FAR), ("internet", "198.51.100.8")];
-/// Beside those of the hosts: public addresses of `vm3` and of all, and one that is nobody's.
-const PUBLIC: [&str; 3] = ["203.0.113.23", SHARED, "10.0.1.77"];
+/// Hosts with their addresses of both families.
+const HOSTS: [(&str, [&str; 2]); 5] = [
+    ("vm1", [VM1, "fd00:a:0:1::4"]),
+    ("vm2", ["10.0.1.5", "fd00:a:0:1::5"]),
+    ("vm3", ["10.0.2.4", "fd00:a:0:2::4"]),
+    ("internet", [FAR, "2001:db8:1::7"]),
+    ("internet", ["198.51.100.8", "2001:db8:1::8"]),
+];
+/// Beside those of the hosts: public addresses of `vm3` and of all (IPv6 has none, but the gateway's own), and one that is
+/// nobody's.
+const PUBLIC: [[&str; 2]; 3] =
+    [["203.0.113.23", "2001:db8:f::23"], [SHARED, "2001:db8:ffff::2"], ["10.0.1.77", "fd00:a:0:1::77"]];
 const LONG: Duration = Duration::from_secs(250);
 
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +40,8 @@ enum Step {
     Begin {
         from: usize,
         to: usize,
+        /// 0 for IPv4, 1 for IPv6.
+        family: usize,
         kind: Kind,
         port: u16,
     },
@@ -47,10 +57,10 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let kind =
         prop_oneof![Just(Kind::Udp), Just(Kind::Syn), Just(Kind::Ping), (0..6usize).prop_map(Kind::Pieces)];
-    let begin = (0..HOSTS.len(), 0..HOSTS.len() + PUBLIC.len(), kind, 5000..5040u16);
+    let begin = (0..HOSTS.len(), 0..HOSTS.len() + PUBLIC.len(), 0..2usize, kind, 5000..5040u16);
     let any = any::<prop::sample::Index>;
     let step = prop_oneof![
-        6 => begin.prop_map(|(from, to, kind, port)| Step::Begin { from, to, kind, port }),
+        6 => begin.prop_map(|(from, to, family, kind, port)| Step::Begin { from, to, family, kind, port }),
         6 => any().prop_map(Step::Answer),
         2 => any().prop_map(Step::Reset),
         2 => any().prop_map(Step::Complain),
@@ -61,9 +71,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// The frames of a packet that begins something.
-fn beginning(from: usize, to: usize, kind: Kind, port: u16) -> Vec<OwnedFrame> {
-    let address = |nth: usize| HOSTS.get(nth).map_or_else(|| PUBLIC[nth - HOSTS.len()], |host| host.1);
-    let draft = ipv4(address(from), address(to)).id(u32::from(port));
+fn beginning(from: &str, to: &str, kind: Kind, port: u16) -> Vec<OwnedFrame> {
+    let draft = ip(from, to).id(u32::from(port));
     match kind {
         Kind::Udp => vec![draft.udp(port, 53).data(20).into()],
         Kind::Syn => vec![draft.tcp(port, 80).syn().seq(100).into()],
@@ -82,10 +91,10 @@ fn reaction(received: &Departed, step: &Step) -> Option<OwnedFrame> {
     let packet = seen.ip();
     let (here, there) = (packet.destination.to_string(), packet.source.to_string());
     if let Step::Complain(_) = step {
-        let error = ipv4(&here, &there).unreachable(3).quoting(&received.bytes, 28);
+        let error = ip(&here, &there).unreachable(3).quoting(&received.bytes, 28);
         return (packet.offset == 0).then(|| error.into());
     }
-    let draft = ipv4(&here, &there);
+    let draft = ip(&here, &there);
     match (&packet.transport, packet.ports(), step) {
         (Transport::Tcp { .. }, Some((from, to)), Step::Reset(_)) => {
             Some(draft.tcp(to, from).rst().seq(0).ack(101).into())
@@ -94,10 +103,18 @@ fn reaction(received: &Departed, step: &Step) -> Option<OwnedFrame> {
             Some(draft.tcp(to, from).syn().seq(500).ack(101).into())
         }
         (Transport::Udp { .. }, Some((from, to)), _) => Some(draft.udp(to, from).data(9).into()),
-        (Transport::Icmp { kind: 8, .. }, ..) => {
+        (Transport::Icmp { kind: 8 | 128, .. }, ..) => {
             Some(draft.echo_reply(packet.echo_identifier()?, 1).data(20).into())
         }
         _ => None,
+    }
+}
+
+/// Whether it is more than talk about neighbours.
+fn is_for_a_host(out: &Departed) -> bool {
+    match out.seen().body {
+        Body::Ip(ip) => !matches!(ip.transport, Transport::Icmp { kind: 135 | 136, .. }),
+        Body::Arp(_) | Body::Other(_) => false,
     }
 }
 
@@ -139,8 +156,9 @@ struct Race {
 
 impl Race {
     fn new(capacity: usize, arrangements: &[(usize, Steering)]) -> Self {
-        let base =
-            || Blueprint::default().public("vm3", PUBLIC[0]).idle(Duration::from_secs(30)).capacity(capacity);
+        let [v4, v6] = PUBLIC[0];
+        let base = Blueprint::default().dual_stack().public("vm3", v4).public_v6("vm3", v6);
+        let base = || base.clone().idle(Duration::from_secs(30)).capacity(capacity);
         let labs = arrangements.iter().map(|&(workers, steering)| base().workers(workers, steering).build());
         let labs: Vec<Lab> = labs.collect();
         Self { last: vec![Vec::new(); labs.len()], labs, attached: true }
@@ -148,9 +166,11 @@ impl Race {
 
     fn take(&mut self, step: &Step) {
         match step {
-            Step::Begin { from, to, kind, port } => {
-                for frame in beginning(*from, *to, *kind, *port) {
-                    self.each(|lab, _| lab.send(HOSTS[*from].0, frame.clone()));
+            Step::Begin { from, to, family, kind, port } => {
+                let (host, addresses) = HOSTS[*from];
+                let to = HOSTS.get(*to).map_or_else(|| PUBLIC[to - HOSTS.len()], |host| host.1);
+                for frame in beginning(addresses[*family], to[*family], *kind, *port) {
+                    self.each(|lab, _| lab.send(host, frame.clone()));
                 }
             }
             Step::Answer(which) | Step::Reset(which) | Step::Complain(which) => {
@@ -183,7 +203,7 @@ impl Race {
             let outcome = act(lab, last);
             let lines = told(&outcome);
             assert_eq!(first.get_or_insert_with(|| lines.clone()), &lines, "as one worker");
-            last.extend(outcome.frames.into_iter().filter(|out| out.bytes[12..14] == [8, 0]));
+            last.extend(outcome.frames.into_iter().filter(is_for_a_host));
             last.drain(..last.len().saturating_sub(12));
             assert_directory(lab);
         }

@@ -5,6 +5,17 @@
 //! addresses and ports are looked up once and become classes. Each NSG and direction holds, per field and
 //! class, a bitmap of its rules in priority order: the first bit that stands in all five is the rule.
 //!
+//! | module | question |
+//! |---|---|
+//! | `tuple` | what does a rule look at? |
+//! | `expansion`, `platform` | which prefixes does a rule mean? |
+//! | `ranges`, `sets`, `fields` | which sets of numbers do rules name? |
+//! | `atoms`, `lookup` | which class is an address or a port of? |
+//! | `column`, `table` | which rules hold a packet, and which is the first? |
+//! | `compile`, `limits` | how are the tables made, and what may they cost? |
+//! | `traffic`, `held` | what do rules say of many packets at once? |
+//! | [`reference`](mod@reference) | what does Azure's page say of one packet? |
+//!
 //! ```
 //! use model::{Direction, Network, NetworkSecurityGroup, NsgIndex, VnetIndex};
 //! use packet::Protocol;

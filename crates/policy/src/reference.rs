@@ -1,7 +1,8 @@
 //! The linear reference: one rule after the other, as Azure's page tells it.
 //!
-//! Slow and plain on purpose. It shares no set, no table and no class with the compiled policy, so property
-//! tests can hold the two against each other.
+//! Slow and plain on purpose. With the compiled policy it shares the addresses that Azure names, which are the platform's
+//! and which are public (`platform.rs`): a wrong one is wrong in both. Everything else it finds by itself, without a set, a
+//! table or a class of the policy's, so property tests can hold the two against each other.
 
 use crate::platform::{HOST, LICENSING, METADATA, NOT_PUBLIC, PUBLIC_V6, is_platform, judges_platform};
 use crate::tuple::{FieldMatches, Match, Tuple};

@@ -3,7 +3,7 @@
 use crate::layout::Look;
 use crate::source::{Excerpt, Source};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
-use model::{Diagnostic, Location, Severity};
+use diagnostic::{Diagnostic, Location, Severity};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -96,7 +96,7 @@ fn plain(line: &str) -> String {
 /// # Errors
 /// Those of the writer.
 pub fn diagnostics_json(out: &mut impl Write, list: &[Diagnostic]) -> io::Result<()> {
-    fn related(it: &model::Related) -> Related<'_> {
+    fn related(it: &diagnostic::Related) -> Related<'_> {
         Related { place: Place::of(Some(&it.at)), message: &it.message }
     }
     let entries: Vec<_> = list

@@ -2,7 +2,7 @@
 
 use crate::layout::{Column, Grid, Look, plural};
 use analysis::text;
-use control::answer::{Difference, Differences, Incomplete, ReachChange, Reached, Region};
+use answer::{Difference, Differences, Incomplete, ReachChange, Reached, Region};
 use ipnet::IpNet;
 use policy::Ranges;
 use std::collections::HashMap;
@@ -242,7 +242,7 @@ fn example(one: &Difference) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use control::answer::OneSided;
+    use answer::OneSided;
 
     fn shown(found: &Differences, width: Option<u16>) -> String {
         let mut out = Vec::new();

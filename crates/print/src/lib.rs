@@ -1,10 +1,10 @@
 //! Answers and diagnostics, written as text for people or as JSON for programs, into any writer.
 //!
-//! What is answered is plain data of the crate [`control`], so that nothing here knows whether a daemon or a file answered.
+//! What is answered is plain data of the crate [`answer`], so that nothing here knows whether a daemon or a file answered.
 //! Each function writes one answer as text, as wide and as colourful as its [`Look`] says; [`json`] writes any of them.
 //!
 //! ```
-//! use control::answer::IpFlow;
+//! use answer::IpFlow;
 //! use print::Look;
 //!
 //! let verdict = IpFlow {

@@ -3,7 +3,7 @@
 use crate::differences::differences;
 use crate::layout::{Column, Grid, Look, plural};
 use crate::running::{one_way, seconds};
-use control::answer::{NotAdmitted, Reloaded, Trial};
+use answer::{NotAdmitted, Reloaded, Trial};
 use std::io::{self, Write};
 
 /// A reload that was done.

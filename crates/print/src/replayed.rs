@@ -1,7 +1,7 @@
 //! What a policy decides over what was recorded, for people.
 
 use crate::layout::Look;
-use control::answer::{Decision, Example, NotJudged, Redecided, Replayed};
+use answer::{Decision, Example, NotJudged, Redecided, Replayed};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};

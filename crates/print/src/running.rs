@@ -1,7 +1,7 @@
 //! What the running daemon is doing.
 
 use crate::layout::{Column, Grid, Look, plural};
-use control::answer::{
+use answer::{
     AttachmentStatus, Confinement, Drop, Ending, Flow, FlowRule, Landlock, SnatPool, Status, TagsInForce,
     TagsRefused, Tuple,
 };

@@ -1,6 +1,6 @@
 //! The text of files by line and column, and the little of it that a diagnostic shows.
 
-use model::Location;
+use diagnostic::Location;
 use std::collections::HashMap;
 use std::ops::Range;
 

@@ -1,7 +1,7 @@
 //! Azure's views of a policy.
 
 use crate::layout::{Column, Grid, Look};
-use control::answer::{
+use answer::{
     AppliedTo, Diagnosis, EffectiveNsg, EffectiveRule, EvaluatedNsg, Expansion, IpFlow, Mixed, PLATFORM_NOTE,
     RuleEvaluation, Side, WithoutRule,
 };

@@ -1,7 +1,7 @@
 //! The walk of a packet, for people.
 
 use crate::layout::{Column, Grid, Look, plural};
-use control::answer::{Deciding, Earlier, Walk};
+use answer::{Deciding, Earlier, Walk};
 use std::io::{self, Write};
 
 /// How many of the rules that did not match are told of one NSG, where not all are wanted.

@@ -1,7 +1,7 @@
 //! Every answer in terminals of several widths, with long names and large numbers.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use control::answer::*;
+use answer::*;
 use print::Look;
 use std::io;
 

@@ -1,6 +1,6 @@
 //! Counting what is the same, and keeping what differs: grouped, and bounded.
 
-use control::answer::{Decision, Example, NotJudged, Redecided, Replayed};
+use answer::{Decision, Example, NotJudged, Redecided, Replayed};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;

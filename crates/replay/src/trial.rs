@@ -1,8 +1,8 @@
 //! A real engine in the time of a capture, with everybody around it answering.
 
-use control::answer::Walk;
+use answer::Walk;
 use explain::{Arrivals, Asked, Captured, Nowhere};
-use flow::{Timeouts, TooLarge};
+use flow::TooLarge;
 use packet::make::neighbour_reply;
 use packet::{AttachmentId, Frame, Offload, Packet, Parsed, Time, Transport, Tuple, parse, translate};
 use pipeline::{Engine, Explanation, Foreseen, Settings, Shared, Way};
@@ -77,8 +77,7 @@ impl Trial {
     pub fn new(gateway: Gateway, capacity: usize, seeds: Seeds) -> Result<Self, String> {
         let snapshot =
             Snapshot::build(&gateway, &mut Names::default()).map_err(|errors| errors.join("; "))?;
-        let timeouts = Timeouts::default();
-        let settings = Settings { capacity, timeouts, seed: seeds.flows, worker: 0, workers: 1 };
+        let settings = Settings { capacity, seed: seeds.flows, worker: 0, workers: 1 };
         let shared = Shared::new(nat::Pools::of(seeds.pools, gateway.snat_ports), seeds.shared);
         let engine = Engine::new(Arc::new(snapshot), settings, shared);
         let engine = engine.map_err(|error: TooLarge| error.to_string())?;

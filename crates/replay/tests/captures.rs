@@ -1,7 +1,7 @@
 //! Captures through a real engine: what was counted when they were taken, and what another policy makes of them.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use control::answer::Replayed;
+use answer::Replayed;
 use packet::Frame;
 use pcap::{Reader, Record, Writer};
 use pipeline::{DropReason, Ending};

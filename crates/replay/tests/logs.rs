@@ -1,7 +1,7 @@
 //! Flow logs of each version against a policy, and against two.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use control::answer::Replayed;
+use answer::Replayed;
 use replay::{Logs, Tally};
 use snapshot::{Gateway, Names, Snapshot};
 use std::sync::Arc;

@@ -1,15 +1,15 @@
 //! What `dependsOn` says: which resources each one needs, whether the template defines them, and whether they wait for each
 //! other.
 
-use crate::declare::LeftOut;
 use crate::expansion::Expansion;
 use crate::findings::Found;
 use crate::inside::Inside;
 use crate::instance::Instance;
+use crate::turns::LeftOut;
 use crate::way::Way;
+use diagnostic::{Location, Severity};
 use document::{Node, Value};
 use expression::codes;
-use model::{Location, Severity};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -167,7 +167,7 @@ impl Inside<'_, '_> {
     fn undefined(&self, names: Option<&Names<'_>>, text: &str, at: &Location, way: &Way<'_>) {
         let own = names.iter().flat_map(|it| it.instances);
         let own = own.filter_map(|it| it.symbol.as_deref().or(it.name.as_str()));
-        let help = match model::nearest(text, own) {
+        let help = match diagnostic::nearest(text, own) {
             Some(near) => format!("did you mean '{near}'?"),
             None => "name a resource of this template, or take it away".to_owned(),
         };

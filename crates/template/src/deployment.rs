@@ -1,8 +1,8 @@
 //! One deployment: a template, what its parameters are given, and what has been evaluated of it so far.
 
-use crate::declare::LeftOut;
 use crate::facts::Facts;
 use crate::instance::Instance;
+use crate::turns::LeftOut;
 use document::{Entry, Node, Value};
 use expression::{Fact, Level};
 use std::cell::{OnceCell, RefCell};

@@ -1,9 +1,10 @@
 //! What a deployment knows of itself: where it goes and what it is called.
 
 use crate::links::FOLDER_URI;
+use diagnostic::{At, Location};
 use document::{Entry, Node, Unknown, Value};
 use expression::{Fact, Level, SUPPLY};
-use model::{At, Location, NO_RESOURCE_GROUP, NO_SUBSCRIPTION};
+use model::{NO_RESOURCE_GROUP, NO_SUBSCRIPTION};
 use std::sync::Arc;
 
 /// Where a deployment goes and what it is called.

@@ -1,8 +1,8 @@
 //! What is found while a template is expanded: each fault once, however many loops reach it.
 
 use crate::way::Way;
+use diagnostic::{Diagnostic, Location, Severity};
 use expression::codes;
-use model::{Diagnostic, Location, Severity};
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;

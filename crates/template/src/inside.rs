@@ -4,9 +4,9 @@ use crate::deployment::{Deployment, Loop, Loops, Place, Written, entries};
 use crate::expansion::Expansion;
 use crate::waiting::Wanted;
 use crate::way::Way;
+use diagnostic::Location;
 use document::{Node, Unknown, Value};
 use expression::{Budget, Fact, Fault, Level, Question, Scope};
-use model::Location;
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -91,7 +91,7 @@ impl<'e, 'g> Inside<'e, 'g> {
     pub(crate) fn no_such(&self, what: &str, name: &str, names: impl Iterator<Item = String>) -> Fault {
         let fault = Fault::new(format!("the template has no {what} '{name}'"));
         let names: Vec<String> = names.collect();
-        match model::nearest(name, names.iter().map(String::as_str)) {
+        match diagnostic::nearest(name, names.iter().map(String::as_str)) {
             Some(near) => fault.help(format!("did you mean '{near}'?")),
             None => fault.help(format!("declare it under \"{what}s\"")),
         }

@@ -1,15 +1,15 @@
 //! Resources as they will be, with their full types, names and ids.
 
-use crate::declare::{Parent, Turn};
 use crate::deployment::Loops;
 use crate::expansion::truth;
 use crate::facts::Facts;
 use crate::inside::Inside;
+use crate::turns::{Parent, Turn};
 use crate::waiting::Wanted;
 use crate::way::Way;
+use diagnostic::At;
 use document::{Entry, Node, Unknown, Value};
 use expression::{Fault, Level};
-use model::At;
 use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;

@@ -11,8 +11,8 @@
 //! | `inside`, `members` | what names mean where an expression stands |
 //! | `parameters` | what a parameter comes to |
 //! | `values` | trees with expressions and loops in them |
-//! | `declared`, `parts` | whether a parameter's value is one that its declaration allows |
-//! | `declare` | which resources there will be |
+//! | `constraints`, `parts` | whether a parameter's value is one that its declaration allows |
+//! | `turns` | which resources there will be |
 //! | `instance` | what each of them is |
 //! | `once` | whether it makes one of them twice |
 //! | `nested`, `linked` | deployments in deployments, and where their templates are |
@@ -21,9 +21,9 @@
 //! | `unordered` | whether anything says so |
 //! | `found` | which resource a name means |
 //! | `reference` | what one resource may ask about another |
+//! | `findings`, `way` | what is wrong, each fault once, and where it stands |
 
-mod declare;
-mod declared;
+mod constraints;
 mod depends;
 mod deployment;
 mod expansion;
@@ -43,6 +43,7 @@ mod parameters;
 mod parts;
 mod reference;
 mod supplied;
+mod turns;
 mod unordered;
 mod values;
 mod waiting;
@@ -54,10 +55,10 @@ pub use given::{Given, Others};
 pub use links::{FOLDER_URI, Folder, Links, NoLinks};
 pub use supplied::parameter_names;
 
+use diagnostic::{At, Diagnostic};
 use document::{Node, Value};
 use expansion::Expansion;
 use inside::Inside;
-use model::{At, Diagnostic};
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;

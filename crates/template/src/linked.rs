@@ -7,9 +7,9 @@ use crate::inside::Inside;
 use crate::links::resolve;
 use crate::supplied::unwrapped;
 use crate::way::Way;
+use diagnostic::Severity;
 use document::{Node, Value};
 use expression::codes;
-use model::Severity;
 use std::collections::HashMap;
 use std::rc::Rc;
 

@@ -1,7 +1,7 @@
 //! Templates that a template links to: files below its own folder, and nothing else.
 
+use diagnostic::Diagnostic;
 use document::{Node, read_json_file};
-use model::Diagnostic;
 use std::path::{Path, PathBuf};
 
 /// The address that the folder of the template seems to have. Nobody can have the name (RFC 2606).

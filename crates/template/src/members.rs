@@ -35,7 +35,7 @@ impl Inside<'_, '_> {
         let members = || spaces.iter().filter(of_name).flat_map(|space| entries(space, "members"));
         let Some(member) = members().find(|it| it.key.value.eq_ignore_ascii_case(name)) else {
             let fault = Fault::new(format!("the template defines no function '{namespace}.{name}'"));
-            return Err(match model::nearest(name, members().map(|it| it.key.value.as_str())) {
+            return Err(match diagnostic::nearest(name, members().map(|it| it.key.value.as_str())) {
                 Some(near) => fault.help(format!("did you mean '{namespace}.{near}'?")),
                 None => fault.help("define it under \"functions\""),
             });

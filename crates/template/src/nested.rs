@@ -180,7 +180,7 @@ impl Inside<'_, '_> {
         for entry in given.filter(|it| supplied.contains_key(&it.key.value.to_lowercase())) {
             let name = &entry.key.value;
             let message = format!("the nested template has no parameter '{name}'");
-            let help = match model::nearest(name, declared.iter().map(|it| it.key.value.as_str())) {
+            let help = match diagnostic::nearest(name, declared.iter().map(|it| it.key.value.as_str())) {
                 Some(near) => format!("did you mean '{near}'?"),
                 None => "take it away".to_owned(),
             };

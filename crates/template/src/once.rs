@@ -2,8 +2,8 @@
 
 use crate::inside::Inside;
 use crate::instance::Instance;
+use diagnostic::{Diagnostic, Location};
 use expression::codes;
-use model::{Diagnostic, Location};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 

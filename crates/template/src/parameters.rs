@@ -1,6 +1,6 @@
 //! What the parameters of a deployment come to: what they are given, or their defaults.
 
-use crate::declared::is_nullable;
+use crate::constraints::is_nullable;
 use crate::deployment::{Supplied, entries};
 use crate::inside::Inside;
 use crate::waiting::Wanted;

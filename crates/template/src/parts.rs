@@ -3,7 +3,7 @@
 //! # Source
 //! Azure "Understand the structure and syntax of ARM templates", *Definitions*; "Type definitions in ARM templates".
 
-use crate::declared::{is_nullable, resolved};
+use crate::constraints::{is_nullable, resolved};
 use crate::inside::Inside;
 use crate::way::Way;
 use document::{Entry, Node, Value};
@@ -58,7 +58,8 @@ impl Inside<'_, '_> {
             match rules.get("additionalProperties") {
                 Some(Node { value: Value::Bool(false), .. }) => {
                     let message = format!("'{name}' has a '{key}', and its type has none");
-                    let help = match model::nearest(key, declared.iter().map(|it| it.key.value.as_str())) {
+                    let help = match diagnostic::nearest(key, declared.iter().map(|it| it.key.value.as_str()))
+                    {
                         Some(near) => format!("did you mean '{near}'?"),
                         None => "take it away".to_owned(),
                     };

@@ -1,14 +1,14 @@
 //! What `reference` and its kin can say offline: what the template itself writes of its resources.
 
-use crate::declare::Turn;
 use crate::depends::MOST_NEAREST;
 use crate::facts::Made;
 use crate::found::{part_of, parted};
 use crate::inside::Inside;
 use crate::instance::Instance;
+use crate::turns::Turn;
+use diagnostic::At;
 use document::{Entry, Node, Unknown, Value};
 use expression::{AFTER_DEPLOYMENT, Fault, IN_THE_RESOURCE, Question, SUPPLY, WRITE_IT};
-use model::At;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -114,7 +114,7 @@ impl Inside<'_, '_> {
         let asked = self.all.nameless.get();
         self.all.nameless.set(asked + 1);
         let names = instances().filter_map(|it| it.symbol.as_deref().or(it.name.as_str()));
-        let help = match (asked < MOST_NEAREST).then(|| model::nearest(name, names)).flatten() {
+        let help = match (asked < MOST_NEAREST).then(|| diagnostic::nearest(name, names)).flatten() {
             Some(near) => format!("did you mean '{near}'?"),
             None if around.iter().all(|it| it.deployment.left_out.borrow().turns.is_empty()) => {
                 "name one of its resources, or write the id of another one".to_owned()

@@ -1,12 +1,12 @@
 //! Parameter files and single values, as they were given, held against what the template declares.
 
-use crate::declared::resolved;
+use crate::constraints::resolved;
 use crate::findings::{Findings, Found};
 use crate::given::Given;
 use crate::way::Way;
+use diagnostic::Severity;
 use document::{Entry, Node, Unknown, Value};
 use expression::{codes, from_json};
-use model::Severity;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -128,7 +128,7 @@ fn is_declared(entry: &Entry, template: &Node, found: &mut Findings) -> bool {
     let message = format!("the template {} has no parameter '{name}'", template.at.file);
     let names = || declared.iter().map(|it| it.key.value.as_str());
     // A misspelt parameter would silently be left at its default; one too many changes nothing here.
-    let (severity, help) = match model::nearest(name, names()) {
+    let (severity, help) = match diagnostic::nearest(name, names()) {
         Some(near) => (Severity::Error, format!("did you mean '{near}'?")),
         None if declared.is_empty() => (Severity::Warning, "it has none; Azure refuses this".to_owned()),
         None => {

@@ -1,12 +1,12 @@
 //! Resources that two deployments write differently, where nothing says which of them is the last.
 
-use crate::declared::same;
+use crate::constraints::same;
 use crate::depends::{Key, Needs};
 use crate::expansion::Expansion;
 use crate::instance::Instance;
+use diagnostic::{Diagnostic, Location};
 use document::{Node, Value};
 use expression::codes;
-use model::{Diagnostic, Location};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 

@@ -3,9 +3,9 @@
 use crate::deployment::Loop;
 use crate::inside::Inside;
 use crate::way::Way;
+use diagnostic::At;
 use document::{Entry, Node, Value};
 use expression::{Budget, Fault, Scope, evaluate_text};
-use model::At;
 
 /// The most turns of a loop.
 ///

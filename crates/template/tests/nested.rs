@@ -14,8 +14,8 @@ impl Links for Shelf<'_> {
     fn load(
         &self,
         path: &str,
-        found: &mut Vec<model::Diagnostic>,
-    ) -> Result<Option<Node>, Vec<model::Diagnostic>> {
+        found: &mut Vec<diagnostic::Diagnostic>,
+    ) -> Result<Option<Node>, Vec<diagnostic::Diagnostic>> {
         self.0.get(path).map(|text| read_document(path, text, found)).transpose()
     }
 }

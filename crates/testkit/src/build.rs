@@ -66,6 +66,11 @@ pub fn ipv6(source: &str, destination: &str) -> Draft<Bare> {
     Draft::new(ipv6_address(source).into(), ipv6_address(destination).into())
 }
 
+/// Starts a packet between two addresses of one family, whichever that is; panics where they are not.
+pub fn ip(source: &str, destination: &str) -> Draft<Bare> {
+    if source.contains(':') { ipv6(source, destination) } else { ipv4(source, destination) }
+}
+
 /// A frame with what its sender left to the device.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OwnedFrame {

@@ -1,6 +1,6 @@
 //! The answers in the shape of Azure's REST API, which its CLI prints as it is.
 
-use control::answer::{AppliedTo, Diagnosis, EffectiveNsg, EffectiveRule, Expansion, Side};
+use answer::{AppliedTo, Diagnosis, EffectiveNsg, EffectiveRule, Expansion, Side};
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 /// Effective security rules as `az network nic list-effective-nsg` prints them: each rule with its expansions, which the

@@ -2,11 +2,10 @@
 
 use crate::effective::standing;
 use crate::words;
-use control::answer::{
-    Diagnosis, EvaluatedNsg, MatchedRule, Mixed, NsgResult, PLATFORM_NOTE, Profile, RuleEvaluation,
-    WithoutRule, Witness,
+use answer::{
+    Diagnosis, Diagnostic, EvaluatedNsg, MatchedRule, Mixed, NsgResult, PLATFORM_NOTE, Profile,
+    RuleEvaluation, Verbosity, WithoutRule, Witness,
 };
-use control::{Diagnostic, Verbosity};
 use ipnet::IpNet;
 use model::{
     Access, AddressMatch, Direction, IpConfiguration, Network, NetworkInterface, NicIndex, RuleProtocol,

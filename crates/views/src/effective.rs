@@ -1,7 +1,7 @@
 //! The rules that apply to a network interface.
 
 use crate::words;
-use control::answer::{AppliedTo, EffectiveNsg, EffectiveRule, Expansion, Side};
+use answer::{AppliedTo, EffectiveNsg, EffectiveRule, Expansion, Side};
 use model::{AddressMatch, Direction, IpConfiguration, Network, NetworkInterface, NsgIndex, SecurityRule};
 use policy::GroupId;
 use snapshot::{Level, Snapshot};

@@ -1,6 +1,6 @@
 //! Several questions of a diagnostic at once, as Azure's CLI takes them.
 
-use control::answer::Profile;
+use answer::Profile;
 use serde_json::Value;
 
 /// The most questions of one list.
@@ -43,7 +43,7 @@ fn profile(one: &Value) -> Result<Profile, Vec<String>> {
     };
     let mut faults = Vec::new();
     for key in fields.keys().filter(|key| !KEYS.contains(&key.as_str()) && *key != PORT) {
-        let meant = model::nearest(key, KEYS).map(|near| format!("; did you mean \"{near}\"?"));
+        let meant = diagnostic::nearest(key, KEYS).map(|near| format!("; did you mean \"{near}\"?"));
         faults.push(format!("unknown field \"{key}\"{}", meant.unwrap_or_default()));
     }
     let [direction, protocol, source, destination, destination_port] = KEYS.map(|key| {

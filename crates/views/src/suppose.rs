@@ -2,8 +2,7 @@
 //! the one that Azure would give.
 
 use crate::{diagnose, verify, words};
-use control::answer::Diagnosis;
-use control::{Diagnostic, Question};
+use answer::{Diagnosis, Diagnostic, Question};
 use ipnet::IpNet;
 use model::{AddressMatch, Direction, IpConfiguration, Network, NicIndex};
 use snapshot::{Gateway, Names, Snapshot};

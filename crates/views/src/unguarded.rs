@@ -2,7 +2,7 @@
 
 use crate::diagnose::Asking;
 use crate::words;
-use control::answer::{Mixed, NsgResult, Witness};
+use answer::{Mixed, NsgResult, Witness};
 use model::{Access, Direction, IpConfiguration, PublicIpSku, RuleProtocol};
 use packet::{Address, Protocol};
 use policy::{IPV4, Question, Ranges, Tuple};

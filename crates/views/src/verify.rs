@@ -1,8 +1,7 @@
 //! Azure's IP flow verify, on a snapshot.
 
 use crate::words;
-use control::Question;
-use control::answer::{ByPort, IpFlow, WithoutRule};
+use answer::{ByPort, IpFlow, Question, WithoutRule};
 use model::{Access, Direction, IpConfiguration, Network, NicIndex};
 use packet::{Address, Protocol};
 use policy::Tuple;

@@ -1,8 +1,7 @@
 //! The views of a small network, and their shape beside Azure's published examples.
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests: what cannot be had ends the test.
 
-use control::answer::{Diagnosis, Mixed, NsgResult, Profile, WithoutRule};
-use control::{Diagnostic, Question, Verbosity};
+use answer::{Diagnosis, Diagnostic, Mixed, NsgResult, Profile, Question, Verbosity, WithoutRule};
 use gateway::{Host, Ids};
 use serde_json::{Value, json};
 use snapshot::{Names, Snapshot};
@@ -344,8 +343,7 @@ fn what_goes_to_the_platform_is_judged_by_its_tags_alone() {
         let nsgs = answer.evaluated_network_security_groups.iter();
         nsgs.map(|nsg| nsg.rules_evaluation_result.len()).collect::<Vec<_>>()
     };
-    let is_noted =
-        |answer: &NsgResult| answer.notes.iter().any(|note| note == control::answer::PLATFORM_NOTE);
+    let is_noted = |answer: &NsgResult| answer.notes.iter().any(|note| note == answer::PLATFORM_NOTE);
 
     let no_dns = with(&rule("no-dns", 101, "Udp", "*", "53"));
     for verbosity in [Verbosity::Normal, Verbosity::Full] {

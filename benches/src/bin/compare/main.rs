@@ -10,8 +10,8 @@ use clap::Parser;
 use serde_json::Value;
 use std::env;
 use std::path::{Path, PathBuf};
-use testkit::netns::Namespace;
-use testkit::site::Site;
+use testbed::netns::Namespace;
+use testbed::site::Site;
 
 /// The machines on both sides, with their generators and servers.
 const HOSTS_CPU: usize = 0;

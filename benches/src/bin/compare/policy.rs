@@ -1,8 +1,8 @@
 //! One policy of 1,000 rules in both languages; the traffic is matched by the last rule alone.
 
 use std::fmt::Write;
-use testkit::gateway_file::{GatewayFile, Rule};
-use testkit::site::Site;
+use testbed::gateway_file::{GatewayFile, Rule};
+use testbed::site::Site;
 
 const RULES: u16 = 1000;
 /// Where all traffic goes, and what only the last rule names.

@@ -8,8 +8,8 @@ use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
-use testkit::flood::{BATCH, Outlet, link};
-use testkit::netns;
+use testbed::flood::{BATCH, Outlet, link};
+use testbed::netns;
 
 /// Bytes of payload that make a frame of 64 bytes, its check sequence counted.
 const PAYLOAD: usize = 64 - 4 - 14 - 20 - 8;

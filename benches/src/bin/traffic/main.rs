@@ -10,8 +10,8 @@ use std::net::{SocketAddr, SocketAddrV4};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
-use testkit::echo;
-use testkit::probe::{self, Outcome, PingEar};
+use testbed::echo;
+use testbed::probe::{self, Outcome, PingEar};
 
 /// Sends and answers traffic; each answer is one line of JSON.
 #[derive(Parser)]

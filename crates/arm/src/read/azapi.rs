@@ -1,8 +1,8 @@
 //! Resources of Terraform's provider azapi: their types and bodies are those of Azure's REST interface already.
 
 use super::kind::Kind;
+use diagnostic::At;
 use document::{Entry, Node, Unknown, Value};
-use model::At;
 use std::sync::Arc;
 use template::from_json;
 

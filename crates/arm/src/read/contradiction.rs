@@ -1,8 +1,9 @@
 //! Children that their own answer and their parent's tell differently: one of the two is older, and nobody knows which.
 
 use super::resource::is_full;
+use diagnostic::{At, Diagnostic};
 use document::Report;
-use model::{At, Diagnostic, codes, raw};
+use model::{codes, raw};
 use std::collections::HashMap;
 
 /// Reports each child that was answered by itself and says something else than inside its parent.

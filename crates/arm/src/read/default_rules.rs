@@ -3,8 +3,9 @@
 use super::Reader;
 use super::resource::Head;
 use crate::codes;
+use diagnostic::{At, Location};
 use document::{Place, Value};
-use model::{AddressMatch, At, Direction, Location, PortSet, RuleProtocol, SecurityRule, ServiceTag, raw};
+use model::{AddressMatch, Direction, PortSet, RuleProtocol, SecurityRule, ServiceTag, raw};
 
 impl Reader {
     /// Compares the `defaultSecurityRules` of a group with the six that nsgate has. An empty list says nothing.
@@ -38,7 +39,7 @@ impl Reader {
     }
 
     fn differs(&mut self, at: &Location, message: &str) {
-        let warning = model::Diagnostic::warning(codes::DEFAULT_RULES_DIFFER, at, message);
+        let warning = diagnostic::Diagnostic::warning(codes::DEFAULT_RULES_DIFFER, at, message);
         self.report.push(warning.help("it is not read: every group has Azure's six default rules"));
     }
 }

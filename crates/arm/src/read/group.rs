@@ -3,8 +3,9 @@
 use super::resource::Head;
 use super::{Reader, keys};
 use crate::codes;
+use diagnostic::At;
 use document::Place;
-use model::{At, raw};
+use model::raw;
 
 impl Reader {
     pub(super) fn security_group(&mut self, place: &Place<'_>, head: Head) {

@@ -1,8 +1,8 @@
 //! What is not modelled: listed, each once.
 
 use super::{Ignored, Reader};
+use diagnostic::Location;
 use document::{Place, Value};
-use model::Location;
 use std::collections::HashSet;
 
 /// A reference to a resource that is not modelled.

@@ -7,8 +7,8 @@
 //! Azure REST API reference, *Microsoft.Network*, versions up to 2026-01-01; `remoteGateways` and `routeServiceVips` are in its answers only.
 
 use crate::codes;
+use diagnostic::{At, Diagnostic};
 use document::{Place, Report, Value};
-use model::{At, Diagnostic};
 
 pub(super) const RESOURCE: &[&str] = &[
     "id",
@@ -234,7 +234,7 @@ pub(super) fn check(object: &Place<'_>, known: &[&[&str]], report: &mut Report) 
     let keys = said.map(|entry| &entry.key);
     for key in keys.filter(unknown).take(REPORTED) {
         let message = format!("{object}: there is no property '{}' here", key.value);
-        report.push(match model::nearest(&key.value, known()) {
+        report.push(match diagnostic::nearest(&key.value, known()) {
             Some(near) => Diagnostic::error(codes::UNKNOWN_PROPERTY, &key.at, message)
                 .help(format!("did you mean '{near}'?")),
             None => Diagnostic::warning(codes::UNKNOWN_PROPERTY, &key.at, message).help("it is ignored"),

@@ -1,8 +1,8 @@
 //! Which type a resource is of: as it says, else as its id says, else as its properties say.
 
 use crate::codes;
+use diagnostic::{Diagnostic, Location};
 use document::{Place, Report};
-use model::{Diagnostic, Location};
 
 /// So many letters of a type may be wrong, and it is clear which is meant.
 const MISTYPED: usize = 2;
@@ -63,8 +63,8 @@ impl Kind {
         let is_meant = |kind: &Self| {
             let whole = kind.name();
             let last = whole.rsplit('/').next().filter(|_| !name.contains('/'));
-            model::is_near(name, whole, MISTYPED)
-                || last.is_some_and(|last| model::is_near(name, last, MISTYPED.min(last.len() / 5)))
+            diagnostic::is_near(name, whole, MISTYPED)
+                || last.is_some_and(|last| diagnostic::is_near(name, last, MISTYPED.min(last.len() / 5)))
         };
         Self::MODELLED.into_iter().find(is_meant)
     }

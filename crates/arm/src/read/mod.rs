@@ -1,32 +1,43 @@
 //! Documents in the shapes of Azure's REST interface and of its tools: a resource, an array of them, an answer with a
 //! `value` list, an API example with the answer inside, or what `az … create` wraps around it; properties under
 //! `properties` or beside the name, as Azure PowerShell makes them, too. And what Terraform shows of a state.
+//!
+//! | module | question |
+//! |---|---|
+//! | this one | which of the documents holds what, and where are the resources in it? |
+//! | `shape`, `azapi`, `powershell`, `terraform` | how do the tools wrap and write a resource, and what is no policy at all? |
+//! | `template`, `answers`, `made_twice` | what do the templates come to, what do they learn of others, and do they go to one resource group? |
+//! | `kind`, `resource` | which type is a resource of, and what has every one? |
+//! | `vnet`, `nic`, `group`, `route_table` | what does each say? |
+//! | `keys`, `ignored` | which of its properties matter, and what is not modelled? |
+//! | `same_object`, `contradiction`, `default_rules` | do answers agree with each other, and with what is true of every group? |
 
-mod apart;
+mod answers;
 mod azapi;
-mod beside;
 mod contradiction;
 mod default_rules;
 mod group;
 mod ignored;
 mod keys;
 mod kind;
+mod made_twice;
 mod nic;
 mod powershell;
 mod resource;
 mod route_table;
+mod same_object;
 mod shape;
 mod template;
 mod terraform;
-mod twice;
 mod vnet;
 
 use crate::codes;
+use diagnostic::{Diagnostic, INVALID_REQUEST_FORMAT, Location};
 use document::{Node, Value};
 use document::{Place, Report};
 use ignored::Elsewhere;
 use kind::Kind;
-use model::{Diagnostic, Location, codes as azure, raw};
+use model::{codes as azure, raw};
 use resource::Head;
 
 pub use template::{Deployment, Plain};
@@ -81,12 +92,13 @@ pub fn read_documents(documents: &[Node], deployment: &Deployment) -> Resources 
             others.extend(expanded.next().map(Other::Template));
         } else if let Some(plain) = shown {
             others.push(Other::Terraform(plain));
-        } else {
+        } else if powershell::has_printed(document) {
             match powershell::plain(document) {
-                None => reader.document(&Place::root(document)),
-                Some(Ok(plain)) => reader.document(&Place::root(&plain)),
-                Some(Err(error)) => reader.report.push(error),
+                Ok(plain) => reader.document(&Place::root(&plain)),
+                Err(error) => reader.report.push(error),
             }
+        } else {
+            reader.document(&Place::root(document));
         }
     }
     // Answers tell what is there, so they agree; of a template or a state, a child says what becomes of its parent's.
@@ -115,7 +127,7 @@ struct Reader {
     ignored: Vec<Ignored>,
     elsewhere: Vec<Elsewhere>,
     report: Report,
-    known: twice::Known,
+    known: same_object::Objects,
 }
 
 impl Reader {
@@ -126,19 +138,19 @@ impl Reader {
             other => {
                 let message = format_args!("{} stands where resources should", other.kind());
                 let help = "write a resource, an array of resources, or {\"value\": […]}";
-                self.report.push(place.error(azure::INVALID_REQUEST_FORMAT, message).help(help));
+                self.report.push(place.error(INVALID_REQUEST_FORMAT, message).help(help));
             }
         }
     }
 
-    /// Resources one after the other, maybe in a list of Azure's own.
-    fn list(&mut self, place: &Place<'_>, is_azures: bool) {
+    /// Resources one after the other; `is_listed` where the list is Azure's own.
+    fn list(&mut self, place: &Place<'_>, is_listed: bool) {
         for item in place.elements() {
-            self.whole(&item, is_azures);
+            self.whole(&item, is_listed);
         }
     }
 
-    /// A resource as Azure answers it.
+    /// A resource as Azure answers it, alone or in a list.
     fn whole(&mut self, place: &Place<'_>, is_listed: bool) {
         let told = kind::of(place, None, &mut Report::default());
         let ours = told.filter(|it| !matches!(it, Kind::Other(_)));
@@ -235,8 +247,8 @@ impl Reader {
         let full = head.id.as_ref().filter(|id| parent.is_none() && resource::is_full(&id.value));
         match full.and_then(|id| self.known.again(&id.value, place.node, &head.name.at)) {
             None => self.known(place, kind, head, parent.map(|(_, head)| head)),
-            Some(twice::Twice::Same) => {}
-            Some(twice::Twice::Differs(first)) => {
+            Some(same_object::Again::Same) => {}
+            Some(same_object::Again::Differs(first)) => {
                 let message = format!("there are two {} '{}'", kind.name(), head.name.value);
                 let error = Diagnostic::error(azure::DUPLICATE_RESOURCE_NAME, &head.name.at, message);
                 let error = error.related(first, "first used here");

@@ -4,8 +4,9 @@ use super::resource::Head;
 use super::vnet::truth;
 use super::{Reader, keys};
 use crate::codes;
+use diagnostic::At;
 use document::Place;
-use model::{At, raw};
+use model::raw;
 
 impl Reader {
     pub(super) fn network_interface(&mut self, place: &Place<'_>, head: Head) {

@@ -4,8 +4,8 @@
 //! repeated as text.
 
 use crate::codes;
+use diagnostic::{At, Diagnostic};
 use document::{Entry, Node, Value};
-use model::{At, Diagnostic};
 
 /// What only PowerShell's resources have: its own have the first, and what stands in them, such as a rule, the others.
 const MARKS: [&[&str]; 2] = [&[RESOURCE_GROUP], &["Id", "Name", "Etag"]];
@@ -52,31 +52,25 @@ const ALWAYS_LISTS: [&str; 9] = [
 /// The address of a public IP address that has none.
 const NO_ADDRESS: &str = "Not Assigned";
 
-/// The document as the REST interface has it; `None` where it is none of PowerShell's.
-///
-/// # Errors
-/// It is cut off.
-pub(super) fn plain(document: &Node) -> Option<Result<Node, Diagnostic>> {
+/// Whether PowerShell has printed the document.
+pub(super) fn has_printed(document: &Node) -> bool {
     let items = match &unwrapped(document).value {
         Value::Array(items) => items.as_slice(),
         _ => std::slice::from_ref(document),
     };
     let has = |item: &Node, key: &str| item.entries().iter().any(|it| it.key.value == key);
     let is_marked = |item: &Node| MARKS.iter().any(|mark| mark.iter().all(|key| has(item, key)));
-    items.iter().any(is_marked).then(|| converted(document))
+    items.iter().any(is_marked)
 }
 
-/// The list in what Windows PowerShell makes of one that comes from a variable: `{"value": […], "Count": 2}`.
-fn unwrapped(node: &Node) -> &Node {
-    let list = node.entries().iter().find(|it| it.key.value == "value").map(|it| &it.value);
-    let is_wrapper = node.entries().len() == 2 && node.entries().iter().any(|it| it.key.value == "Count");
-    list.filter(|it| is_wrapper && matches!(it.value, Value::Array(_))).unwrap_or(node)
-}
-
-fn converted(node: &Node) -> Result<Node, Diagnostic> {
+/// What PowerShell has printed as the REST interface has it.
+///
+/// # Errors
+/// It is cut off.
+pub(super) fn plain(node: &Node) -> Result<Node, Diagnostic> {
     let node = unwrapped(node);
     let value = match &node.value {
-        Value::Array(items) => Value::Array(items.iter().map(converted).collect::<Result<_, _>>()?),
+        Value::Array(items) => Value::Array(items.iter().map(plain).collect::<Result<_, _>>()?),
         Value::Object(entries) => {
             let says_more = |it: &&Entry| {
                 let is_repeated =
@@ -89,6 +83,13 @@ fn converted(node: &Node) -> Result<Node, Diagnostic> {
         other => other.clone(),
     };
     Ok(Node::new(value, node.at.clone()))
+}
+
+/// The list in what Windows PowerShell makes of one that comes from a variable: `{"value": […], "Count": 2}`.
+fn unwrapped(node: &Node) -> &Node {
+    let list = node.entries().iter().find(|it| it.key.value == "value").map(|it| &it.value);
+    let is_wrapper = node.entries().len() == 2 && node.entries().iter().any(|it| it.key.value == "Count");
+    list.filter(|it| is_wrapper && matches!(it.value, Value::Array(_))).unwrap_or(node)
 }
 
 /// One property under the name that it has in the REST interface, or none for an empty list of what is mostly one.
@@ -108,7 +109,7 @@ fn entry(entry: &Entry) -> Result<Option<Entry>, Diagnostic> {
         },
         _ => {
             let renamed = RENAMED.iter().find(|(name, _)| *name == key.value);
-            (renamed.map_or_else(|| key.clone(), |(_, to)| At::new(*to, &key.at)), converted(value)?)
+            (renamed.map_or_else(|| key.clone(), |(_, to)| At::new(*to, &key.at)), plain(value)?)
         }
     };
     Ok(Some(Entry { key, value }))

@@ -2,8 +2,9 @@
 
 use super::kind::Kind;
 use super::{Reader, keys, shape};
+use diagnostic::{At, Diagnostic, Location};
 use document::{Node, Place, Report, Value};
-use model::{At, Diagnostic, Location, codes, raw};
+use model::{codes, raw};
 
 /// The id and the name of a resource.
 #[derive(Clone, Debug)]

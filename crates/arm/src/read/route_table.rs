@@ -3,8 +3,9 @@
 use super::resource::Head;
 use super::{Reader, keys};
 use crate::codes;
+use diagnostic::{At, Diagnostic};
 use document::{Place, Value};
-use model::{At, Diagnostic, raw};
+use model::raw;
 
 impl Reader {
     pub(super) fn route_table(&mut self, place: &Place<'_>, head: Head) {

@@ -4,8 +4,8 @@ use super::kind::Kind;
 use super::resource::is_full;
 use super::{Reader, keys, kind};
 use crate::codes;
+use diagnostic::{At, Diagnostic, INVALID_REQUEST_FORMAT};
 use document::{Node, Place, Value};
-use model::{At, Diagnostic, codes as azure};
 
 /// Answers of Azure's that speak of a network without being it: a property that only they have, and what they are.
 const ANSWERS: [(&str, &str); 8] = [
@@ -159,7 +159,7 @@ impl Reader {
             let of_both = is(known, &entry.key) && !is(keys::RESOURCE, &entry.key);
             if of_both && entry.value.value != Value::Null && nested.get(&entry.key.value).is_none() {
                 let message = format!("{place}: '{}' stands beside properties", entry.key.value);
-                let error = Diagnostic::error(azure::INVALID_REQUEST_FORMAT, &entry.key.at, message);
+                let error = Diagnostic::error(INVALID_REQUEST_FORMAT, &entry.key.at, message);
                 self.report.push(error.help("put it under properties"));
             }
         }

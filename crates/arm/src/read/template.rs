@@ -1,12 +1,12 @@
 //! Templates among the documents: expanded, and then read as what they come to.
 
-use super::apart::{apart, name_of, tops, twin};
-use super::beside::{self, Beside};
+use super::answers::{self, Answers};
 use super::kind::Kind;
+use super::made_twice::{another_group, name_of, tops, twin};
 use super::{Reader, shape};
 use crate::codes;
+use diagnostic::{Diagnostic, Location};
 use document::{Entry, Node, Place, Value, is_expression};
-use model::{Diagnostic, Location};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use template::{Expanded, Facts, Folder, Given, Others, parameter_names};
@@ -62,7 +62,7 @@ impl Deployment {
         let mut found = self.left_over(&templates);
         let mut made: HashMap<String, Location> = HashMap::new();
         let mut all: Vec<(Facts, Expanded)> = Vec::new();
-        let known = if templates.is_empty() { Beside::default() } else { Beside::of(documents) };
+        let known = if templates.is_empty() { Answers::default() } else { Answers::of(documents) };
         let others = known.except(None);
         for (nth, (template, files)) in templates.iter().enumerate() {
             let mut facts = self.facts.clone();
@@ -72,7 +72,7 @@ impl Deployment {
                     Facts { resource_group: model::another_resource_group(nth + 1), ..facts.clone() };
                 let elsewhere = self.expand_one(template, files, &another, &others);
                 if twin(&made, &elsewhere).is_none() {
-                    found.push(apart(&other));
+                    found.push(another_group(&other));
                     (facts, expanded) = (another, elsewhere);
                 }
             }
@@ -80,7 +80,7 @@ impl Deployment {
             all.push((facts, expanded));
         }
         let (facts, all): (Vec<Facts>, Vec<Expanded>) = all.into_iter().unzip();
-        let all = beside::settled(&known, all, |nth, others| {
+        let all = answers::settled(&known, all, |nth, others| {
             let ((template, files), facts) = (templates.get(nth)?, facts.get(nth)?);
             Some(self.expand_one(template, files, facts, others))
         });
@@ -102,7 +102,7 @@ impl Deployment {
             let message = format!("no template asks for '{}'", entry.key.value);
             let warning = Diagnostic::warning(codes::UNUSED_VALUE, &entry.key.at, message);
             let asked = all.iter().flat_map(|it| &it.not_known).map(|(_, expression)| expression.as_str());
-            warning.help(match model::nearest(&entry.key.value, asked) {
+            warning.help(match diagnostic::nearest(&entry.key.value, asked) {
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => "write the expression as the template does, or take it away".to_owned(),
             })
@@ -173,7 +173,7 @@ impl Deployment {
                 .iter()
                 .flat_map(|(it, _)| it.get("parameters").map(Node::entries).unwrap_or_default());
             let error = Diagnostic::error(template::codes::INVALID_TEMPLATE, &entry.key.at, message);
-            found.push(match model::nearest(&entry.key.value, names.map(|it| it.key.value.as_str())) {
+            found.push(match diagnostic::nearest(&entry.key.value, names.map(|it| it.key.value.as_str())) {
                 Some(near) => error.help(format!("did you mean '{near}'?")),
                 None => error.help("take it away"),
             });

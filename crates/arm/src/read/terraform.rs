@@ -9,9 +9,9 @@ mod updates;
 
 use super::azapi;
 use associations::{ASSOCIATIONS, Belongs};
+use diagnostic::Diagnostic;
 use document::{Entry, Node, Value};
 use fields::{As::Itself, PEERING, PUBLIC_IP, ROUTE, ROUTE_TABLE, RULE, entry, fields};
-use model::Diagnostic;
 use std::collections::HashSet;
 use updates::UPDATE;
 

@@ -2,8 +2,9 @@
 
 use super::resource::Head;
 use super::{Reader, keys};
+use diagnostic::{At, INVALID_REQUEST_FORMAT};
 use document::{Node, Place, Value, codes};
-use model::{At, raw};
+use model::raw;
 
 impl Reader {
     pub(super) fn virtual_network(&mut self, place: &Place<'_>, head: Head) {
@@ -39,7 +40,7 @@ impl Reader {
         let Some(place) = properties.get("flowTimeoutInMinutes") else { return };
         let (Value::Number(text) | Value::String(text)) = &place.node.value else { return };
         if text.trim().parse().is_ok_and(|minutes: i64| !(4..=30).contains(&minutes)) {
-            let error = place.error(model::codes::INVALID_REQUEST_FORMAT, format_args!("it is {text}"));
+            let error = place.error(INVALID_REQUEST_FORMAT, format_args!("it is {text}"));
             self.report.push(error.help("write 4 to 30 minutes, or leave it out"));
         }
     }

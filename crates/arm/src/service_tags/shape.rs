@@ -2,8 +2,8 @@
 
 use super::HELP;
 use crate::codes;
+use diagnostic::{Diagnostic, Location};
 use document::{Node, Value, read_json};
-use model::{Diagnostic, Location};
 
 /// What is wrong with a document that was not read; `None` where it has the shape after all.
 pub(super) fn wrong(file: &str, text: &str) -> Option<Vec<Diagnostic>> {

@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use model::{Diagnostic, NamedTag, Network, ServiceTags, Severity};
+use diagnostic::{Diagnostic, Severity};
+use model::{NamedTag, Network, ServiceTags};
 use std::sync::Arc;
 
 /// What became of a text: the network, and every finding as `line:column severity code`, then its message.

@@ -11,8 +11,7 @@ fn engine() -> Engine {
     let text = "network: { resources: [] }\nattachments: []\n";
     let loaded = load_text(Path::new("g.yaml"), text, &mut Ids::default(), &Host::Unseen).unwrap();
     let snapshot = Snapshot::build(&loaded.gateway, &mut Names::default()).unwrap();
-    let timeouts = flow::Timeouts::default();
-    let settings = Settings { capacity: 1, timeouts, seed: [0; 2], worker: 0, workers: 3 };
+    let settings = Settings { capacity: 1, seed: [0; 2], worker: 0, workers: 3 };
     let shared = Shared::new(nat::Pools::of([0; 2], loaded.gateway.snat_ports), [0; 2]);
     Engine::new(Arc::new(snapshot), settings, shared).unwrap()
 }

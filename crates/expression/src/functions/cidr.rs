@@ -2,8 +2,8 @@
 
 use super::{Call, Function, plain};
 use crate::fault::Stop;
+use diagnostic::At;
 use document::{Entry, Node, Value};
-use model::At;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub(super) const FUNCTIONS: &[Function] =

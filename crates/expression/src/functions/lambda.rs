@@ -4,8 +4,8 @@ use super::{Function, Written, described, lazy};
 use crate::evaluate::{Frame, Lent, own};
 use crate::fault::Stop;
 use crate::syntax::{Expr, Kind};
+use diagnostic::{At, nearest};
 use document::{Entry, Node, Value};
-use model::{At, nearest};
 use std::borrow::Cow;
 use std::collections::HashMap;
 

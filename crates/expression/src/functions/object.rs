@@ -4,8 +4,8 @@ use super::{ANY, Call, Function, array, lazy, plain};
 use crate::evaluate::{Frame, Lent};
 use crate::fault::Stop;
 use crate::value::same;
+use diagnostic::At;
 use document::{Entry, Node, Value};
-use model::At;
 use std::borrow::Cow;
 use std::collections::HashMap;
 

@@ -8,8 +8,8 @@ use crate::format::format;
 use crate::hash;
 use crate::text::Units;
 use crate::value::{from_json, json, textual};
+use diagnostic::At;
 use document::{Entry, Node, Unknown, Value};
-use model::At;
 use std::sync::Arc;
 
 pub(super) const FUNCTIONS: &[Function] = &[

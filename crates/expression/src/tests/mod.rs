@@ -10,8 +10,8 @@ use crate::evaluate::evaluate_text;
 use crate::fault::Fault;
 use crate::scope::{Fact, Level, Question, Scope};
 use crate::value::json;
+use diagnostic::Location;
 use document::{Node, Unknown, Value, read_json};
-use model::Location;
 use std::borrow::Cow;
 use std::sync::Arc;
 

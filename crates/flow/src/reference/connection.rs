@@ -8,6 +8,8 @@ use packet::parse::{ACK, FIN, RST, SYN};
 const NEAR: u32 = 1 << 20;
 /// The largest window, in bytes.
 const WINDOW: i32 = 1 << 30;
+/// The most bytes between what was heard first in mid-stream and its acknowledgement.
+const UNDER_WAY: i32 = 1 << 24;
 
 /// What is known of one end's numbers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,6 +20,8 @@ pub(super) struct Known {
     pub(super) next: Option<u32>,
     pub(super) acked: Option<u32>,
     fin: Option<u32>,
+    /// Whether it was first heard in mid-stream, and the far end has not confirmed it.
+    is_hearsay: bool,
 }
 
 impl Plain {
@@ -41,7 +45,10 @@ impl Plain {
             _ if flags & RST != 0 => self.reset(side, segment),
             State::SynSent if flags & SYN != 0 => self.answer_syn(side, segment),
             State::SynSent => {}
-            State::SynReceived if flags & SYN != 0 => self.acknowledge(side, segment),
+            State::SynReceived if flags & SYN != 0 => {
+                self.begin_anew(side, segment);
+                self.acknowledge(side, segment);
+            }
             _ if flags & SYN != 0 => {}
             _ => self.data(side, segment),
         }
@@ -60,6 +67,19 @@ impl Plain {
                 self.ends.initiator.acked = Some(ack);
             }
             self.state = State::SynReceived;
+        }
+    }
+
+    /// An initiator that has acknowledged nothing may be in SYN-SENT still. There every SYN+ACK is its answer that acknowledges
+    /// something of what it has sent (RFC 9293, section 3.10.7.3), and with it come the responder's numbers.
+    fn begin_anew(&mut self, side: Side, segment: Segment) {
+        let Segment::Tcp { flags, seq, ack, .. } = segment else { return };
+        let Both { initiator, responder } = self.ends;
+        let repeats = initiator.acked == Some(ack);
+        let answers = flags & ACK != 0 && (repeats || initiator.accepts(ack));
+        let is_undecided = responder.acked.is_none() && responder.syn != Some(seq);
+        if side == Side::Responder && answers && is_undecided {
+            self.ends.responder = Known::of_syn(seq, length(segment));
         }
     }
 
@@ -93,13 +113,16 @@ impl Plain {
         } else if flags & ACK != 0 && is_expected {
             let far = end_mut(&mut self.ends, side.other());
             let ahead = far.next.map_or(0, |next| ack.wrapping_sub(next) as i32);
-            if ahead <= WINDOW {
+            let contradicts = far.is_hearsay && !(-UNDER_WAY..=UNDER_WAY).contains(&ahead);
+            if ahead <= WINDOW || contradicts {
                 far.acked = Some(ack);
-                far.next = far.next.map(|next| if ahead > 0 { ack } else { next });
+                far.next = far.next.map(|next| if ahead > 0 || contradicts { ack } else { next });
+                far.is_hearsay = contradicts;
             }
         }
         let near = end_mut(&mut self.ends, side);
         near.first = near.first.or(Some(seq));
+        near.is_hearsay |= near.next.is_none();
         near.next = match near.next {
             None => Some(end),
             Some(next) if seq == next => Some(end),
@@ -121,9 +144,14 @@ impl Plain {
     fn reset(&mut self, side: Side, segment: Segment) {
         let Segment::Tcp { flags, seq, ack, .. } = segment else { return };
         let near = self.ends.of(side);
-        let is_exact = near.next == Some(seq) || near.acked == Some(seq);
-        let refuses = self.state == State::SynSent && side == Side::Responder && flags & ACK != 0;
-        if is_exact || refuses && self.ends.initiator.accepts(ack) {
+        let is_handshake = matches!(self.state, State::SynSent | State::SynReceived);
+        let answers_syn = is_handshake && side == Side::Responder;
+        let refuses = answers_syn && flags & ACK != 0 && self.ends.initiator.accepts(ack);
+        // A number that the far end never named is a stranger's as likely as the responder's.
+        let is_strange =
+            answers_syn && self.ends.initiator.acked.is_none() && self.ends.responder.acked.is_none();
+        let is_exact = near.next == Some(seq) && !is_strange || near.acked == Some(seq);
+        if is_exact || refuses {
             self.state = State::Closed;
         }
     }
@@ -137,6 +165,7 @@ impl Known {
             next: Some(seq.wrapping_add(length)),
             acked: None,
             fin: None,
+            is_hearsay: false,
         }
     }
 

@@ -1,6 +1,10 @@
 //! What the tests share.
 
 use packet::{Address, FlowKey, Protocol, Scope};
+use std::time::Duration;
+
+/// How long the tests' flows may be silent.
+pub(crate) const IDLE: Duration = Duration::from_secs(240);
 
 /// The tuple of client number `client`, to one server.
 pub(crate) fn key(client: u32) -> FlowKey {

@@ -3,9 +3,9 @@
 use super::usable;
 use crate::codes;
 use crate::fields::{Fields, Known::Built};
+use diagnostic::{At, Diagnostic, Location};
 use document::{Node, Value};
 use ipnet::IpNet;
-use model::{At, Diagnostic, Location};
 use packet::Mac;
 use std::net::IpAddr;
 

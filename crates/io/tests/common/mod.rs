@@ -2,18 +2,18 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the caller is a test")]
 
-use io::{Backend, Interface, Links, Port, Ports, Reception, interface};
+use io::{Backend, Interface, Port, Ports, Reception, interface};
 use packet::{AttachmentId, Frame};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use testbed::netns::{Namespace, veth};
+use testbed::probe::returned;
 use testkit::build::ethernet;
-use testkit::netns::{Namespace, veth};
-use testkit::probe::returned;
 
-pub(crate) use testkit::site::PATIENCE;
+pub(crate) use testbed::site::PATIENCE;
 
 pub(crate) const L: AttachmentId = AttachmentId(0);
 pub(crate) const R: AttachmentId = AttachmentId(1);

@@ -4,7 +4,8 @@ use super::prefix::{self, BadPrefix};
 use super::rule::{Scope, Side};
 use super::tag::{self, find_tag};
 use super::{Report, text};
-use crate::{AddressMatch, AsgIndex, At, Diagnostic, ServiceTag, TagUse, codes, limits, raw};
+use crate::{AddressMatch, AsgIndex, ServiceTag, TagUse, codes, limits, raw};
+use diagnostic::{At, Diagnostic};
 use ipnet::IpNet;
 
 /// One side's addresses as far as they could be read.
@@ -130,7 +131,7 @@ fn not_a_tag(text: &str, near_tag: bool, side: &Side<'_>, scope: &Scope<'_>) -> 
     let names =
         groups.clone().chain(subnets().map(|it| &*it.name)).chain(scope.vnets.iter().map(|it| &*it.name));
     let exact = names.clone().find(|name| name.eq_ignore_ascii_case(text));
-    let near = || if near_tag { None } else { crate::nearest(text, names) };
+    let near = || if near_tag { None } else { diagnostic::nearest(text, names) };
     let name = exact.or_else(near)?;
     let listed = |nets: &[IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if groups.into_iter().any(|known| known == name) {

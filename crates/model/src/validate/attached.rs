@@ -1,7 +1,8 @@
 //! Whether anything has a network security group, and whether all documents say so.
 
 use super::{Directories, Report};
-use crate::{Diagnostic, Network, NsgIndex, codes, raw};
+use crate::{Network, NsgIndex, codes, raw};
+use diagnostic::Diagnostic;
 use std::collections::HashSet;
 
 /// Groups that no subnet and no network interface has, here or as Azure's answer says elsewhere.

@@ -2,7 +2,8 @@
 
 use super::Report;
 use crate::reference::{Directory, NotFound, is_full};
-use crate::{At, Diagnostic, NsgIndex, RouteTableIndex, VnetIndex, codes, raw};
+use crate::{NsgIndex, RouteTableIndex, VnetIndex, codes, raw};
+use diagnostic::{At, Diagnostic};
 use std::collections::HashMap;
 
 /// Puts every child resource into its parent, in the place of an inline one of the same name.

@@ -3,9 +3,8 @@
 use super::rule::{self, Scope};
 use super::{Report, children, id_of, prefix};
 use crate::reference::Kind;
-use crate::{
-    AddressMatch, AsgIndex, At, Diagnostic, Location, NetworkSecurityGroup, SecurityRule, codes, limits, raw,
-};
+use crate::{AddressMatch, AsgIndex, NetworkSecurityGroup, SecurityRule, codes, limits, raw};
+use diagnostic::{At, Diagnostic, Location};
 use std::collections::{HashMap, HashSet};
 
 /// The group with those of its rules that are sound.

@@ -2,7 +2,8 @@
 
 use super::rule::label;
 use super::{Directories, Report, attached, prefix};
-use crate::{At, Diagnostic, Network, NsgIndex, Severity, VnetIndex, codes, raw};
+use crate::{Network, NsgIndex, VnetIndex, codes, raw};
+use diagnostic::{At, Diagnostic, Severity};
 use ipnet::IpNet;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};

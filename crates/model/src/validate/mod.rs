@@ -26,9 +26,10 @@ pub use tag::retag;
 
 use crate::reference::{Directory, Kind, is_full};
 use crate::{
-    ApplicationSecurityGroup, AsgIndex, At, Diagnostic, Network, NicIndex, NsgIndex, PublicIpIndex,
-    RouteTableIndex, ServiceTags, Severity, SubnetIndex, TagUse, Tally, VnetIndex, codes, raw,
+    ApplicationSecurityGroup, AsgIndex, Network, NicIndex, NsgIndex, PublicIpIndex, RouteTableIndex,
+    ServiceTags, SubnetIndex, TagUse, VnetIndex, codes, raw,
 };
+use diagnostic::{At, Diagnostic, Severity, Tally};
 use std::sync::Arc;
 
 /// Checks what the documents say and links it together.

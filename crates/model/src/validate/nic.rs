@@ -5,9 +5,10 @@ mod together;
 use super::{Directories, Report, children, id_of, prefix, text};
 use crate::reference::Kind;
 use crate::{
-    AsgIndex, At, Diagnostic, IpConfiguration, NetworkInterface, PublicIpAddress, PublicIpIndex, Subnet,
-    SubnetIndex, VirtualNetwork, VnetIndex, codes, limits, raw,
+    AsgIndex, IpConfiguration, NetworkInterface, PublicIpAddress, PublicIpIndex, Subnet, SubnetIndex,
+    VirtualNetwork, VnetIndex, codes, limits, raw,
 };
+use diagnostic::{At, Diagnostic};
 use std::collections::HashMap;
 use std::net::IpAddr;
 

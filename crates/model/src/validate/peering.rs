@@ -2,7 +2,8 @@
 
 use super::{Directories, Report, prefix, text, vnet};
 use crate::reference::is_full;
-use crate::{At, Diagnostic, NotFound, Peering, VirtualNetwork, VnetIndex, codes, limits, raw};
+use crate::{NotFound, Peering, VirtualNetwork, VnetIndex, codes, limits, raw};
+use diagnostic::{At, Diagnostic, INVALID_REQUEST_FORMAT};
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -121,7 +122,7 @@ fn half<'a>(
     if raw.remote.is_none() && !raw.incomplete {
         let message = format!("{owner} does not say with whom");
         let help = "write properties.remoteVirtualNetwork.id";
-        report.push(Diagnostic::error(codes::INVALID_REQUEST_FORMAT, &raw.name.at, message).help(help));
+        report.push(Diagnostic::error(INVALID_REQUEST_FORMAT, &raw.name.at, message).help(help));
     }
     let remote = raw.remote.as_ref()?;
     let index = report.resolve(&directories.vnets, remote, format_args!("{owner}"))?;

@@ -2,7 +2,8 @@
 
 use super::rule::Side;
 use super::{Report, text};
-use crate::{At, Diagnostic, PortSet, codes, raw};
+use crate::{PortSet, codes, raw};
+use diagnostic::{At, Diagnostic};
 use std::ops::RangeInclusive;
 
 /// One side's ports, or `None` where they are wrong, which is reported.

@@ -1,7 +1,8 @@
 //! Address prefixes: reading, overlap, reserved addresses.
 
 use super::{Report, text};
-use crate::{At, Diagnostic, Location, codes, limits};
+use crate::{codes, limits};
+use diagnostic::{At, Diagnostic, Location};
 use ipnet::IpNet;
 use std::net::IpAddr;
 

@@ -2,7 +2,8 @@
 
 use super::{Report, id_of, text};
 use crate::reference::Kind;
-use crate::{Diagnostic, Location, PublicIpAddress, PublicIpSku, codes, raw};
+use crate::{PublicIpAddress, PublicIpSku, codes, raw};
+use diagnostic::{Diagnostic, INVALID_REQUEST_FORMAT, Location};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -81,7 +82,7 @@ fn sku(raw: &raw::PublicIpAddress, report: &mut Report) -> PublicIpSku {
         _ => {
             let message = format!("public IP address '{}' has the sku '{}'", raw.name.value, written.value);
             let help = "use Basic or Standard";
-            report.push(Diagnostic::error(codes::INVALID_REQUEST_FORMAT, &written.at, message).help(help));
+            report.push(Diagnostic::error(INVALID_REQUEST_FORMAT, &written.at, message).help(help));
             PublicIpSku::default()
         }
     }

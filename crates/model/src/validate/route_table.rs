@@ -3,10 +3,8 @@
 use super::prefix::{self, BadPrefix};
 use super::{Report, children, id_of, tag, text};
 use crate::reference::Kind;
-use crate::{
-    At, Diagnostic, NextHop, Route, RouteDestination, RouteTable, ServiceTags, TagUse, codes, limits,
-    nearest, raw,
-};
+use crate::{NextHop, Route, RouteDestination, RouteTable, ServiceTags, TagUse, codes, limits, raw};
+use diagnostic::{At, Diagnostic, INVALID_REQUEST_FORMAT, nearest};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -130,7 +128,7 @@ fn next_hop(raw: &raw::Route, owner: &str, report: &mut Report) -> Option<NextHo
             Some(near) => format!("did you mean '{near}'?"),
             None => format!("use one of {}", names.join(", ")),
         };
-        report.push(Diagnostic::error(codes::INVALID_REQUEST_FORMAT, &written.at, message).help(help));
+        report.push(Diagnostic::error(INVALID_REQUEST_FORMAT, &written.at, message).help(help));
         return None;
     };
     let address = raw.next_hop_ip_address.as_ref().filter(|it| !it.value.trim().is_empty());
@@ -186,6 +184,6 @@ fn missing(raw: &raw::Route, owner: &str, what: &str, report: &mut Report) {
     }
     let (property, _) = what.split_once(',').unwrap_or((what, ""));
     let message = format!("{owner} has no {property}");
-    let error = Diagnostic::error(codes::INVALID_REQUEST_FORMAT, &raw.name.at, message);
+    let error = Diagnostic::error(INVALID_REQUEST_FORMAT, &raw.name.at, message);
     report.push(error.help(format!("write properties.{what}")));
 }

@@ -1,9 +1,8 @@
 //! What route tables do to the subnets that have them: what rules see of it, and what packets do not.
 
 use super::Report;
-use crate::{
-    Diagnostic, Location, Network, NextHop, Route, RouteDestination, RouteTableIndex, VnetIndex, codes, raw,
-};
+use crate::{Network, NextHop, Route, RouteDestination, RouteTableIndex, VnetIndex, codes, raw};
+use diagnostic::{Diagnostic, Location};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

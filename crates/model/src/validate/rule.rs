@@ -4,9 +4,10 @@ use super::addresses::{self, Built};
 use super::{Report, ports, text};
 use crate::reference::Directory;
 use crate::{
-    Access, AddressMatch, AsgIndex, At, Diagnostic, Direction, PortSet, RuleProtocol, SecurityRule,
-    ServiceTag, ServiceTags, VirtualNetwork, VnetIndex, codes, limits, raw,
+    Access, AddressMatch, AsgIndex, Direction, PortSet, RuleProtocol, SecurityRule, ServiceTag, ServiceTags,
+    VirtualNetwork, VnetIndex, codes, limits, raw,
 };
+use diagnostic::{At, Diagnostic, INVALID_REQUEST_FORMAT};
 use std::fmt;
 
 /// What a rule may name.
@@ -175,7 +176,7 @@ fn word<T: Copy>(
     let Some(written) = written else {
         if !raw.incomplete {
             let message = format!("{label} has no {field}");
-            let error = Diagnostic::error(codes::INVALID_REQUEST_FORMAT, &raw.name.at, message);
+            let error = Diagnostic::error(INVALID_REQUEST_FORMAT, &raw.name.at, message);
             report.push(error.help(allowed()));
         }
         return None;
@@ -183,7 +184,7 @@ fn word<T: Copy>(
     let found = lookup(text::trimmed(written, report), words);
     if found.is_none() {
         let message = format!("{label} has the {field} '{}'", written.value);
-        let error = Diagnostic::error(codes::INVALID_REQUEST_FORMAT, &written.at, message);
+        let error = Diagnostic::error(INVALID_REQUEST_FORMAT, &written.at, message);
         report.push(error.help(allowed()));
     }
     found

@@ -2,10 +2,8 @@
 
 use crate::near_tag::near_tag;
 use crate::words::SPECIAL;
-use crate::{
-    AddressMatch, Diagnostic, Location, Network, RouteDestination, ServiceTag, ServiceTags, Severity,
-    TagIndex, TagUse, codes,
-};
+use crate::{AddressMatch, Network, RouteDestination, ServiceTag, ServiceTags, TagIndex, TagUse, codes};
+use diagnostic::{Diagnostic, Location, Severity};
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::sync::Arc;

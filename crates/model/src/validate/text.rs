@@ -1,7 +1,8 @@
 //! Names and white space.
 
 use super::Report;
-use crate::{At, Diagnostic, codes, limits, raw};
+use crate::{codes, limits, raw};
+use diagnostic::{At, Diagnostic};
 
 /// Reports a name outside Azure's grammar of names, unless its reader did.
 ///

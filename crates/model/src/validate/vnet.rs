@@ -2,7 +2,8 @@
 
 use super::{Directories, Report, id_of, prefix};
 use crate::reference::{Kind, is_full};
-use crate::{At, Diagnostic, NotFound, RouteTableIndex, Subnet, VirtualNetwork, codes, limits, raw};
+use crate::{NotFound, RouteTableIndex, Subnet, VirtualNetwork, codes, limits, raw};
+use diagnostic::{At, Diagnostic};
 use ipnet::IpNet;
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::neighbour::FIRST_WORD;
 use crate::shares::{PLACES, WAITING, WAITING_BYTES};
 use packet::{Mac, Offload};
+use std::collections::HashSet;
 use std::time::Duration;
 
 const ON: AttachmentId = AttachmentId(3);
@@ -75,13 +76,10 @@ fn three_questions_without_an_answer_give_up() {
     let neighbours = Neighbours::default();
     resolve(&neighbours, 0);
     for second in [1, 2] {
-        assert!(
-            matches!(neighbours.tick(at(second))[..], [Chore::Ask { known: None, .. }]),
-            "second {second}"
-        );
+        assert_eq!(asks(&neighbours, at(second)), Some(None), "second {second}");
     }
-    assert!(matches!(&neighbours.tick(at(3))[..], [Chore::GiveUp(waited)] if waited.len() == 1));
-    assert!(neighbours.tick(at(4)).is_empty());
+    assert_eq!(neighbours.tick(at(3)).len(), 1);
+    assert_eq!(asks(&neighbours, at(4)), None);
 }
 
 #[test]
@@ -90,20 +88,22 @@ fn an_answer_is_confirmed_and_a_silent_neighbour_forgotten() {
     resolve(&neighbours, 0);
     hear(&neighbours, MAC, true, at(0));
     let epoch = neighbours.epoch(ON);
-    assert!(neighbours.tick(at(29)).is_empty());
-    assert!(matches!(neighbours.tick(at(30))[..], [Chore::Ask { known: Some(MAC), .. }]));
-    for second in 31..=33 {
-        neighbours.tick(at(second));
+    assert_eq!(asks(&neighbours, at(29)), None);
+    assert_eq!(asks(&neighbours, at(30)), Some(Some(MAC)));
+    for second in [31, 32] {
+        assert_eq!(asks(&neighbours, at(second)), Some(None), "second {second}");
     }
+    assert_eq!(asks(&neighbours, at(33)), None);
     assert_ne!(neighbours.epoch(ON), epoch, "records must ask anew");
     assert!(matches!(resolve(&neighbours, 33), Resolved::Waits { ask: true }));
 }
 
 /// What a tick asks: whom, where only one hardware address is asked.
 fn asks(neighbours: &Neighbours, now: Time) -> Option<Option<Mac>> {
-    match neighbours.tick(now)[..] {
+    assert!(neighbours.tick(now).is_empty(), "nothing is given up");
+    match neighbours.questions(now)[..] {
         [] => None,
-        [Chore::Ask { known, .. }] => Some(known),
+        [Question { known, .. }] => Some(known),
         ref other => panic!("{other:?}"),
     }
 }
@@ -196,10 +196,32 @@ fn one_attachments_scan_takes_no_place_of_anothers() {
     assert!(matches!(look_for(&neighbours, scanned(9), other, at(0)), Resolved::Waits { ask: false }));
     for second in 1..=3 {
         neighbours.tick(at(second));
+        while !neighbours.questions(at(second)).is_empty() {}
     }
     assert_eq!(neighbours.waiting(), 0);
     assert!(neighbours.table().shares.is_empty(), "nothing is held any more");
     assert!(matches!(resolve(&neighbours, 3), Resolved::Waits { ask: true }));
+}
+
+/// However many are due at once: few are asked together, and each before any is asked again.
+#[test]
+fn a_scans_questions_go_out_a_few_at_a_time() {
+    const SCANNED: usize = 1_000;
+    let neighbours = Neighbours::default();
+    for nth in 0..SCANNED {
+        look_for(&neighbours, Address::from_v4_bits(0xcb00_7100 + nth as u32), FROM, at(0));
+    }
+    look_for(&neighbours, target(), AttachmentId(2), at(0));
+    let (mut asked, mut now) = (HashSet::new(), at(1));
+    while asked.len() < SCANNED + 1 {
+        neighbours.tick(now);
+        let questions = neighbours.questions(now);
+        assert!((1..=TOGETHER).contains(&questions.len()), "{}", questions.len());
+        for question in questions {
+            assert!(asked.insert(question.target), "again, before the others");
+        }
+        now = now + Duration::from_millis(200);
+    }
 }
 
 #[test]
@@ -282,10 +304,11 @@ fn an_answer_that_is_lost_between_workers_keeps_nothing_for_ever() {
     assert!(neighbours.left_behind(1).is_none());
     // The last one never looks again: what waits for it goes with the neighbour.
     assert_eq!(neighbours.waiting(), 1);
-    let given_up: usize = (2..700)
-        .flat_map(|second| neighbours.tick(at(second)))
-        .map(|chore| if let Chore::GiveUp(waited) = chore { waited.len() } else { 0 })
-        .sum();
+    let mut given_up = 0;
+    for second in 2..700 {
+        given_up += neighbours.tick(at(second)).len();
+        neighbours.questions(at(second));
+    }
     assert_eq!((given_up, neighbours.waiting(), neighbours.next_hops()), (1, 0, 0));
     assert!(neighbours.table().shares.is_empty(), "nothing is held any more");
 }

@@ -14,8 +14,8 @@ mod packets;
 mod running;
 mod views;
 
-pub(crate) use answer::output;
-pub use answer::{LogFormat, Output};
+pub(crate) use self::answer::output;
+pub use self::answer::{LogFormat, Output};
 pub use documents::{Check, Diff, Expand, Given};
 pub use packets::{Explain, Replay};
 pub use running::{Ask, Release, Reload, Run, Whom};

@@ -2,7 +2,7 @@
 
 use super::{answer, look, question, socket};
 use crate::cli::{Ask, Reload};
-use control::answer::{Drop, FlowPage, Reloaded, SnatPool, Status, Trial};
+use answer::{Drop, FlowPage, Reloaded, SnatPool, Status, Trial};
 use control::{PAGE, Request, ask};
 use std::io::Write;
 use std::process::ExitCode;

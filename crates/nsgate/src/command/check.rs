@@ -3,8 +3,9 @@
 use super::offline::{self, Files};
 use crate::cli::{Check, Output};
 use ::io::{Backend, Interfaces, Ports, Wanted, Wire};
-use gateway::{Documents, Given, Host, Ids, Settings};
-use model::{Diagnostic, Network, Severity};
+use diagnostic::{Diagnostic, Severity};
+use gateway::{Documents, Given, Host, Ids, Link, Loaded};
+use model::Network;
 use pipeline::Engine;
 use print::Look;
 use serde::Serialize;
@@ -31,7 +32,7 @@ pub(super) fn check(args: &Check, out: &mut impl Write) -> anyhow::Result<ExitCo
     let warnings = found.len() - errors;
     let About { text, ignored } = about;
     let ignored: BTreeMap<String, usize> =
-        ignored.into_iter().map(|(kind, count)| (model::bounded(kind), count)).collect();
+        ignored.into_iter().map(|(kind, count)| (diagnostic::bounded(kind), count)).collect();
     match args.output {
         Output::Json => {
             print::diagnostics_json(out, &found)?;
@@ -82,30 +83,29 @@ fn check_gateway(file: &Path) -> (Vec<Diagnostic>, About) {
         Ok(loaded) => loaded,
         Err(found) => return (found, About::default()),
     };
+    let text = format!("{}; {}", inventory(&loaded.gateway.network), memory(&loaded));
     let mut found = loaded.warnings;
     match Snapshot::build(&loaded.gateway, &mut Names::default()) {
         Ok(snapshot) => found.extend(gateway::unseen_rules(&snapshot, &loaded.segments)),
         Err(errors) => found.extend(errors.into_iter().map(gateway::policy_too_large)),
     }
     found.extend(idle_rules(&loaded.gateway.network, &loaded.gateway.attachments));
-    let memory = memory(&loaded.settings, &loaded.wires);
-    let text = format!("{}; {memory}", inventory(&loaded.gateway.network));
     (found, About { text: Some(text), ignored: loaded.ignored })
 }
 
 /// What the daemon takes at its start, and what may come on top.
-fn memory(settings: &Settings, wires: &[Wire]) -> String {
+fn memory(loaded: &Loaded) -> String {
     const MIB: usize = 1 << 20;
-    let (workers, capacity) = (settings.workers, settings.flow_capacity);
-    let has_rings = |wire: &&Wire| !wire.is_tap() && **wire != Wire::Existing(Backend::Pnet);
-    let rings = wires.iter().filter(has_rings).count();
+    let (workers, capacity) = (loaded.settings.workers, loaded.settings.flow_capacity);
+    let has_ring = |link: &&Link| !link.wire.is_tap() && link.wire != Wire::Existing(Backend::Pnet);
+    let rings = loaded.links.values().filter(has_ring).count();
     let ring_memory = rings * workers * Ports::RING_MIB;
     let queues = workers * daemon::QUEUE_MEMORY / MIB;
     let flows = Engine::memory(capacity, workers).div_ceil(MIB);
     format!(
         "{}, {}: {rings} x {workers} rings of {} MiB = {ring_memory} MiB, {capacity} flows {flows} MiB, \
          between workers {queues} MiB, {} MiB in all; at most {} MiB waiting besides",
-        counted(wires.len(), "attachment"),
+        counted(loaded.links.len(), "attachment"),
         counted(workers, "worker"),
         Ports::RING_MIB,
         ring_memory + flows + queues,

@@ -2,13 +2,10 @@
 
 use super::{NO, offline};
 use crate::cli::{self, Output};
-use analysis::{Limits, Network, answer, diff};
+use analysis::Limits;
 use anyhow::{Context as _, bail};
-use ipnet::IpNet;
-use model::Vantage;
 use offline::Files;
-use snapshot::{Gateway, internet, on_premises, virtual_network_tags};
-use std::collections::BTreeMap;
+use snapshot::Gateway;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,10 +23,11 @@ pub(super) fn run(args: &cli::Diff, out: &mut impl Write) -> anyhow::Result<Exit
     }
     let mut old = Side::load(old, &given, "OLD", args.output)?;
     let mut new = Side::load(new, &given, "NEW", args.output)?;
-    analysis::assume_alike(Arc::make_mut(&mut old.network), Arc::make_mut(&mut new.network));
+    let networks = (&mut old.gateway.network, &mut new.gateway.network);
+    analysis::assume_alike(Arc::make_mut(networks.0), Arc::make_mut(networks.1));
     tell_assumptions(&old, &new, args.output);
     let limits = Limits { regions: args.limit, ..Limits::default() };
-    let found = answer(&diff(&old.network(), &new.network(), &limits)?);
+    let found = views::differences(&old.gateway, &new.gateway, &limits)?;
     super::answer(out, args.output, &found, |out, it| print::differences(out, it, &super::look()))?;
     Ok(if found.equal { ExitCode::SUCCESS } else { ExitCode::from(NO) })
 }
@@ -46,19 +44,17 @@ fn side<'a>(name: &str, files: &'a [PathBuf]) -> anyhow::Result<Files<'a>> {
 
 /// Says which addresses the answer assumes, once where both sides assume the same.
 fn tell_assumptions(old: &Side, new: &Side, output: Output) {
-    let told = |side: &Side| side.network.assumptions().filter(|_| !side.is_attached);
+    let told = |side: &Side| side.gateway.network.assumptions().filter(|_| !side.is_attached);
     let sides = if told(old) == told(new) { vec![old] } else { vec![old, new] };
     for side in sides.into_iter().filter(|side| !side.is_attached) {
-        offline::tell_assumptions(&side.network, output);
+        offline::tell_assumptions(&side.gateway.network, output);
     }
 }
 
 /// One side, loaded.
 struct Side {
-    network: Arc<model::Network>,
-    virtual_networks: BTreeMap<Vantage, Vec<IpNet>>,
-    on_premises: Vec<Vec<IpNet>>,
-    internet: Vec<Vec<bool>>,
+    /// The gateway, attached to what is imagined where nothing is.
+    gateway: Gateway,
     is_attached: bool,
 }
 
@@ -70,32 +66,12 @@ impl Side {
         name: &str,
         output: Output,
     ) -> anyhow::Result<Self> {
-        match files {
-            Files::Gateway(file) => Ok(Self::new(offline::load(file, output)?)),
+        let gateway = match files {
+            Files::Gateway(file) => offline::load(file, output)?,
             Files::Documents(files) => {
-                let gateway = offline::load_documents(files, given, output);
-                Ok(Self::new(gateway.with_context(|| name.to_owned())?))
+                offline::load_documents(files, given, output).with_context(|| name.to_owned())?
             }
-        }
-    }
-
-    fn new(gateway: Gateway) -> Self {
-        let Gateway { network, attachments, .. } = &gateway;
-        Self {
-            virtual_networks: virtual_network_tags(network, attachments),
-            on_premises: on_premises(network, attachments),
-            is_attached: !attachments.is_empty(),
-            network: Arc::clone(network),
-            internet: internet(&offline::attached(gateway)),
-        }
-    }
-
-    fn network(&self) -> Network<'_> {
-        Network {
-            network: &self.network,
-            virtual_networks: &self.virtual_networks,
-            on_premises: &self.on_premises,
-            internet: &self.internet,
-        }
+        };
+        Ok(Self { is_attached: !gateway.attachments.is_empty(), gateway: offline::attached(gateway) })
     }
 }

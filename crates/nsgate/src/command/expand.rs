@@ -3,8 +3,8 @@
 use super::{UNUSABLE, offline};
 use crate::cli::{Expand, Output};
 use anyhow::bail;
+use diagnostic::{Diagnostic, Severity};
 use gateway::{Broken, Deployed};
-use model::{Diagnostic, Severity};
 use offline::Files;
 use print::Look;
 use std::io::{self, Write};

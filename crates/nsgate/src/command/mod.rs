@@ -85,18 +85,18 @@ fn report(error: &anyhow::Error, output: Output) -> u8 {
 }
 
 /// Whom a question goes to.
-enum Place {
+enum Answerer {
     /// A gateway file.
     File(PathBuf),
     /// The daemon behind this socket.
     Daemon(PathBuf),
 }
 
-fn place(whom: &Whom) -> anyhow::Result<Place> {
+fn answerer(whom: &Whom) -> anyhow::Result<Answerer> {
     match (&whom.config, &whom.socket) {
-        (Some(file), _) => Ok(Place::File(offline::gateway_file(file)?.to_owned())),
-        (None, Some(socket)) => Ok(Place::Daemon(socket.clone())),
-        (None, None) if Path::new(DEFAULT_SOCKET).exists() => Ok(Place::Daemon(DEFAULT_SOCKET.into())),
+        (Some(file), _) => Ok(Answerer::File(offline::gateway_file(file)?.to_owned())),
+        (None, Some(socket)) => Ok(Answerer::Daemon(socket.clone())),
+        (None, None) if Path::new(DEFAULT_SOCKET).exists() => Ok(Answerer::Daemon(DEFAULT_SOCKET.into())),
         (None, None) => Err(anyhow!(
             "nobody to ask: no daemon has {DEFAULT_SOCKET}; give --config FILE for a gateway file, \
              or --socket PATH for a running daemon"
@@ -106,9 +106,9 @@ fn place(whom: &Whom) -> anyhow::Result<Place> {
 
 /// The daemon's socket; of a gateway file, the one that it names.
 fn socket(whom: &Whom) -> anyhow::Result<PathBuf> {
-    match place(whom)? {
-        Place::Daemon(socket) => Ok(socket),
-        Place::File(file) => Ok(gateway::socket_of(&file).map_err(Broken)?),
+    match answerer(whom)? {
+        Answerer::Daemon(socket) => Ok(socket),
+        Answerer::File(file) => Ok(gateway::socket_of(&file).map_err(Broken)?),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use crate::cli::{self, Output};
 use anyhow::bail;
+use diagnostic::{Diagnostic, Severity};
 use gateway::{Broken, Given, Host, Ids, Loaded};
 use model::codes::NOT_HONOURED;
-use model::{Diagnostic, Network, NicIndex, Severity};
+use model::{Network, NicIndex};
 use packet::AttachmentId;
 use print::Look;
 use snapshot::{Attachment, AttachmentKind, Gateway, Names, Snapshot};

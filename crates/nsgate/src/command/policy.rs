@@ -5,9 +5,9 @@ use super::{answer, look, offline};
 use crate::cli::{
     Level, ListEffectiveNsg, Output, Policy, RunConfigurationDiagnostic, TestIpFlow, VerifiedProtocol, Way,
 };
+use answer::{Diagnosis, Diagnostic, EffectiveNsg, IpFlow, Profile, Question, Verbosity};
 use anyhow::{Context as _, anyhow, bail};
-use control::answer::{Diagnosis, EffectiveNsg, IpFlow, Profile};
-use control::{DEFAULT_SOCKET, Diagnostic, Question, Request, Verbosity};
+use control::{DEFAULT_SOCKET, Request};
 use snapshot::{Gateway, Snapshot};
 use std::io::Write;
 use std::path::{Path, PathBuf};

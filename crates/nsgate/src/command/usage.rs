@@ -57,7 +57,8 @@ fn without_far_tips(mut error: Error) -> Error {
     };
     let (written, tip) = (word(&error, ContextKind::InvalidArg), word(&error, ContextKind::SuggestedArg));
     let is_near = written.zip(tip).is_some_and(|(written, tip)| {
-        model::is_near(&written, &tip, MISTYPED) || (written.len() > MISTYPED && tip.starts_with(&written))
+        diagnostic::is_near(&written, &tip, MISTYPED)
+            || (written.len() > MISTYPED && tip.starts_with(&written))
     });
     if !is_near {
         error.remove(ContextKind::SuggestedArg);

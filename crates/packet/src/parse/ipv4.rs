@@ -17,9 +17,7 @@ pub(super) fn parse_ipv4(bytes: &[u8], rest: &[u8]) -> Result<Packet, Malformed>
     if !header_holds(header) {
         return Err(Malformed::IpHeader);
     }
-    if has_source_route(ip.options()) {
-        return Err(Malformed::SourceRoute);
-    }
+    check_options(ip.options())?;
     let protocol = Protocol(ip.protocol().0);
     let end = NETWORK_AT + total;
     let transport_at = NETWORK_AT + header.len();
@@ -46,23 +44,23 @@ pub(super) fn parse_ipv4(bytes: &[u8], rest: &[u8]) -> Result<Packet, Malformed>
     })
 }
 
-/// Loose (131) and strict (137) source routes, wherever in the options they stand.
-fn has_source_route(mut options: &[u8]) -> bool {
+/// The options: none a loose (131) or strict (137) source route, and each within the header. Hosts refuse the others too, so
+/// that a record would follow what its receiver never saw.
+fn check_options(mut options: &[u8]) -> Result<(), Malformed> {
     while let [kind, rest @ ..] = options {
         match kind {
-            0 => return false,
+            0 => break,
             1 => options = rest,
-            131 | 137 => return true,
+            131 | 137 => return Err(Malformed::SourceRoute),
             _ => {
-                let Some(&length) = rest.first() else { return false };
-                match options.get(usize::from(length.max(2))..) {
-                    Some(rest) => options = rest,
-                    None => return false,
-                }
+                let length = rest.first().map_or(0, |&length| usize::from(length));
+                // The length counts the two octets that say the kind and itself (RFC 791, section 3.1).
+                let behind = options.get(length..).filter(|_| length >= 2);
+                options = behind.ok_or(Malformed::IpHeader)?;
             }
         }
     }
-    false
+    Ok(())
 }
 
 fn fragment_of(ip: &Ipv4HeaderSlice<'_>, protocol: Protocol, payload: usize) -> Result<Fragment, Malformed> {

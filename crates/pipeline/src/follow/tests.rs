@@ -15,8 +15,7 @@ fn workers() -> ([Engine; 2], Vec<OwnedFrame>) {
     let snapshot = Blueprint::default().snapshot(&mut Names::default());
     let shared = Shared::new(nat::Pools::of([3, 5], nat::Ports::ALL), [7, 11]);
     let engine = |worker| {
-        let timeouts = flow::Timeouts::default();
-        let settings = Settings { capacity: 100, timeouts, seed: [1, 2], worker, workers: 2 };
+        let settings = Settings { capacity: 100, seed: [1, 2], worker, workers: 2 };
         Engine::new(Arc::clone(&snapshot), settings, Arc::clone(&shared)).unwrap()
     };
     let port = (5_000..).find(|&port| home(port, 53, 2) == 1).unwrap();

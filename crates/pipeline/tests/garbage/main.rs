@@ -24,8 +24,7 @@ const INTERNET: AttachmentId = AttachmentId(0);
 fn run(policies: &[Blueprint; 2], inputs: &[Input]) -> usize {
     let mut names = Names::default();
     let mut snapshots = [policies[0].snapshot(&mut names), policies[1].snapshot(&mut names)];
-    let timeouts = flow::Timeouts::default();
-    let settings = Settings { capacity: 24, timeouts, seed: [1, 2], worker: 0, workers: 1 };
+    let settings = Settings { capacity: 24, seed: [1, 2], worker: 0, workers: 1 };
     let shared = Shared::new(nat::Pools::new([3, 4]), [5, 6]);
     let mut engine = Engine::new(Arc::clone(&snapshots[0]), settings, shared).unwrap();
     let mut now = Time::from_nanos(1);

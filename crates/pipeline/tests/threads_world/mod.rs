@@ -186,8 +186,7 @@ pub(crate) fn engines(wire: &Wire, workers: usize) -> (Arc<Shared>, Vec<Engine>)
     let ports = nat::Ports::new(2_000..=2_063).unwrap();
     let shared = Shared::new(nat::Pools::of([3, 5], ports), [7, 11]);
     let engine = |worker| {
-        let timeouts = flow::Timeouts::default();
-        let settings = Settings { capacity: 4_000, timeouts, seed: [0x5eed, 0xfeed], worker, workers };
+        let settings = Settings { capacity: 4_000, seed: [0x5eed, 0xfeed], worker, workers };
         let snapshot = Arc::clone(&wire.policy.lock().unwrap().2);
         Engine::new(snapshot, settings, Arc::clone(&shared)).unwrap()
     };

@@ -3,8 +3,8 @@
 use super::fields::{IP_CONFIGURATION, NETWORK_INTERFACE, SUBNET, entry, fields, reference};
 use super::{KNOWN_AFTER, is_deposed, items, parts, text};
 use crate::codes;
+use diagnostic::Diagnostic;
 use document::{Entry, Node, Value};
-use model::Diagnostic;
 use std::collections::HashMap;
 
 /// Resources that say of two others that they belong together: their type, and the keys of the two ids.

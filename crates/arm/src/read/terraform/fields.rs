@@ -1,8 +1,8 @@
 //! Which attributes of Terraform's are which properties of the REST interface.
 
 use super::items;
+use diagnostic::At;
 use document::{Entry, Node, Value};
-use model::At;
 
 /// How a value stands in the REST interface.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,8 @@
 
 use super::gone::Gone;
 use super::{AZAPI, KNOWN_AFTER, collect, is_read, items, text, updates::UPDATE};
+use diagnostic::{At, Diagnostic};
 use document::{Entry, Node, Unknown, Value};
-use model::{At, Diagnostic};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 

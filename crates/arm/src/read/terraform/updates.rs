@@ -3,8 +3,8 @@
 use super::{KNOWN_AFTER, text};
 use crate::codes;
 use crate::read::{azapi, kind::Kind};
+use diagnostic::Diagnostic;
 use document::{Node, Value};
-use model::Diagnostic;
 
 /// A resource of the state that is a change of another one.
 pub(super) const UPDATE: &str = "azapi_update_resource";

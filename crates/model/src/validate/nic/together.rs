@@ -1,7 +1,8 @@
 //! What the IP configurations of one network interface must be together.
 
 use super::Builder;
-use crate::{At, Diagnostic, IpConfiguration, NsgIndex, SubnetIndex, codes, raw};
+use crate::{IpConfiguration, NsgIndex, SubnetIndex, codes, raw};
+use diagnostic::{At, Diagnostic};
 
 impl Builder<'_> {
     /// Reports two IP configurations of one network interface that are not in one subnet.

@@ -2,8 +2,8 @@
 
 use super::kind::Kind;
 use crate::codes;
+use diagnostic::{Diagnostic, Location};
 use document::Node;
-use model::{Diagnostic, Location};
 use std::collections::HashMap;
 use template::{Expanded, Resource};
 
@@ -42,7 +42,7 @@ pub(super) fn twin(made: &HashMap<String, Location>, expanded: &Expanded) -> Opt
 }
 
 /// Says that a template is in a resource group of its own.
-pub(super) fn apart(twin: &Twin) -> Diagnostic {
+pub(super) fn another_group(twin: &Twin) -> Diagnostic {
     let message = format!(
         "another template makes the {} '{}', too, so this one is taken to be deployed to another resource group",
         twin.kind, twin.name

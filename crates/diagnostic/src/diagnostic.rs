@@ -1,6 +1,6 @@
 //! What is wrong with a file, where, and what to do.
 
-use crate::bounded;
+use crate::{TOO_MANY_DIAGNOSTICS, bounded};
 use std::fmt;
 use std::sync::Arc;
 
@@ -50,6 +50,13 @@ pub struct At<T> {
     pub value: T,
     /// Where it stands.
     pub at: Location,
+}
+
+impl<T> At<T> {
+    /// `value`, written at `at`.
+    pub fn new(value: impl Into<T>, at: &Location) -> Self {
+        Self { value: value.into(), at: at.clone() }
+    }
 }
 
 /// How bad it is.
@@ -108,7 +115,7 @@ impl Tally {
         match *count {
             1..=Self::MOST => Some(diagnostic),
             count if count == Self::MOST + 1 => Some(Diagnostic {
-                code: crate::codes::TOO_MANY_DIAGNOSTICS,
+                code: TOO_MANY_DIAGNOSTICS,
                 message: format!("there are more than {} {what}; the others are left out", Self::MOST),
                 help: Some("mend those before it first".to_owned()),
                 related: Box::default(),

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 use std::process::Command;
-use testkit::netns::{self, Namespace, veth};
-use testkit::probe::{Outcome, PingEar};
-use testkit::site::{PATIENCE, Site};
+use testbed::netns::{self, Namespace, veth};
+use testbed::probe::{Outcome, PingEar};
+use testbed::site::{PATIENCE, Site};
 
 #[test]
 fn two_namespaces_talk_and_leave_no_trace() {

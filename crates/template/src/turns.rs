@@ -7,9 +7,9 @@ use crate::inside::Inside;
 use crate::instance::Instance;
 use crate::waiting::Wanted;
 use crate::way::Way;
+use diagnostic::Severity;
 use document::{Entry, Node, Value, codes};
 use expression::{Level, codes as template_codes};
-use model::Severity;
 use std::rc::Rc;
 
 /// The most resources of one template.

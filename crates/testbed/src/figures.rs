@@ -4,6 +4,7 @@
 use crate::netns::{Namespace, eventually};
 use crate::site::{Daemon, PATIENCE, Site};
 use serde_json::Value;
+use std::fs;
 
 /// A number of a `status` answer; 0 where there is none.
 pub fn number(status: &Value, path: &str) -> u64 {
@@ -19,8 +20,36 @@ pub fn of_workers(status: &Value, key: &str) -> u64 {
 /// Frames that were lost on the way through the gateway, for want of room.
 pub fn lost(status: &Value) -> u64 {
     let attachments = status["attachments"].as_array().expect("status names each attachment").iter();
-    let at_rings = |one: &Value| number(one, "/ringDrops") + number(one, "/sendFailures");
-    attachments.map(at_rings).sum::<u64>() + of_workers(status, "lostBetween")
+    attachments.map(lost_at).sum::<u64>() + of_workers(status, "lostBetween")
+}
+
+/// The same with what found no room in the kernel at either end of a wire. What both have counted is counted twice.
+pub fn lost_anywhere(site: &Site, status: &Value) -> u64 {
+    lost_on_wires(site, status, &site.wired().map(|(_, name)| name)) + of_workers(status, "lostBetween")
+}
+
+/// Frames that found no room at one of the gateway's attachments.
+fn lost_at(attachment: &Value) -> u64 {
+    number(attachment, "/ringDrops") + number(attachment, "/sendFailures")
+}
+
+/// What [`lost_anywhere`] counts on the wires to whoever is behind these interfaces of the gateway.
+pub fn lost_on_wires(site: &Site, status: &Value, interfaces: &[&str]) -> u64 {
+    let attachments = status["attachments"].as_array().expect("status names each attachment").iter();
+    let named = attachments.filter(|one| interfaces.iter().any(|name| one["interface"] == *name));
+    let ends = site.wired().into_iter().filter(|(_, name)| interfaces.contains(name));
+    let at_ends = ends.map(|(machine, name)| dropped(machine, "eth0") + dropped(&site.gateway, name));
+    named.map(lost_at).sum::<u64>() + at_ends.sum::<u64>()
+}
+
+/// Frames that a namespace's kernel has dropped at an interface, received or to be sent; 0 where there is no such interface.
+fn dropped(namespace: &Namespace, interface: &str) -> u64 {
+    let table = namespace.enter(|| fs::read_to_string("/proc/thread-self/net/dev"));
+    let table = table.expect("the kernel's table of interfaces");
+    let counts = table.lines().find_map(|line| line.trim_start().strip_prefix(interface)?.strip_prefix(':'));
+    // Eight numbers about what is received, then about what is sent: bytes, packets, errors, drops.
+    let counts = counts.into_iter().flat_map(str::split_whitespace).skip(3).step_by(8);
+    counts.map(|count| count.parse::<u64>().expect("a number")).sum()
 }
 
 /// The packets that ended so; 0 where none did.

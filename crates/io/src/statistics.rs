@@ -1,42 +1,4 @@
-//! What every backend offers.
-
-use packet::{AttachmentId, Frame, Offload};
-use std::io;
-use std::time::Duration;
-
-/// A set of attachments that frames come from and go to.
-pub trait Links {
-    /// Takes up to `budget` frames received on `from`, asks `judge` about each, sends those for which it names an
-    /// attachment, and gives the others back.
-    ///
-    /// The judge may rewrite the bytes in place and change the offload; a frame keeps its length. Frames leave
-    /// before this returns, those of one receiver in the order in which they came. A frame that cannot be sent is
-    /// lost and counted; this never blocks.
-    ///
-    /// # Returns
-    /// The number of frames taken, those included that were broken and never judged; zero where nothing waits.
-    ///
-    /// # Errors
-    /// `NotFound` where there is no such attachment.
-    fn relay(
-        &mut self,
-        from: AttachmentId,
-        budget: usize,
-        judge: impl FnMut(&mut Frame<'_>) -> Option<AttachmentId>,
-    ) -> io::Result<usize>;
-
-    /// Sends one frame that lies elsewhere; whether it has left. Where that fails, the frame is lost and counted.
-    fn send(&mut self, to: AttachmentId, frame: &[u8], offload: Offload) -> bool;
-
-    /// Waits until something can be received, somebody wakes us, or the time is over.
-    ///
-    /// # Errors
-    /// Where the system refuses to wait; never because one attachment has failed.
-    fn wait(&mut self, timeout: Duration) -> io::Result<()>;
-
-    /// What has been counted on an attachment since it was attached; all zeros where there is no such attachment.
-    fn statistics(&self, attachment: AttachmentId) -> Statistics;
-}
+//! What is counted of the frames that come and go.
 
 /// What has been counted on one attachment, in frames. Every frame the interface delivered to us is in one of
 /// `received`, `ring_drops`, `truncated`, `malformed` and `foreign`.

@@ -4,7 +4,7 @@ use crate::diff::{Diff, OnlyIn, Subject};
 use crate::reach::{self, Reacher};
 use crate::region::{self, Decider, Place};
 use crate::text;
-use control::answer::{Difference, Differences, Incomplete, OneSided, ReachChange, Reached, Region};
+use answer::{Difference, Differences, Incomplete, OneSided, ReachChange, Reached, Region};
 use model::{Access, Direction, NextHop};
 use policy::Tuple;
 

@@ -3,7 +3,7 @@
 //! Everything here panics where the host refuses: the caller is a test, and a test without its network has failed.
 //!
 //! ```no_run
-//! use testkit::netns::{Namespace, veth};
+//! use testbed::netns::{Namespace, veth};
 //!
 //! let left = Namespace::new("left");
 //! let right = Namespace::new("right");

@@ -2,7 +2,7 @@
 
 use crate::Asked;
 use crate::earlier::{access, earlier};
-use control::answer::{Deciding, FlowRule, Route, Stage, Walk};
+use answer::{Deciding, FlowRule, Route, Stage, Walk};
 use model::NextHop;
 use pipeline::{DropReason, Ending, Explanation, RouteFound};
 use snapshot::{Attachment, AttachmentKind, Gateway, RuleName, Snapshot};
@@ -13,7 +13,7 @@ pub fn answer(gateway: &Gateway, snapshot: &Snapshot, asked: &Asked, walk: &Expl
     let stages = walk.stages.iter().map(|stage| Stage {
         stage: stage.name.into(),
         outcome: stage.text.clone(),
-        allowed_by: stage.allowed_by.iter().map(allowed_by).collect(),
+        allowed_by: stage.allowed_by.iter().map(flow_rule).collect(),
         route: stage.route.as_ref().map(route),
         decided: stage.decided.as_ref().map(|decided| Deciding {
             nsg: decided.name.nsg.to_string(),
@@ -24,21 +24,18 @@ pub fn answer(gateway: &Gateway, snapshot: &Snapshot, asked: &Asked, walk: &Expl
         }),
     });
     let egress = walk.egress.and_then(|id| gateway.attachments.iter().find(|attachment| attachment.id == id));
-    let (allowed, summary) = match walk.ending {
-        Some(Ending::Forwarded) => {
-            let by = egress.map(|to| format!(" by {}, {}", to.interface, role(gateway, to)));
-            (true, format!("sent on{}", by.unwrap_or_default()))
+    let (allowed, summary) = match (walk.ending, egress) {
+        (Some(Ending::Forwarded), Some(to)) => {
+            (true, format!("Sent on by {}, {}.", to.interface, role(gateway, to)))
         }
-        Some(Ending::Answered) => (true, "answered by the gateway itself".into()),
-        Some(Ending::Consumed) => (true, "taken in by the gateway".into()),
-        Some(Ending::PassedToHost) => (true, "left to this host's own network stack".into()),
-        Some(Ending::Dropped(reason)) => {
+        (Some(Ending::Dropped(reason)), _) => {
             let by = walk.denied_by.as_ref().map(|rule| format!(" {} of {}.", rule.azure(), rule.nsg));
             let why = walk.why.as_deref().unwrap_or(reason.text());
             let rather = (reason == DropReason::NotOurs).then(|| reached_at(gateway, asked.destination));
             (false, format!("{why}{}{}", by.unwrap_or_default(), rather.flatten().unwrap_or_default()))
         }
-        None => (true, "waits for the first fragment of its datagram".into()),
+        (Some(ending), _) => (true, ending.text().into()),
+        (None, _) => (true, "Waits for the first fragment of its datagram.".into()),
     };
     Walk {
         packet: asked.packet.clone(),
@@ -73,7 +70,8 @@ fn reached_at(gateway: &Gateway, private: IpAddr) -> Option<String> {
     Some(format!(" {private} is a private address of {}, {reached}.", nic.name))
 }
 
-fn allowed_by(rule: &RuleName) -> FlowRule {
+/// The rule that decided over a flow.
+pub fn flow_rule(rule: &RuleName) -> FlowRule {
     FlowRule { nsg: rule.nsg.to_string(), rule: rule.rule.to_string() }
 }
 

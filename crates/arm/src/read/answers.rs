@@ -1,4 +1,4 @@
-//! What the documents say of resources that the templates beside them ask about.
+//! What the documents answer to the templates among them that ask about resources of others.
 
 use super::powershell;
 use super::template::template_of;
@@ -14,42 +14,42 @@ const MOST_ALIKE: usize = 64;
 
 /// Resources, found in small letters.
 #[derive(Clone, Default)]
-pub(super) struct Beside<'d> {
+pub(super) struct Answers<'d> {
     /// By their ids.
-    by_id: HashMap<String, Vec<Told<'d>>>,
+    by_id: HashMap<String, Vec<Answer<'d>>>,
     /// By what stands behind the last `/providers/` in these.
-    by_tail: HashMap<String, Vec<Told<'d>>>,
+    by_tail: HashMap<String, Vec<Answer<'d>>>,
 }
 
 #[derive(Clone, Copy)]
-struct Told<'d> {
+struct Answer<'d> {
     /// The number of the template that makes it.
     by: Option<usize>,
     id: Option<&'d str>,
     node: &'d Node,
 }
 
-impl<'d> Beside<'d> {
+impl<'d> Answers<'d> {
     /// Those of the documents that are neither templates nor what Terraform and PowerShell print.
     pub(super) fn of(documents: &'d [Node]) -> Self {
-        let mut beside = Self::default();
-        let is_plain = |it: &&Node| template_of(it).is_none() && powershell::plain(it).is_none();
+        let mut answers = Self::default();
+        let is_plain = |it: &&Node| template_of(it).is_none() && !powershell::has_printed(it);
         for document in documents.iter().filter(is_plain) {
             match &document.get("value").unwrap_or(document).value {
-                Value::Array(items) => items.iter().for_each(|it| beside.add(None, it)),
-                _ => beside.add(None, document),
+                Value::Array(items) => items.iter().for_each(|it| answers.add(None, it)),
+                _ => answers.add(None, document),
             }
         }
-        beside
+        answers
     }
 
     /// The same with those that templates make.
     fn with(&self, all: &'d [Expanded]) -> Self {
-        let mut beside = self.clone();
+        let mut answers = self.clone();
         for (nth, expanded) in all.iter().enumerate() {
-            expanded.resources.iter().for_each(|it| beside.add(Some(nth), &it.node));
+            expanded.resources.iter().for_each(|it| answers.add(Some(nth), &it.node));
         }
-        beside
+        answers
     }
 
     fn add(&mut self, by: Option<usize>, node: &'d Node) {
@@ -60,29 +60,29 @@ impl<'d> Beside<'d> {
             (None, Some(kind), Some(name)) => format!("{kind}/{name}"),
             _ => return,
         };
-        let told = Told { by, id, node };
+        let answer = Answer { by, id, node };
         if let Some(id) = id {
-            self.by_id.entry(id.to_ascii_lowercase()).or_default().push(told);
+            self.by_id.entry(id.to_ascii_lowercase()).or_default().push(answer);
         }
-        self.by_tail.entry(tail.to_ascii_lowercase()).or_default().push(told);
+        self.by_tail.entry(tail.to_ascii_lowercase()).or_default().push(answer);
     }
 
     /// Those that a template has not made itself.
     pub(super) fn except(&self, by: Option<usize>) -> Except<'_> {
-        Except { beside: self, by }
+        Except { answers: self, by }
     }
 }
 
 /// The resources of all but one of the documents.
 pub(super) struct Except<'b> {
-    beside: &'b Beside<'b>,
+    answers: &'b Answers<'b>,
     by: Option<usize>,
 }
 
 impl Others for Except<'_> {
     /// The one with this id, or the only one that it may mean.
     fn resource(&self, id: &str) -> Option<&Node> {
-        let Beside { by_id, by_tail } = self.beside;
+        let Answers { by_id, by_tail } = self.answers;
         let named = by_id.get(&id.to_ascii_lowercase()).and_then(|told| self.only(told, |_| true));
         named.or_else(|| {
             let told = by_tail.get(&tail(id).to_ascii_lowercase()).filter(|told| told.len() <= MOST_ALIKE)?;
@@ -92,7 +92,7 @@ impl Others for Except<'_> {
 }
 
 impl<'b> Except<'b> {
-    fn only(&self, told: &[Told<'b>], is_it: impl Fn(&Told<'b>) -> bool) -> Option<&'b Node> {
+    fn only(&self, told: &[Answer<'b>], is_it: impl Fn(&Answer<'b>) -> bool) -> Option<&'b Node> {
         let others = told.iter().filter(|it| it.by.is_none() || it.by != self.by);
         let mut found = others.filter(|it| is_it(it));
         found.next().filter(|_| found.next().is_none()).map(|it| it.node)
@@ -110,16 +110,16 @@ fn tail(id: &str) -> &str {
 /// # Cost
 /// At most [`MOST_ROUNDS`] times that of the templates that ask.
 pub(super) fn settled(
-    known: &Beside<'_>,
+    known: &Answers<'_>,
     mut all: Vec<Expanded>,
     expand: impl Fn(usize, &dyn Others) -> Option<Expanded>,
 ) -> Vec<Expanded> {
     let mut asking = vec![false; all.len()];
     for _ in 0..MOST_ROUNDS {
-        let beside = known.with(&all);
+        let answers = known.with(&all);
         let mut again = Vec::new();
         for (nth, (expanded, asks)) in all.iter().zip(&mut asking).enumerate() {
-            let others = beside.except(Some(nth));
+            let others = answers.except(Some(nth));
             // A part is told by the resource whose list it is in.
             let is_told = |id: &String| {
                 [Some(id.as_str()), id.rsplitn(3, '/').nth(2)]

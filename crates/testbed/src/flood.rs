@@ -1,7 +1,6 @@
 //! More frames than anybody asked for: a generator on a thread of its own.
 #![expect(clippy::panic, clippy::expect_used, reason = "the caller is a test")]
 
-use crate::build::{OwnedFrame, ipv4, ipv6};
 use crate::netns::Namespace;
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
@@ -16,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+use testkit::build::{OwnedFrame, ipv4, ipv6};
 
 /// The most frames that one system call sends.
 pub const BATCH: usize = 64;

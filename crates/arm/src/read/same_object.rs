@@ -1,7 +1,7 @@
 //! Objects that stand in two documents: where id and content are the same, they are one.
 
+use diagnostic::Location;
 use document::{Node, Value};
-use model::Location;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -10,31 +10,31 @@ const NOT_COMPARED: [&str; 2] = ["etag", "resourceGroup"];
 
 /// The objects that have been read, by their ids.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct Objects {
     content: HashMap<String, (String, Location)>,
 }
 
 /// An object whose id has been read before.
-pub(super) enum Twice<'k> {
+pub(super) enum Again<'k> {
     /// It says the same.
     Same,
     /// It says something else than the one there.
     Differs(&'k Location),
 }
 
-impl Known {
+impl Objects {
     /// What the object is to the first of this id, whatever the order of its keys and the letter case: Azure has no two ids,
     /// names or words that differ in that alone. `None` for the first, which is remembered as standing `at` its name.
     ///
     /// # Cost
     /// Linear in the object, whose content is kept, and a sort of its keys.
-    pub(super) fn again(&mut self, id: &str, object: &Node, at: &Location) -> Option<Twice<'_>> {
+    pub(super) fn again(&mut self, id: &str, object: &Node, at: &Location) -> Option<Again<'_>> {
         let mut content = String::new();
         write(object, &mut content);
         match self.content.entry(id.trim_matches('/').to_ascii_lowercase()) {
             Entry::Occupied(first) => {
                 let (known, at) = first.into_mut();
-                Some(if *known == content { Twice::Same } else { Twice::Differs(at) })
+                Some(if *known == content { Again::Same } else { Again::Differs(at) })
             }
             Entry::Vacant(place) => {
                 place.insert((content, at.clone()));

@@ -181,7 +181,7 @@ pub struct Region {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::Trial;
+    use crate::Trial;
     use serde_json::{from_value, to_value};
 
     #[test]

@@ -3,9 +3,9 @@
 use crate::findings::Found;
 use crate::inside::Inside;
 use crate::way::Way;
+use diagnostic::{Location, Severity};
 use document::{Node, Value, codes as loose};
 use expression::codes;
-use model::{Location, Severity};
 
 /// How many `$ref` lead from one to the next.
 const MOST_REFS: usize = 8;
@@ -165,7 +165,7 @@ impl Inside<'_, '_> {
         let message =
             format!("the value{said} of the parameter '{name}' is not one of those that the template allows");
         let near = shown(value)
-            .and_then(|it| model::nearest(&it, words.iter().map(String::as_str)).map(str::to_owned));
+            .and_then(|it| diagnostic::nearest(&it, words.iter().map(String::as_str)).map(str::to_owned));
         let help = match near {
             Some(near) => format!("did you mean '{near}'?"),
             None => format!("it allows {}", words.join(", ")),

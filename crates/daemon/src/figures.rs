@@ -1,8 +1,8 @@
 //! From what the data path counts to what people read.
 
-use crate::link::Report;
-use control::answer::{AttachmentStatus, Drop, Ending, Flow, FlowRule, SnatPool, Tuple, Usage, WorkerStatus};
-use explain::role;
+use crate::commands::Report;
+use answer::{AttachmentStatus, Drop, Ending, Flow, SnatPool, Tuple, Usage, WorkerStatus};
+use explain::{flow_rule, role};
 use flow::State;
 use io::Statistics;
 use model::Direction;
@@ -81,21 +81,11 @@ pub(crate) fn endings(counters: &Counters) -> Vec<Ending> {
     happened
         .map(|(ending, count)| Ending {
             ending: ending.slug().into(),
-            meaning: meaning(ending).into(),
+            meaning: ending.text().into(),
             packets: count.packets,
             bytes: count.bytes,
         })
         .collect()
-}
-
-fn meaning(ending: pipeline::Ending) -> &'static str {
-    match ending {
-        pipeline::Ending::Forwarded => "Sent on.",
-        pipeline::Ending::Answered => "Answered by the gateway itself.",
-        pipeline::Ending::Consumed => "Taken in by the gateway.",
-        pipeline::Ending::PassedToHost => "Left to this host's own network stack.",
-        pipeline::Ending::Dropped(reason) => reason.text(),
-    }
 }
 
 /// One interface.
@@ -141,11 +131,7 @@ pub(crate) fn flow(view: &FlowView) -> Flow {
         sent_bytes: view.sent.bytes,
         received_packets: view.answered.packets,
         received_bytes: view.answered.bytes,
-        rules: view
-            .rules
-            .iter()
-            .map(|rule| FlowRule { nsg: rule.nsg.to_string(), rule: rule.rule.to_string() })
-            .collect(),
+        rules: view.rules.iter().map(flow_rule).collect(),
     }
 }
 
