@@ -92,6 +92,13 @@ impl Index {
         }
     }
 
+    /// How many keys the fullest chain has.
+    pub(crate) fn longest_chain<A>(&self, slots: &[Slot<A>]) -> usize {
+        let next = |link: &Link| link.target().map(|(record, side)| slots[record as usize].end(side).next);
+        let length = |chain: &u32| std::iter::successors(next(&Link(*chain)), next).count();
+        self.chains.iter().map(length).max().unwrap_or_default()
+    }
+
     #[inline]
     fn chain(&self, hash: u32) -> usize {
         (hash & self.mask) as usize

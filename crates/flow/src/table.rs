@@ -99,6 +99,11 @@ impl<A> Table<A> {
         Some((FlowId { index, generation }, side))
     }
 
+    /// How many keys the fullest chain of the index has: what the dearest lookup reads. Costs a walk over them all.
+    pub fn longest_chain(&self) -> usize {
+        self.index.longest_chain(&self.slots)
+    }
+
     /// Counts a packet that `side` sent, follows its connection and prolongs the flow's life.
     ///
     /// A packet that must not prolong it (an ICMP error about the flow) is not for this function; RST and whatever

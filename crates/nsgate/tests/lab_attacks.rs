@@ -2,8 +2,10 @@
 //! Needs root.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::time::Duration;
 use testbed::gateway_file::GatewayFile;
+use testbed::probe::Outcome;
 use testbed::raw::Raw;
 use testbed::site::{Setting, Site};
 use testkit::build::{BROADCAST, arp_reply, arp_request, ipv4, ipv6};
@@ -43,4 +45,23 @@ fn who_passes_for_another_gets_nothing(setting: Setting) {
     goes_on();
     let is_an_offer = |frame: &[u8]| frame.get(34..38) == Some(&[0, 67, 0, 68]);
     assert_eq!(bystander.hear(Duration::from_millis(20), is_an_offer), None, "vm2 has a lease of vm1");
+}
+
+/// Whoever has seen one run knows nothing of the next: each draws secrets of its own.
+#[test]
+fn each_start_lends_other_ports() {
+    let file = GatewayFile::open();
+    let Some((site, mut daemon)) = Site::with(NSGATE, &file) else { return };
+    site.serve(&site.internet, 80);
+    // The first port of each destination, which follows from the secret alone.
+    let lent = || {
+        (1..=4).map(|host| match site.udp(&site.vm1, &format!("198.51.100.{host}:80")) {
+            Outcome::Seen(seen) => seen.port(),
+            other => panic!("198.51.100.{host}: {other}"),
+        })
+    };
+    let first: Vec<u16> = lent().collect();
+    assert!(daemon.stop().unwrap().success());
+    let _daemon = site.start(Path::new(NSGATE), &file);
+    assert_ne!(lent().collect::<Vec<_>>(), first);
 }

@@ -106,13 +106,14 @@ fn every_port_is_lent_once_and_comes_back(setting: Setting) {
     collect(&far, &mut seen);
     assert!(besides.clone().all(|port| !seen.contains_key(&port)), "more flows than ports");
 
-    // Another destination still works.
+    // Another destination still works, and so does another machine.
     wire.send(&datagram(&wire, gateway, 64_512, "198.51.100.2"));
     let other = eventually(PATIENCE, || {
         collect(&far, &mut seen);
         seen.contains_key(&64_512).then_some(())
     });
     assert!(other.is_some(), "another destination is refused");
+    assert!(site.ping(&site.vm3, "198.51.100.1"));
     let lines = daemon.log().lines().filter(|line| line.contains("SNAT ports exhausted")).count() as u64;
     // Three at once, and one more every ten seconds.
     let most = 4 + start.elapsed().as_secs() / 10;

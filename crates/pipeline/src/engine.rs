@@ -218,6 +218,11 @@ impl Engine {
         (self.flows.len(), self.flows.capacity())
     }
 
+    /// How many tuples the dearest lookup of a flow reads. Costs a walk over all records.
+    pub fn longest_chain(&self) -> usize {
+        self.flows.longest_chain()
+    }
+
     /// Which pools had no port for how many new flows since this was last asked.
     pub fn take_exhausted(&mut self) -> Vec<(PoolKey, u64)> {
         self.exhausted.drain().collect()

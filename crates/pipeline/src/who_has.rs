@@ -60,7 +60,7 @@ impl Engine {
         let is_answered = match &link.behind {
             // Neighbours on a segment answer for themselves, as the asker does for its own addresses.
             Behind::Nics { addresses, segment, .. } => {
-                !(*segment && is_link_local_v6(said.target)) && !holds(addresses, said.target)
+                !(holds(addresses, said.target) || *segment && is_link_local_v6(said.target))
             }
             Behind::Internet(_) | Behind::OnPremises { .. } => self.snapshot.answers_for(link, said.target),
         };

@@ -4,7 +4,9 @@
 mod bystander;
 
 use bystander::Bystander;
+use packet::AttachmentId;
 use pipeline::{DropReason, Ending};
+use siphasher::sip::SipHasher13;
 use std::time::Duration;
 use testkit::build::{Draft, Tcp, ipv4};
 use testkit::lab::{Blueprint, Lab};
@@ -254,6 +256,35 @@ fn orphan_fragments_from_a_stranger() {
     bystander.goes_on(&mut lab);
     lab.advance(Duration::from_secs(2));
     lab.expect([("fragment-orphan", waiting), ("waiting", -waiting)]);
+}
+
+/// Tuples of `vm1` and `vm3` that all lie in one of so many chains, under a seed that the sender knows.
+fn colliding(chains: u32, seed: [u64; 2], scope: u16) -> impl Iterator<Item = (u16, u16)> {
+    let hash = SipHasher13::new_with_keys(seed[0], seed[1]);
+    (0..u32::MAX).map(|nth| ((nth >> 16) as u16 + 1, nth as u16)).filter(move |(from, to)| {
+        let ends = 0x0a00_0104_0a00_0204_u64;
+        let rest = u64::from(*from) << 40 | u64::from(*to) << 24 | u64::from(scope) << 8 | 17;
+        (hash.hash([ends, rest].map(u64::to_le_bytes).as_flattened()) as u32).is_multiple_of(chains)
+    })
+}
+
+/// Whoever knows the seed fills one chain; under a secret one the same flood is as any other.
+#[test]
+fn hash_collisions() {
+    const KNOWN: [u64; 2] = [0, 0];
+    for (seed, is_known) in [(KNOWN, true), ([0, 1], false), ([0x5eed, 0xfeed], false)] {
+        let mut lab = Blueprint::default().one_worker().capacity(500).flow_seed(seed).build();
+        let mut bystander = Bystander::begin(&mut lab);
+        let scope = lab.snapshot().link(AttachmentId(1)).unwrap().scope.0;
+        for (from, to) in colliding(2_048, KNOWN, scope).take(100) {
+            lab.send("vm1", ipv4(VM1, VM3).udp(from, to));
+        }
+        lab.expect([("forwarded", 100)]);
+        let longest = lab.engines()[0].longest_chain();
+        assert_eq!(longest >= 100, is_known, "a lookup reads {longest} records");
+        assert!(is_known || longest < 9, "a lookup reads {longest} records");
+        bystander.goes_on(&mut lab);
+    }
 }
 
 #[test]

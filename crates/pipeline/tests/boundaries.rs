@@ -1,5 +1,8 @@
-//! What never leaves, what never comes in, and who may send what.
+//! What never leaves, what never comes in, and who may send what. Under each attack another VM's traffic goes on.
 
+mod bystander;
+
+use bystander::Bystander;
 use testkit::build::{ethernet, ipv4, ipv6};
 use testkit::lab::Blueprint;
 
@@ -82,9 +85,11 @@ fn the_platform_is_passed_by_the_rules_but_for_its_tag() {
 #[test]
 fn a_private_address_is_nobody_to_the_outside() {
     let mut lab = Blueprint::default().public("vm1", PUBLIC).build();
+    let mut bystander = Bystander::begin(&mut lab);
     for destination in [VM1, "10.0.2.4", "10.200.0.1", "203.0.113.99", "168.63.129.16"] {
         lab.send("internet", ipv4(FAR, destination).tcp(4000, 80).syn());
         lab.expect([("not-ours", 1)]);
+        bystander.goes_on(&mut lab);
     }
     lab.send("internet", ipv4(FAR, "203.0.113.10").tcp(4000, 80).syn());
     lab.expect([("no-mapping", 1)]);
@@ -95,11 +100,13 @@ fn a_private_address_is_nobody_to_the_outside() {
 #[test]
 fn a_vm_sends_only_its_own_address() {
     let mut lab = Blueprint::default().enforce_mac("vm2").build();
+    let mut bystander = Bystander::begin(&mut lab);
     for source in
         ["10.0.1.5", "10.0.2.4", "10.0.1.1", FAR, "0.0.0.0", "127.0.0.1", "224.0.0.1", "203.0.113.10"]
     {
         lab.send("vm1", ipv4(source, "10.0.1.6").udp(5000, 53));
         lab.expect([("spoofed-source", 1)]);
+        bystander.goes_on(&mut lab);
     }
     let stranger = [2, 9, 9, 9, 9, 9];
     lab.send("vm2", ipv4("10.0.1.5", VM1).udp(5000, 53).macs(stranger, lab.gateway_mac("vm2")));
@@ -123,6 +130,7 @@ fn dhcp_is_the_platforms() {
     let open = ["100 out allow any * > *", "100 in allow any * > *"];
     let site = Blueprint::default().on_premises("site", "vnet", "192.168.0.1/24", &["192.168.0.0/16"], None);
     let mut lab = site.dual_stack().guard("vm1", &open).guard("vm2", &open).public("vm3", PUBLIC).build();
+    let mut bystander = Bystander::begin(&mut lab);
     for (from, packet) in [
         ("vm1", ipv4(VM1, "10.0.1.5").udp(67, 68)),
         ("vm1", ipv4(VM1, "10.0.1.5").udp(68, 67)),
@@ -135,6 +143,7 @@ fn dhcp_is_the_platforms() {
     ] {
         assert_eq!(lab.send(from, packet.data(240)).lines(), [""; 0]);
         lab.expect([("dhcp", 1)]);
+        bystander.goes_on(&mut lab);
     }
     let mut offer = ipv4(VM1, "255.255.255.255").udp(67, 68).data(240);
     lab.send("vm1", offer.clone());
@@ -155,6 +164,7 @@ fn dhcp_is_the_platforms() {
 #[test]
 fn from_outside_nobody_may_be_us_or_nobody() {
     let mut lab = Blueprint::default().public("vm1", PUBLIC).build();
+    let mut bystander = Bystander::begin(&mut lab);
     for (source, reason) in [
         ("10.0.2.4", "martian"),
         ("192.168.7.7", "martian"),
@@ -170,6 +180,7 @@ fn from_outside_nobody_may_be_us_or_nobody() {
     ] {
         lab.send("internet", ipv4(source, PUBLIC).tcp(4000, 80).syn());
         lab.expect([(reason, 1)]);
+        bystander.goes_on(&mut lab);
     }
 }
 
@@ -201,14 +212,19 @@ fn an_outside_link_with_a_prefix_of_ours_is_kept_apart() {
 #[test]
 fn land_is_refused_on_both_sides() {
     let mut lab = Blueprint::default().public("vm1", PUBLIC).build();
-    lab.send("vm1", ipv4(VM1, VM1).tcp(80, 80).syn());
-    lab.send("internet", ipv4("203.0.113.10", "203.0.113.10").tcp(80, 80).syn());
-    lab.expect([("land", 2)]);
+    let mut bystander = Bystander::begin(&mut lab);
+    for _ in 0..20 {
+        lab.send("vm1", ipv4(VM1, VM1).tcp(80, 80).syn());
+        lab.send("internet", ipv4("203.0.113.10", "203.0.113.10").tcp(80, 80).syn());
+        lab.expect([("land", 2)]);
+        bystander.goes_on(&mut lab);
+    }
 }
 
 #[test]
 fn frames_for_others_and_of_other_kinds_are_counted_apart() {
     let mut lab = Blueprint::default().build();
+    let mut bystander = Bystander::begin(&mut lab);
     let host = lab.host_mac("vm1");
     lab.send("vm1", ipv4(VM1, FAR).udp(1, 2).macs(host, [2, 9, 9, 9, 9, 9]));
     lab.expect([("other-host", 1)]);
@@ -225,6 +241,7 @@ fn frames_for_others_and_of_other_kinds_are_counted_apart() {
     }
     lab.send("vm1", vec![0; 13]);
     lab.expect([("bad-length", 1)]);
+    bystander.goes_on(&mut lab);
 }
 
 #[test]

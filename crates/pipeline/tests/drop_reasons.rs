@@ -1,4 +1,6 @@
-//! Every reason for a drop is reached by some frame.
+//! Every reason for a drop is reached by some frame, but for two that the daemon finds outside the engine: that a worker's queue
+//! or an interface has no room. Here their counters alone are seen to move; by frames `worker/tests.rs` of the daemon and
+//! `hand_over.rs` see them.
 
 use packet::{Checksum, Offload};
 use pipeline::{Count, Counters, DropReason, Ending};

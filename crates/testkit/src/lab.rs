@@ -90,7 +90,7 @@ impl Blueprint {
         let (workers, steering) = self.workers.unwrap_or_else(steering::arrangement);
         let shared = Shared::new(nat::Pools::of([3, 5], self.snat_ports), [7, 11]);
         let engine = |worker| {
-            let settings = Settings { capacity: self.capacity, seed: [0x5eed, 0xfeed], worker, workers };
+            let settings = Settings { capacity: self.capacity, seed: self.flow_seed, worker, workers };
             Engine::new(Arc::clone(&snapshot), settings, Arc::clone(&shared)).expect("there is memory")
         };
         let engines: Vec<Engine> = (0..workers).map(engine).collect();

@@ -28,6 +28,7 @@ pub struct Blueprint {
     pub(super) peerings: Vec<(usize, Peering)>,
     pub(super) dual_stack: bool,
     pub(super) capacity: usize,
+    pub(super) flow_seed: [u64; 2],
     pub(super) flow_idle: Duration,
     pub(super) snat_idle: Duration,
     /// How many workers, and how they come to their frames; else as the environment says.
@@ -100,6 +101,7 @@ impl Default for Blueprint {
             peerings: Vec::new(),
             dual_stack: false,
             capacity: 1000,
+            flow_seed: [0x5eed, 0xfeed],
             flow_idle: Duration::from_secs(240),
             snat_idle: Duration::from_secs(240),
             workers: None,
@@ -276,6 +278,12 @@ impl Blueprint {
     /// The most flow records; 1,000 unless told.
     pub fn capacity(mut self, flows: usize) -> Self {
         self.capacity = flows;
+        self
+    }
+
+    /// The secret of the flow tables.
+    pub fn flow_seed(mut self, seed: [u64; 2]) -> Self {
+        self.flow_seed = seed;
         self
     }
 
