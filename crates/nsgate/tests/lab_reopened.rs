@@ -1,6 +1,5 @@
 //! Interfaces that are opened anew while packets flow: what the old rings have brought the new ones do not bring again. Needs
 //! root.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::json;
 use std::fs;
