@@ -32,7 +32,8 @@
 //!   acknowledgement is as near. A forger who knows no number of either end guesses so in one of 2^24 tries.
 //!   What was acknowledged has been sent, so expectations do not stay before a gap for ever; but nothing further ahead
 //!   than the largest window (RFC 7323, section 2.3).
-//!   In mid-stream, what was heard first counts no more where the far end acknowledges something else ([`UNDER_WAY`]).
+//!   In mid-stream, what was heard first counts no more where the far end acknowledges something else ([`UNDER_WAY`]), and
+//!   until it acknowledges anything the responder's ends nothing.
 //! * An error about a segment is believed only if that may be under way (RFC 5927, section 4.1), see `is_under_way`.
 //! * A SYN in a synchronised state changes nothing (RFC 5961, section 4).
 //! * A RST never prolongs a flow's life (RFC 7857, section 3.1, forbids it to one that answers an inbound packet).
@@ -310,7 +311,10 @@ impl Tcp {
         let sender = &self.senders[from.index()];
         let is_half_open = matches!(self.state, State::SynSent | State::SynReceived);
         let may_refuse = is_half_open && from == Side::Responder;
-        self.knows(from, SENT) && rst.seq == sender.next && !(may_refuse && self.is_unvouched())
+        // The initiator's first segment is what the record was made for.
+        let is_hearsay = from == Side::Responder && self.knows(from, FIRST);
+        let is_strange = is_hearsay || may_refuse && self.is_unvouched();
+        self.knows(from, SENT) && rst.seq == sender.next && !is_strange
             || self.knows(from, ACKED) && rst.seq == sender.una
             || may_refuse && rst.has(ACK) && self.is_acceptable(Side::Initiator, rst.ack)
     }

@@ -480,6 +480,18 @@ fn a_forged_first_segment_in_mid_stream_is_forgotten() {
     }
 }
 
+/// Nobody but the forger has named the number that its RST has.
+#[test]
+fn two_forged_segments_in_mid_stream_end_nothing() {
+    let mut talk = Talk::begin(tcp(ACK, 700, 900, 50));
+    talk.sends(Responder, tcp(ACK, 5_000, 750, 20));
+    assert_eq!(talk.sends(Responder, tcp(RST, 5_020, 0, 0)), State::Established);
+    let mut talk = Talk::begin(tcp(ACK, 700, 900, 50));
+    talk.sends(Responder, tcp(ACK, 900, 750, 50));
+    talk.sends(Initiator, tcp(ACK, 750, 950, 0));
+    assert_eq!(talk.sends(Responder, tcp(RST, 950, 0, 0)), State::Closed, "a true one, acknowledged");
+}
+
 /// What was under way when the first of it is acknowledged still is.
 #[test]
 fn a_stream_is_picked_up_with_all_that_is_under_way() {

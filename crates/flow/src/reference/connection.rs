@@ -148,8 +148,10 @@ impl Plain {
         let answers_syn = is_handshake && side == Side::Responder;
         let refuses = answers_syn && flags & ACK != 0 && self.ends.initiator.accepts(ack);
         // A number that the far end never named is a stranger's as likely as the responder's.
-        let is_strange =
+        let is_first_answer =
             answers_syn && self.ends.initiator.acked.is_none() && self.ends.responder.acked.is_none();
+        let is_hearsay = near.is_hearsay && side == Side::Responder;
+        let is_strange = is_hearsay || is_first_answer;
         let is_exact = near.next == Some(seq) && !is_strange || near.acked == Some(seq);
         if is_exact || refuses {
             self.state = State::Closed;
