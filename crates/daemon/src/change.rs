@@ -57,6 +57,8 @@ pub(crate) struct State {
     /// The numbers of interfaces that it told gone then. One that is back by the time of a look may have kept its own, but
     /// neither its guard nor the daemon's sockets.
     pub(crate) gone_meanwhile: BTreeSet<u32>,
+    /// Attachments whose interfaces have no guard and get none.
+    pub(crate) open: HashSet<AttachmentId>,
 }
 
 /// What a change means for one attachment.

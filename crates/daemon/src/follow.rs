@@ -103,8 +103,8 @@ impl State {
 
     /// Gives up following one attachment for the time being.
     fn leave_as_it_was(&mut self, changed: &Changed, why: String, looked: &mut Looked) {
-        // It may be back without its guard.
-        Holds::shut(&self.loaded.gateway, &changed.attached());
+        // It may be back without its guard. Where that cannot be put on either, the next look at everything says so.
+        let _ = Holds::shut(&self.loaded.gateway, &changed.attached());
         self.trouble(changed.attachment.id, why, looked);
     }
 

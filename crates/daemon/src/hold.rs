@@ -115,16 +115,19 @@ impl Holds {
         }
     }
 
-    /// Guards an interface of the file in force that could not be taken and that nobody guards. Its lock is a name that
-    /// any process of the host can have, whether or not that is a daemon that would guard it. Returns whether it was open.
-    pub(crate) fn shut(gateway: &Gateway, one: &Attached<'_>) -> bool {
-        let Key::Guarded(index) = one.key() else { return false };
-        let is_open = guard::installed(index).is_ok_and(|is_guarded| !is_guarded);
+    /// Guards an interface of the file in force that nobody guards, held or not: its lock is a name that any process of the
+    /// host can have, whether or not that is a daemon that would guard it. Returns whether it was open.
+    ///
+    /// # Errors
+    /// Those of the guard, with the interface's name: it is open still.
+    pub(crate) fn shut(gateway: &Gateway, one: &Attached<'_>) -> Result<bool, String> {
+        let Key::Guarded(index) = one.key() else { return Ok(false) };
+        let is_open = !guard::installed(index).map_err(|error| one.error(&error))?;
         if is_open {
-            // Where this fails it did so before, or will when the change is followed, and that is told.
-            let _ = guard::install(index, &kept_by_host(gateway, one.attachment));
+            let kept = kept_by_host(gateway, one.attachment);
+            guard::install(index, &kept).map_err(|error| one.error(&error))?;
         }
-        is_open
+        Ok(is_open)
     }
 
     /// Makes an interface what it was before it was taken. A guard goes only where there was none before, and not where

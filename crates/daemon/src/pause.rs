@@ -5,7 +5,7 @@ use crate::hold::{Attached, Holds};
 use crate::opening::attached;
 use io::watch::Change;
 use io::{Interfaces, Port};
-use tracing::warn;
+use tracing::{error, warn};
 
 impl State {
     /// Between two interfaces, which can be many: shows that the daemon lives, shuts what is open, and ends the daemon
@@ -41,15 +41,22 @@ impl State {
         self.shut_what_is_open(&Interfaces::look());
     }
 
-    /// Guards the interfaces of the file in force that are there without a guard.
+    /// Guards the interfaces of the file in force that are there without a guard. One that cannot be guarded is told once.
     ///
     /// Whoever has the rights can take a guard off, and an interface that goes to another network namespace loses it.
-    pub(crate) fn shut_what_is_open(&self, host: &Interfaces) {
+    pub(crate) fn shut_what_is_open(&mut self, host: &Interfaces) {
+        let before = std::mem::take(&mut self.open);
         for one in attached(&self.loaded).filter(|one| !one.wire.is_tap()) {
-            if let Ok(found) = host.find(&one.interface.name)
-                && Holds::shut(&self.loaded.gateway, &Attached { interface: &found, ..one })
-            {
-                warn!(interface = found.name, "it was there without its guard: guarded");
+            let Ok(found) = host.find(&one.interface.name) else { continue };
+            match Holds::shut(&self.loaded.gateway, &Attached { interface: &found, ..one }) {
+                Ok(false) => {}
+                Ok(true) => warn!(interface = found.name, "it was there without its guard: guarded"),
+                Err(why) => {
+                    if !before.contains(&one.attachment.id) {
+                        error!("it may be open to the host's own stack, and cannot be guarded: {why}");
+                    }
+                    self.open.insert(one.attachment.id);
+                }
             }
         }
     }

@@ -215,15 +215,23 @@ fn a_guard_that_is_taken_off_is_back_at_once() {
         start(&site, &file(&[nic("interface", "vm1", "vm1-nic"), nic("interface", "vm3", "vm3-nic")]));
     let before = guard(&site.gateway, "vm3");
     assert!(before.is_some());
-    for words in ["tc qdisc del dev vm3 clsact", "tc filter del dev vm3 ingress"] {
+    let told = || daemon.log().matches("it was there without its guard: guarded").count();
+    for (times, words) in [(1, "tc qdisc del dev vm3 clsact"), (2, "tc filter del dev vm3 ingress")] {
         site.gateway.run(words);
         assert!(soon(|| guard(&site.gateway, "vm3") == before), "{words}: {}", daemon.log());
-        assert!(
-            soon(|| daemon.log().contains("it was there without its guard: guarded")),
-            "{}",
-            daemon.log()
-        );
+        assert!(soon(|| told() == times), "{words}: {}", daemon.log());
     }
+    // Whoever has taken its place is not pushed aside, and that is told.
+    daemon.signal("STOP");
+    for words in ["qdisc del", "qdisc add"] {
+        site.gateway.run(&format!("tc {words} dev vm3 clsact"));
+    }
+    let others = "dev vm3 ingress pref 1 protocol all";
+    site.gateway.run(&format!("tc filter add {others} matchall action pass"));
+    daemon.signal("CONT");
+    assert!(soon(|| daemon.log().contains("cannot be guarded: interface vm3")), "{}", daemon.log());
+    site.gateway.run(&format!("tc filter del {others}"));
+    assert!(soon(|| guard(&site.gateway, "vm3") == before), "{}", daemon.log());
     assert!(is_answered(&site, &site.vm3), "{}", daemon.log());
 }
 
