@@ -174,10 +174,11 @@ fn prepare(compiled: Compiled, taken: Taken) -> anyhow::Result<Ready> {
     let Compiled { loaded, ids, names, snapshot, began, changes } = compiled;
     let Taken { holds, opened, listener, signals } = taken;
     let clock = Clock::start();
-    let pools = Pools::of(seed()?, loaded.gateway.snat_ports);
-    let shared = Shared::new(pools, seed()?);
+    let [of_ports, of_shared, of_flows] = seeds()?;
+    let pools = Pools::of(of_ports, loaded.gateway.snat_ports);
+    let shared = Shared::new(pools, of_shared);
     let opened = opening::by_worker(opened, loaded.settings.workers);
-    let (workers, notices, loops) = make_workers(&loaded, &snapshot, &shared, clock, opened)?;
+    let (workers, notices, loops) = make_workers(&loaded, &snapshot, &shared, of_flows, clock, opened)?;
 
     let (watched, tag_watch, tags_changed) = TagWatch::open().context("watching files")?;
     let mut tags = Tags::new(watched, began);
@@ -201,6 +202,7 @@ fn prepare(compiled: Compiled, taken: Taken) -> anyhow::Result<Ready> {
         told: changes_told.clone(),
         is_behind: false,
         gone_meanwhile: BTreeSet::new(),
+        open: HashSet::new(),
     };
     let (errands, wanted) = bounded(ERRANDS);
     let shown = ArcSwap::from_pointee(state.shown());
@@ -245,6 +247,7 @@ fn make_workers(
     loaded: &Loaded,
     snapshot: &Arc<Snapshot>,
     shared: &Arc<Shared>,
+    seed: [u64; 2],
     clock: Clock,
     opened: Vec<Vec<(AttachmentId, Port)>>,
 ) -> anyhow::Result<(Workers, Receiver<Notice>, Vec<worker::Loop>)> {
@@ -256,7 +259,7 @@ fn make_workers(
     }
     let queues: Vec<_> = each.iter().map(|ports| (Arc::new(Queue::new()), ports.waker())).collect();
     let (to_workers, each_ends, notices) = Workers::channels(each.iter().map(Ports::waker).collect());
-    let (capacity, seed) = (loaded.settings.flow_capacity, seed()?);
+    let capacity = loaded.settings.flow_capacity;
     let attached: Vec<_> = loaded.gateway.attachments.iter().map(|attachment| attachment.id).collect();
     let make = |(worker, (ports, ends)): (usize, (Ports, Ends))| {
         let settings = Settings { capacity, seed, worker, workers };
@@ -273,12 +276,10 @@ fn make_workers(
     Ok((to_workers, notices, loops))
 }
 
-/// Two random words from the kernel.
-fn seed() -> anyhow::Result<[u64; 2]> {
-    let mut bytes = [[0; 8]; 2];
+/// Random words from the kernel, drawn at once: what one of the three tables does by chance shows that all do.
+fn seeds() -> anyhow::Result<[[u64; 2]; 3]> {
+    let mut bytes = [[[0; 8]; 2]; 3];
     let mut source = std::fs::File::open("/dev/urandom").context("/dev/urandom")?;
-    for word in &mut bytes {
-        source.read_exact(word).context("/dev/urandom")?;
-    }
-    Ok(bytes.map(u64::from_ne_bytes))
+    source.read_exact(bytes.as_flattened_mut().as_flattened_mut()).context("/dev/urandom")?;
+    Ok(bytes.map(|words| words.map(u64::from_ne_bytes)))
 }
