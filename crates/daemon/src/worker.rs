@@ -258,7 +258,6 @@ impl Loop {
         }
     }
 
-    /// Relays on a port; the one that was there before, if any.
     /// Relays on a port; gives back the one that was there before, if any.
     fn attach(&mut self, id: AttachmentId, port: Port) -> Option<Port> {
         let have_heard_the_same = self.ports.interface(id) == Some(port.interface());
@@ -268,8 +267,9 @@ impl Loop {
         let before = self.ports.remove(id);
         self.ports.put(id, port);
         if have_heard_the_same {
-            // What came since it was opened the one before has brought. Again it would be behind what came later.
-            let _ = self.ports.relay(id, WAITING, |_| None);
+            // What came since it was opened the one before has brought, but for the few that come just now: those are lost.
+            // Again it would be behind what came later.
+            self.ports.discard(id, WAITING);
         }
         // Where an interface returns, another machine may be behind it.
         self.engine.rewired(id);

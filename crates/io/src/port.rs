@@ -291,6 +291,10 @@ impl Port {
         }
     }
 
+    pub(crate) fn count_again_from(&mut self, before: Statistics) {
+        self.statistics = before;
+    }
+
     pub(crate) fn count_sent(&mut self, sent: Sent) {
         self.statistics.sent += sent.sent as u64;
         self.statistics.send_failures += sent.failed as u64;

@@ -208,6 +208,15 @@ impl Ports {
         Ok(total)
     }
 
+    /// Gives back up to `limit` frames that wait at an attachment, unjudged and uncounted.
+    pub fn discard(&mut self, id: AttachmentId, limit: usize) {
+        let before = self.statistics(id);
+        let _ = self.relay(id, limit, |_| None);
+        if let Some(port) = self.port(id) {
+            port.count_again_from(before);
+        }
+    }
+
     /// Sends one frame that lies elsewhere; whether it has left. Where that fails, the frame is lost and counted.
     pub fn send(&mut self, to: AttachmentId, frame: &[u8], offload: Offload) -> bool {
         let Some(Some(port)) = self.ports.get_mut(usize::from(to.0)) else { return false };
@@ -252,6 +261,9 @@ impl Ports {
 
     /// Sends the batch, one system call for each receiver where nothing goes wrong.
     fn send_outgoing(&mut self, from: AttachmentId) {
+        if self.outgoing.is_empty() {
+            return;
+        }
         let Some(Some(source)) = self.ports.get(usize::from(from.0)) else { return };
         let mut waiting = [(None, IoSlice::new(&[])); BATCH];
         for (waiting, Outgoing { to, frame }) in waiting.iter_mut().zip(&self.outgoing) {
