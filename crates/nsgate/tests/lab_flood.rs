@@ -136,7 +136,8 @@ fn unanswered(site: &Site, daemon: &Daemon) -> u64 {
     let ran = site.ping_with(&site.vm3, &format!("-c {PINGS} -i 0.01"), "198.51.100.3");
     let received = ran.stdout.split(", ").find_map(|part| part.strip_suffix(" received"));
     let received: u64 = received.unwrap_or_else(|| panic!("{}", ran.stderr)).parse().unwrap();
-    (PINGS - received).saturating_sub(lost() - before)
+    // The flood goes by these wires, too: that much of it has found no room excuses some pings, and not all.
+    (PINGS - received).saturating_sub((lost() - before).min(PINGS / 4))
 }
 
 /// Half-open and unanswered flows are records like any other.
