@@ -25,8 +25,8 @@ const EACH: usize = 8;
 const BATCH: usize = Ports::BATCH;
 /// The most frames taken from the queue in one turn.
 const QUEUED: usize = 256;
-/// The most frames that wait at a port.
-const WAITING: usize = 4096;
+/// More frames than can wait at a port: a ring has 4,096 at most, a socket of 4 MiB fewer than 5,500.
+const WAITING: usize = 8192;
 /// How often ports are looked at that may be gone, and exhausted pools are told.
 const TELLING: Duration = Duration::from_secs(1);
 

@@ -226,8 +226,11 @@ fn a_guard_that_is_taken_off_is_back_at_once() {
     for words in ["qdisc del", "qdisc add"] {
         site.gateway.run(&format!("tc {words} dev vm3 clsact"));
     }
-    let others = "dev vm3 ingress pref 1 protocol all";
-    site.gateway.run(&format!("tc filter add {others} matchall action pass"));
+    let directory = tempfile::tempdir().expect("a directory");
+    let program = directory.path().join("lets-pass");
+    std::fs::write(&program, "1,6 0 0 0,").expect("a program");
+    let others = "dev vm3 ingress pref 1 protocol ip";
+    site.gateway.run(&format!("tc filter add {others} bpf bytecode-file {}", program.display()));
     daemon.signal("CONT");
     assert!(soon(|| daemon.log().contains("cannot be guarded: interface vm3")), "{}", daemon.log());
     site.gateway.run(&format!("tc filter del {others}"));

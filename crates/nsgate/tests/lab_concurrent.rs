@@ -111,22 +111,9 @@ fn assert_nothing_was_overtaken(before: &[[End; 2]], after: &[[End; 2]], lost: u
     }
 }
 
-/// Lets one processor take in all that comes by any wire: the kernel itself may let what is sent on one processor overtake what
-/// was sent on another, as segments of one connection are that a write or an acknowledgement lets go.
-fn receive_in_order(site: &Site, setting: Setting) {
-    let receive = |namespace: &Namespace, interface: &str| {
-        let set = format!("echo 1 > /sys/class/net/{interface}/queues/rx-0/rps_cpus");
-        assert!(namespace.command("sh -c").arg(set).status().unwrap().success());
-    };
-    for (machine, name) in site.wired().into_iter().filter(|(_, name)| !setting.is_tap(name)) {
-        receive(machine, "eth0");
-        receive(&site.gateway, name);
-    }
-}
-
 fn a_thousand_transfers_at_once(setting: Setting) {
     let Some((site, daemon)) = Site::with_setting(NSGATE, setting, &GatewayFile::open()) else { return };
-    receive_in_order(&site, setting);
+    site.receive_in_order();
     site.serve(&site.internet, 80);
     let begun: Vec<Vec<Transfer>> = thread::scope(|scope| {
         let begin = |thread: usize| {

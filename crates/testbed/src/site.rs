@@ -75,6 +75,23 @@ impl Site {
         [(&self.vm1, "vm1"), (&self.vm2, "vm2"), (&self.vm3, "vm3"), (&self.internet, "eth0")]
     }
 
+    /// Lets one processor take in all that comes by any wire: the kernel itself may let what is sent on one processor overtake
+    /// what was sent on another, as segments of one connection are that a write or an acknowledgement lets go.
+    ///
+    /// # Panics
+    /// Where the kernel cannot be told (it lacks RPS).
+    pub fn receive_in_order(&self) {
+        let receive = |namespace: &Namespace, interface: &str| {
+            let set = format!("echo 1 > /sys/class/net/{interface}/queues/rx-0/rps_cpus");
+            let told = namespace.command("sh -c").arg(set).status();
+            assert!(told.is_ok_and(|status| status.success()), "{interface} has no receive packet steering");
+        };
+        for (machine, name) in self.wired().into_iter().filter(|(_, name)| !self.setting.is_tap(name)) {
+            receive(machine, "eth0");
+            receive(&self.gateway, name);
+        }
+    }
+
     /// The hardware address of the gateway that the machine behind its interface `name` sees.
     pub fn gateway_mac(&self, name: &str) -> [u8; 6] {
         match self.setting.is_tap(name) {
