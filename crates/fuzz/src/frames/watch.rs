@@ -120,7 +120,7 @@ impl Watch {
                 self.policies.iter().any(|policy| !policy.connects(to, Stands::In(Vnet::Peer)))
             }
             Stands::Outside => !within(&VNETS, packet.source),
-            Stands::Behind(_) => connected && within(&SITES, packet.source),
+            Stands::Behind(_) => connected && (within(&SITES, packet.source) || is_a_routers(packet)),
             Stands::In(_) if self.near(sender.name).any(|host| host.has(packet.source)) => connected,
             Stands::In(_) => {
                 let known = self.near(sender.name).any(|host| host.appears_as(packet.source));
@@ -129,6 +129,13 @@ impl Watch {
         };
         assert!(right, "{} is not to be heard so at {}: {seen}", sender.name, out.to);
     }
+}
+
+/// Whether a packet is what any router on the way to a site may say: an error about a packet that went there, under an address
+/// that is none of ours.
+fn is_a_routers(packet: &Ip) -> bool {
+    let Transport::Icmp { quoted: Some(quoted), .. } = &packet.transport else { return false };
+    within(&SITES, quoted.destination) && !within(&VNETS, packet.source)
 }
 
 fn is_about_neighbours(packet: &Ip) -> bool {
