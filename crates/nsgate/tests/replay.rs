@@ -139,6 +139,39 @@ fn a_capture_is_held_against_an_older_policy() {
     assert_eq!(same.status.code(), Some(0), "{}", text(&same.stderr));
 }
 
+/// The same packets in a pcapng file, as tcpdump's successors write them: blocks, each with its length before and behind it.
+fn as_pcapng(capture: &[u8]) -> Vec<u8> {
+    let block = |kind: u32, body: &[u8]| {
+        let length = (body.len() as u32 + 12).to_le_bytes();
+        [&kind.to_le_bytes(), &length, body, &length].concat()
+    };
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    let mut file = block(0x0a0d_0d0a, &words(&[0x1a2b_3c4d, 1, u32::MAX, u32::MAX]));
+    file.extend(block(1, &words(&[1, 0])));
+    for record in pcap::Reader::new(capture).unwrap() {
+        let mut bytes = record.unwrap().bytes;
+        let length = bytes.len() as u32;
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        file.extend(block(6, &[words(&[0, 0, 0, length, length]), bytes].concat()));
+    }
+    file
+}
+
+/// A pcapng file begins with white space only, as JSON may.
+#[test]
+fn a_capture_of_either_format_is_judged_alike() {
+    let directory = tempfile::tempdir().unwrap();
+    let classic = capture(&directory);
+    let ng = written(&directory, "web1.pcapng", &as_pcapng(&std::fs::read(&classic).unwrap()));
+    let judged = |capture: &str| {
+        let output = nsgate(&["replay", "--config", TWO, "-o", "json", capture]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let answer = json_of(&output);
+        ["judged", "denied"].map(|count| answer[count].as_u64().unwrap())
+    };
+    assert_eq!([judged(&classic), judged(&ng.display().to_string())], [[4, 2], [4, 2]]);
+}
+
 #[test]
 fn what_cannot_be_read_is_an_error_with_its_place() {
     let directory = tempfile::tempdir().unwrap();
@@ -244,4 +277,8 @@ fn a_file_without_flows_or_packets_is_no_proof() {
         assert_eq!(output.status.code(), Some(2), "{input}");
         assert!(text(&output.stderr).contains(why), "{input}: {}", text(&output.stderr));
     }
+    let none = file("none.pcap", &pcap::Writer::new(Vec::new()).unwrap().into_inner());
+    let explained = nsgate(&["explain", "--config", TWO, "--pcap", &none]);
+    assert_eq!(explained.status.code(), Some(2));
+    assert!(text(&explained.stderr).contains("none.pcap: no packet is in it"), "{}", text(&explained.stderr));
 }

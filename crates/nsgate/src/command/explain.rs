@@ -28,6 +28,7 @@ pub(super) fn explain(args: &Explain, out: &mut impl Write) -> anyhow::Result<()
     match (fault, args.packet, &walks[..]) {
         (Some(fault), _, []) => Err(fault),
         (None, Some(number), []) => bail!("{}: there is no packet {number}", file.display()),
+        (None, None, []) if more == 0 => bail!("{}: no packet is in it", file.display()),
         (fault, ..) => told(args, &walks, more, out).and(fault.map_or(Ok(()), Err)),
     }
 }

@@ -19,6 +19,8 @@ const MAX_INPUTS: usize = 100_000;
 const NAMED: usize = 20;
 /// How a file begins that gzip has packed.
 const GZIP: &[u8] = b"\x1f\x8b";
+/// How pcapng begins: with white space, as JSON may.
+const PCAPNG: &[u8] = b"\n\r\r\n";
 
 pub(super) fn replay(args: &Replay, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let given = offline::given(&args.given, &args.service_tags);
@@ -159,8 +161,11 @@ impl Inputs {
     }
 }
 
-/// Whether a file begins as JSON does, perhaps behind a byte order mark.
+/// Whether a file begins as JSON does, perhaps behind a byte order mark or some white space.
 fn is_json(first: &[u8]) -> bool {
+    if first == PCAPNG {
+        return false;
+    }
     let rest = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
     rest.iter().find(|byte| !byte.is_ascii_whitespace()).is_none_or(|byte| matches!(byte, b'{' | b'['))
 }
