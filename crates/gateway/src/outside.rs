@@ -7,7 +7,7 @@ use crate::written::{Attachment, Behind, Written};
 use diagnostic::{At, Diagnostic, Location};
 use ipnet::IpNet;
 use model::IpConfiguration;
-use snapshot::AttachmentKind;
+use snapshot::{AttachmentKind, PLATFORM};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -124,6 +124,11 @@ impl Desk<'_> {
                 let help = "choose an address that no network interface has";
                 self.error(codes::DEFAULT_PUBLIC_IP, at, message, help);
             }
+            if let Some(whose) = self.nobodys_outside(*value) {
+                let message = format!("defaultPublicIp {value} is {whose}");
+                let help = "choose an address that leads to this gateway from outside";
+                self.error(codes::DEFAULT_PUBLIC_IP, at, message, help);
+            }
             for attachment in &written.attachments {
                 let Behind::Internet { addresses, next_hops, .. } = &attachment.behind else { continue };
                 let whose = if next_hops.iter().any(|hop| hop.value == *value) {
@@ -147,6 +152,22 @@ impl Desk<'_> {
             }
             self.shared_with_the_host(*value, interface, at, written);
         }
+    }
+
+    /// What an address is that leads nobody outside back to this gateway.
+    ///
+    /// One that is only near those of the machines may do so: the link outside can have a prefix of theirs.
+    fn nobodys_outside(&self, address: Ipv4Addr) -> Option<String> {
+        if PLATFORM.ip() == address {
+            return Some("the platform's".into());
+        }
+        if address.is_link_local() {
+            return Some("link-local: no router takes it further".into());
+        }
+        let has = |configuration: &IpConfiguration| configuration.private_address == Some(address.into());
+        let nics = self.network.as_deref().map(|network| &network.network_interfaces);
+        let owner = nics?.iter().find(|nic| nic.ip_configurations.iter().any(has))?;
+        Some(format!("the private address of {}", owner.name))
     }
 
     /// The host and the gateway can have one address between them where their ports lie apart.
