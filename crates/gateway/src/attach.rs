@@ -2,7 +2,7 @@
 
 use crate::documents::Documents;
 use crate::host::{Host, Ids, Seen};
-use crate::inside::{Segment, address_missing, public_address_missing};
+use crate::inside::{Segment, address_missing, left_open, public_address_missing};
 use crate::narrow;
 use crate::written::{Behind, Written};
 use crate::{Link, codes};
@@ -152,10 +152,8 @@ impl Desk<'_> {
             self.out.push(error.related(&first, "first attached here"));
             return None;
         }
-        if let Some(address) = address {
-            self.give_address(nic, wanted, address);
-        }
-        self.needs_addresses(nic, wanted, gives_address);
+        let is_given = address.is_some_and(|address| self.give_address(nic, wanted, address));
+        self.needs_addresses(nic, wanted, gives_address, is_given);
         Some(nic)
     }
 
@@ -170,9 +168,9 @@ impl Desk<'_> {
         }
     }
 
-    /// Fills in the address that the model leaves open.
-    fn give_address(&mut self, nic: NicIndex, wanted: &At<String>, address: &At<IpAddr>) {
-        let Some(network) = self.network.as_deref() else { return };
+    /// Fills in the address that the model leaves open; whether that could be done.
+    fn give_address(&mut self, nic: NicIndex, wanted: &At<String>, address: &At<IpAddr>) -> bool {
+        let Some(network) = self.network.as_deref() else { return false };
         let configurations =
             network.network_interfaces.get(nic.0).map(|nic| nic.ip_configurations.as_slice());
         let open = |configuration: &IpConfiguration| configuration.private_address.is_none();
@@ -189,7 +187,7 @@ impl Desk<'_> {
                 message,
                 "an attachment gives an address only where the network leaves it open",
             );
-            return;
+            return false;
         };
         let configuration = &configurations[place];
         if gives_ipv6(network, configuration) != address.value.is_ipv6() {
@@ -198,7 +196,7 @@ impl Desk<'_> {
                 format!("{}: IP configuration {} is for {version}", address.value, configuration.name);
             let help = format!("give an {version} address, or write its privateIPAddressVersion");
             self.error(codes::ADDRESS, &address.at, message, &help);
-            return;
+            return false;
         }
         if let Err(why) = network.may_have(configuration, address.value) {
             self.out.push(Diagnostic::error(
@@ -206,21 +204,30 @@ impl Desk<'_> {
                 &address.at,
                 format!("{}: {why}", address.value),
             ));
-            return;
+            return false;
         }
         let nic = self.network.as_deref_mut().and_then(|network| network.network_interfaces.get_mut(nic.0));
         if let Some(configuration) = nic.and_then(|nic| nic.ip_configurations.get_mut(place)) {
             configuration.private_address = Some(address.value);
         }
+        true
     }
 
-    fn needs_addresses(&mut self, nic: NicIndex, wanted: &At<String>, given: bool) {
+    /// Tells of the configurations whose addresses are open still: an attachment gives one.
+    fn needs_addresses(&mut self, nic: NicIndex, wanted: &At<String>, gives_address: bool, is_given: bool) {
         let Some(network) = self.network.as_deref() else { return };
         let Some(nic) = network.network_interfaces.get(nic.0) else { return };
         let mut found = Vec::new();
         for configuration in &nic.ip_configurations {
-            let help = "give the attachment an address";
-            found.extend(address_missing(&nic.name, configuration, wanted, help).filter(|_| !given));
+            // Where an address was refused, that was told.
+            found.extend(match (gives_address, is_given) {
+                (false, _) => {
+                    let help = "give the attachment an address";
+                    address_missing(&nic.name, configuration, wanted, help)
+                }
+                (true, true) => left_open(&nic.name, configuration, wanted),
+                (true, false) => None,
+            });
             found.extend(public_address_missing(network, &nic.name, configuration, wanted));
         }
         self.out.extend(found);

@@ -74,6 +74,23 @@ pub(crate) fn address_missing(
     Some(Diagnostic::error(codes::ADDRESS, &wanted.at, message).help(help))
 }
 
+/// The warning of an IP configuration that stays without an address beside one that the attachment gives one.
+pub(crate) fn left_open(
+    nic: &str,
+    configuration: &IpConfiguration,
+    wanted: &At<String>,
+) -> Option<Diagnostic> {
+    if configuration.private_address.is_some() {
+        return None;
+    }
+    let name = &configuration.name;
+    let message = format!(
+        "IP configuration {name} of {nic} has no private address: what its machine sends from one is dropped"
+    );
+    let help = "an attachment gives one address; write the other's privateIPAddress";
+    Some(Diagnostic::warning(codes::ADDRESS, &wanted.at, message).help(help))
+}
+
 /// The warning of a public address that has no value.
 pub(crate) fn public_address_missing(
     network: &Network,

@@ -70,6 +70,7 @@ mod written;
 mod yaml;
 
 pub use broken::Broken;
+pub use document::codes::UNREADABLE_FILE;
 pub use documents::{Documents, load_documents};
 pub use host::{Find, Host, Ids};
 pub use later::{needs_a_start, no_attachments, policy_too_large, unseen_rules};

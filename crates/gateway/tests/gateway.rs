@@ -683,4 +683,9 @@ fn an_address_is_for_the_open_configuration_of_its_version() {
     assert_eq!(own[1].private_address, Some("fd00:0:0:1::5".parse().unwrap()));
     let found = read(&both("10.0.1.5")).unwrap_err();
     assert!(found[0].message.contains("10.0.1.5: IP configuration six is for IPv6"), "{found:#?}");
+    // Of two that are open one stays so.
+    let open = both("'fd00:0:0:1::5'").replace(" privateIPAddress: 10.0.1.9,", "");
+    let warnings = read(&open).unwrap().warnings;
+    let words = "IP configuration primary of open-nic has no private address: what its machine sends";
+    assert_eq!(warnings.iter().filter(|one| one.message.contains(words)).count(), 1, "{warnings:#?}");
 }
