@@ -13,6 +13,23 @@ pub fn missing() -> Vec<String> {
     NEEDED.iter().filter(|needed| !effective.contains(needed)).map(ToString::to_string).collect()
 }
 
+/// Whom files belong to and who may read them does not count for whoever has one of these.
+const PAST_FILE_MODES: [Capability; 2] = [Capability::CAP_DAC_OVERRIDE, Capability::CAP_DAC_READ_SEARCH];
+
+/// Does something as one of the later [loaders](Role::Loader) can, which have no capability: root, too, reads only what is
+/// root's or everybody's then. The calling thread has its rights back afterwards.
+///
+/// # Errors
+/// What the system answered when they were to be put aside or taken back.
+pub fn without_rights_over_files<T>(work: impl FnOnce() -> T) -> Result<T, crate::Error> {
+    let held = caps::read(None, CapSet::Effective)?;
+    let fewer = held.difference(&PAST_FILE_MODES.into()).copied().collect();
+    caps::set(None, CapSet::Effective, &fewer)?;
+    let done = work();
+    caps::set(None, CapSet::Effective, &held)?;
+    Ok(done)
+}
+
 /// Gives up every capability that the role does not need, in every set of the calling thread. Returns the names of those that
 /// stay.
 ///

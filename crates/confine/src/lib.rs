@@ -33,7 +33,7 @@ mod calls;
 mod capabilities;
 mod files;
 
-pub use capabilities::missing;
+pub use capabilities::{missing, without_rights_over_files};
 
 use answer::Confinement;
 use std::path::Path;

@@ -20,6 +20,7 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use control::{CannotListen, Listener};
 use crossbeam::channel::{Receiver, Sender, bounded};
+use diagnostic::Severity;
 use gateway::{Broken, Host, Ids, Loaded};
 use io::watch::{Change, Changes};
 use io::{Interfaces, Port, Ports, Wanted};
@@ -35,6 +36,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
+use tracing::warn;
 
 /// Signals that may wait for the main thread.
 const SIGNALS: usize = 8;
@@ -98,11 +100,10 @@ struct Compiled {
 }
 
 fn compile(file: &Path) -> anyhow::Result<Compiled> {
-    let mut ids = Ids::default();
     let began = SystemTime::now();
     let host = Interfaces::look();
     let find = |wanted: &Wanted<'_>| host.describe(wanted);
-    let mut loaded = gateway::load(file, &mut ids, &Host::Needed(&find)).map_err(Broken)?;
+    let (mut loaded, ids) = read(file, &Host::Needed(&find))?;
     if loaded.gateway.attachments.is_empty() {
         return Err(Broken(vec![gateway::no_attachments(file)]).into());
     }
@@ -114,6 +115,33 @@ fn compile(file: &Path) -> anyhow::Result<Compiled> {
     let snapshot = Snapshot::build(&loaded.gateway, &mut names);
     let snapshot = Arc::new(snapshot.map_err(|errors| CannotStart::Size(errors.join("; ")))?);
     Ok(Compiled { loaded, ids, names, snapshot, began, changes })
+}
+
+/// Reads a gateway file as each reload will; where the files of others are in the way, with the rights of the start.
+fn read(file: &Path, host: &Host<'_>) -> anyhow::Result<(Loaded, Ids)> {
+    let load = || {
+        let mut ids = Ids::default();
+        gateway::load(file, &mut ids, host).map(|loaded| (loaded, ids))
+    };
+    let as_reloads = confine::without_rights_over_files(load).map_err(CannotStart::Confinement)?;
+    let found = match as_reloads {
+        Ok(read) => return Ok(read),
+        Err(found) => found,
+    };
+    let is_unreadable = found.iter().any(|one| one.code == gateway::UNREADABLE_FILE);
+    match load() {
+        Ok(read) => {
+            let why = found.iter().find(|one| one.severity == Severity::Error).map(ToString::to_string);
+            warn!(
+                "no reload will work: the daemon gives up its rights over the files of others, and then {}; let them be \
+                 its own user's, or let everybody read them",
+                why.unwrap_or_default()
+            );
+            Ok(read)
+        }
+        // What came through a pipe was there once.
+        Err(more) => Err(Broken(if is_unreadable { more } else { found }).into()),
+    }
 }
 
 /// What nobody else can have now: the interfaces, guarded and open, and the control socket.

@@ -2,8 +2,10 @@
 #![expect(clippy::expect_used, reason = "tests")]
 
 use serde_json::{Value, json};
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 use std::process::{Command, Output};
 use testbed::gateway_file::{GatewayFile, Rule};
@@ -114,6 +116,29 @@ fn a_reload_changes_everything_or_nothing() {
     daemon.signal("HUP");
     let opened = eventually(PATIENCE, || is_answered(&site.try_tcp(&site.vm1, OUTSIDE)).then_some(()));
     assert!(opened.is_some(), "{}", daemon.log());
+}
+
+/// Root reads all files only until the daemon has given up its rights.
+#[test]
+fn a_file_that_no_reload_can_read_is_told_at_the_start() {
+    let Some(site) = site() else { return };
+    let mut daemon = site.start(Path::new(NSGATE), &GatewayFile::open());
+    assert!(!daemon.log().contains("no reload will work"), "{}", daemon.log());
+    daemon.stop();
+    std::fs::set_permissions(daemon.config(), Permissions::from_mode(0o600)).unwrap();
+    chown(daemon.config(), Some(65_534), None).unwrap();
+    // Writing it again changes neither.
+    let daemon = site.start(Path::new(NSGATE), &GatewayFile::open());
+    assert!(daemon.log().contains("no reload will work: the daemon gives up its rights"), "{}", daemon.log());
+    let refused = daemon.reload(&GatewayFile::open().text());
+    assert!(
+        !refused.status.success() && stderr(&refused).contains("Permission denied"),
+        "{}",
+        stderr(&refused)
+    );
+    chown(daemon.config(), Some(0), None).unwrap();
+    let done = daemon.reload(&GatewayFile::open().text());
+    assert!(done.status.success(), "{}", stderr(&done));
 }
 
 /// Service tags that tell one kind of addresses more apart than a policy may: one for each of 16 bits, and one of an address
